@@ -1,0 +1,61 @@
+"""Build the engine of a sample in one precision.
+
+python scripts/build_engine.py --sample ssd --precision int8 --export-dir results/ssd/export \\
+    --calibration-table results/ssd/calibration/CalibrationTablessd --backend-file results/backend.json \\
+    --plan results/ssd/engine.int8.plan --network results/ssd/network.int8.onnx
+"""
+
+import time
+from functools import partial
+from pathlib import Path
+
+import _path  # noqa: F401
+
+from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
+from trtflow.cli import parser, run
+from trtflow.formats import UserError
+from trtflow.formats.checksums import verify_checksums
+from trtflow.formats.files import write_bytes, write_json
+from trtflow.runtime.backend import load, read_backend
+from trtflow.runtime.buffers import HostBuffer
+from trtflow.runtime.build import PRECISIONS, build_plan
+from trtflow.samples import load as load_sample
+
+
+def main() -> None:
+    """Read the command line; write the plan, where it was built, and the lowered network."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--sample", required=True, help="name of the sample")
+    arguments.add_argument("--precision", choices=PRECISIONS, required=True, help="lowest precision to use")
+    arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
+    arguments.add_argument("--calibration-table", type=Path, help="INT8 scales, needed for int8")
+    arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
+    arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
+    arguments.add_argument("--max-batch-size", type=int, default=8, help="largest batch of the engine")
+    arguments.add_argument("--plan", type=Path, required=True, help="plan to write; a .json beside it tells its origin")
+    arguments.add_argument("--network", type=Path, help="ONNX file for the lowered network (reference backend)")
+    options = arguments.parse_args()
+
+    verify_checksums(options.export_dir)
+    backend = read_backend(options.backend_file)
+    trt = load(backend["name"])
+    calibrator = None
+    if options.precision == "int8":
+        table = options.calibration_table
+        if table is None or not table.exists():
+            raise UserError(f"{table}: no calibration table, which int8 needs. Make it with scripts/calibrate.py.")
+        calibrator = make_calibrator(trt, options.algorithm, None, table, HostBuffer)
+    define = partial(load_sample(options.sample).define_network, export=options.export_dir)
+
+    start = time.perf_counter()
+    plan = build_plan(trt, define, options.precision, options.max_batch_size, calibrator)
+    seconds = time.perf_counter() - start
+    if options.network:
+        write_bytes(options.network, plan)  # a reference plan is the lowered network with its metadata
+    write_bytes(options.plan, plan)
+    origin = {"backend": backend, "precision": options.precision, "max_batch_size": options.max_batch_size}
+    write_json(options.plan.with_suffix(".json"), {**origin, "build_s": round(seconds, 3)})
+
+
+if __name__ == "__main__":
+    run(main)

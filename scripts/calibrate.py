@@ -1,0 +1,44 @@
+"""Calibrate a sample's network for INT8: from batch files to a calibration table.
+
+python scripts/calibrate.py --sample ssd --export-dir results/ssd/export --batch-dir results/ssd/calibration/batches \\
+    --batches 50 --backend-file results/backend.json --out results/ssd/calibration/CalibrationTablessd
+"""
+
+from functools import partial
+from pathlib import Path
+
+import _path  # noqa: F401
+
+from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
+from trtflow.calibration.streams import BatchStream
+from trtflow.cli import parser, run
+from trtflow.formats.checksums import verify_checksums
+from trtflow.runtime.backend import load, read_backend
+from trtflow.runtime.buffers import HostBuffer
+from trtflow.runtime.build import build_plan
+from trtflow.samples import load as load_sample
+
+
+def main() -> None:
+    """Read the command line, calibrate, and keep the table; the engine that comes with it is thrown away."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--sample", required=True, help="name of the sample")
+    arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
+    arguments.add_argument("--batch-dir", type=Path, required=True, help="folder of batch0, batch1, ...")
+    arguments.add_argument("--batches", type=int, required=True, help="number of batch files to use, in order")
+    arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="TensorRT's calibration algorithm")
+    arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
+    arguments.add_argument("--out", type=Path, required=True, help="calibration table to write")
+    options = arguments.parse_args()
+
+    verify_checksums(options.export_dir)
+    options.out.unlink(missing_ok=True)  # a table that is there would be used instead of the batches
+    stream = BatchStream([options.batch_dir / f"batch{index}" for index in range(options.batches)])
+    trt = load(read_backend(options.backend_file)["name"])
+    calibrator = make_calibrator(trt, options.algorithm, stream, options.out, HostBuffer)
+    define = partial(load_sample(options.sample).define_network, export=options.export_dir)
+    build_plan(trt, define, "int8", stream.batch_size, calibrator)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Data sets: readers of what is downloaded, makers of what is not."""

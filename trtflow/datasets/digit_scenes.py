@@ -1,0 +1,88 @@
+"""Scenes of handwritten digits on textured grounds, with exact boxes, in VOC's layout.
+
+The digits are scikit-learn's 1,797 real ones (8x8 pixels, from UCI's Optical Recognition of Handwritten Digits). A
+scene depends on the seed, the split and its number alone, and no digit of the validation split is in another.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich.progress import track
+from sklearn.datasets import load_digits
+
+from trtflow.datasets.voc import Annotation, annotation_path, image_path, write_annotation, write_image_set
+from trtflow.formats.files import atomic_path
+
+CLASSES = ("background", *"0123456789")
+SIZE = 300  # pixels of a side
+SPLITS = ("train", "calibration", "val")
+VALIDATION_DIGITS = 400  # the last ones; other writers than the first
+SIDES = (72, 176)  # smallest and largest digit, pixels
+MOST_DIGITS = 3
+INK = 0.35  # of full ink: where a digit begins
+
+
+def digits_of(split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the digits that a split draws from: ink from 0 to 1, float32 [n, 8, 8], and labels int64 [n]."""
+    data = load_digits()
+    images, values = (data.images / 16).astype(np.float32), data.target.astype(np.int64)
+    part = slice(-VALIDATION_DIGITS, None) if split == "val" else slice(None, -VALIDATION_DIGITS)
+    return images[part], values[part]
+
+
+def make_scene(rng: np.random.Generator, digits: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, Annotation]:
+    """Return one scene, uint8 [300, 300, 3], and its objects."""
+    scene = _ground(rng)
+    boxes: list[np.ndarray] = []
+    labels: list[int] = []
+    for _ in range(rng.integers(1, MOST_DIGITS + 1)):
+        index = int(rng.integers(len(digits)))
+        side = int(rng.integers(*SIDES))
+        ink = np.asarray(Image.fromarray(digits[index]).resize((side, side), Image.Resampling.BICUBIC)).clip(0, 1)
+        left, top = (int(rng.integers(0, SIZE - side + 1)) for _ in range(2))
+        rows, columns = np.flatnonzero((ink > INK).any(1)), np.flatnonzero((ink > INK).any(0))
+        box = np.array([left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1], np.float32)
+        if any(_overlap(box, other) for other in boxes):
+            continue
+        _paint(scene[top : top + side, left : left + side], ink, rng)
+        boxes.append(box)
+        labels.append(int(values[index]) + 1)
+    image = scene.clip(0, 255).astype(np.uint8)
+    none_difficult = np.zeros(len(boxes), bool)
+    return image, Annotation("", (SIZE, SIZE), np.stack(boxes), np.array(labels, np.int64), none_difficult)
+
+
+def _ground(rng: np.random.Generator) -> np.ndarray:
+    """Return a smooth random ground of middling brightness with a little grain, float32 [300, 300, 3]."""
+    coarse = rng.uniform(60, 196, (5, 5, 3)).astype(np.uint8)
+    smooth = np.asarray(Image.fromarray(coarse).resize((SIZE, SIZE), Image.Resampling.BICUBIC), np.float32)
+    return smooth + rng.integers(-8, 9, (SIZE, SIZE, 1), np.int8).astype(np.float32)
+
+
+def _paint(patch: np.ndarray, ink: np.ndarray, rng: np.random.Generator) -> None:
+    """Blend a digit into a patch of the scene, much darker or much lighter than the ground there."""
+    light = patch.mean() < 128
+    colour = rng.uniform(205, 255, 3) if light else rng.uniform(0, 50, 3)
+    strength = np.minimum(ink / (2 * INK), 1)[..., None]
+    patch[...] = patch * (1 - strength) + colour.astype(np.float32) * strength
+
+
+def _overlap(first: np.ndarray, second: np.ndarray) -> bool:
+    return bool((np.maximum(first[:2], second[:2]) < np.minimum(first[2:], second[2:])).all())
+
+
+def write_split(root: Path, split: str, count: int, seed: int) -> None:
+    """Write `count` scenes of a split below `root`."""
+    digits, values = digits_of(split)
+    ids = [f"{index:06d}" for index in range(count)]
+    for index, image_id in enumerate(track(ids, f"Drawing {split} scenes", disable=None)):
+        rng = np.random.default_rng([seed, SPLITS.index(split), index])
+        image, annotation = make_scene(rng, digits, values)
+        annotation.image_id = image_id
+        with atomic_path(image_path(root, image_id)) as temporary:
+            Image.fromarray(image).save(temporary, "JPEG", quality=95, subsampling=0)
+        write_annotation(annotation_path(root, image_id), annotation, CLASSES)
+    write_image_set(root, split, ids)

@@ -1,0 +1,107 @@
+"""Pascal VOC's layout: JPEGImages, Annotations, ImageSets/Main."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from trtflow.formats import FormatError
+from trtflow.formats.files import write_text
+
+
+@dataclass
+class Annotation:
+    """The objects of one image.
+
+    Attributes:
+        image_id: name of the image without its ending.
+        size: (height, width) in pixels.
+        boxes: float32 [n, 4], xmin, ymin, xmax, ymax in pixels, the left upper corner of the image being (0, 0).
+        labels: int64 [n], positions in the list of classes, 0 being the background.
+        difficult: bool [n]; such objects do not count in the evaluation.
+    """
+
+    image_id: str
+    size: tuple[int, int]
+    boxes: np.ndarray
+    labels: np.ndarray
+    difficult: np.ndarray
+
+    def normalised_boxes(self) -> np.ndarray:
+        """Return the boxes with coordinates from 0 to 1, float32 [n, 4]."""
+        height, width = self.size
+        return (self.boxes / np.array([width, height, width, height])).astype(np.float32)
+
+
+def image_path(root: Path, image_id: str) -> Path:
+    """Return the path of an image."""
+    return root / "JPEGImages" / f"{image_id}.jpg"
+
+
+def annotation_path(root: Path, image_id: str) -> Path:
+    """Return the path of an annotation."""
+    return root / "Annotations" / f"{image_id}.xml"
+
+
+def read_image_set(root: Path, split: str) -> list[str]:
+    """Return the image ids of a split, in the file's order."""
+    path = root / "ImageSets" / "Main" / f"{split}.txt"
+    ids = path.read_text().split()
+    if not ids:
+        raise FormatError(path, "the image set is empty", "Make the data set again.")
+    return ids
+
+
+def write_image_set(root: Path, split: str, ids: Sequence[str]) -> None:
+    """Write the image ids of a split."""
+    write_text(root / "ImageSets" / "Main" / f"{split}.txt", "".join(f"{image_id}\n" for image_id in ids))
+
+
+def read_split(root: Path, split: str, classes: Sequence[str]) -> list[Annotation]:
+    """Return the annotations of a split."""
+    return [read_annotation(annotation_path(root, image_id), classes) for image_id in read_image_set(root, split)]
+
+
+def read_annotation(path: Path, classes: Sequence[str]) -> Annotation:
+    """Read one annotation; an object of a class that is not in `classes` is an error."""
+    try:
+        tree = ElementTree.parse(path).getroot()
+        size = tree.find("size")
+        height, width = (int(_text(size, key)) for key in ("height", "width"))
+        objects = tree.findall("object")
+        labels = [classes.index(_text(item, "name")) for item in objects]
+        corners = [[float(_text(item, f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax")] for item in objects]
+        difficult = [item.findtext("difficult", "0") == "1" for item in objects]
+    except (ElementTree.ParseError, ValueError) as error:
+        raise FormatError(path, f"not a VOC annotation of {len(classes)} classes ({error})", "Make it again.") from error
+    boxes = np.array(corners, np.float32).reshape(-1, 4)
+    return Annotation(path.stem, (height, width), boxes, np.array(labels, np.int64), np.array(difficult, bool))
+
+
+def _text(element: ElementTree.Element | None, key: str) -> str:
+    text = None if element is None else element.findtext(key)
+    if text is None:
+        raise ValueError(f"no <{key}>")
+    return text
+
+
+def write_annotation(path: Path, annotation: Annotation, classes: Sequence[str]) -> None:
+    """Write one annotation."""
+    root = ElementTree.Element("annotation")
+    ElementTree.SubElement(root, "filename").text = f"{annotation.image_id}.jpg"
+    size = ElementTree.SubElement(root, "size")
+    for key, value in zip(("width", "height", "depth"), (annotation.size[1], annotation.size[0], 3), strict=True):
+        ElementTree.SubElement(size, key).text = str(value)
+    for box, label, difficult in zip(annotation.boxes, annotation.labels, annotation.difficult, strict=True):
+        item = ElementTree.SubElement(root, "object")
+        ElementTree.SubElement(item, "name").text = classes[label]
+        ElementTree.SubElement(item, "difficult").text = str(int(difficult))
+        corners = ElementTree.SubElement(item, "bndbox")
+        for key, value in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True):
+            ElementTree.SubElement(corners, key).text = f"{value:g}"
+    ElementTree.indent(root)
+    write_text(path, ElementTree.tostring(root, "unicode") + "\n")

@@ -1,0 +1,73 @@
+"""COCO's mean average precision, by pycocotools."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from trtflow.metrics.detections import GroundTruth, labels_of
+
+
+def coco_map(detections: np.ndarray, truths: Sequence[GroundTruth]) -> dict[str, float]:
+    """Return COCO's three main metrics.
+
+    Boxes stay normalised: an overlap does not depend on the scale. Difficult objects are given as crowds, which is
+    COCO's own word for what need not be found.
+
+    Args:
+        detections: float32 [N, K, 7], images in the order of `truths`.
+        truths: the objects of each image.
+
+    Returns:
+        `coco_map` (mean over overlaps 0.50, 0.55, ..., 0.95), `coco_map50` and `coco_map75`.
+    """
+    names = ("coco_map", "coco_map50", "coco_map75")
+    found = _found(detections)
+    if not len(found):
+        return dict.fromkeys(names, 0.0)
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools tells of every step
+        objects = COCO()
+        objects.dataset = _dataset(truths)
+        objects.createIndex()
+        evaluation = COCOeval(objects, objects.loadRes(found), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return {name: float(value) for name, value in zip(names, evaluation.stats[:3], strict=True)}
+
+
+def _found(detections: np.ndarray) -> np.ndarray:
+    """Return the detections as pycocotools takes them, float64 [n, 7]: image, x, y, width, height, score, label."""
+    images, rows = np.nonzero(detections[..., 1] >= 0)
+    found = detections[images, rows].astype(np.float64)
+    return np.column_stack([images, found[:, 3:5], found[:, 5:7] - found[:, 3:5], found[:, 2], found[:, 1]])
+
+
+def _dataset(truths: Sequence[GroundTruth]) -> dict[str, list[dict]]:
+    """Return the objects as COCO's annotation file has them."""
+    annotations: list[dict] = []
+    for image, truth in enumerate(truths):
+        for box, label, difficult in zip(truth.normalised_boxes(), truth.labels, truth.difficult, strict=True):
+            left, top, right, bottom = map(float, box)
+            bbox = [left, top, right - left, bottom - top]
+            # pycocotools takes the number 0 for "no object", so they start at 1.
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": image,
+                    "category_id": int(label),
+                    "bbox": bbox,
+                    "area": bbox[2] * bbox[3],
+                    "iscrowd": int(difficult),
+                }
+            )
+    return {
+        "images": [{"id": image} for image in range(len(truths))],
+        "categories": [{"id": label} for label in labels_of(truths)],
+        "annotations": annotations,
+    }

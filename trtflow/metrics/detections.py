@@ -1,0 +1,105 @@
+"""Detections and ground truth: what every detection metric needs, and how far two runs differ.
+
+Detections are the guide's tuples of 7 (§16.5), float32 [N, K, 7]: image, label, score, xmin, ymin, xmax, ymax, with
+coordinates from 0 to 1. Rows that hold nothing have the label -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+
+class GroundTruth(Protocol):
+    """The objects of one image.
+
+    Attributes:
+        labels: int [n], 0 being the background, which no object has.
+        difficult: bool [n]; such objects are neither to be found nor wrong to find.
+    """
+
+    labels: np.ndarray
+    difficult: np.ndarray
+
+    def normalised_boxes(self) -> np.ndarray:
+        """Return xmin, ymin, xmax, ymax from 0 to 1, float [n, 4]."""
+        ...
+
+
+def labels_of(truths: Sequence[GroundTruth]) -> list[int]:
+    """Return the labels that have objects which count, in order."""
+    return sorted({int(label) for truth in truths for label in truth.labels[~truth.difficult]})
+
+
+def pairwise_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the intersection over union of each box of `first` with each of `second`.
+
+    Coordinates are continuous, so a side is max - min; VOC's own tools add 1 because theirs are the numbers of pixels.
+
+    Args:
+        first: float [n, 4], xmin, ymin, xmax, ymax.
+        second: float [m, 4].
+
+    Returns:
+        float64 [n, m]; 0 where both boxes are empty.
+    """
+    a, b = first[:, None].astype(np.float64), second[None].astype(np.float64)
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    intersection = sides.clip(0).prod(-1)
+    union = _area(a) + _area(b) - intersection
+    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+
+
+def _area(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[..., 2:] - boxes[..., :2]).clip(0).prod(-1)
+
+
+def max_difference(first: np.ndarray, second: np.ndarray, threshold: float = 0.0) -> float:
+    """Return the largest difference between two runs over the same images.
+
+    Within an image and a label, a detection's partner is the one whose box is nearest, each being the other's nearest.
+    A pair differs by its largest difference in score or coordinate. A detection without a partner differs by its score
+    above what the other run could have left out: `threshold`, or the last score of a run whose rows are all taken.
+    A pair never counts for more than its two detections would alone.
+
+    Args:
+        first: float32 [N, K, 7].
+        second: float32 [N, K, 7].
+        threshold: score below which the runs report nothing.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"detections of shapes {first.shape} and {second.shape} are not of the same images")
+    return max((_image_difference(*rows, threshold) for rows in zip(first, second, strict=True)), default=0.0)
+
+
+def _image_difference(first: np.ndarray, second: np.ndarray, threshold: float) -> float:
+    """Return the largest difference between two runs over one image, [K, 7] each."""
+    alone = [_excess(first, second, threshold), _excess(second, first, threshold)]
+    largest = 0.0
+    for label in np.union1d(first[:, 1], second[:, 1]):
+        if label < 0:
+            continue
+        mine, theirs = first[:, 1] == label, second[:, 1] == label
+        pairs = np.abs(first[mine, None, 2:] - second[None, theirs, 2:])
+        excess = [alone[0][mine], alone[1][theirs]]
+        if pairs.size:
+            rows, columns = _mutually_nearest(pairs[..., 1:].max(-1))
+            limit = np.maximum(excess[0][rows], excess[1][columns])
+            excess[0][rows] = excess[1][columns] = np.minimum(pairs[rows, columns].max(-1), limit)
+        largest = max(largest, float(np.concatenate(excess).max()))
+    return largest
+
+
+def _excess(rows: np.ndarray, others: np.ndarray, threshold: float) -> np.ndarray:
+    """Return how far each score lies above what the other run could have left out."""
+    full = bool((others[:, 1] >= 0).all())
+    return (rows[:, 2] - max(threshold, float(others[:, 2].min()) if full else 0.0)).clip(0)
+
+
+def _mutually_nearest(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and columns of the pairs in which each is the other's nearest."""
+    columns = distances.argmin(1)
+    rows = np.flatnonzero(distances.argmin(0)[columns] == np.arange(len(distances)))
+    return rows, columns[rows]

@@ -1,0 +1,65 @@
+"""The TensorRT 8.6 Python API on ONNX Runtime: `import trtflow.reference as trt` reads like `import tensorrt as trt`.
+
+Data passes in one direction through three parts: `record` (networks as TensorRT sees them), `lower` (to ONNX) and
+`run` (on ONNX Runtime). What is not implemented raises an error that names the layer and what there is instead.
+"""
+
+import builtins
+
+from trtflow.reference.builder import Builder
+from trtflow.reference.record.caffe_parser import CaffeParser
+from trtflow.reference.record.calibrators import (
+    IInt8Calibrator,
+    IInt8EntropyCalibrator,
+    IInt8EntropyCalibrator2,
+    IInt8LegacyCalibrator,
+    IInt8MinMaxCalibrator,
+)
+from trtflow.reference.record.config import IBuilderConfig
+from trtflow.reference.record.enums import (
+    ActivationType,
+    BuilderFlag,
+    CalibrationAlgoType,
+    DataType,
+    ElementWiseOperation,
+    LayerType,
+    MemoryPoolType,
+    NetworkDefinitionCreationFlag,
+    PaddingMode,
+    PluginFieldType,
+    PoolingType,
+    ScaleMode,
+    TensorIOMode,
+    TensorLocation,
+)
+from trtflow.reference.record.layers import ILayer
+from trtflow.reference.record.network import INetworkDefinition
+from trtflow.reference.record.plugins import (
+    IPluginCreator,
+    IPluginV2,
+    PluginField,
+    PluginFieldCollection,
+    get_plugin_registry,
+)
+from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.values import Dims, Logger, Weights, nptype, volume
+from trtflow.reference.run.engine import ICudaEngine, IExecutionContext, Runtime
+from trtflow.reference.run.profiler import IProfiler, Profiler
+from trtflow.reference.version import __version__
+
+float32, float16, int8, int32, bool, uint8 = (
+    DataType.FLOAT,
+    DataType.HALF,
+    DataType.INT8,
+    DataType.INT32,
+    DataType.BOOL,
+    DataType.UINT8,
+)
+
+
+def init_libnvinfer_plugins(logger: Logger, namespace: str) -> builtins.bool:
+    """Register the plugins that come with TensorRT, as far as the reference runtime has them."""
+    from trtflow.reference.record.ssd_plugins import register
+
+    register()
+    return True

@@ -1,0 +1,115 @@
+"""INT8 calibration as the builder does it: run the network in float32, watch every tensor, write the table."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import onnxruntime
+
+from trtflow.formats.calibration_table import CalibrationTable
+from trtflow.reference.entropy import Entropy, Legacy, MinMax
+from trtflow.reference.errors import BuildError
+from trtflow.reference.lower.lower import lower
+from trtflow.reference.lower.precision import Precisions, all_tensors, fused_activation
+from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
+from trtflow.reference.record.calibrators import IInt8Calibrator, IInt8LegacyCalibrator
+from trtflow.reference.record.enums import CalibrationAlgoType, DataType, PoolingType
+from trtflow.reference.record.network import INetworkDefinition
+from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.version import __version__
+
+VERSION = __version__.replace(".", "") + "0"  # as it stands in a table's header: 8600
+ALGORITHMS = {
+    CalibrationAlgoType.ENTROPY_CALIBRATION_2: "EntropyCalibration2",
+    CalibrationAlgoType.ENTROPY_CALIBRATION: "EntropyCalibration",
+    CalibrationAlgoType.MINMAX_CALIBRATION: "MinMaxCalibration",
+    CalibrationAlgoType.LEGACY_CALIBRATION: "LegacyCalibration",
+}
+Collector = Entropy | MinMax | Legacy
+
+
+def scales(network: INetworkDefinition, calibrator: IInt8Calibrator) -> dict[str, np.float32]:
+    """Return the scale of each tensor, from the calibrator's table or else from its batches.
+
+    A new table is given to the calibrator. Its entries are those of TensorRT: the inputs, then every layer's
+    float outputs. Calibration after fusion (Entropy, Legacy) has no entry in front of a fused ReLU; calibration before
+    it (Entropy2, MinMax) gives a max pool's output the scale of its input.
+
+    Raises:
+        FormatError: the calibrator's table is of another version or algorithm.
+        BuildError: the calibrator gave no batch.
+    """
+    algorithm = calibrator.get_algorithm()
+    cache = calibrator.read_calibration_cache()
+    if cache:
+        table = CalibrationTable.from_bytes(bytes(cache), "calibration cache")
+        table.check(VERSION, ALGORITHMS[algorithm], "calibration cache")
+        return table.scales
+    found = _collect(network, calibrator)
+    if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION_2, CalibrationAlgoType.MINMAX_CALIBRATION):
+        _share_over_pools(network, found)
+    calibrator.write_calibration_cache(CalibrationTable(VERSION, ALGORITHMS[algorithm], found).to_bytes())
+    return found
+
+
+def _collect(network: INetworkDefinition, calibrator: IInt8Calibrator) -> dict[str, np.float32]:
+    tensors = _watched(network, calibrator.get_algorithm())
+    inside = [tensor for tensor in tensors if not tensor.is_network_input]
+    model = lower(network, Precisions({layer: DataType.FLOAT for layer in network}, {}), inside)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    make = _collector(calibrator)
+    collectors = {tensor.name: make() for tensor in tensors}
+    softmaxes = {tensor.name for tensor in tensors if isinstance(tensor.producer, L.ISoftMaxLayer)}
+    outputs = [tensor.name for tensor in inside]
+    batches = 0
+    for feeds in _batches(network, calibrator):
+        for name, values in [*feeds.items(), *zip(outputs, session.run(outputs, feeds), strict=True)]:
+            # one ulp above 1 would double the range of a softmax
+            collectors[name].observe(np.minimum(values, 1) if name in softmaxes else values)
+        batches += 1
+    if not batches:
+        raise BuildError("the calibrator gave no batch. Check the list of its batch files.")
+    return {name: collector.scale() for name, collector in collectors.items()}
+
+
+def _watched(network: INetworkDefinition, algorithm: CalibrationAlgoType) -> list[ITensor]:
+    """Return the tensors that get an entry, in network order."""
+    tensors = [tensor for tensor in all_tensors(network) if tensor.dtype == DataType.FLOAT]
+    tensors = [tensor for tensor in tensors if not isinstance(tensor.producer, L.IConstantLayer)]
+    if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION, CalibrationAlgoType.LEGACY_CALIBRATION):
+        fused = {layer.inputs[0] for layer in network if fused_activation(network, layer)}
+        tensors = [tensor for tensor in tensors if tensor not in fused]
+    return tensors
+
+
+def _collector(calibrator: IInt8Calibrator) -> Callable[[], Collector]:
+    algorithm = calibrator.get_algorithm()
+    if algorithm == CalibrationAlgoType.MINMAX_CALIBRATION:
+        return MinMax
+    if algorithm != CalibrationAlgoType.LEGACY_CALIBRATION:
+        return Entropy
+    assert isinstance(calibrator, IInt8LegacyCalibrator)
+    quantile, cutoff = calibrator.get_quantile(), calibrator.get_regression_cutoff()
+    return lambda: Legacy(quantile, cutoff)
+
+
+def _batches(network: INetworkDefinition, calibrator: IInt8Calibrator) -> Iterator[dict[str, np.ndarray]]:
+    inputs = [network.get_input(index) for index in range(network.num_inputs)]
+    names = [tensor.name for tensor in inputs]
+    batch = (calibrator.get_batch_size(),) if network.has_implicit_batch_dimension else ()
+    while addresses := calibrator.get_batch(names):
+        feeds = {}
+        for tensor, address in zip(inputs, addresses, strict=True):
+            shape = (*batch, *tensor.shape)
+            size = int(np.prod(shape)) * 4
+            memory = (ctypes.c_char * size).from_address(int(address))
+            feeds[tensor.name] = np.frombuffer(memory, np.float32).reshape(shape)
+        yield feeds
+
+
+def _share_over_pools(network: INetworkDefinition, found: dict[str, np.float32]) -> None:
+    for layer in network:
+        if isinstance(layer, L.IPoolingLayer) and layer.pooling_type == PoolingType.MAX:
+            found[layer.outputs[0].name] = found[layer.inputs[0].name]

@@ -1,0 +1,143 @@
+"""The ONNX graph under construction, and the registry of lowerings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.enums import DataType
+from trtflow.reference.record.layers import ILayer, IPluginV2Layer
+from trtflow.reference.record.values import DTYPES, Weights
+
+OPSET = 17  # the newest that TensorRT 8.6's own ONNX parser takes
+IR_VERSION = 8
+BATCH = "N"  # name of an implicit batch dimension
+SEPARATOR = "::"  # between a layer's name and what a node or a value of it is
+
+ONNX_TYPES = {
+    DataType.FLOAT: TensorProto.FLOAT,
+    DataType.HALF: TensorProto.FLOAT16,
+    DataType.INT8: TensorProto.INT8,
+    DataType.INT32: TensorProto.INT32,
+    DataType.BOOL: TensorProto.BOOL,
+    DataType.UINT8: TensorProto.UINT8,
+}
+
+
+class Graph:
+    """Nodes, initializers, and what the layer that is being lowered needs to know.
+
+    Attributes:
+        batch_axes: 1 where the network has an implicit batch dimension that ONNX spells out, else 0.
+        dtype: type that the current layer computes in, FLOAT or HALF.
+        quantised_weights: whether the current layer's kernel is stored as INT8.
+    """
+
+    def __init__(self, implicit_batch: bool) -> None:
+        self.batch_axes = int(implicit_batch)
+        self.dtype = DataType.FLOAT
+        self.quantised_weights = False
+        self.layer_name = ""
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: dict[str, onnx.TensorProto] = {}
+        self._used: set[str] = set()
+
+    def node(self, op_type: str, inputs: list[str], *, outputs: int = 1, domain: str = "", **attributes: Any) -> Any:
+        """Add a node of the current layer; return its output's name, or a list of names."""
+        name = self._unique(op_type)
+        names = [name if outputs == 1 else f"{name}_{index}" for index in range(outputs)]
+        self.nodes.append(helper.make_node(op_type, inputs, names, name=name, domain=domain, **attributes))
+        return names[0] if outputs == 1 else names
+
+    def constant(self, what: str, values: Any, dtype: Any = None) -> str:
+        """Add an initializer of the current layer; return its name. Floats take the layer's type unless told."""
+        array = np.asarray(values)
+        if dtype is not None:
+            array = array.astype(dtype)
+        elif array.dtype.kind == "f":
+            array = self.cast(array)
+        name = self._unique(what)
+        self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        return name
+
+    def cast(self, array: np.ndarray) -> np.ndarray:
+        """Bring floats to the type that the layer computes in; half precision is clipped to its range, as TensorRT does."""
+        if self.dtype == DataType.HALF:
+            largest = np.finfo(np.float16).max
+            return np.clip(array, -largest, largest).astype(np.float16)
+        return array.astype(np.float32)
+
+    def kernel(self, weights: Weights, shape: tuple[int, ...]) -> str:
+        """Add a layer's kernel [K, …], in INT8 with one scale a row of K when the layer runs in INT8."""
+        values = weights.numpy().reshape(shape)
+        if not self.quantised_weights:
+            return self.constant("kernel", values)
+        largest = np.abs(values.astype(np.float32)).max(axis=tuple(range(1, values.ndim)))
+        scale = np.where(largest > 0, largest / np.float32(127), np.float32(1)).astype(np.float32)
+        steps = np.rint(values / scale.reshape(-1, *[1] * (values.ndim - 1)))
+        inputs = [
+            self.constant("kernel", np.clip(steps, -127, 127), np.int8),
+            self.constant("kernel_scale", scale, np.float32),
+            self.constant("kernel_zero", np.zeros(scale.shape), np.int8),
+        ]
+        return str(self.node("DequantizeLinear", inputs, axis=0))
+
+    def _unique(self, what: str) -> str:
+        name = f"{self.layer_name}{SEPARATOR}{what}"
+        count = 1
+        while name in self._used:
+            count += 1
+            name = f"{self.layer_name}{SEPARATOR}{what}_{count}"
+        self._used.add(name)
+        return name
+
+
+Lowering = Callable[[Any, Graph, list[str]], list[str]]
+_LAYERS: dict[type[ILayer], Lowering] = {}
+_PLUGINS: dict[str, Lowering] = {}
+Function = TypeVar("Function", bound=Lowering)
+
+
+def lowers(layer_type: type[ILayer]) -> Callable[[Function], Function]:
+    """Register how a layer becomes nodes: function(layer, graph, input names) -> output names."""
+
+    def register(function: Function) -> Function:
+        _LAYERS[layer_type] = function
+        return function
+
+    return register
+
+
+def lowers_plugin(plugin_type: str) -> Callable[[Function], Function]:
+    """Register how a plugin layer becomes nodes."""
+
+    def register(function: Function) -> Function:
+        _PLUGINS[plugin_type] = function
+        return function
+
+    return register
+
+
+def lowering_of(layer: ILayer) -> Lowering:
+    """Return the function that lowers a layer; a layer without one is an error that says what there is."""
+    if isinstance(layer, IPluginV2Layer):
+        table: dict[Any, Lowering] = _PLUGINS
+        key: Any = layer.plugin.plugin_type
+        known = sorted(_PLUGINS)
+    else:
+        table, key = _LAYERS, type(layer)
+        known = sorted(kind.title for kind in _LAYERS)
+    if key not in table:
+        kind = getattr(key, "title", key)
+        raise NetworkError(layer.name, f"the reference runtime cannot run {kind}", f"It runs {', '.join(known)}.")
+    return table[key]
+
+
+def np_type(dtype: DataType) -> np.dtype:
+    """Return the NumPy type of a data type."""
+    return DTYPES[dtype]

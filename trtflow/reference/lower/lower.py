@@ -1,0 +1,125 @@
+"""From a recorded network to an ONNX model: walks the layers, sets types and quantisation between them."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import helper
+
+import trtflow.reference.lower.layers
+import trtflow.reference.lower.ssd_plugins  # noqa: F401 - both register their lowerings
+from trtflow.reference.errors import BuildError, NetworkError
+from trtflow.reference.lower.graph import BATCH, IR_VERSION, ONNX_TYPES, OPSET, SEPARATOR, Graph, lowering_of
+from trtflow.reference.lower.precision import Precisions, all_tensors
+from trtflow.reference.record.enums import DataType
+from trtflow.reference.record.layers import ILayer
+from trtflow.reference.record.network import INetworkDefinition
+from trtflow.reference.record.tensor import ITensor
+
+FLOATS = (DataType.FLOAT, DataType.HALF)
+
+
+def lower(
+    network: INetworkDefinition, precisions: Precisions, outputs: list[ITensor] | None = None
+) -> onnx.ModelProto:
+    """Return the network as ONNX: float16 where layers compute in it, INT8 as Q/DQ pairs.
+
+    Bindings keep TensorRT's names and types; values inside are named `<layer>::<operator>`.
+
+    Args:
+        network: the network.
+        precisions: what `precision.choose` decided.
+        outputs: tensors to bind in place of the marked outputs, for calibration.
+
+    Raises:
+        NetworkError: a layer has no lowering, or two tensors share a name.
+    """
+    marked = [network.get_output(index) for index in range(network.num_outputs)]
+    return _Lowering(network, precisions).model(marked if outputs is None else outputs)
+
+
+class _Lowering:
+    """The values of the tensors lowered so far, by tensor and type."""
+
+    def __init__(self, network: INetworkDefinition, precisions: Precisions) -> None:
+        self.network, self.precisions = network, precisions
+        self.graph = Graph(network.has_implicit_batch_dimension)
+        self.native: dict[ITensor, DataType] = {}
+        self.values: dict[tuple[ITensor, DataType], str] = {}
+
+    def model(self, outputs: list[ITensor]) -> onnx.ModelProto:
+        """Lower everything and bind the outputs."""
+        _check_names(self.network)
+        inputs = [self.network.get_input(index) for index in range(self.network.num_inputs)]
+        if not outputs:
+            raise BuildError("the network has no outputs. Mark at least one with network.mark_output.")
+        for tensor in inputs:
+            self._define(tensor, tensor.name, tensor.dtype)
+        for layer in self.network:
+            self._lower_layer(layer)
+        for tensor in outputs:
+            self._bind_output(tensor)
+        graph = helper.make_graph(
+            self.graph.nodes,
+            "network",
+            [self._value_info(tensor) for tensor in inputs],
+            [self._value_info(tensor) for tensor in outputs],
+            list(self.graph.initializers.values()),
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="trtflow")
+        model.ir_version = IR_VERSION
+        return model
+
+    def _lower_layer(self, layer: ILayer) -> None:
+        graph, precision = self.graph, self.precisions.layers[layer]
+        graph.layer_name = layer.name
+        graph.quantised_weights = precision == DataType.INT8
+        graph.dtype = DataType.FLOAT if precision == DataType.INT8 else precision
+        inputs = [self._read(tensor, graph.dtype) for tensor in layer.inputs]
+        names = lowering_of(layer)(layer, graph, inputs)
+        for tensor, name in zip(layer.outputs, names, strict=True):
+            self._define(tensor, name, graph.dtype if tensor.dtype in FLOATS else tensor.dtype)
+
+    def _define(self, tensor: ITensor, value: str, dtype: DataType) -> None:
+        """Note where a tensor's value is; a tensor that is stored in INT8 passes through a Q/DQ pair first."""
+        scale = self.precisions.scales.get(tensor.name)
+        if scale is not None:
+            self.graph.layer_name = tensor.name
+            if dtype != DataType.FLOAT:
+                value, dtype = self.graph.node("Cast", [value], to=ONNX_TYPES[DataType.FLOAT]), DataType.FLOAT
+            step = [self.graph.constant("scale", scale, np.float32), self.graph.constant("zero", 0, np.int8)]
+            quantised = self.graph.node("QuantizeLinear", [value, *step])
+            value = self.graph.node("DequantizeLinear", [quantised, *step])
+        self.native[tensor], self.values[tensor, dtype] = dtype, value
+
+    def _read(self, tensor: ITensor, dtype: DataType) -> str:
+        """Return a tensor's value in a type; the cast is made once."""
+        native = self.native[tensor]
+        if native not in FLOATS or native == dtype:
+            return self.values[tensor, native]
+        if (tensor, dtype) not in self.values:
+            name = f"{tensor.name}{SEPARATOR}{dtype.name.lower()}"
+            source = self.values[tensor, native]
+            self.graph.nodes.append(helper.make_node("Cast", [source], [name], name=name, to=ONNX_TYPES[dtype]))
+            self.values[tensor, dtype] = name
+        return self.values[tensor, dtype]
+
+    def _bind_output(self, tensor: ITensor) -> None:
+        """Give an output its binding's name; bindings are float32 whatever the network computes in."""
+        value = self._read(tensor, tensor.dtype)
+        node = helper.make_node("Identity", [value], [tensor.name], name=f"{tensor.name}{SEPARATOR}output")
+        self.graph.nodes.append(node)
+
+    def _value_info(self, tensor: ITensor) -> onnx.ValueInfoProto:
+        shape: list[int | str] = [BATCH] * self.graph.batch_axes
+        shape += [size if size >= 0 else f"{tensor.name}_{axis}" for axis, size in enumerate(tensor.shape)]
+        return helper.make_tensor_value_info(tensor.name, ONNX_TYPES[tensor.dtype], shape)
+
+
+def _check_names(network: INetworkDefinition) -> None:
+    seen: set[str] = set()
+    for tensor in all_tensors(network):
+        if tensor.name in seen:
+            producer = tensor.producer.name if tensor.producer else tensor.name
+            raise NetworkError(producer, f"a second tensor is named {tensor.name!r}", "Give each tensor its own name.")
+        seen.add(tensor.name)

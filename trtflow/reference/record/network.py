@@ -1,0 +1,146 @@
+"""The network definition: it records layers and tensors and computes nothing."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from trtflow.reference.errors import NetworkError
+from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
+from trtflow.reference.record.enums import (
+    ActivationType,
+    DataType,
+    ElementWiseOperation,
+    NetworkDefinitionCreationFlag,
+    PoolingType,
+    ScaleMode,
+)
+from trtflow.reference.record.plugins import IPluginV2
+from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.values import Dims, Weights
+
+Layer = TypeVar("Layer", bound=L.ILayer)
+
+
+class INetworkDefinition:
+    """A network under construction; made by `Builder.create_network`.
+
+    Args:
+        flags: bits of `NetworkDefinitionCreationFlag`; without EXPLICIT_BATCH shapes leave the batch out.
+    """
+
+    def __init__(self, flags: int = 0) -> None:
+        self.name = "Unnamed Network 0"
+        self.has_implicit_batch_dimension = not flags & (1 << NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
+        self.revision = 0
+        self._inputs: list[ITensor] = []
+        self._outputs: list[ITensor] = []
+        self._layers: list[L.ILayer] = []
+
+    num_inputs = property(lambda self: len(self._inputs), doc="Number of inputs.")
+    num_outputs = property(lambda self: len(self._outputs), doc="Number of marked outputs.")
+    num_layers = property(lambda self: len(self._layers), doc="Number of layers.")
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __getitem__(self, index: int) -> L.ILayer:
+        return self._layers[index]
+
+    def get_input(self, index: int) -> ITensor:
+        """Return an input."""
+        return self._inputs[index]
+
+    def get_output(self, index: int) -> ITensor:
+        """Return a marked output."""
+        return self._outputs[index]
+
+    def get_layer(self, index: int) -> L.ILayer:
+        """Return a layer."""
+        return self._layers[index]
+
+    def add_input(self, name: str, dtype: DataType, shape: Any) -> ITensor:
+        """Add an input; with an implicit batch the shape leaves the batch out."""
+        if any(tensor.name == name for tensor in self._inputs):
+            raise NetworkError(name, "a network input of this name is there already", "Give each input its own name.")
+        tensor = ITensor(name)
+        tensor.shape, tensor.dtype = Dims(shape), dtype
+        self._inputs.append(tensor)
+        return tensor
+
+    def mark_output(self, tensor: ITensor) -> None:
+        """Make a tensor an output of the network."""
+        if tensor is None:
+            raise NetworkError("output", "no such tensor to mark", "Look up the name of the blob in the prototxt.")
+        if not tensor.is_network_output:
+            tensor.is_network_output = True
+            self._outputs.append(tensor)
+
+    def unmark_output(self, tensor: ITensor) -> None:
+        """Make a tensor internal again."""
+        tensor.is_network_output = False
+        self._outputs.remove(tensor)
+
+    def add_convolution(
+        self, input: ITensor, num_output_maps: int, kernel_shape: Any, kernel: Any, bias: Any = None
+    ) -> L.IConvolutionLayer:
+        """Add a convolution; kernel [K, C / groups, R, S]."""
+        layer = L.IConvolutionLayer(self, input, num_output_maps, kernel_shape, Weights.of(kernel), Weights.of(bias))
+        return self._add(layer)
+
+    def add_fully_connected(
+        self, input: ITensor, num_outputs: int, kernel: Any, bias: Any = None
+    ) -> L.IFullyConnectedLayer:
+        """Add a fully connected layer; kernel [K, C * H * W]."""
+        return self._add(L.IFullyConnectedLayer(self, input, num_outputs, Weights.of(kernel), Weights.of(bias)))
+
+    def add_activation(self, input: ITensor, type: ActivationType) -> L.IActivationLayer:
+        """Add an activation function."""
+        return self._add(L.IActivationLayer(self, input, type))
+
+    def add_pooling(self, input: ITensor, type: PoolingType, window_size: Any) -> L.IPoolingLayer:
+        """Add a pooling layer."""
+        return self._add(L.IPoolingLayer(self, input, type, window_size))
+
+    def add_lrn(self, input: ITensor, window: int, alpha: float, beta: float, k: float) -> L.ILRNLayer:
+        """Add a local response normalisation."""
+        return self._add(L.ILRNLayer(self, input, window, alpha, beta, k))
+
+    def add_scale(
+        self, input: ITensor, mode: ScaleMode, shift: Any = None, scale: Any = None, power: Any = None
+    ) -> L.IScaleLayer:
+        """Add (x * scale + shift) ** power; absent weights leave their part out."""
+        return self._add(L.IScaleLayer(self, input, mode, Weights.of(shift), Weights.of(scale), Weights.of(power)))
+
+    def add_softmax(self, input: ITensor) -> L.ISoftMaxLayer:
+        """Add a softmax."""
+        return self._add(L.ISoftMaxLayer(self, input))
+
+    def add_concatenation(self, inputs: list[ITensor]) -> L.IConcatenationLayer:
+        """Join tensors."""
+        return self._add(L.IConcatenationLayer(self, list(inputs)))
+
+    def add_elementwise(self, input1: ITensor, input2: ITensor, op: ElementWiseOperation) -> L.IElementWiseLayer:
+        """Add a binary function."""
+        return self._add(L.IElementWiseLayer(self, input1, input2, op))
+
+    def add_shuffle(self, input: ITensor) -> L.IShuffleLayer:
+        """Add a transpose and reshape."""
+        return self._add(L.IShuffleLayer(self, input))
+
+    def add_constant(self, shape: Any, weights: Any) -> L.IConstantLayer:
+        """Add a constant."""
+        return self._add(L.IConstantLayer(self, Dims(shape), Weights.of(weights)))
+
+    def add_plugin_v2(self, inputs: list[ITensor], plugin: IPluginV2) -> L.IPluginV2Layer:
+        """Add a layer that a plugin computes."""
+        return self._add(L.IPluginV2Layer(self, list(inputs), plugin))
+
+    def _add(self, layer: Layer) -> Layer:
+        layer.add_outputs()
+        for output in layer.outputs:
+            _ = output.shape  # a layer that does not fit its inputs fails here, not at the build
+        self._layers.append(layer)
+        return layer
+
+    # TensorRT has these under a second name since 7.0
+    add_convolution_nd, add_pooling_nd, add_scale_nd = add_convolution, add_pooling, add_scale

@@ -1,0 +1,191 @@
+"""The report of a sample: its metrics, its gates and where they came from (docs: config/schema/report.schema.json)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import operator
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from trtflow.formats import FormatError, UserError
+from trtflow.formats.files import sha256_of
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = ROOT / "config" / "schema" / "report.schema.json"
+PACKAGES = ("numpy", "onnx", "onnxruntime", "pycocotools", "scikit-learn", "snakemake", "tensorflow", "tensorrt", "torch")
+BACKEND = ("name", "version", "device", "compute_capability", "driver")
+OPERATORS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A condition on a result. One on a value that is no number fails, whatever the condition."""
+
+    name: str
+    value: float
+    op: str
+    limit: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the value meets the limit."""
+        return math.isfinite(self.value) and bool(OPERATORS[self.op](self.value, self.limit))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the gate as the report has it; JSON knows no NaN, which becomes null."""
+        value = self.value if math.isfinite(self.value) else None
+        return {"name": self.name, "value": value, "op": self.op, "limit": self.limit, "passed": self.passed}
+
+
+def evaluate_gates(specs: Sequence[Mapping[str, Any]], precisions: Mapping[str, Any]) -> list[Gate]:
+    """Return the gates of a sample's configuration with their values.
+
+    Args:
+        specs: each with name, metric, precision, op and limit; with `against`, another precision, the value is the
+            absolute difference between the two.
+        precisions: the report's part of that name. Gates on precisions that were not built are left out.
+    """
+    gates = []
+    for spec in specs:
+        wanted = [spec["precision"], *([spec["against"]] if "against" in spec else [])]
+        if not all(precision in precisions for precision in wanted):
+            continue
+        values = [_metric(spec, precisions[precision]["metrics"], precision) for precision in wanted]
+        value = abs(values[0] - values[1]) if "against" in spec else values[0]
+        gates.append(Gate(spec["name"], value, spec["op"], spec["limit"]))
+    if not gates:
+        raise UserError(f"no gate applies to the precisions {', '.join(precisions)}: build fp32 too, or add a gate")
+    return gates
+
+
+def _metric(spec: Mapping[str, Any], metrics: Mapping[str, float | None], precision: str) -> float:
+    if spec["metric"] not in metrics:
+        known = ", ".join(metrics)
+        raise UserError(f"gate {spec['name']}: {precision} has no metric {spec['metric']!r}; it has {known}")
+    value = metrics[spec["metric"]]
+    return math.nan if value is None else value
+
+
+def read_precision(folder: Path, precision: str) -> dict[str, Any]:
+    """Collect what a sample's results say of one precision: metrics, latency, size and build time of the engine."""
+    scores = read_json(folder / f"metrics.{precision}.json")
+    latency = read_json(folder / "latency.json")
+    if precision not in latency:
+        raise FormatError(folder / "latency.json", f"no times of {precision}", "Measure it again.")
+    agreement = folder / "agreement.json"
+    found = read_json(agreement).get(precision, {}) if agreement.exists() else {}
+    result = {
+        "metrics": {**scores["metrics"], **found},
+        **latency[precision],
+        "engine_bytes": (folder / f"engine.{precision}.plan").stat().st_size,
+        "build_s": read_json(folder / f"engine.{precision}.json")["build_s"],
+    }
+    return {**result, "details": scores["details"]} if "details" in scores else result
+
+
+def make_report(
+    sample: str,
+    config: Mapping[str, Any],
+    data: str,
+    backend: Mapping[str, Any],
+    precisions: Mapping[str, Any],
+    inputs: Mapping[str, Path],
+    figures: Sequence[Path],
+) -> dict[str, Any]:
+    """Return a valid report. It is as good as its gates: one that fails makes `passed` false, and hides nothing.
+
+    Args:
+        sample: name of the sample.
+        config: the sample's effective configuration: chapter, upstream, title, gates and more.
+        data: "mini" or "full".
+        backend: content of `results/backend.json`.
+        precisions: for each precision what `read_precision` returns.
+        inputs: files that the result depends on, by name.
+        figures: pictures and tables.
+    """
+    gates = evaluate_gates(config["gates"], precisions)
+    report = {
+        "schema": 1,
+        "sample": sample,
+        **{key: config[key] for key in ("chapter", "upstream", "title")},
+        "data": data,
+        "backend": {key: backend.get(key) for key in BACKEND},
+        "precisions": dict(precisions),
+        "gates": [gate.to_json() for gate in gates],
+        "passed": all(gate.passed for gate in gates),
+        "inputs": {
+            name: {"path": _relative(path), "sha256": sha256_of(path)} for name, path in sorted(inputs.items())
+        },
+        "figures": [_relative(path) for path in figures],
+        "provenance": {
+            "commit": git_commit(ROOT),
+            "config_sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
+            "versions": _versions(),
+        },
+    }
+    validate(report, f"report of {sample}")
+    return report
+
+
+def validate(report: Any, name: str) -> None:
+    """Check a report against its schema.
+
+    Raises:
+        FormatError: naming `name` and the first key that is wrong.
+    """
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(read_json(SCHEMA)).iter_errors(report))
+    if error is not None:
+        place = "/".join(map(str, error.absolute_path)) or "the top"
+        raise FormatError(name, f"not a valid report, at {place}: {error.message}", "Make it again with snakemake.")
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """Return a report that has been validated."""
+    report = read_json(path)
+    validate(report, str(path))
+    return report
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise FormatError(path, f"not JSON ({error})", "Make it again with snakemake.") from error
+
+
+def git_commit(root: Path) -> str | None:
+    """Return the commit that is checked out at `root`, read without git; None where there is none."""
+    try:
+        folder = root / ".git"
+        if folder.is_file():  # a linked work tree
+            folder = root / folder.read_text().removeprefix("gitdir: ").strip()
+        head = (folder / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head
+        branch = head.removeprefix("ref: ")
+        shared = folder / (folder / "commondir").read_text().strip() if (folder / "commondir").exists() else folder
+        if (shared / branch).exists():
+            return (shared / branch).read_text().strip()
+        packed = (line.split() for line in (shared / "packed-refs").read_text().splitlines())
+        return next((words[0] for words in packed if words[1:] == [branch]), None)
+    except OSError:
+        return None
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of those packages that the numbers depend on and that are installed."""
+    installed = {name: next(iter(metadata.distributions(name=name)), None) for name in PACKAGES}
+    return {name: package.version for name, package in installed.items() if package is not None}
+
+
+def _relative(path: Path) -> str:
+    return Path(os.path.relpath(path)).as_posix()

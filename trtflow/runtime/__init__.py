@@ -1,0 +1,1 @@
+"""Runs engines on TensorRT's API, whichever implementation answers it."""

@@ -1,0 +1,48 @@
+"""Object detection with SSD: guide chapter 16, sampleSSD.
+
+An SSD300 on VGG-16 comes as a Caffe model. TensorRT's Caffe parser reads it and takes the layers that are not its own
+from the plugin registry: Normalize_TRT, PriorBox_TRT and NMS_TRT. The engine gives boxes; no code behind it decodes or
+suppresses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from trtflow.datasets.images import read_sized_image, to_bgr_input
+
+INPUT = "data"
+DETECTIONS, KEEP_COUNT = OUTPUTS = ("detection_out", "keep_count")
+SIZE = 300  # pixels of a side
+EXPORTS = ("model.prototxt", "model.caffemodel")
+
+
+def preprocess(paths: Sequence[Path]) -> np.ndarray:
+    """§16.2: pictures of 300x300 become float32 [N, 3, 300, 300], blue, green, red, minus the means 104, 117, 123."""
+    return to_bgr_input([read_sized_image(path, SIZE) for path in paths])
+
+
+def define_network(trt: ModuleType, network: Any, export: Path) -> None:
+    """§16.3: the parser makes plugins of the layers Normalize, PriorBox and DetectionOutput by itself."""
+    prototxt, caffemodel = (str(export / name) for name in EXPORTS)
+    tensors = trt.CaffeParser().parse(deploy=prototxt, model=caffemodel, network=network, dtype=trt.float32)
+    for name in OUTPUTS:
+        network.mark_output(tensors.find(name))
+
+
+def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """§16.5: the outputs are tuples of 7 and how many of them hold a detection.
+
+    Args:
+        outputs: detection_out float32 [N, 1, 200, 7], each row image, label, score, xmin, ymin, xmax, ymax, and
+            keep_count int32 [N, 1, 1, 1].
+
+    Returns:
+        `detections` float32 [N, 200, 7] and `keep_count` int32 [N].
+    """
+    return {"detections": outputs[DETECTIONS][:, 0], "keep_count": outputs[KEEP_COUNT].reshape(-1)}
