@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from rich.progress import track
 from sklearn.datasets import load_digits
 
 from trtflow.datasets.voc import Annotation, annotation_path, image_path, write_annotation, write_image_set
 from trtflow.formats.files import atomic_path
+from trtflow.progress import track
 
 CLASSES = ("background", *"0123456789")
 SIZE = 300  # pixels of a side
@@ -78,7 +78,7 @@ def write_split(root: Path, split: str, count: int, seed: int) -> None:
     """Write `count` scenes of a split below `root`."""
     digits, values = digits_of(split)
     ids = [f"{index:06d}" for index in range(count)]
-    for index, image_id in enumerate(track(ids, f"Drawing {split} scenes", disable=None)):
+    for index, image_id in enumerate(track(ids, f"Drawing {split} scenes")):
         rng = np.random.default_rng([seed, SPLITS.index(split), index])
         image, annotation = make_scene(rng, digits, values)
         annotation.image_id = image_id

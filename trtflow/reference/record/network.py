@@ -137,8 +137,6 @@ class INetworkDefinition:
 
     def _add(self, layer: Layer) -> Layer:
         layer.add_outputs()
-        for output in layer.outputs:
-            _ = output.shape  # a layer that does not fit its inputs fails here, not at the build
         self._layers.append(layer)
         return layer
 

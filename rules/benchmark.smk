@@ -1,0 +1,54 @@
+"""How long engines take, whole and layer by layer."""
+
+
+rule measure_latency:
+    """Time all engines of a sample in turns, in one process, so that their ratio means something."""
+    output:
+        "results/{sample}/latency.json",
+    input:
+        plans=per_precision("results/{sample}/engine.{precision}.plan"),
+        origins=per_precision("results/{sample}/engine.{precision}.json"),
+        backend="results/backend.json",
+        script=script("measure_latency"),
+        library=library("measure_latency"),
+    log:
+        "logs/{sample}/measure_latency.log",
+    benchmark:
+        "benchmarks/{sample}/measure_latency.tsv"
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores or 1 # alone, so that nothing disturbs the measurement
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        plans=lambda wildcards, input: [
+            f"{plan.split('.')[-2]}={plan}" for plan in input.plans
+        ],
+    shell:
+        "python {input.script} --backend-file {input.backend} --out {output} {params.plans} > {log} 2>&1"
+
+
+rule profile_engine:
+    """Time an engine layer by layer."""
+    output:
+        "results/{sample}/profile.{precision}.json",
+    input:
+        plan="results/{sample}/engine.{precision}.plan",
+        origin="results/{sample}/engine.{precision}.json",
+        backend="results/backend.json",
+        script=script("profile_engine"),
+        library=library("profile_engine"),
+    log:
+        "logs/{sample}/profile_engine.{precision}.log",
+    benchmark:
+        "benchmarks/{sample}/profile_engine.{precision}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "python {input.script} --plan {input.plan} --precision {wildcards.precision}"
+        " --backend-file {input.backend} --out {output} > {log} 2>&1"

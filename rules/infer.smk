@@ -1,0 +1,78 @@
+"""Engines at work: predictions, scores, pictures."""
+
+
+rule infer:
+    """Run an engine over the validation pictures."""
+    output:
+        "results/{sample}/predictions.{precision}.npz",
+    input:
+        pictures=pictures("val"),
+        plan="results/{sample}/engine.{precision}.plan",
+        origin="results/{sample}/engine.{precision}.json",
+        backend="results/backend.json",
+        script=script("infer"),
+        library=sample_library("infer"),
+    log:
+        "logs/{sample}/infer.{precision}.log",
+    benchmark:
+        "benchmarks/{sample}/infer.{precision}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        data="results/{sample}/data/val",
+        batch_size=setting("max_batch_size"),
+    shell:
+        "python {input.script} --sample {wildcards.sample} --plan {input.plan} --backend-file {input.backend}"
+        " --data {params.data} --split val --batch-size {params.batch_size} --out {output} > {log} 2>&1"
+
+
+rule score:
+    """Score predictions against the annotations."""
+    output:
+        "results/{sample}/metrics.{precision}.json",
+    input:
+        pictures=pictures("val"),
+        predictions="results/{sample}/predictions.{precision}.npz",
+        script=script("score"),
+        library=sample_library("score"),
+    log:
+        "logs/{sample}/score.{precision}.log",
+    benchmark:
+        "benchmarks/{sample}/score.{precision}.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        data="results/{sample}/data/val",
+    shell:
+        "python {input.script} --sample {wildcards.sample} --predictions {input.predictions} --data {params.data}"
+        " --split val --out {output} > {log} 2>&1"
+
+
+rule compare_framework:
+    """Compare the engine's predictions with the framework's own."""
+    output:
+        "results/{sample}/agreement.json",
+    input:
+        predictions="results/{sample}/predictions.fp32.npz",
+        framework="results/{sample}/model/predictions.npz",
+        script=script("compare_framework"),
+        library=sample_library("compare_framework"),
+    log:
+        "logs/{sample}/compare_framework.log",
+    benchmark:
+        "benchmarks/{sample}/compare_framework.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    shell:
+        "python {input.script} --sample {wildcards.sample} --predictions {input.predictions}"
+        " --framework {input.framework} --out {output} > {log} 2>&1"

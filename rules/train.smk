@@ -1,0 +1,58 @@
+"""Trainings, and what the frameworks themselves predict."""
+
+
+rule train_ssd:
+    """Train SSD300 in PyTorch."""
+    output:
+        model="results/ssd/model/ssd.pt",
+        log="results/ssd/model/training.json",
+    input:
+        data="results/ssd/data/train",
+        script=script("train_ssd"),
+        library=library("train_ssd"),
+    log:
+        "logs/ssd/train_ssd.log",
+    benchmark:
+        "benchmarks/ssd/train_ssd.tsv"
+    conda:
+        ENVIRONMENT
+    threads: SAMPLES["ssd"]["training"]["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=30,
+    params:
+        width=SAMPLES["ssd"]["model"]["width"],
+        steps=SAMPLES["ssd"]["training"]["steps"],
+        batch_size=SAMPLES["ssd"]["training"]["batch_size"],
+        learning_rate=SAMPLES["ssd"]["training"]["learning_rate"],
+        seed=SAMPLES["ssd"]["training"]["seed"],
+        threads=SAMPLES["ssd"]["training"]["threads"],
+    shell:
+        "python {input.script} --data {input.data} --width {params.width} --steps {params.steps}"
+        " --batch-size {params.batch_size} --learning-rate {params.learning_rate} --seed {params.seed}"
+        " --threads {params.threads} --out {output.model} --log-out {output.log} > {log} 2>&1"
+
+
+rule predict_ssd:
+    """Run the trained network in PyTorch, to compare engines with."""
+    output:
+        "results/ssd/model/predictions.npz",
+    input:
+        pictures=picture_files("ssd", "val"),
+        model="results/ssd/model/ssd.pt",
+        script=script("predict_ssd"),
+        library=library("predict_ssd"),
+    log:
+        "logs/ssd/predict_ssd.log",
+    benchmark:
+        "benchmarks/ssd/predict_ssd.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        data="results/ssd/data/val",
+    shell:
+        "python {input.script} --model {input.model} --data {params.data} --split val --out {output} > {log} 2>&1"

@@ -1,0 +1,96 @@
+"""Calibrators on TensorRT's own base classes, the same code for NVIDIA's and for the reference's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from trtflow.calibration.streams import BatchStream
+from trtflow.formats.calibration_table import CalibrationTable, read_table
+from trtflow.formats.files import write_bytes
+from trtflow.runtime.buffers import Buffer
+
+BASES = {
+    "entropy2": ("IInt8EntropyCalibrator2", "EntropyCalibration2"),
+    "entropy": ("IInt8EntropyCalibrator", "EntropyCalibration"),
+    "minmax": ("IInt8MinMaxCalibrator", "MinMaxCalibration"),
+    "legacy": ("IInt8LegacyCalibrator", "LegacyCalibration"),
+}
+ALGORITHMS = tuple(BASES)
+QUANTILE, NO_REGRESSION = 0.9999, 1.0  # of the legacy calibrator
+
+
+def table_version(trt: ModuleType) -> str:
+    """Return the version of a TensorRT as it stands in a table's header: 8600 for 8.6.0."""
+    major, minor, patch = trt.__version__.split(".")[:3]
+    return f"{major}{minor}{patch}0"
+
+
+def make_calibrator(
+    trt: ModuleType,
+    algorithm: str,
+    stream: BatchStream | None,
+    table: Path,
+    allocate: Callable[[int], Buffer],
+) -> Any:
+    """Return a calibrator for a builder configuration.
+
+    Args:
+        trt: NVIDIA's tensorrt or trtflow.reference.
+        algorithm: one of `ALGORITHMS`.
+        stream: the batches; None where the table must be there already.
+        table: used when it exists, else written.
+        allocate: returns memory that TensorRT can read, of a number of bytes.
+
+    Raises:
+        FormatError, when the builder asks for the table: it is damaged, or of another version or algorithm.
+    """
+    base, name = BASES[algorithm]
+
+    class Calibrator(getattr(trt, base)):  # type: ignore[misc]
+        """Copies each batch of the stream to the device."""
+
+        def __init__(self) -> None:
+            getattr(trt, base).__init__(self)  # TensorRT's bindings want it called by name
+            self.batches = iter(stream) if stream is not None else iter(())
+            self.buffer: Buffer | None = None
+
+        def get_batch_size(self) -> int:
+            return stream.batch_size if stream is not None else 1
+
+        def get_batch(self, names: list[str]) -> list[int] | None:
+            images = next(self.batches, None)
+            if images is None:
+                return None
+            if self.buffer is None:
+                self.buffer = allocate(images.nbytes)
+            self.buffer.copy_from(images)
+            return [self.buffer.pointer]
+
+        def read_calibration_cache(self) -> bytes | None:
+            if not table.exists():
+                return None
+            found: CalibrationTable = read_table(table)
+            found.check(table_version(trt), name, table)
+            return found.to_bytes()
+
+        def write_calibration_cache(self, cache: bytes) -> None:
+            write_bytes(table, bytes(cache))
+
+        if algorithm == "legacy":
+
+            def get_quantile(self) -> float:
+                return QUANTILE
+
+            def get_regression_cutoff(self) -> float:
+                return NO_REGRESSION
+
+            def read_histogram_cache(self, length: int) -> bytes | None:
+                return None
+
+            def write_histogram_cache(self, data: bytes, length: int) -> None:
+                return None
+
+    return Calibrator()

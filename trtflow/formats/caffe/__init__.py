@@ -1,0 +1,28 @@
+"""Caffe's networks (prototxt) and weights (caffemodel), with TensorRT's SSD and RPN layers."""
+
+from trtflow.formats.caffe.binary import (
+    array_to_blob,
+    blob_to_array,
+    read_binaryproto,
+    read_caffemodel,
+    write_binaryproto,
+    write_caffemodel,
+)
+from trtflow.formats.caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter
+from trtflow.formats.caffe.ssd import convert_ssd_prototxt
+from trtflow.formats.caffe.text import read_prototxt, write_prototxt
+
+__all__ = [
+    "BlobProto",
+    "LayerParameter",
+    "NetParameter",
+    "array_to_blob",
+    "blob_to_array",
+    "convert_ssd_prototxt",
+    "read_binaryproto",
+    "read_caffemodel",
+    "read_prototxt",
+    "write_binaryproto",
+    "write_caffemodel",
+    "write_prototxt",
+]

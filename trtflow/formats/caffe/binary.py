@@ -1,0 +1,92 @@
+"""Caffemodels and mean images: weights in protobuf's binary form."""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from google.protobuf.message import DecodeError, Message
+
+from trtflow.formats.caffe.caffe_pb2 import BlobProto, NetParameter
+from trtflow.formats.caffe.upgrade import upgrade
+from trtflow.formats.errors import FormatError
+from trtflow.formats.files import write_bytes
+
+AGAIN = "Fetch or export it again."
+
+
+def read_caffemodel(path: str | Path) -> NetParameter:
+    """Read weights; layers of the format of 2014 are upgraded.
+
+    Raises:
+        FormatError: the file is cut off or no caffemodel, or a blob is not what its shape says, or is not finite.
+    """
+    net = upgrade(_parse(path, NetParameter()))
+    if not any(len(layer.blobs) for layer in net.layer):
+        raise FormatError(path, "no layer in it has weights", AGAIN)
+    for layer in net.layer:
+        for index, blob in enumerate(layer.blobs):
+            if fault := _fault(blob):
+                raise FormatError(path, f"blob {index} of layer {layer.name!r} {fault}", AGAIN)
+    return net
+
+
+def write_caffemodel(net: NetParameter, path: str | Path) -> None:
+    """Write weights; the same network gives the same bytes."""
+    write_bytes(path, net.SerializeToString(deterministic=True))
+
+
+def read_binaryproto(path: str | Path) -> np.ndarray:
+    """Read a mean image, float32 [N, C, H, W]."""
+    blob = _parse(path, BlobProto())
+    if fault := _fault(blob):
+        raise FormatError(path, f"the mean image {fault}", AGAIN)
+    return blob_to_array(blob)
+
+
+def write_binaryproto(array: np.ndarray, path: str | Path) -> None:
+    """Write a mean image, [N, C, H, W], with the dimensions where Caffe's tools look for them."""
+    blob = array_to_blob(array)
+    blob.ClearField("shape")
+    blob.num, blob.channels, blob.height, blob.width = array.shape
+    write_bytes(path, blob.SerializeToString(deterministic=True))
+
+
+def blob_to_array(blob: BlobProto) -> np.ndarray:
+    """Return a blob as float32 in its shape."""
+    return np.array(blob.double_data or blob.data, np.float32).reshape(blob_shape(blob))
+
+
+def array_to_blob(array: np.ndarray) -> BlobProto:
+    """Return an array as a blob of float32."""
+    blob = BlobProto()
+    blob.shape.dim.extend(array.shape)
+    blob.data.extend(array.astype(np.float32).ravel().tolist())
+    return blob
+
+
+def blob_shape(blob: BlobProto) -> tuple[int, ...]:
+    """Return the shape of a blob, in the form of today or of before."""
+    if blob.HasField("shape"):
+        return tuple(blob.shape.dim)
+    return (blob.num, blob.channels, blob.height, blob.width)
+
+
+def _parse(path: str | Path, message: Message) -> Message:
+    data = Path(path).read_bytes()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        fault = f"cut off or damaged: its {len(data)} bytes are no {type(message).__name__}"
+        raise FormatError(path, fault, AGAIN) from error
+    return message
+
+
+def _fault(blob: BlobProto) -> str:
+    """Say what is wrong with a blob, or nothing."""
+    values = blob.double_data or blob.data
+    shape = blob_shape(blob)
+    if min(shape, default=0) < 0 or prod(shape) != len(values):
+        return f"has {len(values)} values for the shape {shape}"
+    return "" if np.isfinite(np.array(values, np.float32)).all() else "has values that are not finite"

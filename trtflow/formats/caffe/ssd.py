@@ -1,0 +1,31 @@
+"""The edit that turns the SSD authors' deploy.prototxt into what TensorRT's parser takes."""
+
+from __future__ import annotations
+
+from trtflow.formats.caffe.caffe_pb2 import NetParameter
+from trtflow.formats.errors import UserError
+
+KEEP_COUNT = "keep_count"
+
+
+def convert_ssd_prototxt(net: NetParameter) -> NetParameter:
+    """Return the network with each Flatten as a Reshape to 0, -1, 1, 1, and a top for the number of detections.
+
+    TensorRT's parser passes over Flatten, and its detection plugin has two outputs where Caffe's layer has one. A
+    network that is in this form already comes back unchanged.
+
+    Raises:
+        UserError: the network has no DetectionOutput layer.
+    """
+    if not any(layer.type == "DetectionOutput" for layer in net.layer):
+        raise UserError(f"network {net.name!r} has no DetectionOutput layer. Give the deploy.prototxt of an SSD.")
+    converted = NetParameter()
+    converted.CopyFrom(net)
+    for layer in converted.layer:
+        if layer.type == "Flatten":
+            layer.type = "Reshape"
+            layer.ClearField("flatten_param")
+            layer.reshape_param.shape.dim.extend([0, -1, 1, 1])
+        elif layer.type == "DetectionOutput" and len(layer.top) == 1:
+            layer.top.append(KEEP_COUNT)
+    return converted

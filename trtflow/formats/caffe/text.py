@@ -1,0 +1,33 @@
+"""Prototxt: a network as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from google.protobuf import text_format
+
+from trtflow.formats.caffe.caffe_pb2 import NetParameter
+from trtflow.formats.caffe.upgrade import upgrade
+from trtflow.formats.errors import FormatError
+from trtflow.formats.files import write_text
+
+
+def read_prototxt(path: str | Path) -> NetParameter:
+    """Read a network; layers of the format of 2014 are upgraded.
+
+    Raises:
+        FormatError: the text is not a network, naming the line; or it has no layers.
+    """
+    net = NetParameter()
+    try:
+        text_format.Parse(Path(path).read_bytes(), net)
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise FormatError(path, f"not a Caffe network, line:column {error}", "Correct the prototxt there.") from error
+    if not net.layer and not net.layers:
+        raise FormatError(path, "the network has no layers", "Take the prototxt of a whole network.")
+    return upgrade(net)
+
+
+def write_prototxt(net: NetParameter, path: str | Path) -> None:
+    """Write a network as text; the same network gives the same bytes."""
+    write_text(path, text_format.MessageToString(net))

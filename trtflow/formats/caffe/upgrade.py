@@ -1,0 +1,43 @@
+"""Layers of Caffe's format of 2014 (field `layers`) in the form of today's (field `layer`)."""
+
+from __future__ import annotations
+
+from trtflow.formats.caffe.caffe_pb2 import NetParameter, V1LayerParameter
+
+SPELLINGS = {
+    "ABSVAL": "AbsVal",
+    "ARGMAX": "ArgMax",
+    "BNLL": "BNLL",
+    "HDF5_DATA": "HDF5Data",
+    "HDF5_OUTPUT": "HDF5Output",
+    "IM2COL": "Im2col",
+    "LRN": "LRN",
+    "MVN": "MVN",
+    "RELU": "ReLU",
+    "SOFTMAX_LOSS": "SoftmaxWithLoss",
+    "TANH": "TanH",
+}
+SAME_NAME = ("bottom", "top", "blobs", "include", "exclude", "loss_weight")
+
+
+def type_name(kind: int) -> str:
+    """Return today's name of a layer type: CONVOLUTION becomes Convolution, SOFTMAX_LOSS SoftmaxWithLoss."""
+    old = V1LayerParameter.LayerType.Name(kind)
+    return SPELLINGS.get(old) or "".join(part.capitalize() for part in old.split("_"))
+
+
+def upgrade(net: NetParameter) -> NetParameter:
+    """Return the network with all layers in `layer`; one that has no old layers is returned as it is."""
+    if not net.layers:
+        return net
+    upgraded = NetParameter()
+    upgraded.CopyFrom(net)
+    del upgraded.layers[:]
+    for old in net.layers:
+        new = upgraded.layer.add(name=old.name, type=type_name(old.type))
+        for field, value in old.ListFields():
+            if field.name in SAME_NAME:
+                getattr(new, field.name).extend(value)
+            elif field.name.endswith("_param"):
+                getattr(new, field.name).CopyFrom(value)
+    return upgraded
