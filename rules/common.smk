@@ -103,6 +103,11 @@ def setting(*keys):
     return leaf
 
 
+def options(settings):
+    """Return settings as command-line options: {batch_size: 8} is --batch-size 8."""
+    return [f"--{key.replace('_', '-')} {value}" for key, value in settings.items()]
+
+
 def script(name):
     """Return the path of a script, wherever the workflow was imported from."""
     return workflow.source_path(f"../scripts/{name}.py")

@@ -18,10 +18,10 @@ rule make_training_scenes:
         mem_mb=1000,
         runtime=10,
     params:
-        count=setting("splits", "train"),
+        amount=setting("splits", "train"),
         seed=setting("splits", "seed"),
     shell:
-        "python {input.script} --split train --count {params.count} --seed {params.seed} --out {output} > {log} 2>&1"
+        "python {input.script} --split train --count {params.amount} --seed {params.seed} --out {output} > {log} 2>&1"
 
 
 # Every picture is an output of its own, so that touching one rebuilds what was made from it.
@@ -47,9 +47,9 @@ for _sample in SAMPLES:
                 runtime=10,
             params:
                 split=_split,
-                count=SAMPLES[_sample]["splits"][_split],
+                amount=SAMPLES[_sample]["splits"][_split],
                 seed=SAMPLES[_sample]["splits"]["seed"],
                 root=f"results/{_sample}/data/{_split}",
             shell:
-                "python {input.script} --split {params.split} --count {params.count} --seed {params.seed}"
+                "python {input.script} --split {params.split} --count {params.amount} --seed {params.seed}"
                 " --out {params.root} > {log} 2>&1"

@@ -5,7 +5,7 @@ rule train_ssd:
     """Train SSD300 in PyTorch."""
     output:
         model="results/ssd/model/ssd.pt",
-        log="results/ssd/model/training.json",
+        training="results/ssd/model/training.json",
     input:
         data="results/ssd/data/train",
         script=script("train_ssd"),
@@ -22,15 +22,10 @@ rule train_ssd:
         runtime=30,
     params:
         width=SAMPLES["ssd"]["model"]["width"],
-        steps=SAMPLES["ssd"]["training"]["steps"],
-        batch_size=SAMPLES["ssd"]["training"]["batch_size"],
-        learning_rate=SAMPLES["ssd"]["training"]["learning_rate"],
-        seed=SAMPLES["ssd"]["training"]["seed"],
-        threads=SAMPLES["ssd"]["training"]["threads"],
+        settings=options(SAMPLES["ssd"]["training"]),
     shell:
-        "python {input.script} --data {input.data} --width {params.width} --steps {params.steps}"
-        " --batch-size {params.batch_size} --learning-rate {params.learning_rate} --seed {params.seed}"
-        " --threads {params.threads} --out {output.model} --log-out {output.log} > {log} 2>&1"
+        "python {input.script} --data {input.data} --width {params.width} {params.settings}"
+        " --out {output.model} --log-out {output.training} > {log} 2>&1"
 
 
 rule predict_ssd:

@@ -27,7 +27,7 @@ def main() -> None:
 
     sample = load_sample(options.sample)
     paths = [image_path(options.data, image_id) for image_id in read_image_set(options.data, options.split)]
-    if len(paths) % options.batch_size:
+    if options.batch_size < 1 or len(paths) % options.batch_size:
         raise UserError(f"{len(paths)} pictures in {options.data} do not fill batches of {options.batch_size}.")
     for index, first in enumerate(range(0, len(paths), options.batch_size)):
         images = sample.preprocess(paths[first : first + options.batch_size])

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from trtflow.calibration.streams import BatchStream
-from trtflow.formats.calibration_table import CalibrationTable, read_table
+from trtflow.formats.calibration_table import read_table
 from trtflow.formats.files import write_bytes
 from trtflow.runtime.buffers import Buffer
 
@@ -23,16 +23,16 @@ QUANTILE, NO_REGRESSION = 0.9999, 1.0  # of the legacy calibrator
 
 
 def table_version(trt: ModuleType) -> str:
-    """Return the version of a TensorRT as it stands in a table's header: 8600 for 8.6.0."""
+    """Return the version of a TensorRT as it stands in a table's header: 8600 for 8.6.0, 8502 for 8.5.2."""
     major, minor, patch = trt.__version__.split(".")[:3]
-    return f"{major}{minor}{patch}0"
+    return f"{major}{minor}{patch:0>2}"
 
 
 def make_calibrator(
     trt: ModuleType,
     algorithm: str,
     stream: BatchStream | None,
-    table: Path,
+    table: Path | None,
     allocate: Callable[[int], Buffer],
 ) -> Any:
     """Return a calibrator for a builder configuration.
@@ -41,13 +41,17 @@ def make_calibrator(
         trt: NVIDIA's tensorrt or trtflow.reference.
         algorithm: one of `ALGORITHMS`.
         stream: the batches; None where the table must be there already.
-        table: used when it exists, else written.
+        table: used when it exists, else written; None to keep no table.
         allocate: returns memory that TensorRT can read, of a number of bytes.
 
     Raises:
-        FormatError, when the builder asks for the table: it is damaged, or of another version or algorithm.
+        FormatError: the table is damaged, or of another version or algorithm.
+        FileNotFoundError: there is neither a stream nor the table.
     """
     base, name = BASES[algorithm]
+    # here and not in the callback: TensorRT swallows what a callback raises, and calibrates again
+    if table is not None and (stream is None or table.exists()):
+        read_table(table).check(table_version(trt), name, table)
 
     class Calibrator(getattr(trt, base)):  # type: ignore[misc]
         """Copies each batch of the stream to the device."""
@@ -70,14 +74,11 @@ def make_calibrator(
             return [self.buffer.pointer]
 
         def read_calibration_cache(self) -> bytes | None:
-            if not table.exists():
-                return None
-            found: CalibrationTable = read_table(table)
-            found.check(table_version(trt), name, table)
-            return found.to_bytes()
+            return table.read_bytes() if table is not None and table.exists() else None
 
         def write_calibration_cache(self, cache: bytes) -> None:
-            write_bytes(table, bytes(cache))
+            if table is not None:
+                write_bytes(table, bytes(cache))
 
         if algorithm == "legacy":
 

@@ -20,15 +20,17 @@ CLASSES = ("background", *"0123456789")
 SIZE = 300  # pixels of a side
 SPLITS = ("train", "calibration", "val")
 VALIDATION_DIGITS = 400  # the last ones; other writers than the first
-SIDES = (72, 176)  # smallest and largest digit, pixels
-MOST_DIGITS = 3
+SIDES = (80, 200)  # smallest and largest digit with its margin, pixels
+MOST_DIGITS = 4
+TRIES = 4  # places tried for each digit before the scene goes without it
 INK = 0.35  # of full ink: where a digit begins
 
 
 def digits_of(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the digits that a split draws from: ink from 0 to 1, float32 [n, 8, 8], and labels int64 [n]."""
+    """Return the digits that a split draws from: ink from 0 to 1, float32 [n, 10, 10], and values int64 [n]."""
     data = load_digits()
     images, values = (data.images / 16).astype(np.float32), data.target.astype(np.int64)
+    images = np.pad(images, ((0, 0), (1, 1), (1, 1)))  # else a stroke at the border ends in a straight cut
     part = slice(-VALIDATION_DIGITS, None) if split == "val" else slice(None, -VALIDATION_DIGITS)
     return images[part], values[part]
 
@@ -38,7 +40,10 @@ def make_scene(rng: np.random.Generator, digits: np.ndarray, values: np.ndarray)
     scene = _ground(rng)
     boxes: list[np.ndarray] = []
     labels: list[int] = []
-    for _ in range(rng.integers(1, MOST_DIGITS + 1)):
+    wanted = rng.integers(1, MOST_DIGITS + 1)
+    for _ in range(wanted * TRIES):
+        if len(boxes) == wanted:
+            break
         index = int(rng.integers(len(digits)))
         side = int(rng.integers(*SIDES))
         ink = np.asarray(Image.fromarray(digits[index]).resize((side, side), Image.Resampling.BICUBIC)).clip(0, 1)

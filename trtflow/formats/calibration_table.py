@@ -47,13 +47,12 @@ class CalibrationTable:
     def from_bytes(cls, data: bytes, name: str | Path) -> CalibrationTable:
         """Parse the text of a table; `name` is what errors call it."""
         try:
-            lines = data.decode().splitlines()
+            lines = data.decode().split("\n")  # and nothing else that str.splitlines takes for an end of line
         except UnicodeDecodeError as error:
             raise FormatError(name, "not a calibration table: it is no text", AGAIN) from error
-        header = HEADER.fullmatch(lines[0].strip()) if lines else None
+        header = HEADER.fullmatch(lines[0].strip())
         if header is None or header[2] not in ALGORITHMS:
-            first = lines[0][:60] if lines else ""
-            fault = f"not a calibration table: it begins with {first!r}, not with TRT-<version>-<algorithm>"
+            fault = f"not a calibration table: it begins with {lines[0][:60]!r}, not with TRT-<version>-<algorithm>"
             raise FormatError(name, fault, AGAIN)
         scales: dict[str, np.float32] = {}
         for number, line in enumerate(lines[1:], 2):

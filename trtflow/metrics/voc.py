@@ -39,7 +39,9 @@ def area_under_curve(hits: np.ndarray, objects: int) -> float:
 RULES: dict[str, Callable[[np.ndarray, int], float]] = {"11-point": eleven_point, "area": area_under_curve}
 
 
-def average_precisions(detections: np.ndarray, truths: Sequence[GroundTruth], rule: str = "11-point") -> dict[int, float]:
+def average_precisions(
+    detections: np.ndarray, truths: Sequence[GroundTruth], rule: str = "11-point"
+) -> dict[int, float]:
     """Return the average precision of each label that has objects.
 
     Args:
@@ -60,9 +62,9 @@ def match(detections: np.ndarray, truths: Sequence[GroundTruth], label: int) -> 
         bool [n], whether each detection that counts is a hit, and the number of objects that count.
     """
     scores, overlaps, nearest, difficult = [], [], [], np.zeros(0, bool)
-    for rows, truth in zip(detections, truths, strict=True):
+    for image, truth in zip(detections, truths, strict=True):
         mine = truth.labels == label
-        rows = rows[rows[:, 1] == label]
+        rows = image[image[:, 1] == label]
         # The empty column gives images without objects something to overlap with.
         iou = np.pad(pairwise_iou(rows[:, 3:], truth.normalised_boxes()[mine]), ((0, 0), (0, 1)))
         scores.append(rows[:, 2])

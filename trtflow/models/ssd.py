@@ -114,8 +114,8 @@ class SSD(nn.Module):
         self.register_buffer("priors", prior_boxes(), persistent=False)
         self.apply(_initialise)
 
-    def features(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the outputs of the layers of the trunk and of conv4_3_norm by name."""
+    def features(self, images: Tensor, last: str = TRUNK[-1].name) -> dict[str, Tensor]:
+        """Return the outputs of the layers of the trunk up to `last`, and of conv4_3_norm, by name."""
         outputs, x = {}, images
         for layer in TRUNK:
             if layer.channels:
@@ -123,6 +123,8 @@ class SSD(nn.Module):
             else:  # Caffe rounds the size of a pooled map up: 75 becomes 38
                 x = functional.max_pool2d(x, layer.kernel, layer.stride, layer.pad, ceil_mode=True)
             outputs[layer.name] = x
+            if layer.name == last:
+                break
         first = outputs["conv4_3"]
         norm = torch.sqrt(first.square().sum(1, keepdim=True) + NORM_EPSILON)
         outputs["conv4_3_norm"] = first / norm * self.norm_scale[:, None, None]

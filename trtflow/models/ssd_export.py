@@ -9,8 +9,7 @@ from torch import nn
 from trtflow.formats.caffe import LayerParameter, NetParameter, array_to_blob
 from trtflow.formats.caffe.caffe_pb2 import PoolingParameter, PriorBoxParameter
 from trtflow.models.ssd import NORM_EPSILON, SIZE, SOURCES, SSD, TRUNK, VARIANCES, Layer, Source
-
-NMS_THRESHOLD, TOP_K, KEEP_TOP_K, CONFIDENCE = 0.45, 400, 200, 0.01
+from trtflow.models.ssd_detection import CONFIDENCE, KEEP_TOP_K, NMS_THRESHOLD, TOP_K
 
 
 def fold_batch_norm(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[np.ndarray, np.ndarray]:

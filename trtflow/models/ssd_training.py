@@ -1,91 +1,152 @@
-"""Training of SSD: which prior answers for which object, and the multibox loss (arXiv:1512.02325, §2.2)."""
+"""Training of SSD: which prior answers for which object, the multibox loss, and two rounds of Adam.
+
+Liu et al., arXiv:1512.02325, §2.2. As the original starts from a VGG-16 that classifies ImageNet, so here the trunk
+first learns to classify the objects alone, cut out of the pictures; that costs a tenth of the time and saves a half.
+"""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from rich.progress import track
-from torch import Tensor
+from PIL import Image
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.lr_scheduler import OneCycleLR
 
 from trtflow.datasets.images import to_bgr_input
 from trtflow.datasets.voc import Annotation
+from trtflow.formats import UserError
 from trtflow.models.ssd import SSD, encode, intersection_over_union
+from trtflow.progress import track
 
 LEAST_OVERLAP = 0.5  # of a prior with the object that it answers for
 NEGATIVES = 3  # background priors in the loss for each prior of an object
 WARM_UP = 0.15  # of all steps
-WEIGHT_DECAY = 1e-3
+CROP_SIZE = 96  # pixels of a side of an object that is cut out
+CROP_MARGIN = 1.25  # side of the cut over the longer side of the object's box
 
 
-def train(
-    model: SSD,
-    images: np.ndarray,
-    annotations: Sequence[Annotation],
-    *,
-    steps: int,
-    batch_size: int,
-    learning_rate: float,
-    seed: int,
-) -> list[float]:
-    """Train a model in place, on one cycle of AdamW (Smith and Topin, arXiv:1708.07120).
-
-    The same arguments and the same number of threads give the same weights on one machine.
-
-    Args:
-        model: the network.
-        images: uint8 [n, 300, 300, 3], red, green, blue.
-        annotations: the objects of each image.
-        steps: number of batches.
-        batch_size: images of a batch.
-        learning_rate: at its highest.
-        seed: of the order of the images.
-
-    Returns:
-        The loss of each step.
-    """
-    _prepare_torch()
-    model.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps, pct_start=WARM_UP)
-    losses = []
-    for batch in track(_batches(len(images), batch_size, steps, seed), "Training", total=steps, disable=None):
-        x = torch.from_numpy(to_bgr_input(images[batch])).contiguous(memory_format=torch.channels_last)
-        targets = [match(model.priors, annotations[index]) for index in batch]
-        boxes, labels = (torch.stack(parts) for parts in zip(*targets, strict=True))
-        loss = multibox_loss(*model(x), boxes, labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.item())
-    model.eval()
-    return losses
-
-
-def _prepare_torch() -> None:
-    """Make training repeatable, and fast where the C library is glibc."""
+def prepare_torch(seed: int, threads: int) -> None:
+    """Seed PyTorch and make it repeatable: one seed and one number of threads give one result on one machine."""
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # else half of the time goes into filling
+    # Filling memory before it is written would take half of the time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:  # keep freed memory: having each step's pages mapped anew takes a fifth of its time
+    if mallopt:  # glibc: keep freed memory, since mapping its pages anew takes a fifth of each step
         m_trim_threshold, m_mmap_max = -1, -4
         mallopt(m_trim_threshold, 2**31 - 1)
         mallopt(m_mmap_max, 0)
 
 
-def _batches(count: int, batch_size: int, steps: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield the numbers of each batch's images, a fresh order each epoch."""
-    rng = np.random.default_rng(seed)
-    order = np.zeros(0, np.int64)
-    for _ in range(steps):
-        while len(order) < batch_size:
-            order = np.concatenate([order, rng.permutation(count)])
-        yield order[:batch_size]
-        order = order[batch_size:]
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train.
+
+    Attributes:
+        steps: number of batches.
+        batch_size: pictures of a batch.
+        learning_rate: at its highest.
+        seed: of the order of the pictures.
+    """
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+
+    def batches(self, count: int) -> Iterator[np.ndarray]:
+        """Yield which of `count` pictures each batch holds, a fresh order each epoch."""
+        rng = np.random.default_rng(self.seed)
+        order = np.zeros(0, np.int64)
+        for _ in range(self.steps):
+            while len(order) < self.batch_size:
+                order = np.concatenate([order, rng.permutation(count)])
+            yield order[: self.batch_size]
+            order = order[self.batch_size :]
+
+
+def pretrain(model: SSD, images: np.ndarray, annotations: Sequence[Annotation], schedule: Schedule) -> list[float]:
+    """Train the trunk up to fc7, in place, to name single objects; arguments and result as those of `train`."""
+    crops, labels = cut_objects(images, annotations)
+    fc7 = model.convolutions["fc7"]
+    assert isinstance(fc7, nn.Conv2d)
+    classifier = nn.Linear(fc7.out_channels, model.class_count)
+
+    def loss_of(batch: np.ndarray) -> Tensor:
+        features = model.features(_to_input(crops[batch]), last="fc7")["fc7"]
+        return functional.cross_entropy(classifier(features.mean((2, 3))), labels[batch])
+
+    return _minimise(nn.ModuleList([model, classifier]), loss_of, len(crops), schedule)
+
+
+def train(model: SSD, images: np.ndarray, annotations: Sequence[Annotation], schedule: Schedule) -> list[float]:
+    """Train a model in place.
+
+    Args:
+        model: the network.
+        images: uint8 [n, 300, 300, 3], red, green, blue.
+        annotations: the objects of each image.
+        schedule: how long and how fast.
+
+    Returns:
+        The loss of each step.
+
+    Raises:
+        UserError: the loss is no longer a number.
+    """
+
+    def loss_of(batch: np.ndarray) -> Tensor:
+        targets = [match(model.priors, annotations[index]) for index in batch]
+        true_offsets, labels = (torch.stack(parts) for parts in zip(*targets, strict=True))
+        offsets, logits = model(_to_input(images[batch]))
+        return multibox_loss(offsets, logits, true_offsets, labels)
+
+    return _minimise(model, loss_of, len(images), schedule)
+
+
+def _minimise(
+    module: nn.Module, loss_of: Callable[[np.ndarray], Tensor], count: int, schedule: Schedule
+) -> list[float]:
+    """Run Adam on one cycle of learning rates (Smith and Topin, arXiv:1708.07120); return the loss of each step."""
+    module.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(module.parameters())
+    cycle = OneCycleLR(optimizer, schedule.learning_rate, schedule.steps, pct_start=WARM_UP)
+    losses = []
+    for batch in track(schedule.batches(count), "Training", total=schedule.steps):
+        loss = loss_of(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        cycle.step()
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]):
+            raise UserError(f"the training diverged in step {len(losses)}. Lower the learning rate.")
+    module.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return losses
+
+
+def _to_input(images: np.ndarray) -> Tensor:
+    return torch.from_numpy(to_bgr_input(list(images))).contiguous(memory_format=torch.channels_last)
+
+
+def cut_objects(images: np.ndarray, annotations: Sequence[Annotation]) -> tuple[np.ndarray, Tensor]:
+    """Return every object in a square picture of its own, uint8 [m, 96, 96, 3], and the labels, int64 [m]."""
+    crops, size = [], images.shape[1]
+    for image, annotation in zip(images, annotations, strict=True):
+        picture = Image.fromarray(image)
+        for box in annotation.boxes:
+            half = (box[2:] - box[:2]).max() * CROP_MARGIN / 2
+            centre = (box[:2] + box[2:]) / 2
+            cut = np.concatenate([centre - half, centre + half]).clip(0, size).tolist()
+            crops.append(np.asarray(picture.resize((CROP_SIZE, CROP_SIZE), Image.Resampling.BILINEAR, box=cut)))
+    return np.stack(crops), torch.from_numpy(np.concatenate([annotation.labels for annotation in annotations]))
 
 
 def match(priors: Tensor, annotation: Annotation) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ Data passes in one direction through three parts: `record` (networks as TensorRT
 import builtins
 
 from trtflow.reference.builder import Builder
+from trtflow.reference.errors import BuildError, NetworkError, PlanError
 from trtflow.reference.record.caffe_parser import CaffeParser
 from trtflow.reference.record.calibrators import (
     IInt8Calibrator,

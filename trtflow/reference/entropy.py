@@ -12,6 +12,7 @@ from trtflow.formats import UserError
 BINS = 2048
 LEVELS = 128  # magnitudes that INT8 can tell apart
 STEPS = np.float32(127)
+ROUNDING = 1e-12  # of a divergence that comes from cumulative sums
 
 
 class MinMax:
@@ -52,8 +53,11 @@ class _Histogram:
         if self.range == 0:
             self.counts[0] += magnitudes.size
             return
-        bins = (magnitudes * np.float32(BINS) / self.range).astype(np.int32)  # float32 throughout, as on the GPU
-        self.counts += np.bincount(np.minimum(bins, BINS - 1, out=bins), minlength=BINS)
+        # TensorRT's floor(x * 2048 / range) in float32; a power of two scales exactly, so that this order gives the
+        # same bits and cannot overflow. (The golden values do not tell it from a product with 2048 / range.)
+        magnitudes /= self.range
+        magnitudes *= BINS
+        self.counts += np.bincount(np.minimum(magnitudes.astype(np.int32), BINS - 1), minlength=BINS)
 
 
 class Entropy(_Histogram):
@@ -95,6 +99,7 @@ class Legacy(_Histogram):
 
 
 def _magnitudes(values: np.ndarray) -> np.ndarray:
+    """Return |x| as a new float32 [n], without NaN."""
     magnitudes = np.abs(values, dtype=np.float32).ravel()
     return magnitudes if not np.isnan(magnitudes.max(initial=0)) else magnitudes[~np.isnan(magnitudes)]
 
@@ -130,7 +135,8 @@ def best_bin(counts: np.ndarray) -> int:
     cross = (level_sums * log_means).sum(1) + tail * log_means[:, -1]
     divergence = (own - cross) / total - np.log(total / kept)
     divergence[(tail > 0) & (last == 0)] = np.inf
-    return int(ends[divergence.argmin()])
+    # candidates that rounding alone tells apart are equal, and the first of equals wins
+    return int(ends[(divergence <= divergence.min() + ROUNDING).argmax()])
 
 
 def _running(values: np.ndarray) -> np.ndarray:

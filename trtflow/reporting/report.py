@@ -20,7 +20,17 @@ from trtflow.formats.files import sha256_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "config" / "schema" / "report.schema.json"
-PACKAGES = ("numpy", "onnx", "onnxruntime", "pycocotools", "scikit-learn", "snakemake", "tensorflow", "tensorrt", "torch")
+PACKAGES = (
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "pycocotools",
+    "scikit-learn",
+    "snakemake",
+    "tensorflow",
+    "tensorrt",
+    "torch",
+)
 BACKEND = ("name", "version", "device", "compute_capability", "driver")
 OPERATORS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
 
@@ -92,6 +102,7 @@ def read_precision(folder: Path, precision: str) -> dict[str, Any]:
 
 
 def make_report(
+    *,
     sample: str,
     config: Mapping[str, Any],
     data: str,
@@ -121,9 +132,7 @@ def make_report(
         "precisions": dict(precisions),
         "gates": [gate.to_json() for gate in gates],
         "passed": all(gate.passed for gate in gates),
-        "inputs": {
-            name: {"path": _relative(path), "sha256": sha256_of(path)} for name, path in sorted(inputs.items())
-        },
+        "inputs": {name: {"path": _relative(path), "sha256": sha256_of(path)} for name, path in sorted(inputs.items())},
         "figures": [_relative(path) for path in figures],
         "provenance": {
             "commit": git_commit(ROOT),

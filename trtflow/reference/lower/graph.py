@@ -126,16 +126,13 @@ def lowers_plugin(plugin_type: str) -> Callable[[Function], Function]:
 def lowering_of(layer: ILayer) -> Lowering:
     """Return the function that lowers a layer; a layer without one is an error that says what there is."""
     if isinstance(layer, IPluginV2Layer):
-        table: dict[Any, Lowering] = _PLUGINS
-        key: Any = layer.plugin.plugin_type
-        known = sorted(_PLUGINS)
+        function, kind, known = _PLUGINS.get(layer.plugin.plugin_type), layer.plugin.plugin_type, list(_PLUGINS)
     else:
-        table, key = _LAYERS, type(layer)
-        known = sorted(kind.title for kind in _LAYERS)
-    if key not in table:
-        kind = getattr(key, "title", key)
-        raise NetworkError(layer.name, f"the reference runtime cannot run {kind}", f"It runs {', '.join(known)}.")
-    return table[key]
+        function, kind, known = _LAYERS.get(type(layer)), layer.title, [lowered.title for lowered in _LAYERS]
+    if function is None:
+        remedy = f"It runs {', '.join(sorted(known))}."
+        raise NetworkError(layer.name, f"the reference runtime cannot run {kind}", remedy)
+    return function
 
 
 def np_type(dtype: DataType) -> np.dtype:

@@ -1,0 +1,53 @@
+"""Train SSD300 in PyTorch on a data set in Pascal VOC's layout.
+
+python scripts/train_ssd.py --data results/ssd/data/train --out results/ssd/model/ssd.pt \\
+    --log-out results/ssd/model/training.json
+"""
+
+from pathlib import Path
+
+import _path  # noqa: F401
+import numpy as np
+
+from trtflow.cli import parser, run
+from trtflow.datasets.digit_scenes import CLASSES
+from trtflow.datasets.images import read_sized_image
+from trtflow.datasets.voc import image_path, read_split
+from trtflow.formats.files import write_json
+from trtflow.models.ssd import SIZE, SSD, save_checkpoint
+from trtflow.models.ssd_training import Schedule, prepare_torch, pretrain, train
+
+
+def main() -> None:
+    """Read the command line and the data, train, and write the model and its losses."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--data", type=Path, required=True, help="data set")
+    arguments.add_argument("--split", default="train", help="images to train on")
+    arguments.add_argument("--width", type=float, default=0.125, help="factor on all channels; 1 is the original")
+    arguments.add_argument("--pretraining-steps", type=int, default=150, help="batches of single objects")
+    arguments.add_argument("--pretraining-batch-size", type=int, default=32, help="objects of a batch")
+    arguments.add_argument("--steps", type=int, default=400, help="batches of images")
+    arguments.add_argument("--batch-size", type=int, default=8, help="images of a batch")
+    arguments.add_argument("--learning-rate", type=float, default=0.003, help="at its highest")
+    arguments.add_argument("--seed", type=int, default=0, help="of the first weights and the order of images")
+    arguments.add_argument("--threads", type=int, default=2, help="another number may change the last digits")
+    arguments.add_argument("--out", type=Path, required=True, help="checkpoint to write")
+    arguments.add_argument("--log-out", type=Path, required=True, help="JSON file of losses to write")
+    options = arguments.parse_args()
+
+    annotations = read_split(options.data, options.split, CLASSES)
+    images = np.stack([read_sized_image(image_path(options.data, item.image_id), SIZE) for item in annotations])
+    prepare_torch(options.seed, options.threads)
+    model = SSD(len(CLASSES), options.width)
+    first = Schedule(options.pretraining_steps, options.pretraining_batch_size, options.learning_rate, options.seed)
+    second = Schedule(options.steps, options.batch_size, options.learning_rate, options.seed)
+    losses = {
+        "pretraining": pretrain(model, images, annotations, first),
+        "training": train(model, images, annotations, second),
+    }
+    write_json(options.log_out, {"loss": losses})
+    save_checkpoint(model, options.out)
+
+
+if __name__ == "__main__":
+    run(main)

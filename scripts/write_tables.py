@@ -1,0 +1,33 @@
+"""Write the tables of a report: a page for people, and CSV.
+
+python scripts/write_tables.py results/ssd_report.json --html results/ssd/tables/summary.html \\
+    --precisions results/ssd/tables/precisions.csv --gates results/ssd/tables/gates.csv
+"""
+
+from pathlib import Path
+
+import _path  # noqa: F401
+
+from trtflow.cli import parser, run
+from trtflow.formats.files import write_text
+from trtflow.reporting.report import read_report
+from trtflow.reporting.tables import gate_rows, precision_rows, to_csv, to_html
+
+
+def main() -> None:
+    """Read the command line and write the tables."""
+    arguments = parser(__doc__)
+    arguments.add_argument("report", type=Path, help="report of a sample")
+    arguments.add_argument("--html", type=Path, required=True, help="page to write")
+    arguments.add_argument("--precisions", type=Path, required=True, help="CSV file of the precisions to write")
+    arguments.add_argument("--gates", type=Path, required=True, help="CSV file of the gates to write")
+    options = arguments.parse_args()
+
+    report = read_report(options.report)
+    write_text(options.html, to_html(report))
+    write_text(options.precisions, to_csv(precision_rows(report)))
+    write_text(options.gates, to_csv(gate_rows(report)))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import trtflow.reference as trt
+from trtflow.calibration.calibrators import ALGORITHMS, BASES, make_calibrator, table_version
+from trtflow.calibration.streams import BatchStream
+from trtflow.formats import FormatError
+from trtflow.formats.batch_file import Batch, write_batch
+from trtflow.runtime.buffers import HostBuffer
+
+TABLE = b"TRT-8600-EntropyCalibration2\ndata: 3c000889\n"
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> BatchStream:
+    paths = [tmp_path / f"batch{index}" for index in range(3)]
+    for index, path in enumerate(paths):
+        write_batch(path, Batch(np.full((2, 1, 2, 2), index, np.float32)))
+    return BatchStream(paths)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_derives_from_tensorrts_class(algorithm: str, stream: BatchStream) -> None:
+    calibrator = make_calibrator(trt, algorithm, stream, None, HostBuffer)
+    assert isinstance(calibrator, getattr(trt, BASES[algorithm][0]))
+    assert calibrator.get_batch_size() == 2
+
+
+def test_base_classes_of_a_binding_are_initialised_by_name(stream: BatchStream) -> None:
+    """As pybind11's classes demand it, which refuse every use otherwise."""
+
+    class Base:
+        def __init__(self) -> None:
+            self.initialised = True
+
+    module: Any = SimpleNamespace(IInt8MinMaxCalibrator=Base, __version__="8.6.0")
+    assert make_calibrator(module, "minmax", stream, None, HostBuffer).initialised
+
+
+def test_serves_each_batch_at_one_address(stream: BatchStream) -> None:
+    calibrator = make_calibrator(trt, "entropy2", stream, None, HostBuffer)
+    addresses = set()
+    for index in range(3):
+        (address,) = calibrator.get_batch(["data"])
+        values = np.frombuffer((ctypes.c_char * 32).from_address(address), np.float32)
+        np.testing.assert_array_equal(values, np.full(8, index))
+        addresses.add(address)
+    assert calibrator.get_batch(["data"]) is None
+    assert len(addresses) == 1
+
+
+def test_keeps_the_table(tmp_path: Path, stream: BatchStream) -> None:
+    table = tmp_path / "made" / "CalibrationTablessd"
+    calibrator = make_calibrator(trt, "entropy2", stream, table, HostBuffer)
+    assert calibrator.read_calibration_cache() is None
+    calibrator.write_calibration_cache(memoryview(TABLE))  # what NVIDIA's bindings give
+    assert [path.read_bytes() for path in table.parent.iterdir()] == [TABLE]
+    assert calibrator.read_calibration_cache() == TABLE
+    assert make_calibrator(trt, "entropy2", None, table, HostBuffer).read_calibration_cache() == TABLE
+
+
+def test_no_table(tmp_path: Path, stream: BatchStream) -> None:
+    calibrator = make_calibrator(trt, "entropy2", stream, None, HostBuffer)
+    before = sorted(tmp_path.iterdir())
+    calibrator.write_calibration_cache(TABLE)
+    assert calibrator.read_calibration_cache() is None
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b"TRT-8601-EntropyCalibration2\ndata: 3c000889\n", "TRT-8601-EntropyCalibration2, but TRT-8600-"),
+        (b"TRT-8600-MinMaxCalibration\ndata: 3c000889\n", "TRT-8600-MinMaxCalibration, but TRT-8600-Entropy"),
+        (b"TRT-8600-EntropyCalibration2\ndata: 3c00088", ""),
+        (b"data: 3c000889\n", "begins with"),
+    ],
+)
+def test_wrong_table_is_refused_when_the_calibrator_is_made(
+    tmp_path: Path, stream: BatchStream, text: bytes, fault: str
+) -> None:
+    table = tmp_path / "CalibrationTablessd"
+    table.write_bytes(text)
+    if not fault:  # a shorter number is a legal one: the format has no leading zeros
+        make_calibrator(trt, "entropy2", stream, table, HostBuffer)
+        return
+    with pytest.raises(FormatError, match=f"CalibrationTablessd: .*{fault}.*Delete the table and calibrate again"):
+        make_calibrator(trt, "entropy2", stream, table, HostBuffer)
+
+
+def test_neither_batches_nor_table(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="CalibrationTablessd"):
+        make_calibrator(trt, "entropy2", None, tmp_path / "CalibrationTablessd", HostBuffer)
+
+
+@pytest.mark.parametrize(("version", "wanted"), [("8.6.0", "8600"), ("8.5.2", "8502"), ("8.6.1.post1", "8601")])
+def test_version_in_the_header(version: str, wanted: str) -> None:
+    module: Any = SimpleNamespace(__version__=version)
+    assert table_version(module) == wanted

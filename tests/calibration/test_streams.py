@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trtflow.calibration.streams import BatchStream
+from trtflow.formats import FormatError, UserError
+from trtflow.formats.batch_file import Batch, write_batch
+from trtflow.reference.entropy import Entropy
+
+
+def write_batches(folder: Path, files: int, images: int = 4, shape: tuple[int, int, int] = (3, 2, 2)) -> list[Path]:
+    """Write batch files whose images have random values that depend on the file's number alone."""
+    paths = [folder / f"batch{index}" for index in range(files)]
+    for index, path in enumerate(paths):
+        values = np.random.default_rng(index).standard_normal((images, *shape))
+        write_batch(path, Batch(values.astype(np.float32), np.arange(images, dtype=np.float32)))
+    return paths
+
+
+def test_serves_the_files_in_the_given_order(tmp_path: Path) -> None:
+    paths = write_batches(tmp_path, 3)
+    stream = BatchStream(paths[::-1])
+    batches = list(stream)
+    assert (stream.batch_size, stream.shape, len(stream)) == (4, (3, 2, 2), 3)
+    assert [batch.shape for batch in batches] == [(4, 3, 2, 2)] * 3
+    assert not np.array_equal(batches[0], batches[2])
+    for batch, again in zip(batches, reversed(list(BatchStream(paths))), strict=True):
+        np.testing.assert_array_equal(batch, again)
+    assert len(list(stream)) == 3  # every iteration begins anew
+
+
+def test_smaller_batches_than_a_file_and_a_limit(tmp_path: Path) -> None:
+    """sampleINT8 takes batches of 50 from files of 100."""
+    paths = write_batches(tmp_path, 2)
+    images = np.concatenate(list(BatchStream(paths)))
+    stream = BatchStream(paths, batch_size=2, max_batches=3)
+    assert (stream.batch_size, len(stream)) == (2, 3)
+    np.testing.assert_array_equal(np.stack(list(stream)), images[:6].reshape(3, 2, 3, 2, 2))
+
+
+@pytest.mark.parametrize("batch_size", [-1, 0, 3, 8])
+def test_batch_size_must_divide_a_file(tmp_path: Path, batch_size: int) -> None:
+    with pytest.raises(UserError, match=f"files of 4 images cannot serve batches of {batch_size}"):
+        BatchStream(write_batches(tmp_path, 2), batch_size=batch_size)
+
+
+@pytest.mark.parametrize("max_batches", [0, 5])
+def test_more_batches_than_there_are(tmp_path: Path, max_batches: int) -> None:
+    with pytest.raises(UserError, match=f"{max_batches} calibration batches asked of 4"):
+        BatchStream(write_batches(tmp_path, 2), batch_size=2, max_batches=max_batches)
+
+
+def test_no_files() -> None:
+    with pytest.raises(UserError, match="no calibration batches"):
+        BatchStream([])
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="batch2"):
+        BatchStream([*write_batches(tmp_path, 2), tmp_path / "batch2"])
+
+
+def test_another_shape(tmp_path: Path) -> None:
+    paths = write_batches(tmp_path, 2)
+    write_batch(paths[1], Batch(np.zeros((4, 3, 2, 1), np.float32)))
+    with pytest.raises(FormatError, match=r"batch1: a batch of shape \(4, 3, 2, 1\), unlike batch0 \(4, 3, 2, 2\)"):
+        BatchStream(paths)
+
+
+def test_cut_file_is_found_before_anything_runs(tmp_path: Path) -> None:
+    paths = write_batches(tmp_path, 3)
+    paths[2].write_bytes(paths[2].read_bytes()[:-7])
+    with pytest.raises(FormatError, match="batch2"):
+        BatchStream(paths)
+
+
+def test_memory_does_not_grow_with_the_number_of_batches(tmp_path: Path) -> None:
+    paths = write_batches(tmp_path, 40, shape=(3, 64, 64))
+
+    def peak(files: int) -> int:
+        tracemalloc.start()
+        collector = Entropy()
+        for batch in BatchStream(paths[:files]):
+            collector.observe(batch)
+        collector.scale()
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(1)  # imports and caches
+    assert peak(40) < 1.05 * peak(4)

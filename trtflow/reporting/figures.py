@@ -1,0 +1,148 @@
+"""Plots of a sample's results, for people and for `snakemake --report`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from trtflow.formats.files import atomic_path
+
+# Okabe and Ito's colours, which people with colour blindness can tell apart.
+COLOURS = {"fp32": "#0072B2", "fp16": "#E69F00", "int8": "#009E73"}
+GREY = "#999999"
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#E5E5E5",
+    "legend.frameon": False,
+    "savefig.dpi": 130,
+}
+LONGEST_NAME = 36  # characters of a layer's name in a plot
+SMOOTHING = 20  # steps in the running mean of the loss
+
+
+def write_precisions(path: Path, precisions: Mapping[str, Any], metric: str) -> None:
+    """Plot quality, latency and size of a sample's engines side by side.
+
+    Args:
+        path: PNG to write.
+        precisions: the report's part of that name.
+        metric: which metric to plot.
+    """
+    base = next(iter(precisions))
+    median = precisions[base]["latency_ms"]["median"]
+    panels = {
+        f"{metric} (higher is better)": ([entry["metrics"][metric] for entry in precisions.values()], "{:.3f}"),
+        f"median latency relative to {base}": (
+            [entry["latency_ms"]["median"] / median for entry in precisions.values()],
+            "{:.2f}",
+        ),
+        "engine, MB": ([entry["engine_bytes"] / 1e6 for entry in precisions.values()], "{:.2f}"),
+    }
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9, 3.2), layout="constrained")
+        for axes, (title, (values, template)) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+            _bars(axes, list(precisions), values, template)
+            axes.set_title(title)
+        _save(figure, path)
+
+
+def _bars(axes: Axes, names: Sequence[str], values: Sequence[float], template: str) -> None:
+    """Draw one bar a precision, with its value on top."""
+    bars = axes.bar(names, values, color=[COLOURS[name] for name in names], width=0.6)
+    axes.bar_label(bars, [template.format(value) for value in values], padding=2)
+    axes.margins(y=0.15)
+    axes.grid(visible=False, axis="x")
+    axes.tick_params(length=0)
+
+
+def write_profile(path: Path, profiles: Sequence[Mapping[str, Any]], count: int = 20) -> None:
+    """Plot the layers that take longest, in network order, one bar a precision.
+
+    Args:
+        path: PNG to write.
+        profiles: contents of `profile.<precision>.json`.
+        count: number of layers.
+    """
+    times = {profile["precision"]: {layer["name"]: layer["ms"] for layer in profile["layers"]} for profile in profiles}
+    names = list(dict.fromkeys(name for layers in times.values() for name in layers))
+    costs = {name: max(layers.get(name, 0.0) for layers in times.values()) for name in names}
+    costliest = set(sorted(names, key=lambda name: -costs[name])[:count])
+    shown = [name for name in names if name in costliest]
+    places, thickness = np.arange(len(shown)), 0.8 / len(times)
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9, 1.2 + 0.16 * len(shown) * (1 + len(times))), layout="constrained")
+        axes = figure.subplots()
+        for index, (precision, layers) in enumerate(times.items()):
+            shift = (index - (len(times) - 1) / 2) * thickness
+            label = f"{precision}, all layers: {sum(layers.values()):.1f} ms"
+            axes.barh(
+                places + shift,
+                [layers.get(name, 0.0) for name in shown],
+                thickness,
+                color=COLOURS[precision],
+                label=label,
+            )
+        axes.set_yticks(places, [_shortened(name) for name in shown])
+        axes.invert_yaxis()
+        axes.margins(y=0.01)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("ms a run, batch of one")
+        axes.set_title(f"The {len(shown)} costliest of {len(names)} layers, in network order")
+        axes.legend(loc="best")
+        _save(figure, path)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def write_training(path: Path, training: Mapping[str, Sequence[float]]) -> None:
+    """Plot a training: the loss of each step with its running mean, and the learning rate below.
+
+    Args:
+        path: PNG to write.
+        training: content of `training.json`: `steps`, `loss`, and `learning_rate` where it was recorded.
+    """
+    steps, losses = np.asarray(training["steps"]), np.asarray(training["loss"])
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        if "learning_rate" in training:
+            figure.clear()
+            axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+            below.plot(steps, training["learning_rate"], color=COLOURS["fp16"])
+            below.set_title("learning rate")
+        axes.plot(steps, losses, color=GREY, linewidth=0.8, label="each step")
+        axes.plot(steps, _running_mean(losses), color=COLOURS["fp32"], linewidth=2, label=f"mean of {SMOOTHING} steps")
+        axes.set_title("training loss")
+        axes.set_ylim(bottom=0)
+        axes.legend()
+        figure.axes[-1].set_xlabel("step")
+        _save(figure, path)
+
+
+def _running_mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean of the last `SMOOTHING` values at each place, of fewer at the start."""
+    total = np.concatenate([[0.0], values.cumsum()])
+    last = np.arange(1, len(values) + 1)
+    first = np.maximum(last - SMOOTHING, 0)
+    return (total[last] - total[first]) / (last - first)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -1,0 +1,89 @@
+"""A report's numbers as tables: CSV for programs, a self-contained page for `snakemake --report`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+Row = Sequence[Any]
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #222; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+table { border-collapse: collapse; } caption { text-align: left; color: #666; padding-bottom: .4rem; }
+th, td { padding: .35rem .9rem; border-bottom: 1px solid #ddd; text-align: right; font-variant-numeric: tabular-nums; }
+th:first-child, td:first-child { text-align: left; }
+thead th { border-bottom: 2px solid #888; }
+.passed { color: #00694c; } .failed { color: #b00020; font-weight: bold; }
+"""
+
+
+def precision_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return a heading and one row a precision: its metrics, latency, throughput, engine size and build time."""
+    entries = report["precisions"]
+    metrics = list(dict.fromkeys(name for entry in entries.values() for name in entry["metrics"]))
+    latency = ("mean", "median", "p95", "p99")
+    rows: list[Row] = [
+        ["precision", *metrics, *(f"{name} ms" for name in latency), "throughput/s", "engine bytes", "build s"]
+    ]
+    for precision, entry in entries.items():
+        values = [entry["metrics"].get(name) for name in metrics]
+        times = [entry["latency_ms"][name] for name in latency]
+        rows.append([precision, *values, *times, entry["throughput_per_s"], entry["engine_bytes"], entry["build_s"]])
+    return rows
+
+
+def gate_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return a heading and one row a gate."""
+    gates = report["gates"]
+    rows = [[gate["name"], gate["value"], gate["op"], gate["limit"], result_of(gate)] for gate in gates]
+    return [["gate", "value", "", "limit", "result"], *rows]
+
+
+def result_of(gate: Mapping[str, Any]) -> str:
+    """Return "passed" or "failed"."""
+    return "passed" if gate["passed"] else "failed"
+
+
+def formatted(value: Any) -> str:
+    """Return a value as people read it: four digits of a fraction, nothing for what is missing."""
+    if value is None:
+        return "–"  # noqa: RUF001 - a dash, as tables have it
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """Return rows as comma-separated values with full precision; a missing value is empty."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
+def to_html(report: Mapping[str, Any]) -> str:
+    """Return a page with both tables that needs no other file."""
+    title = f"{report['title']}: {'passed' if report['passed'] else 'failed'}"
+    runtime = "{name} {version} on {device}".format_map(report["backend"])
+    source = f"Guide chapter {report['chapter']}, {report['upstream']}; {report['data']} data"
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"<style>{STYLE}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n<p>{escape(source)}.</p>\n"
+        f"<h2>Gates</h2>\n{_table(gate_rows(report), '')}"
+        f"<h2>Precisions</h2>\n{_table(precision_rows(report), runtime)}"
+        "</body>\n</html>\n"
+    )
+
+
+def _table(rows: Sequence[Row], caption: str) -> str:
+    head, *body = rows
+    lines = [f"<caption>{escape(caption)}</caption>"] if caption else []
+    lines.append("<thead><tr>" + "".join(f"<th>{escape(str(cell))}</th>" for cell in head) + "</tr></thead>")
+    lines += ["<tr>" + "".join(map(_cell, row)) + "</tr>" for row in body]
+    return "<table>\n" + "\n".join(lines) + "\n</table>\n"
+
+
+def _cell(value: Any) -> str:
+    marked = f' class="{value}"' if value in ("passed", "failed") else ""
+    return f"<td{marked}>{escape(formatted(value))}</td>"
