@@ -13,6 +13,51 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+
+
+localrules:
+    all,
+    check,
+    list,
+
+
+# Make the report of every sample, with its pages.
+rule all:
+    input:
+        expand("results/{sample}_report.json", sample=SAMPLES),
+        expand("results/{sample}/tables/report.html", sample=SAMPLES),
+
+
+# Fail, naming each, when a gate of any report failed.
+rule check:
+    input:
+        reports=expand("results/{sample}_report.json", sample=SAMPLES),
+        script=script("check_reports"),
+        library=library("check_reports"),
+    log:
+        "logs/check.log",
+    conda:
+        "environment.yml"
+    shell:
+        "python {input.script} {input.reports} 2>&1 | tee {log}"
+
+
+# Print the samples.
+rule list:
+    input:
+        samples=[
+            workflow.source_path(f"config/samples/{name}.yaml") for name in SAMPLES
+        ],
+        script=script("list_samples"),
+        library=library("list_samples"),
+    log:
+        "logs/list.log",
+    conda:
+        "environment.yml"
+    shell:
+        "python {input.script} {input.samples} 2>&1 | tee {log}"
+
+
 include: "rules/download.smk"
 include: "rules/train.smk"
 include: "rules/convert.smk"

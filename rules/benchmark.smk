@@ -1,23 +1,23 @@
 """How long engines take, whole and layer by layer."""
 
 
+# Time all engines of a sample in turns, in one process, so that their ratio means something.
 rule measure_latency:
-    """Time all engines of a sample in turns, in one process, so that their ratio means something."""
-    output:
-        "results/{sample}/latency.json",
     input:
         plans=per_precision("results/{sample}/engine.{precision}.plan"),
         origins=per_precision("results/{sample}/engine.{precision}.json"),
         backend="results/backend.json",
         script=script("measure_latency"),
         library=library("measure_latency"),
+    output:
+        "results/{sample}/latency.json",
     log:
         "logs/{sample}/measure_latency.log",
     benchmark:
         "benchmarks/{sample}/measure_latency.tsv"
     conda:
         ENVIRONMENT
-    threads: workflow.cores or 1 # alone, so that nothing disturbs the measurement
+    threads: workflow.cores or 1  # alone, so that nothing disturbs the measurement
     resources:
         mem_mb=2000,
         runtime=10,
@@ -29,16 +29,16 @@ rule measure_latency:
         "python {input.script} --backend-file {input.backend} --out {output} {params.plans} > {log} 2>&1"
 
 
+# Time an engine layer by layer.
 rule profile_engine:
-    """Time an engine layer by layer."""
-    output:
-        "results/{sample}/profile.{precision}.json",
     input:
         plan="results/{sample}/engine.{precision}.plan",
         origin="results/{sample}/engine.{precision}.json",
         backend="results/backend.json",
         script=script("profile_engine"),
         library=library("profile_engine"),
+    output:
+        "results/{sample}/profile.{precision}.json",
     log:
         "logs/{sample}/profile_engine.{precision}.log",
     benchmark:

@@ -5,12 +5,12 @@ for _sample in SAMPLES:
     rule:
         name:
             f"write_{_sample}_batches"
-        output:
-            batch_files(_sample),
         input:
             pictures=picture_files(_sample, "calibration"),
             script=script("write_calibration_batches"),
             library=library("write_calibration_batches", _sample),
+        output:
+            batches=batch_files(_sample),
         log:
             f"logs/{_sample}/write_batches.log",
         benchmark:
@@ -22,24 +22,24 @@ for _sample in SAMPLES:
             runtime=5,
         params:
             sample=_sample,
-            data=f"results/{_sample}/data/calibration",
+            data=folder_of("pictures", 3),
             batch_size=SAMPLES[_sample]["calibration"]["batch_size"],
-            folder=f"results/{_sample}/calibration/batches",
+            folder=folder_of("batches"),
         shell:
             "python {input.script} --sample {params.sample} --data {params.data} --batch-size {params.batch_size}"
             " --out-dir {params.folder} > {log} 2>&1"
 
 
+# Find the INT8 scale of every tensor; the batches and their order are inputs.
 rule calibrate:
-    """Find the INT8 scale of every tensor; the batches and their order are inputs."""
-    output:
-        "results/{sample}/calibration/CalibrationTable{sample}",
     input:
         batches=lambda wildcards: batch_files(wildcards.sample),
         export=export_files,
         backend="results/backend.json",
         script=script("calibrate"),
         library=sample_library("calibrate"),
+    output:
+        "results/{sample}/calibration/CalibrationTable{sample}",
     log:
         "logs/{sample}/calibrate.log",
     benchmark:
@@ -51,8 +51,8 @@ rule calibrate:
         mem_mb=3000,
         runtime=10,
     params:
-        export="results/{sample}/export",
-        folder="results/{sample}/calibration/batches",
+        export=folder_of("export"),
+        folder=folder_of("batches"),
         batches=lambda wildcards: len(batch_files(wildcards.sample)),
         algorithm=setting("calibration", "algorithm"),
     shell:

@@ -27,9 +27,9 @@ def check_config(values, schema, source):
         raise WorkflowError(
             f"{source}: {key}: {error.message} (config/README.md explains every key)"
         )
-    for key, rule in rules["properties"].items():
-        if "default" in rule:
-            values.setdefault(key, rule["default"])
+    for key, described in rules["properties"].items():
+        if "default" in described:
+            values.setdefault(key, described["default"])
 
 
 def merged(base, changes):
@@ -103,6 +103,19 @@ def setting(*keys):
     return leaf
 
 
+def folder_of(name, up=1):
+    """Return a params function: the folder that lies `up` levels above the first file of an input or output."""
+
+    def folder(wildcards, input, output):
+        files = getattr(input, name, None) or getattr(output, name)
+        path = files if isinstance(files, str) else files[0]
+        for _ in range(up):
+            path = os.path.dirname(path)
+        return path
+
+    return folder
+
+
 def options(settings):
     """Return settings as command-line options: {batch_size: 8} is --batch-size 8."""
     return [f"--{key.replace('_', '-')} {value}" for key, value in settings.items()]
@@ -168,7 +181,9 @@ def per_precision(pattern):
 
     def files(wildcards):
         precisions = sample_config(wildcards.sample)["precisions"]
-        return [pattern.format(sample=wildcards.sample, precision=p) for p in precisions]
+        return [
+            pattern.format(sample=wildcards.sample, precision=p) for p in precisions
+        ]
 
     return files
 
@@ -180,4 +195,21 @@ def export_files(wildcards):
     return [
         f"results/{wildcards.sample}/export/{name}"
         for name in [*names[source], "SHA256SUMS"]
+    ]
+
+
+def calibration_table(wildcards):
+    """Return the table that an int8 engine needs."""
+    if wildcards.precision != "int8":
+        return []
+    return f"results/{wildcards.sample}/calibration/CalibrationTable{wildcards.sample}"
+
+
+def drawn_pictures(sample):
+    """Return the annotated pictures of a sample, as pictures for people and as the guide has them."""
+    count = min(SAMPLES[sample]["figures"]["count"], SAMPLES[sample]["splits"]["val"])
+    return [
+        f"results/{sample}/figures/{index:06d}.{kind}"
+        for index in range(count)
+        for kind in ("png", "ppm")
     ]

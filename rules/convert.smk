@@ -1,17 +1,17 @@
 """From a framework's model to what TensorRT's parsers read."""
 
 
+# Write SSD as its authors' deploy.prototxt and caffemodel, in TensorRT's form too.
 rule export_ssd:
-    """Write SSD as its authors' deploy.prototxt and caffemodel, in TensorRT's form too."""
+    input:
+        model="results/ssd/model/ssd.pt",
+        script=script("export_ssd"),
+        library=library("export_ssd"),
     output:
         stock="results/ssd/export/deploy.prototxt",
         prototxt="results/ssd/export/model.prototxt",
         caffemodel="results/ssd/export/model.caffemodel",
         checksums="results/ssd/export/SHA256SUMS",
-    input:
-        model="results/ssd/model/ssd.pt",
-        script=script("export_ssd"),
-        library=library("export_ssd"),
     log:
         "logs/ssd/export_ssd.log",
     benchmark:
@@ -22,6 +22,6 @@ rule export_ssd:
         mem_mb=2000,
         runtime=5,
     params:
-        folder="results/ssd/export",
+        folder=folder_of("caffemodel"),
     shell:
         "python {input.script} --model {input.model} --out-dir {params.folder} > {log} 2>&1"

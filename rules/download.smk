@@ -1,13 +1,13 @@
 """Data sets: made here (mini)."""
 
 
+# Draw the pictures to train on; together they are one output.
 rule make_training_scenes:
-    """Draw the pictures to train on; together they are one output."""
-    output:
-        directory("results/{sample}/data/train"),
     input:
         script=script("make_digit_scenes"),
         library=library("make_digit_scenes"),
+    output:
+        directory("results/{sample}/data/train"),
     log:
         "logs/{sample}/make_training_scenes.log",
     benchmark:
@@ -31,11 +31,11 @@ for _sample in SAMPLES:
         rule:
             name:
                 f"make_{_sample}_{_split}_scenes"
-            output:
-                picture_files(_sample, _split),
             input:
                 script=script("make_digit_scenes"),
                 library=library("make_digit_scenes"),
+            output:
+                pictures=picture_files(_sample, _split),
             log:
                 f"logs/{_sample}/make_{_split}_scenes.log",
             benchmark:
@@ -49,7 +49,7 @@ for _sample in SAMPLES:
                 split=_split,
                 amount=SAMPLES[_sample]["splits"][_split],
                 seed=SAMPLES[_sample]["splits"]["seed"],
-                root=f"results/{_sample}/data/{_split}",
+                root=folder_of("pictures", 3),
             shell:
                 "python {input.script} --split {params.split} --count {params.amount} --seed {params.seed}"
                 " --out {params.root} > {log} 2>&1"

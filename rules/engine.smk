@@ -1,13 +1,13 @@
 """Engines, and where they are built."""
 
 
+# Write down runtime, version and device; another GPU or TensorRT rebuilds engines and nothing else.
 rule record_backend:
-    """Write down runtime, version and device; another GPU or TensorRT rebuilds engines and nothing else."""
-    output:
-        "results/backend.json",
     input:
         script=script("record_backend"),
         library=library("record_backend"),
+    output:
+        "results/backend.json",
     log:
         "logs/record_backend.log",
     benchmark:
@@ -23,25 +23,18 @@ rule record_backend:
         "python {input.script} --backend {params.backend} --out {output} > {log} 2>&1"
 
 
-def calibration_table(wildcards):
-    """Return the table that an int8 engine needs."""
-    if wildcards.precision != "int8":
-        return []
-    return f"results/{wildcards.sample}/calibration/CalibrationTable{wildcards.sample}"
-
-
+# Build the engine of one precision.
 rule build_engine:
-    """Build the engine of one precision."""
-    output:
-        plan="results/{sample}/engine.{precision}.plan",
-        origin="results/{sample}/engine.{precision}.json",
-        network="results/{sample}/network.{precision}.onnx",
     input:
         export=export_files,
         table=calibration_table,
         backend="results/backend.json",
         script=script("build_engine"),
         library=sample_library("build_engine"),
+    output:
+        plan="results/{sample}/engine.{precision}.plan",
+        origin="results/{sample}/engine.{precision}.json",
+        network="results/{sample}/network.{precision}.onnx",
     log:
         "logs/{sample}/build_engine.{precision}.log",
     benchmark:
@@ -53,7 +46,7 @@ rule build_engine:
         mem_mb=3000,
         runtime=10,
     params:
-        export="results/{sample}/export",
+        export=folder_of("export"),
         table=lambda wildcards, input: (
             f"--calibration-table {input.table}" if input.table else ""
         ),

@@ -1,10 +1,8 @@
 """Engines at work: predictions, scores, pictures."""
 
 
+# Run an engine over the validation pictures.
 rule infer:
-    """Run an engine over the validation pictures."""
-    output:
-        "results/{sample}/predictions.{precision}.npz",
     input:
         pictures=pictures("val"),
         plan="results/{sample}/engine.{precision}.plan",
@@ -12,6 +10,8 @@ rule infer:
         backend="results/backend.json",
         script=script("infer"),
         library=sample_library("infer"),
+    output:
+        "results/{sample}/predictions.{precision}.npz",
     log:
         "logs/{sample}/infer.{precision}.log",
     benchmark:
@@ -23,22 +23,22 @@ rule infer:
         mem_mb=2000,
         runtime=10,
     params:
-        data="results/{sample}/data/val",
+        data=folder_of("pictures", 3),
         batch_size=setting("max_batch_size"),
     shell:
         "python {input.script} --sample {wildcards.sample} --plan {input.plan} --backend-file {input.backend}"
         " --data {params.data} --split val --batch-size {params.batch_size} --out {output} > {log} 2>&1"
 
 
+# Score predictions against the annotations.
 rule score:
-    """Score predictions against the annotations."""
-    output:
-        "results/{sample}/metrics.{precision}.json",
     input:
         pictures=pictures("val"),
         predictions="results/{sample}/predictions.{precision}.npz",
         script=script("score"),
         library=sample_library("score"),
+    output:
+        "results/{sample}/metrics.{precision}.json",
     log:
         "logs/{sample}/score.{precision}.log",
     benchmark:
@@ -49,21 +49,21 @@ rule score:
         mem_mb=1000,
         runtime=5,
     params:
-        data="results/{sample}/data/val",
+        data=folder_of("pictures", 3),
     shell:
         "python {input.script} --sample {wildcards.sample} --predictions {input.predictions} --data {params.data}"
         " --split val --out {output} > {log} 2>&1"
 
 
+# Compare the engine's predictions with the framework's own.
 rule compare_framework:
-    """Compare the engine's predictions with the framework's own."""
-    output:
-        "results/{sample}/agreement.json",
     input:
         predictions="results/{sample}/predictions.fp32.npz",
         framework="results/{sample}/model/predictions.npz",
         script=script("compare_framework"),
         library=sample_library("compare_framework"),
+    output:
+        "results/{sample}/agreement.json",
     log:
         "logs/{sample}/compare_framework.log",
     benchmark:

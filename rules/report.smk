@@ -1,53 +1,12 @@
-"""Pictures, tables and reports, and the targets that people name."""
+"""Pictures, tables and reports."""
 
 
 localrules:
-    all,
-    check,
-    list,
     write_sample_config,
 
 
-rule all:
-    """Make the report of every sample, with its pages."""
-    default_target: True
-    input:
-        expand("results/{sample}_report.json", sample=SAMPLES),
-        expand("results/{sample}/tables/report.html", sample=SAMPLES),
-
-
-rule check:
-    """Fail, naming each, when a gate of any report failed."""
-    input:
-        reports=expand("results/{sample}_report.json", sample=SAMPLES),
-        script=script("check_reports"),
-        library=library("check_reports"),
-    log:
-        "logs/check.log",
-    conda:
-        ENVIRONMENT
-    shell:
-        "python {input.script} {input.reports} 2>&1 | tee {log}"
-
-
-rule list:
-    """Print the samples."""
-    input:
-        samples=[
-            workflow.source_path(f"../config/samples/{name}.yaml") for name in SAMPLES
-        ],
-        script=script("list_samples"),
-        library=library("list_samples"),
-    log:
-        "logs/list.log",
-    conda:
-        ENVIRONMENT
-    shell:
-        "python {input.script} {input.samples} 2>&1 | tee {log}"
-
-
+# Write down the configuration that a sample ran with.
 rule write_sample_config:
-    """Write down the configuration that a sample ran with."""
     output:
         "results/{sample}/config.yaml",
     log:
@@ -60,23 +19,16 @@ rule write_sample_config:
         "printf %s {params.values:q} > {output} 2> {log}"
 
 
-def drawn_pictures(sample):
-    """Return the annotated pictures of a sample, as pictures for people and as the guide has them."""
-    count = min(
-        SAMPLES[sample]["figures"]["count"], SAMPLES[sample]["splits"]["val"]
-    )
-    return [
-        f"results/{sample}/figures/{index:06d}.{kind}"
-        for index in range(count)
-        for kind in ("png", "ppm")
-    ]
-
-
 for _sample in SAMPLES:
 
     rule:
         name:
             f"draw_{_sample}_detections"
+        input:
+            pictures=picture_files(_sample, "val"),
+            predictions=f"results/{_sample}/predictions.{SAMPLES[_sample]['precisions'][-1]}.npz",
+            script=script("draw_detections"),
+            library=library("draw_detections"),
         output:
             drawn_pictures(_sample),
             contact=report(
@@ -85,11 +37,6 @@ for _sample in SAMPLES:
                 category=_sample,
                 labels={"what": "detections"},
             ),
-        input:
-            pictures=picture_files(_sample, "val"),
-            predictions=f"results/{_sample}/predictions.{SAMPLES[_sample]['precisions'][-1]}.npz",
-            script=script("draw_detections"),
-            library=library("draw_detections"),
         log:
             f"logs/{_sample}/draw_detections.log",
         benchmark:
@@ -100,24 +47,17 @@ for _sample in SAMPLES:
             mem_mb=1000,
             runtime=5,
         params:
-            data=f"results/{_sample}/data/val",
+            data=folder_of("pictures", 3),
             amount=SAMPLES[_sample]["figures"]["count"],
             threshold=SAMPLES[_sample]["figures"]["threshold"],
-            folder=f"results/{_sample}/figures",
+            folder=folder_of("contact"),
         shell:
             "python {input.script} --predictions {input.predictions} --data {params.data} --split val"
             " --count {params.amount} --threshold {params.threshold} --out-dir {params.folder} > {log} 2>&1"
 
 
+# Plot result, latency and size of the engines side by side.
 rule plot_precisions:
-    """Plot result, latency and size of the engines side by side."""
-    output:
-        report(
-            "results/{sample}/figures/precisions.png",
-            caption="../report/precisions.rst",
-            category="{sample}",
-            labels={"what": "precisions"},
-        ),
     input:
         metrics=per_precision("results/{sample}/metrics.{precision}.json"),
         plans=per_precision("results/{sample}/engine.{precision}.plan"),
@@ -126,6 +66,13 @@ rule plot_precisions:
         agreement="results/{sample}/agreement.json",
         script=script("plot_precisions"),
         library=library("plot_precisions"),
+    output:
+        report(
+            "results/{sample}/figures/precisions.png",
+            caption="../report/precisions.rst",
+            category="{sample}",
+            labels={"what": "precisions"},
+        ),
     log:
         "logs/{sample}/plot_precisions.log",
     benchmark:
@@ -136,7 +83,7 @@ rule plot_precisions:
         mem_mb=1000,
         runtime=5,
     params:
-        folder="results/{sample}",
+        folder=folder_of("metrics"),
         precisions=setting("precisions"),
         metric=lambda wildcards: sample_config(wildcards.sample)["gates"][0]["metric"],
     shell:
@@ -144,8 +91,12 @@ rule plot_precisions:
         " --metric {params.metric} --out {output} > {log} 2>&1"
 
 
+# Plot the costliest layers.
 rule plot_profile:
-    """Plot the costliest layers."""
+    input:
+        profiles=per_precision("results/{sample}/profile.{precision}.json"),
+        script=script("plot_profile"),
+        library=library("plot_profile"),
     output:
         report(
             "results/{sample}/figures/profile.png",
@@ -153,10 +104,6 @@ rule plot_profile:
             category="{sample}",
             labels={"what": "layer times"},
         ),
-    input:
-        profiles=per_precision("results/{sample}/profile.{precision}.json"),
-        script=script("plot_profile"),
-        library=library("plot_profile"),
     log:
         "logs/{sample}/plot_profile.log",
     benchmark:
@@ -170,8 +117,12 @@ rule plot_profile:
         "python {input.script} {input.profiles} --out {output} > {log} 2>&1"
 
 
+# Plot the loss.
 rule plot_training:
-    """Plot the loss."""
+    input:
+        training="results/{sample}/model/training.json",
+        script=script("plot_training"),
+        library=library("plot_training"),
     output:
         report(
             "results/{sample}/figures/training.png",
@@ -179,10 +130,6 @@ rule plot_training:
             category="{sample}",
             labels={"what": "training"},
         ),
-    input:
-        training="results/{sample}/model/training.json",
-        script=script("plot_training"),
-        library=library("plot_training"),
     log:
         "logs/{sample}/plot_training.log",
     benchmark:
@@ -196,10 +143,8 @@ rule plot_training:
         "python {input.script} {input.training} --out {output} > {log} 2>&1"
 
 
+# Collect the results and hold them against the gates; a gate that fails does not stop the report.
 rule write_report:
-    """Collect the results and hold them against the gates; a gate that fails does not stop the report."""
-    output:
-        "results/{sample}_report.json",
     input:
         metrics=per_precision("results/{sample}/metrics.{precision}.json"),
         plans=per_precision("results/{sample}/engine.{precision}.plan"),
@@ -218,6 +163,8 @@ rule write_report:
         script=script("write_report"),
         library=library("write_report"),
         schema=workflow.source_path("../config/schema/report.schema.json"),
+    output:
+        "results/{sample}_report.json",
     log:
         "logs/{sample}/write_report.log",
     benchmark:
@@ -228,8 +175,9 @@ rule write_report:
         mem_mb=500,
         runtime=5,
     params:
-        folder="results/{sample}",
+        folder=folder_of("metrics"),
         data=config["data"],
+        repository=workflow.basedir,
         precisions=setting("precisions"),
         inputs=lambda wildcards, input: [
             f"{os.path.basename(path)}={path}" for path in input.export
@@ -237,11 +185,15 @@ rule write_report:
     shell:
         "python {input.script} --sample {wildcards.sample} --sample-config {input.config} --data {params.data}"
         " --backend-file {input.backend} --precisions {params.precisions} --results-dir {params.folder}"
-        " --figures {input.figures} --inputs {params.inputs} --out {output} > {log} 2>&1"
+        " --repository {params.repository} --figures {input.figures} --inputs {params.inputs} --out {output} > {log} 2>&1"
 
 
+# Write the report as tables: a page for people, CSV for programs.
 rule write_tables:
-    """Write the report as tables: a page for people, CSV for programs."""
+    input:
+        report="results/{sample}_report.json",
+        script=script("write_tables"),
+        library=library("write_tables"),
     output:
         html=report(
             "results/{sample}/tables/report.html",
@@ -251,10 +203,6 @@ rule write_tables:
         ),
         precisions="results/{sample}/tables/precisions.csv",
         gates="results/{sample}/tables/gates.csv",
-    input:
-        report="results/{sample}_report.json",
-        script=script("write_tables"),
-        library=library("write_tables"),
     log:
         "logs/{sample}/write_tables.log",
     benchmark:

@@ -1,15 +1,15 @@
 """Trainings, and what the frameworks themselves predict."""
 
 
+# Train SSD300 in PyTorch.
 rule train_ssd:
-    """Train SSD300 in PyTorch."""
-    output:
-        model="results/ssd/model/ssd.pt",
-        training="results/ssd/model/training.json",
     input:
         data="results/ssd/data/train",
         script=script("train_ssd"),
         library=library("train_ssd"),
+    output:
+        model="results/ssd/model/ssd.pt",
+        training="results/ssd/model/training.json",
     log:
         "logs/ssd/train_ssd.log",
     benchmark:
@@ -28,15 +28,15 @@ rule train_ssd:
         " --out {output.model} --log-out {output.training} > {log} 2>&1"
 
 
+# Run the trained network in PyTorch, to compare engines with.
 rule predict_ssd:
-    """Run the trained network in PyTorch, to compare engines with."""
-    output:
-        "results/ssd/model/predictions.npz",
     input:
         pictures=picture_files("ssd", "val"),
         model="results/ssd/model/ssd.pt",
         script=script("predict_ssd"),
         library=library("predict_ssd"),
+    output:
+        "results/ssd/model/predictions.npz",
     log:
         "logs/ssd/predict_ssd.log",
     benchmark:
@@ -48,6 +48,6 @@ rule predict_ssd:
         mem_mb=3000,
         runtime=10,
     params:
-        data="results/ssd/data/val",
+        data=folder_of("pictures", 3),
     shell:
         "python {input.script} --model {input.model} --data {params.data} --split val --out {output} > {log} 2>&1"

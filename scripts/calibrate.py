@@ -26,7 +26,9 @@ def main() -> None:
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
     arguments.add_argument("--batch-dir", type=Path, required=True, help="folder of batch0, batch1, ...")
     arguments.add_argument("--batches", type=int, required=True, help="number of batch files to use, in order")
-    arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="TensorRT's calibration algorithm")
+    arguments.add_argument(
+        "--algorithm", choices=ALGORITHMS, default="entropy2", help="TensorRT's calibration algorithm"
+    )
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
     arguments.add_argument("--out", type=Path, required=True, help="calibration table to write")
     options = arguments.parse_args()

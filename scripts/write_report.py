@@ -27,6 +27,7 @@ def main() -> None:
     arguments.add_argument("--results-dir", type=Path, required=True, help="folder of metrics, latency and engines")
     arguments.add_argument("--figures", type=Path, nargs="*", default=[], help="pictures to name")
     arguments.add_argument("--inputs", nargs="*", default=[], metavar="NAME=PATH", help="files to checksum")
+    arguments.add_argument("--repository", type=Path, default=Path(), help="folder of the workflow, for its commit")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = arguments.parse_args()
 
@@ -38,6 +39,7 @@ def main() -> None:
         precisions={precision: read_precision(options.results_dir, precision) for precision in options.precisions},
         inputs={name: Path(path) for name, _, path in (item.partition("=") for item in options.inputs)},
         figures=options.figures,
+        repository=options.repository,
     )
     write_json(options.out, report)
 

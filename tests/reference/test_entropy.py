@@ -150,7 +150,7 @@ def histograms() -> Iterator[np.ndarray]:
         yield counts
 
 
-@pytest.mark.parametrize("counts", histograms(), ids=str)
+@pytest.mark.parametrize("counts", list(histograms()))
 def test_search_finds_what_the_definition_says(counts: np.ndarray) -> None:
     assert best_bin(counts) == definition(counts)
 

@@ -90,7 +90,9 @@ def test_integer_kernels_compute_what_the_definition_says():
     value = fake_quantise(x, scales["x"])
     for index, kernel in enumerate(KERNELS):
         step = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True) / 127
-        value = functional.conv2d(*map(torch.tensor, (value, fake_quantise(kernel, step), BIAS)), padding=1).relu().numpy()
+        value = (
+            functional.conv2d(*map(torch.tensor, (value, fake_quantise(kernel, step), BIAS)), padding=1).relu().numpy()
+        )
         if index == 0:
             value = fake_quantise(value, scales["feature0"])
         value = functional.max_pool2d(torch.tensor(value), 2, 2).numpy()

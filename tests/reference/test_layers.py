@@ -32,7 +32,9 @@ def test_convolution(run, stride, padding, dilation, groups):
     close(run(define, x), expected)
 
 
-@pytest.mark.parametrize(("size", "window", "stride", "padding"), [(75, 2, 2, 0), (19, 3, 1, 1), (7, 3, 2, 1), (6, 3, 2, 0)])
+@pytest.mark.parametrize(
+    ("size", "window", "stride", "padding"), [(75, 2, 2, 0), (19, 3, 1, 1), (7, 3, 2, 1), (6, 3, 2, 0)]
+)
 def test_max_pooling_rounds_up_as_caffe_does(run, size, window, stride, padding):
     x = weights(1, 2, size, size)
 

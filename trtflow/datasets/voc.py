@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -74,10 +74,14 @@ def read_annotation(path: Path, classes: Sequence[str]) -> Annotation:
         height, width = (int(_text(size, key)) for key in ("height", "width"))
         objects = tree.findall("object")
         labels = [classes.index(_text(item, "name")) for item in objects]
-        corners = [[float(_text(item, f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax")] for item in objects]
+        corners = [
+            [float(_text(item, f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax")] for item in objects
+        ]
         difficult = [item.findtext("difficult", "0") == "1" for item in objects]
     except (ElementTree.ParseError, ValueError) as error:
-        raise FormatError(path, f"not a VOC annotation of {len(classes)} classes ({error})", "Make it again.") from error
+        raise FormatError(
+            path, f"not a VOC annotation of {len(classes)} classes ({error})", "Make it again."
+        ) from error
     boxes = np.array(corners, np.float32).reshape(-1, 4)
     return Annotation(path.stem, (height, width), boxes, np.array(labels, np.int64), np.array(difficult, bool))
 

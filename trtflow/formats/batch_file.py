@@ -63,6 +63,6 @@ def write_batch(path: Path, batch: Batch) -> None:
     """Write a batch file."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         file.write(np.array(batch.images.shape, INT32).tobytes())
-        file.write(np.ascontiguousarray(batch.images, FLOAT32))
+        np.ascontiguousarray(batch.images, FLOAT32).tofile(file)
         if batch.labels is not None:
-            file.write(np.ascontiguousarray(batch.labels, FLOAT32))
+            np.ascontiguousarray(batch.labels, FLOAT32).tofile(file)

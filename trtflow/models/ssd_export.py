@@ -19,7 +19,7 @@ def fold_batch_norm(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[np.nd
     tensors = (convolution.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
     kernel, gamma, beta, mean, variance = (tensor.detach().numpy().astype(np.float64) for tensor in tensors)
     scale = gamma / np.sqrt(variance + norm.eps)
-    return np.float32(kernel * scale[:, None, None, None]), np.float32(beta - mean * scale)
+    return (kernel * scale[:, None, None, None]).astype(np.float32), (beta - mean * scale).astype(np.float32)
 
 
 def to_caffe(model: SSD) -> NetParameter:

@@ -43,8 +43,8 @@ class Builder:
             NetworkError, BuildError, FormatError: the layer, tensor or table that is wrong. (TensorRT logs that
                 and returns None.)
         """
-        calibrate = config.get_flag(BuilderFlag.INT8) and config.int8_calibrator is not None
-        table = scales(network, config.int8_calibrator) if calibrate else None
+        calibrator = config.int8_calibrator if config.get_flag(BuilderFlag.INT8) else None
+        table = None if calibrator is None else scales(network, calibrator)
         precisions = choose(network, config, table)
         metadata = {
             "name": network.name,

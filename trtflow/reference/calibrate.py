@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import onnxruntime
@@ -13,6 +12,7 @@ from trtflow.reference.entropy import Entropy, Legacy, MinMax
 from trtflow.reference.errors import BuildError
 from trtflow.reference.lower.lower import lower
 from trtflow.reference.lower.precision import Precisions, all_tensors, fused_activation
+from trtflow.reference.memory import view
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.calibrators import IInt8Calibrator, IInt8LegacyCalibrator
 from trtflow.reference.record.enums import CalibrationAlgoType, DataType, PoolingType
@@ -30,7 +30,7 @@ ALGORITHMS = {
 Collector = Entropy | MinMax | Legacy
 
 
-def scales(network: INetworkDefinition, calibrator: IInt8Calibrator) -> dict[str, np.float32]:
+def scales(network: INetworkDefinition, calibrator: IInt8Calibrator) -> Mapping[str, np.float32]:
     """Return the scale of each tensor, from the calibrator's table or else from its batches.
 
     A new table is given to the calibrator. Its entries are those of TensorRT: the inputs, then every layer's
@@ -57,7 +57,7 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator) -> dict[str
 def _collect(network: INetworkDefinition, calibrator: IInt8Calibrator) -> dict[str, np.float32]:
     tensors = _watched(network, calibrator.get_algorithm())
     inside = [tensor for tensor in tensors if not tensor.is_network_input]
-    model = lower(network, Precisions({layer: DataType.FLOAT for layer in network}, {}), inside)
+    model = lower(network, Precisions(dict.fromkeys(network, DataType.FLOAT), {}), inside)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     make = _collector(calibrator)
     collectors = {tensor.name: make() for tensor in tensors}
@@ -102,10 +102,7 @@ def _batches(network: INetworkDefinition, calibrator: IInt8Calibrator) -> Iterat
     while addresses := calibrator.get_batch(names):
         feeds = {}
         for tensor, address in zip(inputs, addresses, strict=True):
-            shape = (*batch, *tensor.shape)
-            size = int(np.prod(shape)) * 4
-            memory = (ctypes.c_char * size).from_address(int(address))
-            feeds[tensor.name] = np.frombuffer(memory, np.float32).reshape(shape)
+            feeds[tensor.name] = view(int(address), (*batch, *tensor.shape), DataType.FLOAT)
         yield feeds
 
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from trtflow.formats.files import atomic_path
 
 RED = (255, 0, 0)
-GREEN = (0, 158, 0)
+GREEN = (0, 255, 0)
 VISUAL_THRESHOLD = 0.6  # the guide's kVISUAL_THRESHOLD, §16.5
 # Paul Tol's muted colours, which people with colour blindness can tell apart.
 PALETTE = ("#CC6677", "#332288", "#DDCC77", "#117733", "#88CCEE", "#882255", "#44AA99", "#999933", "#AA4499", "#DDDDDD")

@@ -83,7 +83,7 @@ def write_profile(path: Path, profiles: Sequence[Mapping[str, Any]], count: int 
     shown = [name for name in names if name in costliest]
     places, thickness = np.arange(len(shown)), 0.8 / len(times)
     with rc_context(STYLE):
-        figure = Figure(figsize=(9, 1.2 + 0.16 * len(shown) * (1 + len(times))), layout="constrained")
+        figure = Figure(figsize=(9, 1.2 + 0.09 * len(shown) * (1 + len(times))), layout="constrained")
         axes = figure.subplots()
         for index, (precision, layers) in enumerate(times.items()):
             shift = (index - (len(times) - 1) / 2) * thickness
@@ -110,28 +110,23 @@ def _shortened(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
-def write_training(path: Path, training: Mapping[str, Sequence[float]]) -> None:
-    """Plot a training: the loss of each step with its running mean, and the learning rate below.
+def write_training(path: Path, losses: Sequence[float]) -> None:
+    """Plot the loss of each training step, and its running mean.
 
     Args:
         path: PNG to write.
-        training: content of `training.json`: `steps`, `loss`, and `learning_rate` where it was recorded.
+        losses: one a step.
     """
-    steps, losses = np.asarray(training["steps"]), np.asarray(training["loss"])
+    steps, values = np.arange(1, len(losses) + 1), np.asarray(losses)
     with rc_context(STYLE):
-        figure = Figure(figsize=(9, 4.2), layout="constrained")
-        axes = figure.add_subplot()
-        if "learning_rate" in training:
-            figure.clear()
-            axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-            below.plot(steps, training["learning_rate"], color=COLOURS["fp16"])
-            below.set_title("learning rate")
-        axes.plot(steps, losses, color=GREY, linewidth=0.8, label="each step")
-        axes.plot(steps, _running_mean(losses), color=COLOURS["fp32"], linewidth=2, label=f"mean of {SMOOTHING} steps")
+        figure = Figure(figsize=(9, 3.5), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(steps, values, color=GREY, linewidth=0.8, label="each step")
+        axes.plot(steps, _running_mean(values), color=COLOURS["fp32"], linewidth=2, label=f"mean of {SMOOTHING} steps")
         axes.set_title("training loss")
+        axes.set_xlabel("step")
         axes.set_ylim(bottom=0)
         axes.legend()
-        figure.axes[-1].set_xlabel("step")
         _save(figure, path)
 
 

@@ -18,8 +18,7 @@ import jsonschema
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import sha256_of
 
-ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = ROOT / "config" / "schema" / "report.schema.json"
+SCHEMA = Path(__file__).resolve().parents[2] / "config" / "schema" / "report.schema.json"
 PACKAGES = (
     "numpy",
     "onnx",
@@ -110,6 +109,7 @@ def make_report(
     precisions: Mapping[str, Any],
     inputs: Mapping[str, Path],
     figures: Sequence[Path],
+    repository: Path = Path(),
 ) -> dict[str, Any]:
     """Return a valid report. It is as good as its gates: one that fails makes `passed` false, and hides nothing.
 
@@ -121,6 +121,7 @@ def make_report(
         precisions: for each precision what `read_precision` returns.
         inputs: files that the result depends on, by name.
         figures: pictures and tables.
+        repository: folder of the workflow, whose commit is recorded.
     """
     gates = evaluate_gates(config["gates"], precisions)
     report = {
@@ -135,7 +136,7 @@ def make_report(
         "inputs": {name: {"path": _relative(path), "sha256": sha256_of(path)} for name, path in sorted(inputs.items())},
         "figures": [_relative(path) for path in figures],
         "provenance": {
-            "commit": git_commit(ROOT),
+            "commit": git_commit(repository),
             "config_sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
             "versions": _versions(),
         },

@@ -81,11 +81,13 @@ class Session:
                 )
             self._buffers[name].copy_from(feeds[name].astype(self._dtypes[name], copy=False))
         self.execute(batch_size)
-        outputs = [name for name in self.names if name not in self._inputs]
-        return {name: self._buffers[name].copy_to((batch_size, *self._shapes[name]), self._dtypes[name]) for name in outputs}
+        return {name: self._output(name, batch_size) for name in self.names if name not in self._inputs}
 
     def execute(self, batch_size: int) -> None:
         """Run a batch on what the buffers hold."""
         bindings = [self._buffers[name].pointer for name in self.names]
         if not self.context.execute(batch_size=batch_size, bindings=bindings):
             raise UserError("the engine could not run; its messages stand above this line.")
+
+    def _output(self, name: str, batch_size: int) -> np.ndarray:
+        return self._buffers[name].copy_to((batch_size, *self._shapes[name]), self._dtypes[name])

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.layers import ILayer, IPluginV2Layer
-from trtflow.reference.record.values import DTYPES, Weights
+from trtflow.reference.record.values import Weights
 
 OPSET = 17  # the newest that TensorRT 8.6's own ONNX parser takes
 IR_VERSION = 8
@@ -66,7 +66,7 @@ class Graph:
         return name
 
     def cast(self, array: np.ndarray) -> np.ndarray:
-        """Bring floats to the type that the layer computes in; half precision is clipped to its range, as TensorRT does."""
+        """Bring floats to the type that the layer computes in; half precision is clipped, as in TensorRT."""
         if self.dtype == DataType.HALF:
             largest = np.finfo(np.float16).max
             return np.clip(array, -largest, largest).astype(np.float16)
@@ -133,8 +133,3 @@ def lowering_of(layer: ILayer) -> Lowering:
         remedy = f"It runs {', '.join(sorted(known))}."
         raise NetworkError(layer.name, f"the reference runtime cannot run {kind}", remedy)
     return function
-
-
-def np_type(dtype: DataType) -> np.dtype:
-    """Return the NumPy type of a data type."""
-    return DTYPES[dtype]

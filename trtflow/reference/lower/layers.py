@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from trtflow.reference.errors import NetworkError
@@ -53,7 +55,7 @@ def convolution(layer: L.IConvolutionLayer, graph: Graph, inputs: list[str]) -> 
 @lowers(L.IPoolingLayer)
 def pooling(layer: L.IPoolingLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """MaxPool or AveragePool; windows that TensorRT clips at the border are padded instead."""
-    window = {"kernel_shape": layer.window, "strides": layer.stride, "pads": _pads(layer)}
+    window: dict[str, Any] = {"kernel_shape": layer.window, "strides": layer.stride, "pads": _pads(layer)}
     if layer.pooling_type == PoolingType.MAX:
         return [graph.node("MaxPool", inputs, **window)]
     count_padding = not layer.average_count_excludes_padding

@@ -19,9 +19,7 @@ from trtflow.reference.record.tensor import ITensor
 FLOATS = (DataType.FLOAT, DataType.HALF)
 
 
-def lower(
-    network: INetworkDefinition, precisions: Precisions, outputs: list[ITensor] | None = None
-) -> onnx.ModelProto:
+def lower(network: INetworkDefinition, precisions: Precisions, outputs: list[ITensor] | None = None) -> onnx.ModelProto:
     """Return the network as ONNX: float16 where layers compute in it, INT8 as Q/DQ pairs.
 
     Bindings keep TensorRT's names and types; values inside are named `<layer>::<operator>`.

@@ -8,6 +8,7 @@ part of it, so what lies between them is never quantised.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,7 @@ class Precisions:
     scales: dict[str, np.float32]
 
 
-def choose(network: INetworkDefinition, config: IBuilderConfig, table: dict[str, np.float32] | None) -> Precisions:
+def choose(network: INetworkDefinition, config: IBuilderConfig, table: Mapping[str, np.float32] | None) -> Precisions:
     """Decide for a network.
 
     Args:
@@ -115,7 +116,7 @@ def _moves_values(layer: L.ILayer) -> bool:
     return isinstance(layer, (L.IShuffleLayer, L.IConcatenationLayer))
 
 
-def _scale(tensor: ITensor, table: dict[str, np.float32] | None) -> np.float32 | None:
+def _scale(tensor: ITensor, table: Mapping[str, np.float32] | None) -> np.float32 | None:
     if tensor.dynamic_range is not None:
         return np.float32(np.float32(max(map(abs, tensor.dynamic_range))) / np.float32(127))
     return None if table is None else table.get(tensor.name)

@@ -210,7 +210,8 @@ def _pooling(net: _Net, layer: Any, inputs: list[ITensor]) -> ILayer:
     if parameter.pool not in kinds:
         raise NetworkError(layer.name, "stochastic pooling", "TensorRT has MAX and AVE.")
     window = _pair(parameter.kernel_size, parameter.kernel_h, parameter.kernel_w, 0)
-    window = tuple(inputs[0].shape[-2:]) if parameter.global_pooling else window
+    if parameter.global_pooling:
+        window = (inputs[0].shape[-2], inputs[0].shape[-1])
     added = net.network.add_pooling(inputs[0], kinds[parameter.pool], window)
     added.stride = _pair(parameter.stride, parameter.stride_h, parameter.stride_w, 1)
     added.padding = _pair(parameter.pad, parameter.pad_h, parameter.pad_w, 0)
@@ -263,14 +264,14 @@ def _lrn(net: _Net, layer: Any, inputs: list[ITensor]) -> ILayer:
 @_parses("Power")
 def _power(net: _Net, layer: Any, inputs: list[ITensor]) -> ILayer:
     parameter = layer.power_param
-    shift, scale, power = (np.float32([value]) for value in (parameter.shift, parameter.scale, parameter.power))
-    return net.network.add_scale(inputs[0], ScaleMode.UNIFORM, shift, scale, power if power[0] != 1 else None)
+    power = None if parameter.power == 1 else [parameter.power]
+    return net.network.add_scale(inputs[0], ScaleMode.UNIFORM, [parameter.shift], [parameter.scale], power)
 
 
 @_parses("BatchNorm")
 def _batch_norm(net: _Net, layer: Any, inputs: list[ITensor]) -> ILayer:
-    mean, variance, factor = (net.weights(layer, index).astype(np.float64) for index in range(3))
-    factor = 1 / factor[0] if factor[0] else 0.0
+    mean, variance, total = (net.weights(layer, index).astype(np.float64) for index in range(3))
+    factor = 1 / total[0] if total[0] else 0.0
     scale = 1 / np.sqrt(variance * factor + layer.batch_norm_param.eps)
     shift = -mean * factor * scale
     return net.network.add_scale(inputs[0], ScaleMode.CHANNEL, np.float32(shift), np.float32(scale))
@@ -356,12 +357,12 @@ def _prior_box(net: _Net, layer: Any, inputs: list[ITensor]) -> ILayer:
     step = (parameter.step_h or parameter.step, parameter.step_w or parameter.step)
     variance = list(parameter.variance) or [0.1]
     fields = {
-        "minSize": np.float32(parameter.min_size),
-        "maxSize": np.float32(parameter.max_size),
-        "aspectRatios": np.float32(parameter.aspect_ratio),
+        "minSize": np.array(parameter.min_size, np.float32),
+        "maxSize": np.array(parameter.max_size, np.float32),
+        "aspectRatios": np.array(parameter.aspect_ratio, np.float32),
         "flip": parameter.flip,
         "clip": parameter.clip,
-        "variance": np.float32(variance * 4 if len(variance) == 1 else variance),
+        "variance": np.array(variance * 4 if len(variance) == 1 else variance, np.float32),
         "imgH": image[0],
         "imgW": image[1],
         "stepH": np.float32(step[0]),

@@ -36,6 +36,7 @@ class ILayer:
         title: TensorRT's word for the kind, used in default names and in profiles.
     """
 
+    network: INetworkDefinition
     type: LayerType
     title: str
     num_outputs = 1
@@ -177,7 +178,9 @@ class IConvolutionLayer(_Window):
         """Return [K, C / groups, R, S], checked against the number of weights."""
         shape = (self.num_output_maps, self.inputs[0].shape[-3] // self.num_groups, *self.window)
         if self.kernel.size != volume(shape):
-            raise NetworkError(self.name, f"{self.kernel.size} kernel weights, but its shape {shape} needs {volume(shape)}")
+            raise NetworkError(
+                self.name, f"{self.kernel.size} kernel weights, but its shape {shape} needs {volume(shape)}"
+            )
         if self.bias.size not in (0, self.num_output_maps):
             raise NetworkError(self.name, f"{self.bias.size} bias weights for {self.num_output_maps} output maps")
         return shape
@@ -299,9 +302,7 @@ class IElementWiseLayer(ILayer):
 
     type, title = LayerType.ELEMENTWISE, "ElementWise"
 
-    def __init__(
-        self, network: INetworkDefinition, input1: ITensor, input2: ITensor, op: ElementWiseOperation
-    ) -> None:
+    def __init__(self, network: INetworkDefinition, input1: ITensor, input2: ITensor, op: ElementWiseOperation) -> None:
         super().__init__(network, [input1, input2])
         self.op = ElementWiseOperation(op)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from trtflow.reference.errors import NetworkError
@@ -45,6 +46,9 @@ class INetworkDefinition:
 
     def __getitem__(self, index: int) -> L.ILayer:
         return self._layers[index]
+
+    def __iter__(self) -> Iterator[L.ILayer]:
+        return iter(self._layers)
 
     def get_input(self, index: int) -> ITensor:
         """Return an input."""

@@ -18,7 +18,7 @@ class PluginField:
         self.name, self.data, self.type = name, data, type
 
 
-class PluginFieldCollection(list):  # type: ignore[type-arg]
+class PluginFieldCollection(list[PluginField]):
     """The attributes given to `IPluginCreator.create_plugin`."""
 
 

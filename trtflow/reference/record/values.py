@@ -11,7 +11,7 @@ import numpy as np
 
 from trtflow.reference.record.enums import DataType
 
-DTYPES = {
+DTYPES: dict[DataType, np.dtype[Any]] = {
     DataType.FLOAT: np.dtype(np.float32),
     DataType.HALF: np.dtype(np.float16),
     DataType.INT8: np.dtype(np.int8),
@@ -31,7 +31,7 @@ def volume(shape: tuple[int, ...]) -> int:
     return prod(shape)
 
 
-class Dims(tuple):  # type: ignore[type-arg]
+class Dims(tuple[int, ...]):
     """A shape; compares equal to the tuple of its sizes. At most eight dimensions, as in TensorRT."""
 
     MAX_DIMS = 8

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,15 @@ import onnx
 import onnxruntime
 
 from trtflow.reference.lower.graph import ONNX_TYPES
+from trtflow.reference.memory import view
 from trtflow.reference.record.enums import DataType, TensorIOMode
-from trtflow.reference.record.values import DTYPES, Dims, Logger, volume
+from trtflow.reference.record.values import Dims, Logger
 from trtflow.reference.run.kernels import for_cpu
 from trtflow.reference.run.plan import read_plan
 from trtflow.reference.run.profiler import IProfiler, layer_times
 
 WARM_UP = 3  # runs before the one that is profiled: the first ones pay for memory
-FROM_ONNX = {onnx_type: dtype for dtype, onnx_type in ONNX_TYPES.items()}
+FROM_ONNX = {int(onnx_type): dtype for dtype, onnx_type in ONNX_TYPES.items()}
 
 
 class Runtime:
@@ -178,11 +178,11 @@ class IExecutionContext:
                 if -1 in shape:
                     self._error(f"the shape of input {binding.name!r} is not set")
                     return False
-                feeds[binding.name] = _view(address, shape, binding.dtype)
+                feeds[binding.name] = view(address, shape, binding.dtype)
         results = self._infer(feeds)
-        outputs = [(binding, address) for binding, address in zip(bindings, addresses, strict=True) if not binding.is_input]
-        for (binding, address), result in zip(outputs, results, strict=True):
-            _view(address, result.shape, binding.dtype)[...] = result
+        outputs = [index for index, binding in enumerate(bindings) if not binding.is_input]
+        for index, result in zip(outputs, results, strict=True):
+            view(addresses[index], result.shape, bindings[index].dtype)[...] = result
         return True
 
     def _infer(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -216,9 +216,3 @@ def _session(model: onnx.ModelProto, trace: Path | None = None) -> onnxruntime.I
         options.enable_profiling = True
         options.profile_file_prefix = str(trace)
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-
-
-def _view(address: int, shape: tuple[int, ...], dtype: DataType) -> np.ndarray:
-    """Return the memory at an address as an array."""
-    size = volume(shape) * dtype.itemsize
-    return np.frombuffer((ctypes.c_char * size).from_address(address), DTYPES[dtype]).reshape(shape)

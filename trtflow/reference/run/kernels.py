@@ -117,7 +117,7 @@ def _use_unsigned_steps(model: onnx.ModelProto) -> None:
         _set_initializer(index.initializers[node.input[2]], np.array(ZERO_POINT, np.uint8))
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        if node.op_type == "Relu" and (quantiser := index.only_consumer(node)) in quantisers:
+        if node.op_type == "Relu" and index.only_consumer(node) in quantisers:
             continue  # it is written behind its quantiser
         nodes.append(node)
         if node.op_type == "QuantizeLinear":

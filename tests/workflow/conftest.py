@@ -1,0 +1,88 @@
+"""A copy of the workflow that tests may edit, and one small real run of it that they share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("Snakefile", "environment.yml", "config", "profiles", "report", "rules", "scripts", "trtflow", "workflow")
+SMALL = (
+    "samples={ssd: {splits: {train: 12, calibration: 4, val: 6}, model: {width: 0.0625}, max_batch_size: 4,"
+    " figures: {count: 2}, training: {pretraining_steps: 2, pretraining_batch_size: 4, steps: 3, batch_size: 4}}}"
+)
+
+
+class Workflow:
+    """A copy of the workflow in a folder of its own.
+
+    Args:
+        folder: where the copy is; its results lie there too.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def command(self, *arguments: str, config: Sequence[str] = (SMALL,)) -> list[str]:
+        """Return the command line of a run."""
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--config", *config]
+
+    def run(self, *arguments: str, config: Sequence[str] = (SMALL,)) -> subprocess.CompletedProcess[str]:
+        """Run to the end; standard output and error come back in one text."""
+        return subprocess.run(
+            self.command(*arguments, config=config),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def planned(self, *targets: str) -> set[str]:
+        """Return the outputs that a run would make now."""
+        done = self.run("--dry-run", "--quiet", "host", *(targets or ("results/ssd_report.json",)))
+        assert done.returncode == 0, done.stdout
+        lines = [line.strip() for line in done.stdout.splitlines()]
+        found = [line.removeprefix("output: ").split(", ") for line in lines if line.startswith("output: ")]
+        return {path for paths in found for path in paths}
+
+    def path(self, name: str) -> Path:
+        """Return the path of a result of the sample."""
+        return self.folder / "results" / "ssd" / name
+
+
+def copy(folder: Path, source: Path = ROOT) -> Workflow:
+    """Copy a workflow, with its results where it has any of its own."""
+    parts = PARTS if source == ROOT else (*PARTS, "results", ".snakemake")
+    for part in parts:
+        place = source / part
+        if place.is_dir():
+            shutil.copytree(place, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(place, folder / part)
+    return Workflow(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+    """A workflow after one small run; tests must leave it as it is."""
+    workflow = copy(tmp_path_factory.mktemp("finished"))
+    done = workflow.run("results/ssd_report.json")
+    assert done.returncode == 0, done.stdout
+    return workflow
+
+
+@pytest.fixture
+def editable(finished: Workflow, tmp_path: Path) -> Workflow:
+    """A copy of the finished workflow for one test to change."""
+    folder = tmp_path / "editable"
+    folder.mkdir()
+    return copy(folder, finished.folder)

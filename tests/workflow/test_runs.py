@@ -1,0 +1,148 @@
+"""The workflow for real, small: it resumes, it rebuilds what changed and nothing else, it reports what failed."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import copy
+
+DETERMINISTIC = (
+    "model/ssd.pt",
+    "export/model.prototxt",
+    "export/model.caffemodel",
+    "calibration/batches/batch0",
+    "calibration/CalibrationTablessd",
+    "network.int8.onnx",
+    "predictions.int8.npz",
+    "figures/contact.png",
+)
+
+
+def checksum(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def engines(paths):
+    return {path for path in paths if path.endswith(".plan")}
+
+
+def test_report_is_written_though_gates_fail(finished):
+    report = json.loads((finished.folder / "results" / "ssd_report.json").read_text())
+    gates = {gate["name"]: gate["passed"] for gate in report["gates"]}
+    assert gates["map"] is False
+    assert gates["framework_agreement"] is True
+    assert report["passed"] is False
+    assert set(report["precisions"]) == {"fp32", "fp16", "int8"}
+    assert report["backend"]["name"] == "reference"
+    assert all((finished.folder / path).exists() for path in report["figures"])
+
+
+def test_check_names_the_failed_gates(editable):
+    done = editable.run("check")
+    assert done.returncode != 0
+    assert "failed: ssd: map is" in done.stdout
+
+
+def test_second_run_does_nothing(finished):
+    assert finished.planned() == set()
+
+
+def test_touching_a_calibration_picture_rebuilds_table_and_int8_engine_only(editable):
+    picture = editable.path("data/calibration/JPEGImages/000001.jpg")
+    picture.write_bytes(picture.read_bytes() + b"\0")
+    planned = editable.planned()
+    assert "results/ssd/calibration/CalibrationTablessd" in planned
+    assert "results/ssd/calibration/batches/batch0" in planned
+    assert engines(planned) == {"results/ssd/engine.int8.plan"}
+    assert not any(path.startswith(("results/ssd/model", "results/ssd/export", "results/ssd/data")) for path in planned)
+
+
+@pytest.mark.parametrize(
+    ("name", "rebuilt", "kept"),
+    [
+        ("trtflow/metrics/voc.py", "metrics.fp32.json", "engine.fp32.plan"),
+        ("scripts/score.py", "metrics.int8.json", "predictions.int8.npz"),
+        ("trtflow/reference/lower/layers.py", "engine.fp16.plan", "export/model.caffemodel"),
+        ("trtflow/models/ssd_export.py", "export/model.caffemodel", "model/ssd.pt"),
+    ],
+)
+def test_editing_code_rebuilds_what_it_makes(editable, name, rebuilt, kept):
+    path = editable.folder / name
+    path.write_text(path.read_text() + "\n# edited\n")
+    planned = editable.planned()
+    assert f"results/ssd/{rebuilt}" in planned
+    assert f"results/ssd/{kept}" not in planned
+
+
+def test_another_backend_rebuilds_engines_and_nothing_before_them(editable):
+    path = editable.folder / "results" / "backend.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "device": "another"}))
+    planned = editable.planned()
+    assert len(engines(planned)) == 3
+    assert not any(path.startswith(("results/ssd/model", "results/ssd/export", "results/ssd/data")) for path in planned)
+
+
+@pytest.mark.parametrize(("target", "log"), [("model/ssd.pt", "train_ssd.log"), ("engine.int8.plan", "build_engine.int8.log")])
+def test_killed_run_resumes_to_the_same_bytes(finished, editable, target, log):
+    victim, mark = editable.path(target), editable.folder / "logs" / "ssd" / log
+    wanted = checksum(victim)
+    victim.unlink()
+    process = subprocess.Popen(
+        editable.command(f"results/ssd/{target}"),
+        cwd=editable.folder,
+        env=editable.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while not mark.exists() and process.poll() is None:
+        time.sleep(0.02)
+    time.sleep(0.5)  # into the script, before its end: importing alone takes longer
+    assert process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not victim.exists()
+
+    assert editable.run("--unlock").returncode == 0
+    done = editable.run(f"results/ssd/{target}")
+    assert done.returncode == 0, done.stdout
+    assert checksum(victim) == wanted
+    assert list(victim.parent.glob(".*.tmp")) == []
+
+
+def test_damaged_caffemodel_stops_the_engine_and_leaves_nothing(editable):
+    caffemodel = editable.path("export/model.caffemodel")
+    data = bytearray(caffemodel.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    caffemodel.write_bytes(data)
+    editable.path("engine.fp32.plan").unlink()
+    done = editable.run("results/ssd/engine.fp32.plan")
+    assert done.returncode != 0
+    assert "model.caffemodel: its checksum is not the one it was written with" in done.stdout
+    assert not editable.path("engine.fp32.plan").exists()
+
+
+def test_same_inputs_give_same_bytes(finished, tmp_path):
+    folder = tmp_path / "again"
+    folder.mkdir()
+    again = copy(folder)
+    targets = [f"results/ssd/{name}" for name in DETERMINISTIC]
+    done = again.run(*targets)
+    assert done.returncode == 0, done.stdout
+    different = [name for name in DETERMINISTIC if checksum(again.path(name)) != checksum(finished.path(name))]
+    assert different == []
+
+
+def test_report_page_holds_captions_and_pictures(editable):
+    done = editable.run("results/ssd/tables/report.html")
+    assert done.returncode == 0, done.stdout
+    done = editable.run("--report", "report.html")
+    assert done.returncode == 0, done.stdout
+    page = (editable.folder / "report.html").read_text()
+    assert "kVISUAL_THRESHOLD" in page or "visual" in page
+    assert "contact.png" in page
+    assert "data:image/png;base64" in page
