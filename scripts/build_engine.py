@@ -48,7 +48,11 @@ def main() -> None:
     define = partial(load_sample(options.sample).define_network, export=options.export_dir)
 
     start = time.perf_counter()
-    plan = build_plan(trt, define, options.precision, options.max_batch_size, calibrator)
+    try:
+        plan = build_plan(trt, define, options.precision, options.max_batch_size, calibrator)
+    except UserError as error:
+        used = f"{options.export_dir} and {options.calibration_table}" if calibrator else f"{options.export_dir}"
+        raise UserError(f"no {options.precision} engine from {used}: {error}") from error
     seconds = time.perf_counter() - start
     if options.network:
         write_bytes(options.network, plan)  # a reference plan is the lowered network with its metadata

@@ -18,7 +18,7 @@ def main() -> None:
     arguments.add_argument("training", type=Path, help="JSON file of the training script")
     arguments.add_argument("--out", type=Path, required=True, help="PNG file to write")
     options = arguments.parse_args()
-    write_training(options.out, read_json(options.training)["loss"])
+    write_training(options.out, read_json(options.training))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import trtflow.reference as trt
-from trtflow.calibration.calibrators import ALGORITHMS, BASES, make_calibrator, table_version
+from trtflow.calibration.calibrators import ALGORITHMS, BASES, make_calibrator
 from trtflow.calibration.streams import BatchStream
 from trtflow.formats import FormatError
 from trtflow.formats.batch_file import Batch, write_batch
@@ -94,12 +94,6 @@ def test_wrong_table_is_refused_when_the_calibrator_is_made(
 def test_neither_batches_nor_table(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="CalibrationTablessd"):
         make_calibrator(trt, "entropy2", None, tmp_path / "CalibrationTablessd", HostBuffer)
-
-
-@pytest.mark.parametrize(("version", "wanted"), [("8.6.0", "8600"), ("8.5.2", "8502"), ("8.6.1.post1", "8601")])
-def test_version_in_the_header(version: str, wanted: str) -> None:
-    module: Any = SimpleNamespace(__version__=version)
-    assert table_version(module) == wanted
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trtflow.formats import FormatError
-from trtflow.formats.calibration_table import ALGORITHMS, CalibrationTable, read_table, write_table
+from trtflow.formats.calibration_table import ALGORITHMS, CalibrationTable, read_table, table_version, write_table
 
 GUIDE = b"""TRT-5100-EntropyCalibration2
 data: 3c000889
@@ -102,8 +102,6 @@ def test_another_version_or_algorithm() -> None:
             table.check(version, algorithm, "table")
 
 
-def test_missing_tensors() -> None:
-    table = CalibrationTable.from_bytes(GUIDE, "table")
-    table.require(["data", "prob"], "table")
-    with pytest.raises(FormatError, match="table: no scale of 2 tensors, first 'conv3'"):
-        table.require(["data", "conv3", "conv4"], "table")
+@pytest.mark.parametrize(("version", "header"), [("8.6.0", "8600"), ("8.5.2", "8502"), ("7.1.3.4", "7103")])
+def test_version_in_the_header(version, header):
+    assert table_version(version) == header

@@ -86,7 +86,9 @@ def test_another_backend_rebuilds_engines_and_nothing_before_them(editable):
     assert not any(path.startswith(("results/ssd/model", "results/ssd/export", "results/ssd/data")) for path in planned)
 
 
-@pytest.mark.parametrize(("target", "log"), [("model/ssd.pt", "train_ssd.log"), ("engine.int8.plan", "build_engine.int8.log")])
+@pytest.mark.parametrize(
+    ("target", "log"), [("model/ssd.pt", "train_ssd.log"), ("engine.int8.plan", "build_engine.int8.log")]
+)
 def test_killed_run_resumes_to_the_same_bytes(finished, editable, target, log):
     victim, mark = editable.path(target), editable.folder / "logs" / "ssd" / log
     wanted = checksum(victim)

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from trtflow.calibration.streams import BatchStream
-from trtflow.formats.calibration_table import read_table
+from trtflow.formats.calibration_table import read_table, table_version
 from trtflow.formats.files import write_bytes
 from trtflow.runtime.buffers import Buffer
 
@@ -20,12 +20,6 @@ BASES = {
 }
 ALGORITHMS = tuple(BASES)
 QUANTILE, NO_REGRESSION = 0.9999, 1.0  # of the legacy calibrator
-
-
-def table_version(trt: ModuleType) -> str:
-    """Return the version of a TensorRT as it stands in a table's header: 8600 for 8.6.0, 8502 for 8.5.2."""
-    major, minor, patch = trt.__version__.split(".")[:3]
-    return f"{major}{minor}{patch:0>2}"
 
 
 def make_calibrator(
@@ -51,7 +45,7 @@ def make_calibrator(
     base, name = BASES[algorithm]
     # here and not in the callback: TensorRT swallows what a callback raises, and calibrates again
     if table is not None and (stream is None or table.exists()):
-        read_table(table).check(table_version(trt), name, table)
+        read_table(table).check(table_version(trt.__version__), name, table)
 
     class Calibrator(getattr(trt, base)):  # type: ignore[misc]
         """Copies each batch of the stream to the device."""

@@ -9,7 +9,7 @@ A scale is range / 127, printed as the hexadecimal bits of a float32 without lea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,12 @@ from trtflow.formats.files import write_bytes
 ALGORITHMS = ("EntropyCalibration2", "EntropyCalibration", "MinMaxCalibration", "LegacyCalibration")
 AGAIN = "Delete the table and calibrate again."
 HEADER = re.compile(r"TRT-(\d+)-(\w+)")
+
+
+def table_version(tensorrt_version: str) -> str:
+    """Return a version of TensorRT as it stands in a table's header: 8600 for 8.6.0, 8502 for 8.5.2."""
+    major, minor, patch = tensorrt_version.split(".")[:3]
+    return f"{major}{minor}{patch:0>2}"
 
 
 @dataclass
@@ -68,12 +74,6 @@ class CalibrationTable:
         if (self.version, self.algorithm) != (version, algorithm):
             fault = f"made by TRT-{self.version}-{self.algorithm}, but TRT-{version}-{algorithm} is to use it"
             raise FormatError(name, fault, AGAIN)
-
-    def require(self, tensors: Iterable[str], name: str | Path) -> None:
-        """Raise a FormatError unless every one of `tensors` has a scale."""
-        missing = [tensor for tensor in tensors if tensor not in self.scales]
-        if missing:
-            raise FormatError(name, f"no scale of {len(missing)} tensors, first {missing[0]!r}", AGAIN)
 
 
 def _entry(line: str, number: int, name: str | Path) -> tuple[str, np.float32]:

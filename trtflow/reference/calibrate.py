@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import onnxruntime
 
-from trtflow.formats.calibration_table import CalibrationTable
+from trtflow.formats.calibration_table import CalibrationTable, table_version
 from trtflow.reference.entropy import Entropy, Legacy, MinMax
 from trtflow.reference.errors import BuildError
 from trtflow.reference.lower.lower import lower
@@ -20,7 +20,7 @@ from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.version import __version__
 
-VERSION = __version__.replace(".", "") + "0"  # as it stands in a table's header: 8600
+VERSION = table_version(__version__)
 ALGORITHMS = {
     CalibrationAlgoType.ENTROPY_CALIBRATION_2: "EntropyCalibration2",
     CalibrationAlgoType.ENTROPY_CALIBRATION: "EntropyCalibration",

@@ -110,23 +110,26 @@ def _shortened(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
-def write_training(path: Path, losses: Sequence[float]) -> None:
-    """Plot the loss of each training step, and its running mean.
+def write_training(path: Path, training: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+    """Plot the loss of each training step and its running mean, one panel a stage of the training.
 
     Args:
         path: PNG to write.
-        losses: one a step.
+        training: content of `training.json`: under `loss`, the losses of each stage by its name.
     """
-    steps, values = np.arange(1, len(losses) + 1), np.asarray(losses)
+    stages = training["loss"]
+    widths = [max(len(losses), SMOOTHING) for losses in stages.values()]
     with rc_context(STYLE):
         figure = Figure(figsize=(9, 3.5), layout="constrained")
-        axes = figure.subplots()
-        axes.plot(steps, values, color=GREY, linewidth=0.8, label="each step")
-        axes.plot(steps, _running_mean(values), color=COLOURS["fp32"], linewidth=2, label=f"mean of {SMOOTHING} steps")
-        axes.set_title("training loss")
-        axes.set_xlabel("step")
-        axes.set_ylim(bottom=0)
-        axes.legend()
+        panels = figure.subplots(1, len(stages), width_ratios=widths, squeeze=False)[0]
+        for axes, (stage, losses) in zip(panels, stages.items(), strict=True):
+            steps, values = np.arange(1, len(losses) + 1), np.asarray(losses)
+            axes.plot(steps, values, color=GREY, linewidth=0.8, label="each step")
+            axes.plot(steps, _running_mean(values), color=COLOURS["fp32"], label=f"mean of {SMOOTHING} steps")
+            axes.set_title(f"loss, {stage}")
+            axes.set_xlabel("step")
+            axes.set_ylim(bottom=0)
+        panels[-1].legend()
         _save(figure, path)
 
 

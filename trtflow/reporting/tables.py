@@ -66,12 +66,13 @@ def to_html(report: Mapping[str, Any]) -> str:
     """Return a page with both tables that needs no other file."""
     title = f"{report['title']}: {'passed' if report['passed'] else 'failed'}"
     runtime = "{name} {version} on {device}".format_map(report["backend"])
+    columns = list(zip(*precision_rows(report), strict=True))  # fits on a screen, as rows do not
     source = f"Guide chapter {report['chapter']}, {report['upstream']}; {report['data']} data"
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{STYLE}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n<p>{escape(source)}.</p>\n"
         f"<h2>Gates</h2>\n{_table(gate_rows(report), '')}"
-        f"<h2>Precisions</h2>\n{_table(precision_rows(report), runtime)}"
+        f"<h2>Precisions</h2>\n{_table(columns, runtime)}"
         "</body>\n</html>\n"
     )
 
