@@ -1,0 +1,65 @@
+"""The edit that TensorRT wants of an SSD prototxt, as a function and as a command."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trtflow.formats import UserError
+from trtflow.formats.caffe import NetParameter, convert_ssd_prototxt, read_prototxt
+
+ROOT = Path(__file__).resolve().parents[2]
+STOCK = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 300 dim: 300 } } }
+layer { name: "loc_perm" type: "Permute" bottom: "loc" top: "loc_perm" permute_param { order: 0 order: 2 } }
+layer { name: "loc_flat" type: "Flatten" bottom: "loc_perm" top: "loc_flat" flatten_param { axis: 1 } }
+layer { name: "detection_out" type: "DetectionOutput" bottom: "loc_flat" top: "detection_out"
+        detection_output_param { num_classes: 21 nms_param { nms_threshold: 0.45 } } }
+"""
+
+
+@pytest.fixture
+def stock(tmp_path):
+    path = tmp_path / "deploy.prototxt"
+    path.write_text(STOCK)
+    return path
+
+
+def test_flatten_and_detection_output_change_and_nothing_else(stock):
+    net = read_prototxt(stock)
+    converted = convert_ssd_prototxt(net)
+    flat, detection = converted.layer[2:]
+    assert (flat.type, list(flat.reshape_param.shape.dim)) == ("Reshape", [0, -1, 1, 1])
+    assert not flat.HasField("flatten_param")
+    assert list(detection.top) == ["detection_out", "keep_count"]
+    assert converted.layer[:2] == net.layer[:2]
+    assert detection.detection_output_param == net.layer[3].detection_output_param
+    assert net.layer[2].type == "Flatten"  # the network that was given stays as it is
+
+
+def test_converting_twice_changes_nothing(stock):
+    once = convert_ssd_prototxt(read_prototxt(stock))
+    assert convert_ssd_prototxt(once) == once
+
+
+def test_network_without_detections_is_refused():
+    net = NetParameter(name="lenet")
+    net.layer.add(type="Flatten")
+    with pytest.raises(UserError, match="network 'lenet' has no DetectionOutput layer"):
+        convert_ssd_prototxt(net)
+
+
+def test_command(stock, tmp_path):
+    command = [sys.executable, ROOT / "scripts" / "convert_ssd_prototxt.py", stock, tmp_path / "model.prototxt"]
+    subprocess.run(command, check=True)
+    assert read_prototxt(tmp_path / "model.prototxt") == convert_ssd_prototxt(read_prototxt(stock))
+
+
+def test_command_fails_with_one_line_and_without_output(stock, tmp_path):
+    stock.write_text("layer { nme: 1 }")
+    command = [sys.executable, ROOT / "scripts" / "convert_ssd_prototxt.py", stock, tmp_path / "model.prototxt"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"error: {stock}: not a Caffe network")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["deploy.prototxt"]

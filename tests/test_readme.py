@@ -1,0 +1,73 @@
+"""Every command in the README works, in a copy of the workflow with a small training."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+TESTED_ELSEWHERE = {"make test": "it runs this test"}
+FAILS_SMALL = {"snakemake check"}  # a training of three steps passes no gate on the result
+
+
+def make_small(folder):
+    path = folder / "config" / "samples" / "ssd.yaml"
+    text = path.read_text()
+    for old, new in (
+        (r"train: \d+, calibration: \d+, val: \d+", "train: 12, calibration: 4, val: 6"),
+        (r"width: [\d.]+", "width: 0.0625"),
+        (r"pretraining_steps: \d+", "pretraining_steps: 2"),
+        (r" steps: \d+", " steps: 3"),
+    ):
+        text, count = re.subn(old, new, text)
+        assert count == 1, old
+    path.write_text(text)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory):
+    """Return a function that runs a command of the README in a copy, with the environment of this test as its .venv."""
+    folder = tmp_path_factory.mktemp("readme")
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, files.split("\0")):
+        if not name.startswith("tests/"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    make_small(folder)
+    environment = folder / ".venv"
+    (environment / "bin").mkdir(parents=True)
+    for program in ("python", "snakemake"):
+        (environment / "bin" / program).symlink_to(Path(sys.executable).parent / program)
+    (environment / ".workflow").touch()  # set up already: newer than the requirements
+    path = f"{environment / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def run(command):
+        return subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_there_are_commands():
+    assert {"make ssd", "make test"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in TESTED_ELSEWHERE])
+def test_command(shell, command):
+    done = shell(command)
+    if command in FAILS_SMALL:
+        assert done.returncode != 0
+        assert "failed: ssd: map is" in done.stdout + done.stderr
+    else:
+        assert done.returncode == 0, done.stdout + done.stderr
