@@ -4,7 +4,11 @@ python scripts/train_ssd.py --data results/ssd/data/train --out results/ssd/mode
     --log-out results/ssd/model/training.json
 """
 
+import os
 from pathlib import Path
+
+# Before PyTorch is loaded: a thread that waits by spinning takes the cores from all else, its own partner included.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import _path  # noqa: F401
 import numpy as np
@@ -26,7 +30,7 @@ def main() -> None:
     arguments.add_argument("--width", type=float, default=0.125, help="factor on all channels; 1 is the original")
     arguments.add_argument("--pretraining-steps", type=int, default=150, help="batches of single objects")
     arguments.add_argument("--pretraining-batch-size", type=int, default=32, help="objects of a batch")
-    arguments.add_argument("--steps", type=int, default=400, help="batches of images")
+    arguments.add_argument("--steps", type=int, default=320, help="batches of images")
     arguments.add_argument("--batch-size", type=int, default=8, help="images of a batch")
     arguments.add_argument("--learning-rate", type=float, default=0.003, help="at its highest")
     arguments.add_argument("--seed", type=int, default=0, help="of the first weights and the order of images")

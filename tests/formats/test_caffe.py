@@ -1,6 +1,5 @@
 """Caffe's formats: both directions, the format of 2014, and what is damaged."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from trtflow.formats.caffe import (
     write_prototxt,
 )
 from trtflow.formats.caffe import caffe_pb2 as schema
+from trtflow.formats.caffe.upgrade import type_name
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data" / "caffe"
@@ -51,6 +51,28 @@ def test_weights_survive(tmp_path):
     assert path.read_bytes() == first
 
 
+@pytest.mark.parametrize("shape", [(), (0, 3), (127,), (128,), (5, 3277)])  # lengths of one, two and three bytes
+def test_arrays_of_any_shape_survive(shape):
+    array = RNG.normal(size=shape).astype(np.float32)
+    np.testing.assert_array_equal(blob_to_array(array_to_blob(array)), array)
+
+
+def test_array_in_another_order_of_memory_survives():
+    array = np.arange(6, dtype=np.float32).reshape(2, 3).T
+    np.testing.assert_array_equal(blob_to_array(array_to_blob(array)), array)
+
+
+def test_double_precision_is_read(tmp_path):
+    net = model(np.zeros(2))
+    blob = net.layer[0].blobs[0]
+    blob.ClearField("data")
+    blob.double_data.extend([0.1, -2])
+    write_caffemodel(net, tmp_path / "m")
+    np.testing.assert_array_equal(
+        blob_to_array(read_caffemodel(tmp_path / "m").layer[0].blobs[0]), np.float32([0.1, -2])
+    )
+
+
 def test_network_survives_as_text(tmp_path):
     net = NetParameter(name="net")
     layer = net.layer.add(name="prior", type="PriorBox", bottom=["conv", "data"], top=["prior"])
@@ -76,6 +98,22 @@ def test_flipped_length_is_refused(caffemodel):
         read_caffemodel(caffemodel)
 
 
+def test_any_flipped_bit_gives_a_network_or_one_error(tmp_path):
+    path = tmp_path / "model.caffemodel"
+    write_caffemodel(model(RNG.normal(size=(2, 3))), path)
+    data = path.read_bytes()
+    refused = 0
+    for position in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[position // 8] ^= 1 << position % 8
+        path.write_bytes(flipped)
+        try:
+            read_caffemodel(path)
+        except FormatError:
+            refused += 1
+    assert refused > 100  # keys, lengths and shapes; protobuf has no checksum for the values themselves
+
+
 @pytest.mark.parametrize("data", [b"", b"<html>404</html>"])
 def test_other_files_are_refused(tmp_path, data):
     path = tmp_path / "model.caffemodel"
@@ -92,8 +130,9 @@ def test_shape_that_disagrees_with_the_data_names_the_layer(tmp_path):
         read_caffemodel(tmp_path / "m")
 
 
-def test_weights_that_are_not_finite_are_refused(tmp_path):
-    write_caffemodel(model(np.array([1, np.nan])), tmp_path / "m")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    write_caffemodel(model(np.array([1, value])), tmp_path / "m")
     with pytest.raises(FormatError, match="blob 0 of layer 'conv0' has values that are not finite"):
         read_caffemodel(tmp_path / "m")
 
@@ -114,6 +153,88 @@ def test_layers_of_2014_are_upgraded(tmp_path):
     np.testing.assert_array_equal(blob_to_array(layers[0].blobs[0]), np.float32([1, 2]).reshape(2, 1, 1, 1))
 
 
+def test_text_of_2014_is_upgraded(tmp_path):
+    (tmp_path / "net.prototxt").write_text(
+        """
+        input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8
+        layers { name: "conv1" type: CONVOLUTION bottom: "data" top: "conv1" param: "w" param: "b"
+                 blobs_lr: 1 blobs_lr: 2 weight_decay: 0.5 convolution_param { num_output: 4 kernel_size: 3 } }
+        layers { name: "relu1" type: RELU bottom: "conv1" top: "conv1" include { phase: TEST } }
+        """
+    )
+    net = read_prototxt(tmp_path / "net.prototxt")
+    assert not net.layers
+    assert (list(net.input), list(net.input_dim)) == (["data"], [1, 3, 8, 8])
+    conv, relu = net.layer
+    assert [(spec.name, spec.lr_mult, spec.decay_mult) for spec in conv.param] == [("w", 1, 0.5), ("b", 2, 1)]
+    assert (relu.type, relu.include[0].phase) == ("ReLU", schema.TEST)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("INNER_PRODUCT", "InnerProduct"), ("TANH", "TanH"), ("DUMMY_DATA", "DummyData"), ("HDF5_DATA", "HDF5Data")],
+)
+def test_types_of_2014_have_names_of_today(old, new):
+    assert type_name(schema.V1LayerParameter.LayerType.Value(old)) == new
+
+
+def test_every_parameter_of_2014_has_its_place_today():
+    today = schema.LayerParameter.DESCRIPTOR.fields_by_name
+    for field in schema.V1LayerParameter.DESCRIPTOR.fields:
+        if field.name.endswith("_param"):
+            assert today[field.name].message_type == field.message_type
+
+
+def test_network_for_training_is_read(tmp_path):
+    (tmp_path / "train_val.prototxt").write_text(
+        """
+        layer { name: "mnist" type: "Data" top: "data" top: "label" include { phase: TRAIN }
+                transform_param { mirror: true crop_size: 24 mean_value: 104 mean_value: 117 mean_value: 123 }
+                data_param { source: "train_lmdb" batch_size: 64 backend: LMDB } }
+        layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip" param { lr_mult: 1 } param { lr_mult: 2 }
+                inner_product_param { num_output: 10 weight_filler { type: "xavier" } } }
+        layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy"
+                accuracy_param { top_k: 5 } include { phase: TEST stage: "val" } }
+        layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" loss_weight: 0.3
+                loss_param { ignore_label: 255 normalize: true } softmax_param { engine: CAFFE } }
+        layer { name: "roi" type: "Python" python_param { module: "rpn.proposal_layer" layer: "ProposalLayer" } }
+        """
+    )
+    net = read_prototxt(tmp_path / "train_val.prototxt")
+    assert [layer.type for layer in net.layer] == ["Data", "InnerProduct", "Accuracy", "SoftmaxWithLoss", "Python"]
+
+
+def test_fused_proposal_layer_is_read(tmp_path):
+    (tmp_path / "faster_rcnn.prototxt").write_text(
+        """
+        layer { name: "RPROIFused" type: "RPROI" bottom: "rpn_cls_prob_reshape" bottom: "rpn_bbox_pred"
+                bottom: "conv5_3" bottom: "im_info" top: "rois" top: "pool5"
+                region_proposal_param { feature_stride: 16 prenms_top: 6000 nms_max_out: 300 anchor_ratio_count: 3
+                  anchor_scale_count: 3 iou_threshold: 0.7 min_box_size: 16 anchor_ratio: 0.5 anchor_ratio: 1.0
+                  anchor_ratio: 2.0 anchor_scale: 8 anchor_scale: 16 anchor_scale: 32 }
+                roi_pooling_param { pooled_w: 7 pooled_h: 7 spatial_scale: 0.0625 } }
+        """
+    )
+    (layer,) = read_prototxt(tmp_path / "faster_rcnn.prototxt").layer
+    assert list(layer.region_proposal_param.anchor_ratio) == [0.5, 1, 2]
+    assert layer.roi_pooling_param.spatial_scale == 0.0625
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'layer { name: "\xff" }', "byte 15 is not text. Give the prototxt, not the caffemodel"),
+        (b'layer { name: "a', "line:column 1:15 "),
+        (b"layer {\n  pooling_param { pool: LARGEST } }", "line:column 2:25 .*LARGEST"),
+        (b"layer { clip_param { min: 0 } }", r"field layer\[0\].clip_param.max is not set"),
+    ],
+)
+def test_damaged_prototxt_is_refused(tmp_path, data, message):
+    (tmp_path / "net.prototxt").write_bytes(data)
+    with pytest.raises(FormatError, match=f"net.prototxt: .*{message}"):
+        read_prototxt(tmp_path / "net.prototxt")
+
+
 def test_error_in_a_prototxt_names_the_line(tmp_path):
     path = tmp_path / "net.prototxt"
     path.write_text('name: "net"\nlayer { name: "a"\n  typ: "ReLU" }\n')
@@ -128,24 +249,6 @@ def test_mean_image_survives(tmp_path):
     mean = RNG.normal(size=(1, 3, 4, 5)).astype(np.float32)
     write_binaryproto(mean, tmp_path / "mean.binaryproto")
     np.testing.assert_array_equal(read_binaryproto(tmp_path / "mean.binaryproto"), mean)
-
-
-def test_generated_module_belongs_to_the_schema():
-    text = re.sub(r"//.*", "", (ROOT / "trtflow/formats/caffe/caffe.proto").read_text())
-    declared = {(name, int(number)) for name, number in re.findall(r"\b(\w+) = (\d+)(?: \[[^\]]*\])?;", text)}
-    compiled = set()
-
-    def collect(message):
-        compiled.update((field.name, field.number) for field in message.fields)
-        compiled.update((value.name, value.number) for enum in message.enum_types for value in enum.values)
-        for nested in message.nested_types:
-            collect(nested)
-
-    for message in schema.DESCRIPTOR.message_types_by_name.values():
-        collect(message)
-    for enum in schema.DESCRIPTOR.enum_types_by_name.values():
-        compiled.update((value.name, value.number) for value in enum.values)
-    assert compiled == declared
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason=f"the networks of {SHARED.name} lie beside some checkouts only")

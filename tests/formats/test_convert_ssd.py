@@ -15,7 +15,9 @@ layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim:
 layer { name: "loc_perm" type: "Permute" bottom: "loc" top: "loc_perm" permute_param { order: 0 order: 2 } }
 layer { name: "loc_flat" type: "Flatten" bottom: "loc_perm" top: "loc_flat" flatten_param { axis: 1 } }
 layer { name: "detection_out" type: "DetectionOutput" bottom: "loc_flat" top: "detection_out"
-        detection_output_param { num_classes: 21 nms_param { nms_threshold: 0.45 } } }
+        include { phase: TEST }
+        detection_output_param { num_classes: 21 nms_param { nms_threshold: 0.45 top_k: 400 } code_type: CENTER_SIZE
+                                 save_output_param { label_map_file: "labelmap_voc.prototxt" } keep_top_k: 200 } }
 """
 
 
@@ -47,6 +49,13 @@ def test_network_without_detections_is_refused():
     net = NetParameter(name="lenet")
     net.layer.add(type="Flatten")
     with pytest.raises(UserError, match="network 'lenet' has no DetectionOutput layer"):
+        convert_ssd_prototxt(net)
+
+
+def test_flatten_of_other_axes_is_refused(stock):
+    net = read_prototxt(stock)
+    net.layer[2].flatten_param.axis = 2
+    with pytest.raises(UserError, match="Flatten layer 'loc_flat' keeps other axes than the batch"):
         convert_ssd_prototxt(net)
 
 

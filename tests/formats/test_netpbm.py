@@ -40,11 +40,17 @@ def test_ascii_is_read(tmp_path):
     np.testing.assert_array_equal(read_ppm(tmp_path / "a.ppm").ravel(), [1, 2, 3, 4, 5, 255])
 
 
+def test_grey_ascii_is_read(tmp_path):
+    (tmp_path / "a.pgm").write_text("P2\n# feep\n3 1\n255\n0 128 255\n")
+    np.testing.assert_array_equal(read_pgm(tmp_path / "a.pgm"), [[0, 128, 255]])
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         (b"P6\n3 2\n255\n" + bytes(17), "3x2 needs 18 values; it has 17"),
         (b"P6\n3 2\n255\n" + bytes(19), "3x2 needs 18 values; it has 19"),
+        (b"P6\n0 2\n255\n", "0x2 is no picture"),
         (b"P6\n3 2\n65535\n" + bytes(36), "its largest value is 65535, not 255"),
         (b"P5\n3 2\n255\n" + bytes(6), "begins with b'P5', not with P3 or P6"),
         (b"P6\n3 two\n", "neither a number nor a comment"),

@@ -19,7 +19,7 @@ from trtflow.progress import track
 CLASSES = ("background", *"0123456789")
 SIZE = 300  # pixels of a side
 SPLITS = ("train", "calibration", "val")
-VALIDATION_DIGITS = 400  # the last ones; other writers than the first
+VALIDATION_DIGITS = 400  # the last ones, which no other split has
 SIDES = (80, 200)  # smallest and largest digit with its margin, pixels
 MOST_DIGITS = 4
 TRIES = 4  # places tried for each digit before the scene goes without it

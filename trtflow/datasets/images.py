@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from trtflow.formats import FormatError
 from trtflow.formats.netpbm import read_ppm
@@ -18,6 +17,8 @@ def read_image(path: Path) -> np.ndarray:
     """Return a picture as uint8 [H, W, 3], red, green, blue."""
     if path.suffix == ".ppm":
         return read_ppm(path)
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - not in the engine environment, which imports this
+
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))

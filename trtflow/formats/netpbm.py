@@ -45,6 +45,8 @@ def _read(path: Path, channels: int) -> np.ndarray:
     (width, height, maximum), start = _header(path, data)
     if maximum != 255:
         raise FormatError(path, f"its largest value is {maximum}, not 255", "Convert it to 8 bits.")
+    if not width * height:
+        raise FormatError(path, f"{width}x{height} is no picture", "Fetch or convert it again.")
     count = width * height * channels
     try:
         values = np.array(data[start:].split(), np.uint8) if magic in ASCII else np.frombuffer(data[start:], np.uint8)

@@ -40,9 +40,11 @@ def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
     Args:
         outputs: detection_out float32 [N, 1, 200, 7], each row image, label, score, xmin, ymin, xmax, ymax, and
-            keep_count int32 [N, 1, 1, 1].
+            keep_count [N, 1, 1, 1], int32.
 
     Returns:
         `detections` float32 [N, 200, 7] and `keep_count` int32 [N].
     """
-    return {"detections": outputs[DETECTIONS][:, 0], "keep_count": outputs[KEEP_COUNT].reshape(-1)}
+    # TensorRT 8.6 calls keep_count float; its bits are those of an int32
+    count = np.ascontiguousarray(outputs[KEEP_COUNT]).view(np.int32)
+    return {"detections": outputs[DETECTIONS][:, 0], "keep_count": count.reshape(-1)}

@@ -14,6 +14,7 @@ from trtflow.formats.errors import FormatError
 from trtflow.formats.files import write_bytes
 
 AGAIN = "Fetch or export it again."
+DATA_KEY = bytes([BlobProto.DATA_FIELD_NUMBER << 3 | 2])  # 2: the field has a length and bytes
 
 
 def read_caffemodel(path: str | Path) -> NetParameter:
@@ -60,9 +61,11 @@ def blob_to_array(blob: BlobProto) -> np.ndarray:
 
 def array_to_blob(array: np.ndarray) -> BlobProto:
     """Return an array as a blob of float32."""
-    blob = BlobProto()
+    # On the wire the packed field `data` is the array's own bytes; extend() takes a Python float for each value,
+    # for the 100 MB of a VGG some seconds and a gigabyte.
+    packed = array.astype("<f4").tobytes()
+    blob = BlobProto.FromString(DATA_KEY + _varint(len(packed)) + packed)
     blob.shape.dim.extend(array.shape)
-    blob.data.extend(array.astype(np.float32).ravel().tolist())
     return blob
 
 
@@ -81,6 +84,12 @@ def _parse(path: str | Path, message: Message) -> Message:
         fault = f"cut off or damaged: its {len(data)} bytes are no {type(message).__name__}"
         raise FormatError(path, fault, AGAIN) from error
     return message
+
+
+def _varint(number: int) -> bytes:
+    """Return a length as protobuf writes it: 7 bits a byte, the lowest first, the top bit for "more follows"."""
+    groups = [number >> shift & 0x7F for shift in range(0, max(number.bit_length(), 1), 7)]
+    return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
 
 
 def _fault(blob: BlobProto) -> str:

@@ -15,7 +15,7 @@ def convert_ssd_prototxt(net: NetParameter) -> NetParameter:
     network that is in this form already comes back unchanged.
 
     Raises:
-        UserError: the network has no DetectionOutput layer.
+        UserError: the network has no DetectionOutput layer, or a Flatten that is not of all axes behind the batch.
     """
     if not any(layer.type == "DetectionOutput" for layer in net.layer):
         raise UserError(f"network {net.name!r} has no DetectionOutput layer. Give the deploy.prototxt of an SSD.")
@@ -23,6 +23,8 @@ def convert_ssd_prototxt(net: NetParameter) -> NetParameter:
     converted.CopyFrom(net)
     for layer in converted.layer:
         if layer.type == "Flatten":
+            if (layer.flatten_param.axis, layer.flatten_param.end_axis) != (1, -1):
+                raise UserError(f"Flatten layer {layer.name!r} keeps other axes than the batch. Write it as a Reshape.")
             layer.type = "Reshape"
             layer.ClearField("flatten_param")
             layer.reshape_param.shape.dim.extend([0, -1, 1, 1])

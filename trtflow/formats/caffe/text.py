@@ -16,15 +16,19 @@ def read_prototxt(path: str | Path) -> NetParameter:
     """Read a network; layers of the format of 2014 are upgraded.
 
     Raises:
-        FormatError: the text is not a network, naming the line; or it has no layers.
+        FormatError: the text is not a network, naming the line; or it has no layers; or a field that must be is not.
     """
     net = NetParameter()
     try:
-        text_format.Parse(Path(path).read_bytes(), net)
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+        text_format.Parse(Path(path).read_text(encoding="utf-8"), net)
+    except UnicodeDecodeError as error:
+        raise FormatError(path, f"byte {error.start} is not text", "Give the prototxt, not the caffemodel.") from error
+    except text_format.ParseError as error:
         raise FormatError(path, f"not a Caffe network, line:column {error}", "Correct the prototxt there.") from error
     if not net.layer and not net.layers:
         raise FormatError(path, "the network has no layers", "Take the prototxt of a whole network.")
+    if missing := net.FindInitializationErrors():
+        raise FormatError(path, f"field {missing[0]} is not set", "Set it in the prototxt.")
     return upgrade(net)
 
 

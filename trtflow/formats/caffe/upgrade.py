@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from trtflow.formats.caffe.caffe_pb2 import NetParameter, V1LayerParameter
+from collections.abc import Iterable
+
+from trtflow.formats.caffe.caffe_pb2 import LayerParameter, NetParameter, V1LayerParameter
 
 SPELLINGS = {
     "ABSVAL": "AbsVal",
@@ -17,6 +19,7 @@ SPELLINGS = {
     "SOFTMAX_LOSS": "SoftmaxWithLoss",
     "TANH": "TanH",
 }
+PARAM_SPEC = {"param": "name", "blob_share_mode": "share_mode", "blobs_lr": "lr_mult", "weight_decay": "decay_mult"}
 SAME_NAME = ("bottom", "top", "blobs", "include", "exclude", "loss_weight")
 
 
@@ -40,4 +43,13 @@ def upgrade(net: NetParameter) -> NetParameter:
                 getattr(new, field.name).extend(value)
             elif field.name.endswith("_param"):
                 getattr(new, field.name).CopyFrom(value)
+            elif field.name in PARAM_SPEC:
+                _set_param_specs(new, PARAM_SPEC[field.name], value)
     return upgraded
+
+
+def _set_param_specs(layer: LayerParameter, field: str, values: Iterable[object]) -> None:
+    """Set one field of each blob's settings, which the old format keeps as a list a field."""
+    for index, value in enumerate(values):
+        spec = layer.param[index] if index < len(layer.param) else layer.param.add()
+        setattr(spec, field, value)

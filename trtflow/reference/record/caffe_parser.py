@@ -90,6 +90,7 @@ class _Net:
 
     def parse(self) -> IBlobNameToTensor:
         tensors = self.tensors._tensors
+        self.check_form()
         for name, dims in _declared_inputs(self.definition):
             tensors[name] = self.add_input(name, dims)
         for layer in self.definition.layer:
@@ -99,6 +100,13 @@ class _Net:
         for name, tensor in tensors.items():
             tensor.name = name
         return self.tensors
+
+    def check_form(self) -> None:
+        """Refuse the SSD authors' own prototxt, which fails far from its cause otherwise."""
+        for layer in self.definition.layer:
+            if layer.type == "DetectionOutput" and len(layer.top) == 1:
+                remedy = "Run scripts/convert_ssd_prototxt.py, which adds keep_count and replaces Flatten."
+                raise NetworkError(layer.name, f"{self.deploy} is not in TensorRT's form: it has one top", remedy)
 
     def add_input(self, name: str, dims: list[int]) -> ITensor:
         if len(dims) != 4:
@@ -118,7 +126,6 @@ class _Net:
             raise NetworkError(
                 layer.name,
                 f"{len(layer.top)} tops in {self.deploy}, but {layer.type} has {len(outputs)} outputs",
-                "For SSD run scripts/convert_ssd_prototxt.py, which adds keep_count.",
             )
         if isinstance(added, ILayer):
             added.name = layer.name

@@ -1,0 +1,46 @@
+"""Pictures from files and the guide's preprocessing (§16.2)."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trtflow.datasets.images import read_image, read_sized_image, to_bgr_input
+from trtflow.formats import FormatError
+from trtflow.formats.netpbm import write_ppm
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)
+
+
+def test_ppm_and_png_hold_the_same_picture(tmp_path, picture):
+    write_ppm(tmp_path / "a.ppm", picture)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.ppm"), picture)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), picture)
+
+
+def test_grey_picture_gets_three_channels(tmp_path, picture):
+    Image.fromarray(picture[..., 0]).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.repeat(picture[..., :1], 3, axis=2))
+
+
+def test_picture_of_the_wrong_size_is_an_error(tmp_path):
+    Image.new("RGB", (300, 200)).save(tmp_path / "a.png")
+    with pytest.raises(FormatError, match=r"a\.png: the picture is 300x200, but the network takes 300x300"):
+        read_sized_image(tmp_path / "a.png", 300)
+
+
+def test_truncated_picture_is_an_error(tmp_path, picture):
+    Image.fromarray(picture).save(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:-40])
+    with pytest.raises(FormatError, match="not a readable picture"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_input_is_blue_green_red_minus_the_means(picture):
+    batch = to_bgr_input([picture, picture])
+    assert (batch.shape, batch.dtype, batch.flags.c_contiguous) == ((2, 3, 6, 6), np.float32, True)
+    red, green, blue = picture[4, 2].astype(np.float32)
+    np.testing.assert_array_equal(batch[1, :, 4, 2], [blue - 104, green - 117, red - 123])

@@ -1,0 +1,162 @@
+"""Scripts by hand, given something wrong: one clear line, exit status 1, no output left behind."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from trtflow.datasets.digit_scenes import CLASSES, write_split
+from trtflow.formats.batch_file import Batch, write_batch
+from trtflow.models.ssd import SSD, save_checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(script, *arguments):
+    command = [sys.executable, ROOT / "scripts" / f"{script}.py", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def succeed(script, *arguments):
+    done = run(script, *arguments)
+    assert done.returncode == 0, done.stderr
+
+
+def fail(script, *arguments):
+    """Return the last line of standard error of a script that fails as it should."""
+    done = run(script, *arguments)
+    assert done.returncode == 1, done.stdout + done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: "), last
+    return last
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with an untrained SSD's export, batch files, a table and a picture set."""
+    folder = tmp_path_factory.mktemp("made")
+    torch.manual_seed(0)
+    save_checkpoint(SSD(len(CLASSES), 0.0625), folder / "ssd.pt")
+    write_split(folder / "val", "val", 2, 0)
+    for index in range(2):
+        write_batch(
+            folder / "batches" / f"batch{index}", Batch(np.random.default_rng(index).normal(size=(1, 3, 300, 300)))
+        )
+    succeed("export_ssd", "--model", folder / "ssd.pt", "--out-dir", folder / "export")
+    succeed("record_backend", "--out", folder / "backend.json")
+    succeed("calibrate", *calibration(folder), "--out", folder / "Table")
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """A copy of it that a test may damage."""
+    return Path(shutil.copytree(made, tmp_path / "copy"))
+
+
+def calibration(folder):
+    common = ["--sample", "ssd", "--export-dir", folder / "export", "--backend-file", folder / "backend.json"]
+    return [*common, "--batch-dir", folder / "batches", "--batches", 2]
+
+
+def engine(folder, precision="fp32"):
+    common = ["--sample", "ssd", "--export-dir", folder / "export", "--backend-file", folder / "backend.json"]
+    table = ["--calibration-table", folder / "Table"]
+    return [*common, "--precision", precision, *table, "--plan", folder / "e.plan", "--network", folder / "e.onnx"]
+
+
+def test_truncated_caffemodel(folder):
+    path = folder / "export" / "model.caffemodel"
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert "model.caffemodel: its checksum is not the one it was written with" in fail("build_engine", *engine(folder))
+    (folder / "export" / "SHA256SUMS").unlink()
+    assert "model.caffemodel: cut off or damaged" in fail("build_engine", *engine(folder))
+    assert list(folder.glob("e.*")) == []
+
+
+def test_prototxt_with_an_unknown_layer(folder):
+    (folder / "export" / "SHA256SUMS").unlink()
+    path = folder / "export" / "model.prototxt"
+    path.write_text(path.read_text().replace('type: "Normalize"', 'type: "Normalise"'))
+    message = fail("build_engine", *engine(folder))
+    assert "layer 'conv4_3_norm': unknown type 'Normalise'" in message
+    assert not (folder / "e.plan").exists()
+
+
+def test_stock_prototxt_is_not_taken(folder):
+    shutil.copy(folder / "export" / "deploy.prototxt", folder / "export" / "model.prototxt")
+    (folder / "export" / "SHA256SUMS").unlink()
+    message = fail("build_engine", *engine(folder))
+    assert "is not in TensorRT's form" in message
+    assert "Run scripts/convert_ssd_prototxt.py" in message
+    assert not (folder / "e.plan").exists()
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda text: "hello\n" + text, "Table: not a calibration table"),
+        (lambda text: text.replace("8600", "8502"), "Table: made by TRT-8502"),
+        (lambda text: text.replace("\nconv5_1: ", "\nother: "), "Table: INT8 needs the range of 1 tensors"),
+    ],
+)
+def test_wrong_table(folder, edit, message):
+    (folder / "Table").write_text(edit((folder / "Table").read_text()))
+    assert message in fail("build_engine", *engine(folder, "int8"))
+    assert not (folder / "e.plan").exists()
+
+
+def test_no_table(folder):
+    (folder / "Table").unlink()
+    assert "no calibration table, which int8 needs" in fail("build_engine", *engine(folder, "int8"))
+
+
+def test_batch_file_that_is_too_short(folder):
+    path = folder / "batches" / "batch1"
+    path.write_bytes(path.read_bytes()[:-4])
+    message = fail("calibrate", *calibration(folder), "--out", folder / "NewTable")
+    assert "batch1: its header says N, C, H, W = 1, 3, 300, 300" in message
+    assert not (folder / "NewTable").exists()
+
+
+def test_picture_of_the_wrong_size(folder):
+    succeed("build_engine", *engine(folder))
+    picture = folder / "val" / "JPEGImages" / "000001.jpg"
+    Image.fromarray(np.zeros((200, 300, 3), np.uint8)).save(picture)
+    inference = ["--sample", "ssd", "--plan", folder / "e.plan", "--backend-file", folder / "backend.json"]
+    message = fail("infer", *inference, "--data", folder / "val", "--out", folder / "p.npz")
+    assert "000001.jpg: the picture is 300x200, but the network takes 300x300" in message
+    assert not (folder / "p.npz").exists()
+    picture.write_bytes(b"no picture")
+    message = fail("infer", *inference, "--data", folder / "val", "--out", folder / "p.npz")
+    assert "000001.jpg: not a readable picture" in message
+
+
+def test_missing_file_is_named(folder):
+    missing = folder / "nothing.json"
+    message = fail(
+        "infer",
+        "--sample",
+        "ssd",
+        "--plan",
+        folder / "x.plan",
+        "--backend-file",
+        missing,
+        "--data",
+        folder,
+        "--out",
+        folder / "p",
+    )
+    assert "nothing.json: no such file" in message
+
+
+def test_unknown_sample(folder):
+    message = fail(
+        "calibrate", *["sdd" if argument == "ssd" else argument for argument in calibration(folder)], "--out", "t"
+    )
+    assert "unknown sample 'sdd'. Known: ssd." in message
