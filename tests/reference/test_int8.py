@@ -15,13 +15,15 @@ from trtflow.formats import FormatError
 from trtflow.formats.calibration_table import CalibrationTable
 
 RNG = np.random.default_rng(1)
-KERNELS = [RNG.normal(size=(8, channels, 3, 3)).astype(np.float32) for channels in (3, 8)]
-BIAS = RNG.normal(size=8).astype(np.float32)
+# the first has too few channels for integer kernels, the second runs in them, the third's result is not quantised
+SHAPES = [(16, 3, 3, 3), (16, 16, 3, 3), (16, 16, 3, 3)]
+KERNELS = [RNG.normal(size=shape).astype(np.float32) for shape in SHAPES]
+BIAS = RNG.normal(size=16).astype(np.float32)
 
 
-def two_convolutions(network, tensor):
+def convolutions(network, tensor):
     for index, kernel in enumerate(KERNELS):
-        layer = network.add_convolution(tensor, 8, (3, 3), kernel, BIAS)
+        layer = network.add_convolution(tensor, 16, (3, 3), kernel, BIAS)
         layer.padding, layer.name = (1, 1), f"conv{index}"
         relu = network.add_activation(layer.get_output(0), trt.ActivationType.RELU)
         relu.name, relu.get_output(0).name = f"relu{index}", f"feature{index}"
@@ -67,25 +69,26 @@ def fake_quantise(values, scale):
 
 def test_table_has_tensorrts_entries_in_network_order():
     made = calibrator(trt.IInt8EntropyCalibrator2, images(2))
-    build(two_convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=made)
+    build(convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=made)
     table = CalibrationTable.from_bytes(made.table, "table")
-    first, third = "(Unnamed Layer* 0) [Convolution]_output", "(Unnamed Layer* 3) [Convolution]_output"
-    assert list(table.scales) == ["x", first, "feature0", "pool0", third, "feature1", "y"]
+    before = [f"(Unnamed Layer* {index}) [Convolution]_output" for index in (0, 3, 6)]
+    inner = [before[0], "feature0", "pool0", before[1], "feature1", "pool1", before[2], "feature2"]
+    assert list(table.scales) == ["x", *inner, "y"]
     assert table.scales["pool0"] == table.scales["feature0"]
     assert (table.version, table.algorithm) == ("8600", "EntropyCalibration2")
 
 
 def test_calibration_after_fusion_leaves_the_fused_tensor_out():
     made = calibrator(trt.IInt8EntropyCalibrator, images(2))
-    build(two_convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=made)
+    build(convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=made)
     names = list(CalibrationTable.from_bytes(made.table, "table").scales)
-    assert names == ["x", "feature0", "pool0", "feature1", "y"]
+    assert names == ["x", "feature0", "pool0", "feature1", "pool1", "feature2", "y"]
 
 
 def test_integer_kernels_compute_what_the_definition_says():
     x = images(2)
     made = calibrator(trt.IInt8MinMaxCalibrator, x)
-    session = build(two_convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=made)
+    session = build(convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=made)
     scales = CalibrationTable.from_bytes(made.table, "table").scales
     value = fake_quantise(x, scales["x"])
     for index, kernel in enumerate(KERNELS):
@@ -93,18 +96,18 @@ def test_integer_kernels_compute_what_the_definition_says():
         value = (
             functional.conv2d(*map(torch.tensor, (value, fake_quantise(kernel, step), BIAS)), padding=1).relu().numpy()
         )
-        if index == 0:
-            value = fake_quantise(value, scales["feature0"])
+        if index < 2:
+            value = fake_quantise(value, scales[f"feature{index}"])
         value = functional.max_pool2d(torch.tensor(value), 2, 2).numpy()
     result = session.run({"x": x})["y"]
-    step = scales["feature0"] * np.abs(KERNELS[1]).max()
+    step = scales["feature1"] * np.abs(KERNELS[2]).max()
     assert np.abs(result - value).max() <= 2 * step  # a tie in rounding moves one input step
-    assert np.abs(result - value).mean() < 1e-3
+    assert np.abs(result - value).mean() < 0.05 * step
 
 
 def test_lowered_network_is_plain_onnx_with_symmetric_int8():
     made = calibrator(trt.IInt8MinMaxCalibrator, images(2))
-    session = build(two_convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=made)
+    session = build(convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=made)
     model = onnx.load_from_string(session.engine.serialize())
     onnx.checker.check_model(model, full_check=True)
     zeros = {node.input[2] for node in model.graph.node if node.op_type == "QuantizeLinear"}
@@ -119,22 +122,22 @@ def test_lowered_network_is_plain_onnx_with_symmetric_int8():
 
 def test_dynamic_ranges_replace_calibration():
     def define(network, tensor):
-        output = two_convolutions(network, tensor)
-        for name in ("x", "feature0", "pool0"):
+        output = convolutions(network, tensor)
+        for name in ("x", "feature0", "pool0", "feature1", "pool1"):
             found = [t for layer in network for t in (*layer.inputs, *layer.outputs) if t.name == name]
-            found[0].set_dynamic_range(-30, 30)
+            found[0].set_dynamic_range(-150, 150)
         return output
 
     x = images(1)
-    close_to = build(two_convolutions, (3, 16, 16)).run({"x": x})["y"]
+    close_to = build(convolutions, (3, 16, 16)).run({"x": x})["y"]
     result = build(define, (3, 16, 16), trt.BuilderFlag.INT8).run({"x": x})["y"]
     assert np.abs(result - close_to).mean() < 0.3 * np.abs(close_to).mean()
     assert np.abs(result - close_to).max() > 0
 
 
 def test_missing_range_names_the_tensor():
-    with pytest.raises(trt.BuildError, match=r"3 tensors that have none, first 'x'"):
-        build(two_convolutions, (3, 16, 16), trt.BuilderFlag.INT8)
+    with pytest.raises(trt.BuildError, match=r"5 tensors that have none, first 'x'"):
+        build(convolutions, (3, 16, 16), trt.BuilderFlag.INT8)
 
 
 @pytest.mark.parametrize(
@@ -148,22 +151,22 @@ def test_missing_range_names_the_tensor():
 )
 def test_wrong_table_is_refused(edit, message):
     made = calibrator(trt.IInt8MinMaxCalibrator, images(1))
-    build(two_convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=made)
+    build(convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=made)
     edited = calibrator(trt.IInt8MinMaxCalibrator, table=edit(made.table.decode()).encode())
     with pytest.raises((FormatError, trt.BuildError), match=message):
-        build(two_convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=edited)
+        build(convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=edited)
 
 
 def test_calibrator_without_batches_is_an_error():
     empty = calibrator(trt.IInt8MinMaxCalibrator)
     empty.get_batch_size = lambda: 1
     with pytest.raises(trt.BuildError, match="gave no batch"):
-        build(two_convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=empty)
+        build(convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=empty)
 
 
 def test_bindings_may_be_any_contiguous_memory():
-    session = build(two_convolutions, (3, 16, 16))
+    session = build(convolutions, (3, 16, 16))
     x = images(1)
-    source, target = (ctypes.c_float * x.size)(*x.ravel()), (ctypes.c_float * (8 * 4 * 4))()
+    source, target = (ctypes.c_float * x.size)(*x.ravel()), (ctypes.c_float * (16 * 2 * 2))()
     assert session.context.execute(1, [ctypes.addressof(source), ctypes.addressof(target)])
-    np.testing.assert_array_equal(np.array(target).reshape(1, 8, 4, 4), session.run({"x": x})["y"])
+    np.testing.assert_array_equal(np.array(target).reshape(1, 16, 2, 2), session.run({"x": x})["y"])

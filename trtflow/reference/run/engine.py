@@ -215,4 +215,9 @@ def _session(model: onnx.ModelProto, trace: Path | None = None) -> onnxruntime.I
     if trace is not None:
         options.enable_profiling = True
         options.profile_file_prefix = str(trace)
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(),
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=["WeightBiasQuantization"],  # it would quantise weights that are to stay as they are
+    )

@@ -6,7 +6,8 @@ The lowered network is written for everybody: float16 tensors and symmetric INT8
   result rounded to float16 by a pair of casts, which ONNX Runtime keeps;
 - integer convolutions are fast for uint8 inputs only (measured: int8 inputs ten times slower), so zero points move
   from int8 0 to uint8 128, the same steps; ReLU moves behind the quantisation, where it is a maximum with 128, so that
-  ONNX Runtime recognises DequantizeLinear, Conv, QuantizeLinear as one QLinearConv.
+  ONNX Runtime recognises DequantizeLinear, Conv, QuantizeLinear as one QLinearConv. Convolutions of few channels
+  take the same quantised values through float kernels, which are faster there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 ZERO_POINT = 128
+LEAST_CHANNELS = 16  # below, integer convolutions are slower than float ones (measured: 3 and 8 channels)
 KEEP_ROUNDING = {"Cast", "Concat", "Flatten", "Gather", "Identity", "MaxPool", "Relu", "Reshape", "Transpose"}
 
 
@@ -157,7 +159,8 @@ def _fit_product(
         follower = index.only_consumer(follower)
     step = index.producers.get(node.input[0])
     scale = index.array(kernel.input[1])
-    if follower in quantisers and step is not None and step.op_type == "DequantizeLinear":
+    wide = node.op_type != "Conv" or index.array(kernel.input[0]).shape[1] >= LEAST_CHANNELS
+    if wide and follower in quantisers and step is not None and step.op_type == "DequantizeLinear":
         if len(node.input) > 2:
             _quantise_bias(node, index.array(node.input[2]), index.array(step.input[1]) * scale, nodes, graph)
         return
