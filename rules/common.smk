@@ -45,6 +45,15 @@ def merged(base, changes):
     }
 
 
+def typed(value):
+    """Return a value from the command line, where nested numbers arrive as text, with its numbers as numbers."""
+    if isinstance(value, dict):
+        return {key: typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [typed(item) for item in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
 def load_samples():
     """Read config/samples/*.yaml with the changes from `samples:`."""
     schema = workflow.source_path("../config/schema/sample.schema.json")
@@ -55,7 +64,7 @@ def load_samples():
     samples = {}
     for name in SOURCES["samples"]:
         sample = read_yaml(workflow.source_path(f"../config/samples/{name}.yaml"))
-        changes = config["samples"].get(name, {})
+        changes = typed(config["samples"].get(name, {}))
         source = f"samples.{name}" if changes else f"config/samples/{name}.yaml"
         samples[name] = merged(sample, changes)
         check_config(samples[name], schema, source)
