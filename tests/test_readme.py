@@ -41,8 +41,10 @@ def shell(tmp_path_factory):
     make_small(folder)
     environment = folder / ".venv"
     (environment / "bin").mkdir(parents=True)
-    for program in ("python", "snakemake"):
-        (environment / "bin" / program).symlink_to(Path(sys.executable).parent / program)
+    for name, module in (("python", ""), ("snakemake", "-m snakemake")):
+        program = environment / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} {module} "$@"\n')
+        program.chmod(0o755)
     (environment / ".workflow").touch()  # set up already: newer than the requirements
     path = f"{environment / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
 
