@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,7 @@ class Workflow:
 
     def planned(self, *targets: str) -> set[str]:
         """Return the outputs that a run would make now."""
-        done = self.run("--dry-run", "--quiet", "host", *(targets or ("results/ssd_report.json",)))
+        done = self.run(*(targets or ("results/ssd_report.json",)), "--dry-run", "--quiet", "host")
         assert done.returncode == 0, done.stdout
         lines = [line.strip() for line in done.stdout.splitlines()]
         found = [line.removeprefix("output: ").split(", ") for line in lines if line.startswith("output: ")]
@@ -59,15 +59,13 @@ class Workflow:
         return self.folder / "results" / "ssd" / name
 
 
-def copy(folder: Path, source: Path = ROOT) -> Workflow:
-    """Copy a workflow, with its results where it has any of its own."""
-    parts = PARTS if source == ROOT else (*PARTS, "results", ".snakemake")
-    for part in parts:
-        place = source / part
-        if place.is_dir():
-            shutil.copytree(place, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+def copy(folder: Path) -> Workflow:
+    """Copy the workflow, without results."""
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy2(place, folder / part)
+            shutil.copy2(ROOT / part, folder / part)
     return Workflow(folder)
 
 
@@ -81,8 +79,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
 
 
 @pytest.fixture
-def editable(finished: Workflow, tmp_path: Path) -> Workflow:
-    """A copy of the finished workflow for one test to change."""
-    folder = tmp_path / "editable"
-    folder.mkdir()
-    return copy(folder, finished.folder)
+def editable(finished: Workflow, tmp_path: Path) -> Iterator[Workflow]:
+    """The finished workflow for one test to change; it is put back afterwards, in place, for its paths are recorded."""
+    kept = tmp_path / "kept"
+    shutil.copytree(finished.folder, kept, symlinks=True)
+    yield finished
+    shutil.rmtree(finished.folder)
+    shutil.copytree(kept, finished.folder, symlinks=True)

@@ -48,7 +48,7 @@ def test_mistake_is_named(tmp_path, arguments, message):
     assert done.returncode != 0
     printed = done.stdout + done.stderr
     assert message in printed
-    assert "Traceback" not in printed
+    assert "Traceback (most recent call last)" not in printed
 
 
 def test_every_rule_has_log_and_benchmark():

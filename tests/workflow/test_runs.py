@@ -93,6 +93,7 @@ def test_killed_run_resumes_to_the_same_bytes(finished, editable, target, log):
     victim, mark = editable.path(target), editable.folder / "logs" / "ssd" / log
     wanted = checksum(victim)
     victim.unlink()
+    mark.unlink()
     process = subprocess.Popen(
         editable.command(f"results/ssd/{target}"),
         cwd=editable.folder,
@@ -103,7 +104,7 @@ def test_killed_run_resumes_to_the_same_bytes(finished, editable, target, log):
     )
     while not mark.exists() and process.poll() is None:
         time.sleep(0.02)
-    time.sleep(0.5)  # into the script, before its end: importing alone takes longer
+    time.sleep(0.2)  # into the script, before its end: importing alone takes longer
     assert process.poll() is None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
