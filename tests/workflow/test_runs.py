@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import signal
 import subprocess
 import time
@@ -141,7 +140,7 @@ def test_same_inputs_give_same_bytes(finished, tmp_path):
     assert different == []
 
 
-def test_report_page_holds_captions_and_pictures(editable):
+def test_report_page_holds_captions_and_names_of_pictures(editable):
     done = editable.run("results/ssd/tables/report.html")
     assert done.returncode == 0, done.stdout
     done = editable.run("--report", "report.html")
@@ -149,4 +148,3 @@ def test_report_page_holds_captions_and_pictures(editable):
     page = (editable.folder / "report.html").read_text()
     assert "kVISUAL_THRESHOLD" in page or "visual" in page
     assert "contact.png" in page
-    assert re.search(r"data:image/png;(charset=[\w-]+;)?base64", page)
