@@ -39,7 +39,7 @@ rule check:
     conda:
         "environment.yml"
     shell:
-        "python {input.script} {input.reports} 2>&1 | tee {log}"
+        "python {input.script:q} {input.reports} 2>&1 | tee {log}"
 
 
 # Print the samples.
@@ -55,7 +55,7 @@ rule list:
     conda:
         "environment.yml"
     shell:
-        "python {input.script} {input.samples} 2>&1 | tee {log}"
+        "python {input.script:q} {input.samples:q} 2>&1 | tee {log}"
 
 
 include: "rules/download.smk"

@@ -26,7 +26,7 @@ rule measure_latency:
             f"{plan.split('.')[-2]}={plan}" for plan in input.plans
         ],
     shell:
-        "python {input.script} --backend-file {input.backend} --out {output} {params.plans} > {log} 2>&1"
+        "python {input.script:q} --backend-file {input.backend} --out {output} {params.plans} > {log} 2>&1"
 
 
 # Time an engine layer by layer.
@@ -50,5 +50,5 @@ rule profile_engine:
         mem_mb=2000,
         runtime=10,
     shell:
-        "python {input.script} --plan {input.plan} --precision {wildcards.precision}"
+        "python {input.script:q} --plan {input.plan} --precision {wildcards.precision}"
         " --backend-file {input.backend} --out {output} > {log} 2>&1"

@@ -26,7 +26,7 @@ for _sample in SAMPLES:
             batch_size=SAMPLES[_sample]["calibration"]["batch_size"],
             folder=folder_of("batches"),
         shell:
-            "python {input.script} --sample {params.sample} --data {params.data} --batch-size {params.batch_size}"
+            "python {input.script:q} --sample {params.sample} --data {params.data} --batch-size {params.batch_size}"
             " --out-dir {params.folder} > {log} 2>&1"
 
 
@@ -56,6 +56,6 @@ rule calibrate:
         batches=lambda wildcards: len(batch_files(wildcards.sample)),
         algorithm=setting("calibration", "algorithm"),
     shell:
-        "python {input.script} --sample {wildcards.sample} --export-dir {params.export} --batch-dir {params.folder}"
+        "python {input.script:q} --sample {wildcards.sample} --export-dir {params.export} --batch-dir {params.folder}"
         " --batches {params.batches} --algorithm {params.algorithm} --backend-file {input.backend}"
         " --out {output} > {log} 2>&1"

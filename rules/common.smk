@@ -15,6 +15,15 @@ def read_yaml(path):
 SOURCES = read_yaml(workflow.source_path("sources.yaml"))
 
 
+def fault(error):
+    """Return what is wrong and what is allowed, of an error of jsonschema."""
+    if error.validator != "additionalProperties":
+        return error.message
+    known = error.schema["properties"]
+    unknown = [key for key in error.instance if key not in known]
+    return f"unknown key {', '.join(unknown)}. Known: {', '.join(known)}."
+
+
 def check_config(values, schema, source):
     """Validate and fill in defaults; an error names the key, the file and what is allowed."""
     import jsonschema
@@ -25,7 +34,7 @@ def check_config(values, schema, source):
     if error is not None:
         key = ".".join(map(str, error.absolute_path)) or "top level"
         raise WorkflowError(
-            f"{source}: {key}: {error.message} (config/README.md explains every key)"
+            f"{source}: {key}: {fault(error)} (config/README.md explains every key)"
         )
     for key, described in rules["properties"].items():
         if "default" in described:
@@ -46,12 +55,27 @@ def merged(base, changes):
 
 
 def typed(value):
-    """Return a value from the command line, where nested numbers arrive as text, with its numbers as numbers."""
+    """Return a value with its numbers as numbers: nested ones of the command line arrive as text."""
     if isinstance(value, dict):
         return {key: typed(item) for key, item in value.items()}
     if isinstance(value, list):
         return [typed(item) for item in value]
-    return yaml.safe_load(value) if isinstance(value, str) else value
+    for number in (int, float):
+        try:
+            return number(value) if isinstance(value, str) else value
+        except ValueError:
+            continue
+    return value
+
+
+def check_batches(sample, source):
+    """Refuse batches that the calibration pictures do not fill, which no schema can say."""
+    pictures = sample["splits"]["calibration"]
+    size = sample["calibration"]["batch_size"]
+    if pictures % size:
+        raise WorkflowError(
+            f"{source}: calibration.batch_size: {pictures} pictures (splits.calibration) do not fill batches of {size}"
+        )
 
 
 def load_samples():
@@ -68,6 +92,7 @@ def load_samples():
         source = f"samples.{name}" if changes else f"config/samples/{name}.yaml"
         samples[name] = merged(sample, changes)
         check_config(samples[name], schema, source)
+        check_batches(samples[name], source)
     return samples
 
 
@@ -82,7 +107,6 @@ SAMPLES = load_samples()
 wildcard_constraints:
     sample="[a-z][a-z0-9_]*",
     precision="fp32|fp16|int8",
-    split="train|calibration|val",
 
 
 def sample_config(name):

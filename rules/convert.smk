@@ -24,4 +24,4 @@ rule export_ssd:
     params:
         folder=folder_of("caffemodel"),
     shell:
-        "python {input.script} --model {input.model} --out-dir {params.folder} > {log} 2>&1"
+        "python {input.script:q} --model {input.model} --out-dir {params.folder} > {log} 2>&1"

@@ -21,7 +21,7 @@ rule make_training_scenes:
         amount=setting("splits", "train"),
         seed=setting("splits", "seed"),
     shell:
-        "python {input.script} --split train --count {params.amount} --seed {params.seed} --out {output} > {log} 2>&1"
+        "python {input.script:q} --split train --count {params.amount} --seed {params.seed} --out {output} > {log} 2>&1"
 
 
 # Every picture is an output of its own, so that touching one rebuilds what was made from it.
@@ -51,5 +51,5 @@ for _sample in SAMPLES:
                 seed=SAMPLES[_sample]["splits"]["seed"],
                 root=folder_of("pictures", 3),
             shell:
-                "python {input.script} --split {params.split} --count {params.amount} --seed {params.seed}"
+                "python {input.script:q} --split {params.split} --count {params.amount} --seed {params.seed}"
                 " --out {params.root} > {log} 2>&1"

@@ -20,7 +20,7 @@ rule record_backend:
     params:
         backend=config["backend"],
     shell:
-        "python {input.script} --backend {params.backend} --out {output} > {log} 2>&1"
+        "python {input.script:q} --backend {params.backend} --out {output} > {log} 2>&1"
 
 
 # Build the engine of one precision.
@@ -53,6 +53,6 @@ rule build_engine:
         algorithm=setting("calibration", "algorithm"),
         max_batch_size=setting("max_batch_size"),
     shell:
-        "python {input.script} --sample {wildcards.sample} --precision {wildcards.precision}"
+        "python {input.script:q} --sample {wildcards.sample} --precision {wildcards.precision}"
         " --export-dir {params.export} {params.table} --algorithm {params.algorithm} --backend-file {input.backend}"
         " --max-batch-size {params.max_batch_size} --plan {output.plan} --network {output.network} > {log} 2>&1"

@@ -26,7 +26,7 @@ rule infer:
         data=folder_of("pictures", 3),
         batch_size=setting("max_batch_size"),
     shell:
-        "python {input.script} --sample {wildcards.sample} --plan {input.plan} --backend-file {input.backend}"
+        "python {input.script:q} --sample {wildcards.sample} --plan {input.plan} --backend-file {input.backend}"
         " --data {params.data} --split val --batch-size {params.batch_size} --out {output} > {log} 2>&1"
 
 
@@ -51,7 +51,7 @@ rule score:
     params:
         data=folder_of("pictures", 3),
     shell:
-        "python {input.script} --sample {wildcards.sample} --predictions {input.predictions} --data {params.data}"
+        "python {input.script:q} --sample {wildcards.sample} --predictions {input.predictions} --data {params.data}"
         " --split val --out {output} > {log} 2>&1"
 
 
@@ -74,5 +74,5 @@ rule compare_framework:
         mem_mb=1000,
         runtime=5,
     shell:
-        "python {input.script} --sample {wildcards.sample} --predictions {input.predictions}"
+        "python {input.script:q} --sample {wildcards.sample} --predictions {input.predictions}"
         " --framework {input.framework} --out {output} > {log} 2>&1"

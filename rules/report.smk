@@ -11,6 +11,8 @@ rule write_sample_config:
         "results/{sample}/config.yaml",
     log:
         "logs/{sample}/write_sample_config.log",
+    benchmark:
+        "benchmarks/{sample}/write_sample_config.tsv"
     conda:
         ENVIRONMENT
     params:
@@ -52,7 +54,7 @@ for _sample in SAMPLES:
             threshold=SAMPLES[_sample]["figures"]["threshold"],
             folder=folder_of("contact"),
         shell:
-            "python {input.script} --predictions {input.predictions} --data {params.data} --split val"
+            "python {input.script:q} --predictions {input.predictions} --data {params.data} --split val"
             " --count {params.amount} --threshold {params.threshold} --out-dir {params.folder} > {log} 2>&1"
 
 
@@ -87,7 +89,7 @@ rule plot_precisions:
         precisions=setting("precisions"),
         metric=lambda wildcards: sample_config(wildcards.sample)["gates"][0]["metric"],
     shell:
-        "python {input.script} --results-dir {params.folder} --precisions {params.precisions}"
+        "python {input.script:q} --results-dir {params.folder} --precisions {params.precisions}"
         " --metric {params.metric} --out {output} > {log} 2>&1"
 
 
@@ -114,7 +116,7 @@ rule plot_profile:
         mem_mb=1000,
         runtime=5,
     shell:
-        "python {input.script} {input.profiles} --out {output} > {log} 2>&1"
+        "python {input.script:q} {input.profiles} --out {output} > {log} 2>&1"
 
 
 # Plot the loss.
@@ -140,7 +142,7 @@ rule plot_training:
         mem_mb=1000,
         runtime=5,
     shell:
-        "python {input.script} {input.training} --out {output} > {log} 2>&1"
+        "python {input.script:q} {input.training} --out {output} > {log} 2>&1"
 
 
 # Collect the results and hold them against the gates; a gate that fails does not stop the report.
@@ -183,9 +185,9 @@ rule write_report:
             f"{os.path.basename(path)}={path}" for path in input.export
         ],
     shell:
-        "python {input.script} --sample {wildcards.sample} --sample-config {input.config} --data {params.data}"
+        "python {input.script:q} --sample {wildcards.sample} --sample-config {input.config} --data {params.data}"
         " --backend-file {input.backend} --precisions {params.precisions} --results-dir {params.folder}"
-        " --repository {params.repository} --figures {input.figures} --inputs {params.inputs} --out {output} > {log} 2>&1"
+        " --repository {params.repository:q} --figures {input.figures} --inputs {params.inputs} --out {output} > {log} 2>&1"
 
 
 # Write the report as tables: a page for people, CSV for programs.
@@ -213,5 +215,5 @@ rule write_tables:
         mem_mb=500,
         runtime=5,
     shell:
-        "python {input.script} {input.report} --html {output.html} --precisions {output.precisions}"
+        "python {input.script:q} {input.report} --html {output.html} --precisions {output.precisions}"
         " --gates {output.gates} > {log} 2>&1"

@@ -24,7 +24,7 @@ rule train_ssd:
         width=SAMPLES["ssd"]["model"]["width"],
         settings=options(SAMPLES["ssd"]["training"]),
     shell:
-        "python {input.script} --data {input.data} --width {params.width} {params.settings}"
+        "python {input.script:q} --data {input.data} --width {params.width} {params.settings}"
         " --out {output.model} --log-out {output.training} > {log} 2>&1"
 
 
@@ -50,4 +50,4 @@ rule predict_ssd:
     params:
         data=folder_of("pictures", 3),
     shell:
-        "python {input.script} --model {input.model} --data {params.data} --split val --out {output} > {log} 2>&1"
+        "python {input.script:q} --model {input.model} --data {params.data} --split val --out {output} > {log} 2>&1"

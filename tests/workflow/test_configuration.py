@@ -34,12 +34,16 @@ def test_workflow_catalogue_entry_is_the_same_workflow(tmp_path):
     ("arguments", "message"),
     [
         (["results/sdd_report.json"], "unknown sample 'sdd'. Known: ssd"),
-        (["--config", "dta=mini"], "'dta' was unexpected"),
+        (["--config", "dta=mini"], "unknown key dta. Known: data, backend, samples."),
         (["--config", "data=tiny"], "data: 'tiny' is not one of ['mini', 'full']"),
         (["results/ssd_report.json", "--config", "data=full"], "sample 'ssd' has no data set 'full', only mini"),
         (["--config", "backend=cuda"], "backend: 'cuda' is not one of ['reference']"),
         (["--config", "samples={sdd: {}}"], "samples.sdd: unknown sample. Known: ssd"),
-        (["--config", "samples={ssd: {training: {step: 3}}}"], "samples.ssd: training: Additional properties"),
+        (["--config", "samples={ssd: {training: {step: 3}}}"], "samples.ssd: training: unknown key step. Known:"),
+        (
+            ["--config", "samples={ssd: {calibration: {batch_size: 4}}}"],
+            "samples.ssd: calibration.batch_size: 50 pictures (splits.calibration) do not fill batches of 4",
+        ),
         (["--config", "samples={ssd: {model: {width: 2}}}"], "samples.ssd: model.width: 2 is greater than"),
     ],
 )
@@ -49,6 +53,22 @@ def test_mistake_is_named(tmp_path, arguments, message):
     printed = done.stdout + done.stderr
     assert message in printed
     assert "Traceback (most recent call last)" not in printed
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        "{training: {learning_rate: 1e-3, steps: 20}}",
+        '{gates: [{name: map, metric: map, precision: fp32, op: ">=", limit: 0.5}]}',
+        '{title: "Detection: SSD"}',
+    ],
+)
+def test_change_is_taken_from_command_line_and_from_file(tmp_path, changes):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"samples: {{ssd: {changes}}}\n")
+    for arguments in (["--config", f"samples={{ssd: {changes}}}"], ["--configfile", file]):
+        done = dry_run(tmp_path, *arguments)
+        assert done.returncode == 0, done.stderr
 
 
 def test_every_rule_has_log_and_benchmark():
@@ -62,7 +82,7 @@ def test_every_rule_has_log_and_benchmark():
     assert len(blocks) > 15
     for block in blocks:
         assert "log:" in block, block
-        assert "benchmark:" in block or "output:" not in block or "write_sample_config" in block, block
+        assert "benchmark:" in block or "output:" not in block, block
         assert "run:" not in block
         assert "script:\n" not in block
 
@@ -88,3 +108,28 @@ def test_schemas_describe_every_key():
 
     for path in (ROOT / "config" / "schema").glob("*.json"):
         assert list(undescribed(json.loads(path.read_text()), path.stem)) == []
+
+
+def test_every_package_is_pinned_once():
+    def pins(name):
+        lines = [line.split(" #")[0].strip() for line in (ROOT / name).read_text().splitlines()]
+        return [line for line in lines if line and not line.startswith("#")]
+
+    exact = dict(line.lower().replace("_", "-").split("==") for line in pins("constraints.txt"))
+    wanted = pins("requirements.txt") + pins("requirements-dev.txt")
+    for name, _, version in (line.partition("==") for line in wanted):
+        assert exact[name.split("[")[0]] == version, name
+
+
+def test_conda_environment_is_that_of_pip():
+    packages = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"][-1]["pip"]
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    assert packages == [line for line in lines if not line.startswith("#")]
+
+
+def test_make_help_lists_every_command():
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    listed = {line.split()[0] for line in done.stdout.splitlines()}
+    assert listed >= {"ssd", "all", "check", "report", "test", "lint", "clean"}

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
-import time
+import sys
 
 import pytest
-from conftest import copy
+import yaml
+from conftest import Workflow, copy
 
 DETERMINISTIC = (
     "model/ssd.pt",
@@ -87,29 +89,33 @@ def test_another_backend_rebuilds_engines_and_nothing_before_them(editable):
 
 
 @pytest.mark.parametrize(
-    ("target", "log"), [("model/ssd.pt", "train_ssd.log"), ("engine.int8.plan", "build_engine.int8.log")]
+    ("target", "module", "line", "deadly"),
+    [
+        ("model/ssd.pt", "models/ssd_training.py", "losses.append(loss.item())", "len(losses) == 3"),
+        ("engine.int8.plan", "runtime/build.py", "plan = builder.build_serialized_network(network, config)", "plan"),
+    ],
 )
-def test_killed_run_resumes_to_the_same_bytes(finished, editable, target, log):
-    victim, mark = editable.path(target), editable.folder / "logs" / "ssd" / log
-    wanted = checksum(victim)
+def test_killed_run_resumes_to_the_same_bytes(editable, target, module, line, deadly):
+    victim, code = editable.path(target), editable.folder / "trtflow" / module
+    wanted, text, times = checksum(victim), code.read_text(), code.stat()
+    start = text.index(line)
+    indent = text[text.rindex("\n", 0, start) : start]
+    kill = f"{indent}if {deadly}:{indent}    __import__('os').kill(0, 9)"  # 0: Snakemake too, as when a node goes down
+    code.write_text(text.replace(line, line + kill))
     victim.unlink()
-    mark.unlink()
-    process = subprocess.Popen(
+    process = subprocess.run(
         editable.command(f"results/ssd/{target}"),
         cwd=editable.folder,
         env=editable.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        capture_output=True,
         start_new_session=True,
+        check=False,
     )
-    while not mark.exists() and process.poll() is None:
-        time.sleep(0.02)
-    time.sleep(0.2)  # into the script, before its end: importing alone takes longer
-    assert process.poll() is None
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    assert process.returncode == -signal.SIGKILL
     assert not victim.exists()
 
+    code.write_text(text)
+    os.utime(code, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert editable.run("--unlock").returncode == 0
     done = editable.run(f"results/ssd/{target}")
     assert done.returncode == 0, done.stdout
@@ -127,6 +133,49 @@ def test_damaged_caffemodel_stops_the_engine_and_leaves_nothing(editable):
     assert done.returncode != 0
     assert "model.caffemodel: its checksum is not the one it was written with" in done.stdout
     assert not editable.path("engine.fp32.plan").exists()
+
+
+def add_twin(workflow):
+    """Add a second sample: what ssd is, under another name, with ssd's export as its model."""
+    shutil.copy(workflow.folder / "trtflow/samples/ssd.py", workflow.folder / "trtflow/samples/twin.py")
+    config = yaml.safe_load(workflow.path("config.yaml").read_text())
+    (workflow.folder / "config/samples/twin.yaml").write_text(yaml.safe_dump({**config, "name": "twin"}))
+    shutil.copytree(workflow.path("export"), workflow.folder / "results/twin/export")
+    command = [sys.executable, "scripts/list_sources.py", "rules/sources.yaml"]
+    subprocess.run(command, cwd=workflow.folder, check=True)
+
+
+def test_keep_going_leaves_other_samples_alone(editable):
+    add_twin(editable)
+    editable.path("export/model.caffemodel").write_bytes(b"damaged")
+    editable.path("engine.int8.plan").unlink()
+    targets = [f"results/{sample}/predictions.int8.npz" for sample in ("ssd", "twin")]
+    done = editable.run(*targets, "--keep-going")
+    assert done.returncode != 0
+    assert "model.caffemodel: its checksum" in done.stdout
+    ours, twin = (editable.folder / target for target in targets)
+    assert twin.exists(), done.stdout
+    assert checksum(twin) == checksum(ours)
+
+
+def test_workflow_imported_from_a_repository_brings_its_code(tmp_path):
+    """Snakemake fetches each file on its own from GitHub; a module that no rule names would be missing."""
+    repository = tmp_path / "cache/snakemake/snakemake/source-cache/snakemake-git-cache/github.com/owner/trtflow"
+    repository.mkdir(parents=True)
+    copy(repository)
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-C", repository]
+    for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "all"], ["tag", "v1"]):
+        subprocess.run([*git, *arguments], check=True)
+    user = Workflow(tmp_path / "user")
+    user.folder.mkdir()
+    user.environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    (user.folder / "Snakefile").write_text(
+        'module trtflow:\n    snakefile: github("owner/trtflow", path="workflow/Snakefile", tag="v1")\n'
+        "use rule * from trtflow\n"
+    )
+    done = user.run("results/ssd/export/model.caffemodel", "results/ssd/calibration/batches/batch0")
+    assert done.returncode == 0, done.stdout
+    assert user.path("export/model.caffemodel").exists()
 
 
 def test_same_inputs_give_same_bytes(finished, tmp_path):
