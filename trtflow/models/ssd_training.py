@@ -1,8 +1,7 @@
 """Training of SSD: which prior answers for which object, the multibox loss, and two rounds of Adam.
 
 Liu et al., arXiv:1512.02325, §2.2. As the original starts from a VGG-16 that classifies ImageNet, so here the trunk
-first learns to classify the objects alone, cut out of the pictures. That takes a tenth of the time and spares a third
-of the steps.
+first learns to classify the objects alone, cut out of the pictures. That takes about an eighth of the time.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def prepare_torch(seed: int, threads: int) -> None:
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    # Filling memory before it is written would take half of the time.
+    # Filling memory before it is written would cost a sixth of each step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:  # glibc: keep freed memory, since mapping its pages anew takes a fifth of each step
