@@ -12,9 +12,7 @@ import numpy as np
 from trtflow.cli import parser, run
 from trtflow.datasets.digit_scenes import CLASSES
 from trtflow.datasets.images import read_image
-from trtflow.datasets.voc import image_path, read_split
-from trtflow.formats import FormatError
-from trtflow.formats.arrays import read_arrays
+from trtflow.datasets.voc import image_path, read_predictions
 from trtflow.formats.netpbm import write_ppm
 from trtflow.reporting.boxes import (
     VISUAL_THRESHOLD,
@@ -37,10 +35,7 @@ def main() -> None:
     arguments.add_argument("--out-dir", type=Path, required=True, help="folder for <id>.ppm, <id>.png, contact.png")
     options = arguments.parse_args()
 
-    detections, images = read_arrays(options.predictions, "detections", "images")
-    truths = read_split(options.data, options.split, CLASSES)
-    if images.tolist() != [truth.image_id for truth in truths]:
-        raise FormatError(options.predictions, f"not of the images of {options.data}", "Run infer.py again.")
+    detections, truths = read_predictions(options.predictions, options.data, options.split, CLASSES)
     labelled: list[np.ndarray] = []
     for truth, rows in zip(truths[: options.count], detections, strict=False):
         image_id = truth.image_id

@@ -10,9 +10,7 @@ import _path  # noqa: F401
 
 from trtflow.cli import parser, run
 from trtflow.datasets.digit_scenes import CLASSES
-from trtflow.datasets.voc import read_split
-from trtflow.formats import FormatError
-from trtflow.formats.arrays import read_arrays
+from trtflow.datasets.voc import read_predictions
 from trtflow.formats.files import write_json
 from trtflow.metrics.scores import detection_scores
 
@@ -27,10 +25,7 @@ def main() -> None:
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = arguments.parse_args()
 
-    detections, images = read_arrays(options.predictions, "detections", "images")
-    truths = read_split(options.data, options.split, CLASSES)
-    if images.tolist() != [truth.image_id for truth in truths]:
-        raise FormatError(options.predictions, f"not of the images of {options.data}", "Run infer.py again.")
+    detections, truths = read_predictions(options.predictions, options.data, options.split, CLASSES)
     write_json(options.out, detection_scores(detections, truths, CLASSES))
 
 

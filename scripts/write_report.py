@@ -13,7 +13,8 @@ import yaml
 
 from trtflow.cli import parser, run
 from trtflow.formats.files import write_json
-from trtflow.reporting.report import make_report, read_json, read_precision
+from trtflow.reporting.report import make_report, read_precision
+from trtflow.runtime.backend import read_backend
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
         sample=options.sample,
         config=yaml.safe_load(options.sample_config.read_text()),
         data=options.data,
-        backend=read_json(options.backend_file),
+        backend=read_backend(options.backend_file),
         precisions={precision: read_precision(options.results_dir, precision) for precision in options.precisions},
         inputs={name: Path(path) for name, _, path in (item.partition("=") for item in options.inputs)},
         figures=options.figures,

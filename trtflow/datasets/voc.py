@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from trtflow.formats import FormatError
+from trtflow.formats.arrays import read_arrays
 from trtflow.formats.files import write_text
 
 
@@ -64,6 +65,19 @@ def write_image_set(root: Path, split: str, ids: Sequence[str]) -> None:
 def read_split(root: Path, split: str, classes: Sequence[str]) -> list[Annotation]:
     """Return the annotations of a split."""
     return [read_annotation(annotation_path(root, image_id), classes) for image_id in read_image_set(root, split)]
+
+
+def read_predictions(path: Path, root: Path, split: str, classes: Sequence[str]) -> tuple[np.ndarray, list[Annotation]]:
+    """Return the detections that scripts/infer.py wrote, [N, K, 7], and the annotations of the same images.
+
+    Raises:
+        FormatError: the detections are of other images than the split's.
+    """
+    detections, images = read_arrays(path, "detections", "images")
+    truths = read_split(root, split, classes)
+    if images.tolist() != [truth.image_id for truth in truths]:
+        raise FormatError(path, f"not of the images of {root}", "Run infer.py again.")
+    return detections, truths
 
 
 def read_annotation(path: Path, classes: Sequence[str]) -> Annotation:

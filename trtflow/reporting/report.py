@@ -30,7 +30,6 @@ PACKAGES = (
     "tensorrt",
     "torch",
 )
-BACKEND = ("name", "version", "device", "compute_capability", "driver")
 OPERATORS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
 
 
@@ -117,7 +116,7 @@ def make_report(
         sample: name of the sample.
         config: the sample's effective configuration: chapter, upstream, title, gates and more.
         data: "mini" or "full".
-        backend: content of `results/backend.json`.
+        backend: content of `results/backend.json`, as `trtflow.runtime.backend.read_backend` returns it.
         precisions: for each precision what `read_precision` returns.
         inputs: files that the result depends on, by name.
         figures: pictures and tables.
@@ -129,7 +128,7 @@ def make_report(
         "sample": sample,
         **{key: config[key] for key in ("chapter", "upstream", "title")},
         "data": data,
-        "backend": {key: backend.get(key) for key in BACKEND},
+        "backend": dict(backend),
         "precisions": dict(precisions),
         "gates": [gate.to_json() for gate in gates],
         "passed": all(gate.passed for gate in gates),

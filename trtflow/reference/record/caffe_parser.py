@@ -10,6 +10,7 @@ import numpy as np
 
 from trtflow.formats import FormatError
 from trtflow.formats.caffe import NetParameter, blob_to_array, read_caffemodel, read_prototxt
+from trtflow.formats.caffe.caffe_pb2 import TEST
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record import ssd_plugins
 from trtflow.reference.record.enums import (
@@ -29,7 +30,6 @@ from trtflow.reference.record.values import Dims, Weights
 
 Parse = Callable[["_Net", Any, list[ITensor]], "ILayer | ITensor | None"]
 _LAYERS: dict[str, Parse] = {}
-TEST = 1  # Caffe's Phase
 
 
 class IBlobNameToTensor:

@@ -124,8 +124,8 @@ def _use_unsigned_steps(model: onnx.ModelProto) -> None:
         nodes.append(node)
         if node.op_type == "QuantizeLinear":
             _move_relu_behind(node, index, nodes)
-        elif node.op_type in ("Conv", "Gemm") and _weights(node, index) is not None:
-            _fit_product(node, index, quantisers, nodes, graph)
+        elif node.op_type in ("Conv", "Gemm") and (kernel := _weights(node, index)) is not None:
+            _fit_product(node, kernel, index, quantisers, nodes, graph)
     _replace_nodes(graph, nodes)
 
 
@@ -146,14 +146,13 @@ def _weights(node: onnx.NodeProto, index: _Index) -> onnx.NodeProto | None:
 
 def _fit_product(
     node: onnx.NodeProto,
+    kernel: onnx.NodeProto,
     index: _Index,
     quantisers: list[onnx.NodeProto],
     nodes: list[onnx.NodeProto],
     graph: onnx.GraphProto,
 ) -> None:
     """Quantise the bias of a product whose result is quantised; give any other its kernel in float32."""
-    kernel = _weights(node, index)
-    assert kernel is not None
     follower = index.only_consumer(node)
     if follower is not None and follower.op_type == "Relu":
         follower = index.only_consumer(follower)
