@@ -1,12 +1,16 @@
 """INT8: batch files (guide §8.6) and the calibration table (guide §8.2.3)."""
 
-for _sample in SAMPLES:
+# Preprocess the calibration pictures and write them as batch files (guide §8.6.2).
+for _sample in INT8_SAMPLES:
+    if SAMPLES[_sample]["calibration"]["batches"] == "captured":
+        continue
 
     rule:
         name:
             f"write_{_sample}_batches"
         input:
-            pictures=picture_files(_sample, "calibration"),
+            pictures=split_files(_sample, SAMPLES[_sample]["calibration"]["split"]),
+            export=exports_of(_sample),
             script=script("write_calibration_batches"),
             library=library("write_calibration_batches", _sample),
         output:
@@ -22,12 +26,49 @@ for _sample in SAMPLES:
             runtime=5,
         params:
             sample=_sample,
-            data=folder_of("pictures", 3),
+            export=folder_of("export"),
+            split=SAMPLES[_sample]["calibration"]["split"],
+            data=data_folder(_sample, SAMPLES[_sample]["calibration"]["split"]),
             batch_size=SAMPLES[_sample]["calibration"]["batch_size"],
             folder=folder_of("batches"),
         shell:
-            "python {input.script:q} --sample {params.sample} --data {params.data} --batch-size {params.batch_size}"
-            " --out-dir {params.folder} > {log} 2>&1"
+            "python {input.script:q} --sample {params.sample} --data {params.data} --split {params.split}"
+            " --export-dir {params.export} --batch-size {params.batch_size} --out-dir {params.folder} > {log} 2>&1"
+
+
+# Capture what the training pipeline hands to the network, as a patched Caffe does (guide §8.6.1).
+for _sample in INT8_SAMPLES:
+    if SAMPLES[_sample]["calibration"]["batches"] == "made":
+        continue
+
+    rule:
+        name:
+            f"capture_{_sample}_batches"
+        input:
+            pictures=split_files(_sample, SAMPLES[_sample]["calibration"]["split"]),
+            model=f"results/{_sample}/model/network.pt",
+            script=script("test_digits"),
+            library=library("test_digits"),
+        output:
+            batches=batch_files(_sample),
+        log:
+            f"logs/{_sample}/capture_batches.log",
+        benchmark:
+            f"benchmarks/{_sample}/capture_batches.tsv"
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=1000,
+            runtime=5,
+        params:
+            pixels=SAMPLES[_sample]["model"]["pixels"],
+            split=SAMPLES[_sample]["calibration"]["split"],
+            data=data_folder(_sample, SAMPLES[_sample]["calibration"]["split"]),
+            batch_size=SAMPLES[_sample]["calibration"]["batch_size"],
+            folder=folder_of("batches"),
+        shell:
+            "TENSORRT_INT8_BATCH_DIRECTORY={params.folder:q} python {input.script:q} --model {input.model}"
+            " --pixels {params.pixels} --data {params.data} --split {params.split} --batch-size {params.batch_size} > {log} 2>&1"
 
 
 # Find the INT8 scale of every tensor; the batches and their order are inputs.
@@ -40,6 +81,8 @@ rule calibrate:
         library=sample_library("calibrate"),
     output:
         "results/{sample}/calibration/CalibrationTable{sample}",
+    wildcard_constraints:
+        sample=one_of(INT8_SAMPLES),
     log:
         "logs/{sample}/calibrate.log",
     benchmark:
@@ -54,8 +97,8 @@ rule calibrate:
         export=folder_of("export"),
         folder=folder_of("batches"),
         batches=lambda wildcards: len(batch_files(wildcards.sample)),
-        algorithm=setting("calibration", "algorithm"),
+        algorithm=calibration_algorithm,
     shell:
         "python {input.script:q} --sample {wildcards.sample} --export-dir {params.export} --batch-dir {params.folder}"
-        " --batches {params.batches} --algorithm {params.algorithm} --backend-file {input.backend}"
+        " --batches {params.batches} {params.algorithm} --backend-file {input.backend}"
         " --out {output} > {log} 2>&1"

@@ -70,11 +70,14 @@ def typed(value):
 
 def check_batches(sample, source):
     """Refuse batches that the calibration pictures do not fill, which no schema can say."""
-    pictures = sample["splits"]["calibration"]
+    if "calibration" not in sample:
+        return
+    split = sample["calibration"]["split"]
+    pictures = sample["splits"][split]
     size = sample["calibration"]["batch_size"]
     if pictures % size:
         raise WorkflowError(
-            f"{source}: calibration.batch_size: {pictures} pictures (splits.calibration) do not fill batches of {size}"
+            f"{source}: calibration.batch_size: {pictures} pictures (splits.{split}) do not fill batches of {size}"
         )
 
 
@@ -154,6 +157,14 @@ def options(settings):
     return [f"--{key.replace('_', '-')} {value}" for key, value in settings.items()]
 
 
+def digit_network(sample):
+    """Return the options that say which digit network to train, and on which form of the digits."""
+    model = SAMPLES[sample]["model"]
+    mean = ["--mean"] if model.get("mean") else []
+    keys = ("network", "pixels", "scale")
+    return [*options({key: model[key] for key in keys if key in model}), *mean]
+
+
 def script(name):
     """Return the path of a script, wherever the workflow was imported from."""
     return workflow.source_path(f"../scripts/{name}.py")
@@ -181,8 +192,37 @@ def sample_library(name):
     return modules
 
 
-def picture_files(sample, split):
-    """Return the list of the pictures of a split, the pictures and their annotations."""
+def samples_with(**wanted):
+    """Return the names of the samples whose configuration has these values; model_… looks below model."""
+
+    def value(sample, key):
+        part, _, leaf = key.partition("_")
+        return sample[part].get(leaf) if leaf else sample.get(part)
+
+    return [
+        name
+        for name, sample in SAMPLES.items()
+        if all(value(sample, key) == wanted[key] for key in wanted)
+    ]
+
+
+def one_of(names):
+    """Return a wildcard constraint: one of these names, or nothing at all."""
+    return "|".join(names) or "(?!)"
+
+
+DETECTORS, CLASSIFIERS = (
+    samples_with(task="detection"),
+    samples_with(task="classification"),
+)
+INT8_SAMPLES = [name for name in SAMPLES if "int8" in SAMPLES[name]["precisions"]]
+REFITTED = samples_with(name="engine_refit_mnist")  # built with dummy weights first
+
+
+def split_files(sample, split):
+    """Return the files of a split: pictures with annotations in VOC's layout, or one file of digits."""
+    if sample in CLASSIFIERS:
+        return [f"results/{sample}/data/{split}.npz"]
     root = f"results/{sample}/data/{split}"
     ids = [f"{index:06d}" for index in range(SAMPLES[sample]["splits"][split])]
     return [
@@ -192,20 +232,22 @@ def picture_files(sample, split):
     ]
 
 
-def pictures(split):
-    """Return an input function for `picture_files`."""
+def held_out(wildcards):
+    """Return the files of the split that is scored."""
+    sample_config(wildcards.sample)
+    return split_files(wildcards.sample, "val")
 
-    def files(wildcards):
-        sample_config(wildcards.sample)
-        return picture_files(wildcards.sample, split)
 
-    return files
+def data_folder(sample, split):
+    """Return the folder that a split's reader takes."""
+    below = "" if sample in CLASSIFIERS else f"/{split}"
+    return f"results/{sample}/data{below}"
 
 
 def batch_files(sample):
     """Return the INT8 batch files of a sample."""
-    settings = SAMPLES[sample]
-    count = settings["splits"]["calibration"] // settings["calibration"]["batch_size"]
+    settings = SAMPLES[sample]["calibration"]
+    count = SAMPLES[sample]["splits"][settings["split"]] // settings["batch_size"]
     return [f"results/{sample}/calibration/batches/batch{i}" for i in range(count)]
 
 
@@ -221,14 +263,33 @@ def per_precision(pattern):
     return files
 
 
+EXPORTS = {
+    "caffe": ["model.prototxt", "model.caffemodel", "SHA256SUMS"],
+    "wts": ["model.wts", "SHA256SUMS"],
+    "arrays": ["weights.npz", "SHA256SUMS"],
+    "onnx": ["model.onnx", "SHA256SUMS"],
+    "uff": ["model.uff"],
+    "wts2": ["model.wts2"],
+}
+
+
+def exports_of(sample):
+    """Return what the engine of a sample is built from, with its checksums where there are any."""
+    mean = ["mean.binaryproto"] if SAMPLES[sample]["model"].get("mean") else []
+    names = [*EXPORTS[SAMPLES[sample]["source"]], *mean]
+    return [f"results/{sample}/export/{name}" for name in names]
+
+
+def preprocessor(wildcards):
+    """Return the file that changes a sample's graph before it becomes UFF, where there is one."""
+    name = sample_config(wildcards.sample)["model"].get("preprocessor")
+    return workflow.source_path(f"../config/preprocessors/{name}") if name else []
+
+
 def export_files(wildcards):
-    """Return what the engine of a sample is built from, with its checksums."""
-    names = {"caffe": ["model.prototxt", "model.caffemodel"]}
-    source = sample_config(wildcards.sample)["source"]
-    return [
-        f"results/{wildcards.sample}/export/{name}"
-        for name in [*names[source], "SHA256SUMS"]
-    ]
+    """Return an input function's answer: `exports_of` the sample of a job."""
+    sample_config(wildcards.sample)
+    return exports_of(wildcards.sample)
 
 
 def calibration_table(wildcards):
@@ -238,11 +299,50 @@ def calibration_table(wildcards):
     return f"results/{wildcards.sample}/calibration/CalibrationTable{wildcards.sample}"
 
 
+def calibration_algorithm(wildcards):
+    """Return the option that names the algorithm of the table, where there is one."""
+    calibration = sample_config(wildcards.sample).get("calibration")
+    return f"--algorithm {calibration['algorithm']}" if calibration else ""
+
+
+def random_batch(wildcards):
+    """Return the options of a batch that is scored on its own, where there is one."""
+    batch = sample_config(wildcards.sample).get("random_batch")
+    return f"--random-batch {batch['size']} --seed {batch['seed']}" if batch else ""
+
+
 def drawn_pictures(sample):
-    """Return the annotated pictures of a sample, as pictures for people and as the guide has them."""
+    """Return the annotated pictures of a detector, as pictures for people and as the guide has them."""
     count = min(SAMPLES[sample]["figures"]["count"], SAMPLES[sample]["splits"]["val"])
     return [
         f"results/{sample}/figures/{index:06d}.{kind}"
         for index in range(count)
         for kind in ("png", "ppm")
     ]
+
+
+def last_predictions(wildcards):
+    """Return the predictions of the sample's lowest precision."""
+    precision = sample_config(wildcards.sample)["precisions"][-1]
+    return f"results/{wildcards.sample}/predictions.{precision}.npz"
+
+
+def figures(wildcards):
+    """Return the pictures that a report names."""
+    first = "contact" if wildcards.sample in DETECTORS else "digits"
+    names = [first, "precisions", "profile", "training"]
+    return [f"results/{wildcards.sample}/figures/{name}.png" for name in names]
+
+
+def texts(wildcards):
+    """Return the texts that a report holds: the digits as the guide prints them, and the layers."""
+    folder = f"results/{wildcards.sample}"
+    drawn = [] if wildcards.sample in DETECTORS else [f"{folder}/figures/digits.txt"]
+    return [*drawn, f"{folder}/layers.{SAMPLES[wildcards.sample]['precisions'][0]}.txt"]
+
+
+def before_refit(wildcards):
+    """Return what a refitted engine's scores were before, where it is one."""
+    if wildcards.sample not in REFITTED:
+        return []
+    return per_precision("results/{sample}/before_refit.{precision}.json")(wildcards)

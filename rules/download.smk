@@ -8,6 +8,8 @@ rule make_training_scenes:
         library=library("make_digit_scenes"),
     output:
         directory("results/{sample}/data/train"),
+    wildcard_constraints:
+        sample=one_of(DETECTORS),
     log:
         "logs/{sample}/make_training_scenes.log",
     benchmark:
@@ -25,7 +27,7 @@ rule make_training_scenes:
 
 
 # Every picture is an output of its own, so that touching one rebuilds what was made from it.
-for _sample in SAMPLES:
+for _sample in DETECTORS:
     for _split in ("val", "calibration"):
 
         rule:
@@ -35,7 +37,7 @@ for _sample in SAMPLES:
                 script=script("make_digit_scenes"),
                 library=library("make_digit_scenes"),
             output:
-                pictures=picture_files(_sample, _split),
+                pictures=split_files(_sample, _split),
             log:
                 f"logs/{_sample}/make_{_split}_scenes.log",
             benchmark:
@@ -53,3 +55,31 @@ for _sample in SAMPLES:
             shell:
                 "python {input.script:q} --split {params.split} --count {params.amount} --seed {params.seed}"
                 " --out {params.root} > {log} 2>&1"
+
+
+# Deal out the digits of the MNIST samples.
+rule make_digits:
+    input:
+        script=script("make_digits"),
+        library=library("make_digits"),
+    output:
+        train="results/{sample}/data/train.npz",
+        calibration="results/{sample}/data/calibration.npz",
+        val="results/{sample}/data/val.npz",
+        ten=[f"results/{{sample}}/data/{digit}.pgm" for digit in range(10)],
+    wildcard_constraints:
+        sample=one_of(CLASSIFIERS),
+    log:
+        "logs/{sample}/make_digits.log",
+    benchmark:
+        "benchmarks/{sample}/make_digits.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        splits=lambda wildcards: options(sample_config(wildcards.sample)["splits"]),
+        folder=folder_of("train"),
+    shell:
+        "python {input.script:q} {params.splits} --out-dir {params.folder} > {log} 2>&1"

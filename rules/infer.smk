@@ -1,10 +1,36 @@
 """Engines at work: predictions, scores, pictures."""
 
 
-# Run an engine over the validation pictures.
+# Preprocess the held-out pictures, which needs more than an engine's environment has.
+rule prepare_inputs:
+    input:
+        pictures=held_out,
+        export=export_files,
+        script=script("prepare_inputs"),
+        library=sample_library("prepare_inputs"),
+    output:
+        "results/{sample}/inputs.npz",
+    log:
+        "logs/{sample}/prepare_inputs.log",
+    benchmark:
+        "benchmarks/{sample}/prepare_inputs.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        data=lambda wildcards: data_folder(wildcards.sample, "val"),
+        export=folder_of("export"),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --data {params.data} --split val"
+        " --export-dir {params.export} --out {output} > {log} 2>&1"
+
+
+# Run an engine over the prepared inputs.
 rule infer:
     input:
-        pictures=pictures("val"),
+        inputs="results/{sample}/inputs.npz",
         plan="results/{sample}/engine.{precision}.plan",
         origin="results/{sample}/engine.{precision}.json",
         backend="results/backend.json",
@@ -23,20 +49,19 @@ rule infer:
         mem_mb=2000,
         runtime=10,
     params:
-        data=folder_of("pictures", 3),
         batch_size=setting("max_batch_size"),
     shell:
         "python {input.script:q} --sample {wildcards.sample} --plan {input.plan} --backend-file {input.backend}"
-        " --data {params.data} --split val --batch-size {params.batch_size} --out {output} > {log} 2>&1"
+        " --inputs {input.inputs} --batch-size {params.batch_size} --out {output} > {log} 2>&1"
 
 
-# Score predictions against the annotations.
+# Score predictions against the truth.
 rule score:
     input:
-        pictures=pictures("val"),
+        pictures=held_out,
         predictions="results/{sample}/predictions.{precision}.npz",
         script=script("score"),
-        library=sample_library("score"),
+        library=library("score"),
     output:
         "results/{sample}/metrics.{precision}.json",
     log:
@@ -49,10 +74,12 @@ rule score:
         mem_mb=1000,
         runtime=5,
     params:
-        data=folder_of("pictures", 3),
+        task=setting("task"),
+        data=lambda wildcards: data_folder(wildcards.sample, "val"),
+        batch=random_batch,
     shell:
-        "python {input.script:q} --sample {wildcards.sample} --predictions {input.predictions} --data {params.data}"
-        " --split val --out {output} > {log} 2>&1"
+        "python {input.script:q} --task {params.task} --predictions {input.predictions} --data {params.data}"
+        " --split val {params.batch} --out {output} > {log} 2>&1"
 
 
 # Compare the engine's predictions with the framework's own.
@@ -61,7 +88,7 @@ rule compare_framework:
         predictions="results/{sample}/predictions.fp32.npz",
         framework="results/{sample}/model/predictions.npz",
         script=script("compare_framework"),
-        library=sample_library("compare_framework"),
+        library=library("compare_framework"),
     output:
         "results/{sample}/agreement.json",
     log:
@@ -73,6 +100,8 @@ rule compare_framework:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        task=setting("task"),
     shell:
-        "python {input.script:q} --sample {wildcards.sample} --predictions {input.predictions}"
+        "python {input.script:q} --task {params.task} --predictions {input.predictions}"
         " --framework {input.framework} --out {output} > {log} 2>&1"

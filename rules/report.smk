@@ -21,13 +21,13 @@ rule write_sample_config:
         "printf %s {params.values:q} > {output} 2> {log}"
 
 
-for _sample in SAMPLES:
+for _sample in DETECTORS:
 
     rule:
         name:
             f"draw_{_sample}_detections"
         input:
-            pictures=picture_files(_sample, "val"),
+            pictures=split_files(_sample, "val"),
             predictions=f"results/{_sample}/predictions.{SAMPLES[_sample]['precisions'][-1]}.npz",
             script=script("draw_detections"),
             library=library("draw_detections"),
@@ -58,6 +58,39 @@ for _sample in SAMPLES:
             " --count {params.amount} --threshold {params.threshold} --out-dir {params.folder} > {log} 2>&1"
 
 
+# Draw ten digits and what the engine says of them.
+rule draw_digits:
+    input:
+        digits="results/{sample}/data/val.npz",
+        predictions=last_predictions,
+        script=script("draw_digits"),
+        library=library("draw_digits"),
+    output:
+        text="results/{sample}/figures/digits.txt",
+        picture=report(
+            "results/{sample}/figures/digits.png",
+            caption="../report/digits.rst",
+            category="{sample}",
+            labels={"what": "ten digits"},
+        ),
+    wildcard_constraints:
+        sample=one_of(CLASSIFIERS),
+    log:
+        "logs/{sample}/draw_digits.log",
+    benchmark:
+        "benchmarks/{sample}/draw_digits.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        data=folder_of("digits"),
+    shell:
+        "python {input.script:q} --predictions {input.predictions} --data {params.data} --split val"
+        " --out {output.picture} --text-out {output.text} > {log} 2>&1"
+
+
 # Plot result, latency and size of the engines side by side.
 rule plot_precisions:
     input:
@@ -66,6 +99,7 @@ rule plot_precisions:
         origins=per_precision("results/{sample}/engine.{precision}.json"),
         latency="results/{sample}/latency.json",
         agreement="results/{sample}/agreement.json",
+        before=before_refit,
         script=script("plot_precisions"),
         library=library("plot_precisions"),
     output:
@@ -87,7 +121,7 @@ rule plot_precisions:
     params:
         folder=folder_of("metrics"),
         precisions=setting("precisions"),
-        metric=lambda wildcards: sample_config(wildcards.sample)["gates"][0]["metric"],
+        metric=lambda wildcards: "map" if wildcards.sample in DETECTORS else "top1",
     shell:
         "python {input.script:q} --results-dir {params.folder} --precisions {params.precisions}"
         " --metric {params.metric} --out {output} > {log} 2>&1"
@@ -156,12 +190,9 @@ rule write_report:
         config="results/{sample}/config.yaml",
         backend="results/backend.json",
         export=export_files,
-        figures=[
-            "results/{sample}/figures/contact.png",
-            "results/{sample}/figures/precisions.png",
-            "results/{sample}/figures/profile.png",
-            "results/{sample}/figures/training.png",
-        ],
+        before=before_refit,
+        figures=figures,
+        texts=texts,
         script=script("write_report"),
         library=library("write_report"),
         schema=workflow.source_path("../config/schema/report.schema.json"),
@@ -184,10 +215,14 @@ rule write_report:
         inputs=lambda wildcards, input: [
             f"{os.path.basename(path)}={path}" for path in input.export
         ],
+        texts=lambda wildcards, input: [
+            f"{os.path.basename(path).split('.')[0]}={path}" for path in input.texts
+        ],
     shell:
         "python {input.script:q} --sample {wildcards.sample} --sample-config {input.config} --data {params.data}"
         " --backend-file {input.backend} --precisions {params.precisions} --results-dir {params.folder}"
-        " --repository {params.repository:q} --figures {input.figures} --inputs {params.inputs} --out {output} > {log} 2>&1"
+        " --repository {params.repository:q} --figures {input.figures} --texts {params.texts}"
+        " --inputs {params.inputs} --out {output} > {log} 2>&1"
 
 
 # Write the report as tables: a page for people, CSV for programs.

@@ -31,7 +31,7 @@ rule train_ssd:
 # Run the trained network in PyTorch, to compare engines with.
 rule predict_ssd:
     input:
-        pictures=picture_files("ssd", "val"),
+        pictures=split_files("ssd", "val"),
         model="results/ssd/model/ssd.pt",
         script=script("predict_ssd"),
         library=library("predict_ssd"),
@@ -51,3 +51,101 @@ rule predict_ssd:
         data=folder_of("pictures", 3),
     shell:
         "python {input.script:q} --model {input.model} --data {params.data} --split val --out {output} > {log} 2>&1"
+
+
+# Train a digit network in PyTorch.
+rule train_digits:
+    input:
+        train="results/{sample}/data/train.npz",
+        val="results/{sample}/data/val.npz",
+        script=script("train_digits"),
+        library=library("train_digits"),
+    output:
+        model="results/{sample}/model/network.pt",
+        training="results/{sample}/model/training.json",
+        predictions="results/{sample}/model/predictions.npz",
+    wildcard_constraints:
+        sample=one_of(samples_with(task="classification", model_framework="pytorch")),
+    log:
+        "logs/{sample}/train_digits.log",
+    benchmark:
+        "benchmarks/{sample}/train_digits.tsv"
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        data=folder_of("train"),
+        network=lambda wildcards: digit_network(wildcards.sample),
+        settings=lambda wildcards: options(sample_config(wildcards.sample)["training"]),
+    shell:
+        "python {input.script:q} {params.network} --data {params.data} {params.settings} --out {output.model}"
+        " --predictions {output.predictions} --log-out {output.training} > {log} 2>&1"
+
+
+# Train a digit network in TensorFlow and keep it as Keras does.
+rule train_keras_digits:
+    input:
+        train="results/{sample}/data/train.npz",
+        val="results/{sample}/data/val.npz",
+        script=script("train_keras_digits"),
+        library=library("train_keras_digits"),
+    output:
+        model="results/{sample}/model/network.keras",
+        training="results/{sample}/model/training.json",
+        predictions="results/{sample}/model/predictions.npz",
+    wildcard_constraints:
+        sample=one_of(samples_with(model_framework="tensorflow", source="uff")),
+    log:
+        "logs/{sample}/train_keras_digits.log",
+    benchmark:
+        "benchmarks/{sample}/train_keras_digits.tsv"
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        data=folder_of("train"),
+        network=lambda wildcards: digit_network(wildcards.sample),
+        settings=lambda wildcards: options(sample_config(wildcards.sample)["training"]),
+    shell:
+        "python {input.script:q} {params.network} --data {params.data} {params.settings} --out {output.model}"
+        " --predictions {output.predictions} --log-out {output.training} > {log} 2>&1"
+
+
+# Train a digit network in TensorFlow and keep it as a checkpoint.
+rule train_keras_checkpoint:
+    input:
+        train="results/{sample}/data/train.npz",
+        val="results/{sample}/data/val.npz",
+        script=script("train_keras_digits"),
+        library=library("train_keras_digits"),
+    output:
+        index="results/{sample}/model/network.index",
+        values="results/{sample}/model/network.data-00000-of-00001",
+        training="results/{sample}/model/training.json",
+        predictions="results/{sample}/model/predictions.npz",
+    wildcard_constraints:
+        sample=one_of(samples_with(model_framework="tensorflow", source="wts2")),
+    log:
+        "logs/{sample}/train_keras_checkpoint.log",
+    benchmark:
+        "benchmarks/{sample}/train_keras_checkpoint.tsv"
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        data=folder_of("train"),
+        prefix=lambda wildcards, output: output.index.removesuffix(".index"),
+        network=lambda wildcards: digit_network(wildcards.sample),
+        settings=lambda wildcards: options(sample_config(wildcards.sample)["training"]),
+    shell:
+        "python {input.script:q} {params.network} --data {params.data} {params.settings} --out {params.prefix}"
+        " --predictions {output.predictions} --log-out {output.training} > {log} 2>&1"

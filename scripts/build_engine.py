@@ -2,12 +2,13 @@
 
 python scripts/build_engine.py --sample ssd --precision int8 --export-dir results/ssd/export \\
     --calibration-table results/ssd/calibration/CalibrationTablessd --backend-file results/backend.json \\
-    --plan results/ssd/engine.int8.plan --network results/ssd/network.int8.onnx
+    --plan results/ssd/engine.int8.plan --network results/ssd/network.int8.onnx --layers results/ssd/layers.int8.txt
 """
 
 import time
-from functools import partial
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import _path  # noqa: F401
 
@@ -15,10 +16,11 @@ from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
 from trtflow.cli import parser, run
 from trtflow.formats import UserError
 from trtflow.formats.checksums import verify_checksums
-from trtflow.formats.files import write_bytes, write_json
+from trtflow.formats.files import write_bytes, write_json, write_text
 from trtflow.runtime.backend import load, read_backend
 from trtflow.runtime.buffers import HostBuffer
 from trtflow.runtime.build import PRECISIONS, build_plan
+from trtflow.runtime.layers import engine_layers, network_layers
 from trtflow.samples import load as load_sample
 
 
@@ -34,6 +36,7 @@ def main() -> None:
     arguments.add_argument("--max-batch-size", type=int, default=8, help="largest batch of the engine")
     arguments.add_argument("--plan", type=Path, required=True, help="plan to write; a .json beside it tells its origin")
     arguments.add_argument("--network", type=Path, help="ONNX file for the lowered network (reference backend)")
+    arguments.add_argument("--layers", type=Path, help="text file for the layers of network and engine")
     options = arguments.parse_args()
 
     verify_checksums(options.export_dir)
@@ -45,17 +48,32 @@ def main() -> None:
         if table is None or not table.exists():
             raise UserError(f"{table}: no calibration table, which int8 needs. Make it with scripts/calibrate.py.")
         calibrator = make_calibrator(trt, options.algorithm, None, table, HostBuffer)
-    define = partial(load_sample(options.sample).define_network, export=options.export_dir)
+    sample = load_sample(options.sample)
+    listing: list[str] = []
+
+    def define(trt: ModuleType, network: Any) -> None:
+        sample.define_network(trt, network, options.export_dir)
+        listing.extend(network_layers(network))
 
     start = time.perf_counter()
     try:
-        plan = build_plan(trt, define, options.precision, options.max_batch_size, calibrator)
+        plan = build_plan(
+            trt,
+            define,
+            options.precision,
+            options.max_batch_size,
+            calibrator,
+            explicit_batch=getattr(sample, "EXPLICIT_BATCH", False),
+            refit=getattr(sample, "REFIT", False),
+        )
     except UserError as error:
         used = f"{options.export_dir} and {options.calibration_table}" if calibrator else f"{options.export_dir}"
         raise UserError(f"no {options.precision} engine from {used}: {error}") from error
     seconds = time.perf_counter() - start
     if options.network:
         write_bytes(options.network, plan)  # a reference plan is the lowered network with its metadata
+    if options.layers:
+        write_text(options.layers, "\n".join([*listing, "", *engine_layers(trt, plan), ""]))
     write_bytes(options.plan, plan)
     origin = {"backend": backend, "precision": options.precision, "max_batch_size": options.max_batch_size}
     write_json(options.plan.with_suffix(".json"), {**origin, "build_s": round(seconds, 3)})

@@ -1,6 +1,6 @@
-"""Compare an engine's detections with those of the framework that the model came from.
+"""Compare an engine's predictions with those of the framework that the model came from.
 
-python scripts/compare_framework.py --sample ssd --predictions results/ssd/predictions.fp32.npz \\
+python scripts/compare_framework.py --task detection --predictions results/ssd/predictions.fp32.npz \\
     --framework results/ssd/model/predictions.npz --out results/ssd/agreement.json
 """
 
@@ -12,25 +12,33 @@ from trtflow.cli import parser, run
 from trtflow.formats import FormatError
 from trtflow.formats.arrays import read_arrays
 from trtflow.formats.files import write_json
+from trtflow.metrics.classification import largest_difference
 from trtflow.metrics.detections import max_difference
+
+RESULTS = {"detection": "detections", "classification": "probabilities"}
 
 
 def main() -> None:
     """Read the command line, compare and write the largest difference."""
     arguments = parser(__doc__)
-    arguments.add_argument("--sample", choices=["ssd"], required=True, help="name of the sample")
+    arguments.add_argument("--task", choices=list(RESULTS), required=True, help="what is predicted")
     arguments.add_argument("--predictions", type=Path, required=True, help="npz file of the engine")
     arguments.add_argument("--precision", default="fp32", help="precision of that engine")
     arguments.add_argument("--framework", type=Path, required=True, help="npz file of the framework")
-    arguments.add_argument("--threshold", type=float, default=0.01, help="least score that both report")
+    arguments.add_argument("--threshold", type=float, default=0.01, help="least score of a box that both report")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = arguments.parse_args()
 
-    engine, images = read_arrays(options.predictions, "detections", "images")
-    framework, others = read_arrays(options.framework, "detections", "images")
+    name = RESULTS[options.task]
+    engine, images = read_arrays(options.predictions, name, "images")
+    framework, others = read_arrays(options.framework, name, "images")
     if images.tolist() != others.tolist():
         raise FormatError(options.predictions, f"not of the same images as {options.framework}", "Make both again.")
-    write_json(options.out, {options.precision: {"agreement": max_difference(engine, framework, options.threshold)}})
+    if options.task == "detection":
+        difference = max_difference(engine, framework, options.threshold)
+    else:
+        difference = largest_difference(engine, framework)
+    write_json(options.out, {options.precision: {"agreement": difference}})
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
-from trtflow.formats.caffe import convert_ssd_prototxt, write_caffemodel, write_prototxt
+from trtflow.formats.caffe import convert_ssd_prototxt, without_weights, write_caffemodel, write_prototxt
 from trtflow.formats.checksums import write_checksums
 from trtflow.models.ssd import load_checkpoint
-from trtflow.models.ssd_export import export, without_weights
+from trtflow.models.ssd_export import export
 
 STOCK, PROTOTXT, CAFFEMODEL = NAMES = ("deploy.prototxt", "model.prototxt", "model.caffemodel")
 

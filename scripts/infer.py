@@ -1,7 +1,7 @@
-"""Run an engine over the images of a split.
+"""Run an engine over prepared inputs.
 
 python scripts/infer.py --sample ssd --plan results/ssd/engine.fp32.plan --backend-file results/backend.json \\
-    --data results/ssd/data/val --split val --out results/ssd/predictions.fp32.npz
+    --inputs results/ssd/inputs.npz --out results/ssd/predictions.fp32.npz
 """
 
 from pathlib import Path
@@ -10,8 +10,7 @@ import _path  # noqa: F401
 import numpy as np
 
 from trtflow.cli import parser, run
-from trtflow.datasets.voc import image_path, read_image_set
-from trtflow.formats.arrays import write_arrays
+from trtflow.formats.arrays import read_arrays, write_arrays
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.session import Session, load_engine
 from trtflow.samples import load as load_sample
@@ -23,22 +22,22 @@ def main() -> None:
     arguments.add_argument("--sample", required=True, help="name of the sample")
     arguments.add_argument("--plan", type=Path, required=True, help="engine")
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
-    arguments.add_argument("--data", type=Path, required=True, help="data set in VOC's layout")
-    arguments.add_argument("--split", default="val", help="images to run")
+    arguments.add_argument("--inputs", type=Path, required=True, help="npz file of prepare_inputs.py")
     arguments.add_argument("--batch-size", type=int, default=8, help="images a run, at most the engine's largest batch")
     arguments.add_argument("--out", type=Path, required=True, help="npz file to write")
     options = arguments.parse_args()
 
     sample = load_sample(options.sample)
     session = Session(*load_engine(options.plan, read_backend(options.backend_file)))
-    ids = read_image_set(options.data, options.split)
+    values, names = read_arrays(options.inputs, sample.INPUT, "images")
     results: list[dict[str, np.ndarray]] = []
-    for first in range(0, len(ids), options.batch_size):
-        paths = [image_path(options.data, image_id) for image_id in ids[first : first + options.batch_size]]
-        results.append(sample.postprocess(session.run({sample.INPUT: sample.preprocess(paths)})))
+    for first in range(0, len(values), options.batch_size):
+        outputs = session.run({sample.INPUT: values[first : first + options.batch_size]})
+        results.append(sample.postprocess(outputs))
     joined = {name: np.concatenate([result[name] for result in results]) for name in results[0]}
-    joined["detections"][..., 0] = np.arange(len(ids))[:, None]  # number in the split, not in the batch
-    write_arrays(options.out, {**joined, "images": np.array(ids)})
+    if "detections" in joined:
+        joined["detections"][..., 0] = np.arange(len(names))[:, None]  # number in the split, not in the batch
+    write_arrays(options.out, {**joined, "images": names})
 
 
 if __name__ == "__main__":

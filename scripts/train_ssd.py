@@ -18,8 +18,10 @@ from trtflow.datasets.digit_scenes import CLASSES
 from trtflow.datasets.images import read_sized_image
 from trtflow.datasets.voc import image_path, read_split
 from trtflow.formats.files import write_json
+from trtflow.models.schedule import Schedule
 from trtflow.models.ssd import SIZE, SSD, save_checkpoint
-from trtflow.models.ssd_training import Schedule, prepare_torch, pretrain, train
+from trtflow.models.ssd_training import pretrain, train
+from trtflow.models.training import prepare_torch
 
 
 def main() -> None:

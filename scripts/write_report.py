@@ -17,6 +17,11 @@ from trtflow.reporting.report import make_report, read_precision
 from trtflow.runtime.backend import read_backend
 
 
+def named_paths(items: list[str]) -> dict[str, Path]:
+    """Return the paths of NAME=PATH arguments by name."""
+    return {name: Path(path) for name, _, path in (item.partition("=") for item in items)}
+
+
 def main() -> None:
     """Read the command line, collect the results and write the report."""
     arguments = parser(__doc__)
@@ -27,6 +32,7 @@ def main() -> None:
     arguments.add_argument("--precisions", nargs="+", required=True, help="precisions that were built")
     arguments.add_argument("--results-dir", type=Path, required=True, help="folder of metrics, latency and engines")
     arguments.add_argument("--figures", type=Path, nargs="*", default=[], help="pictures to name")
+    arguments.add_argument("--texts", nargs="*", default=[], metavar="NAME=PATH", help="text files to put in")
     arguments.add_argument("--inputs", nargs="*", default=[], metavar="NAME=PATH", help="files to checksum")
     arguments.add_argument("--repository", type=Path, default=Path(), help="folder of the workflow, for its commit")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
@@ -38,8 +44,9 @@ def main() -> None:
         data=options.data,
         backend=read_backend(options.backend_file),
         precisions={precision: read_precision(options.results_dir, precision) for precision in options.precisions},
-        inputs={name: Path(path) for name, _, path in (item.partition("=") for item in options.inputs)},
+        inputs=named_paths(options.inputs),
         figures=options.figures,
+        texts=named_paths(options.texts),
         repository=options.repository,
     )
     write_json(options.out, report)

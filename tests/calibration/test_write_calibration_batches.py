@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
 
 def write(monkeypatch: pytest.MonkeyPatch, root: Path, batch_size: int) -> Path:
     out = root / f"batches-of-{batch_size}"
-    options = {"--sample": "ssd", "--data": root, "--batch-size": batch_size, "--out-dir": out}
+    options = {"--sample": "ssd", "--data": root, "--export-dir": root, "--batch-size": batch_size, "--out-dir": out}
     monkeypatch.setattr(sys, "argv", ["write", *(str(word) for option in options.items() for word in option)])
     write_calibration_batches.main()
     return out
@@ -39,7 +39,7 @@ def test_batches_follow_the_image_set(monkeypatch: pytest.MonkeyPatch, root: Pat
     assert sorted(path.name for path in out.iterdir()) == ["batch0", "batch1"]
     batches = [read_batch(out / name) for name in ("batch0", "batch1")]
     images = np.concatenate([batch.images for batch in batches])
-    np.testing.assert_array_equal(images, preprocess([image_path(root, image_id) for image_id in IDS]))
+    np.testing.assert_array_equal(images, preprocess([image_path(root, image_id) for image_id in IDS], root))
     assert batches[0].labels is None
 
 

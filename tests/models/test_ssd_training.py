@@ -13,17 +13,17 @@ import train_ssd
 from trtflow.datasets.digit_scenes import write_split
 from trtflow.datasets.voc import Annotation
 from trtflow.formats import UserError
+from trtflow.models.schedule import Schedule
 from trtflow.models.ssd import SSD, decode, prior_boxes, save_checkpoint
 from trtflow.models.ssd_training import (
     CROP_SIZE,
-    Schedule,
     cut_objects,
     match,
     multibox_loss,
-    prepare_torch,
     pretrain,
     train,
 )
+from trtflow.models.training import prepare_torch
 
 
 def annotation(*boxes, labels):

@@ -86,3 +86,122 @@ def test_profiler_reports_fused_layers_under_one_name():
     np.testing.assert_allclose(result, 0.25)
     assert set(times) - {"(reformat)"} == {"conv + relu", "prob"}
     assert all(ms > 0 for ms in times.values())
+
+
+def test_refit_leaves_the_layers_as_they_are():
+    builder = trt.Builder(trt.Logger())
+    network, config = builder.create_network(), builder.create_builder_config()
+    network.mark_output(define(network, network.add_input("x", trt.float32, (2, 6, 6))))
+    config.set_flag(trt.BuilderFlag.REFIT)
+    engine = builder.build_engine(network, config)
+    layers = engine.layers
+    refitter = trt.Refitter(engine, trt.Logger())
+    assert refitter.set_weights("conv", trt.WeightsRole.KERNEL, np.zeros((4, 2, 3, 3), np.float32))
+    assert refitter.refit_cuda_engine()
+    assert load(engine.serialize()).layers == layers
+
+
+def build_with(**attributes):
+    builder = trt.Builder(trt.Logger())
+    network, config = builder.create_network(), builder.create_builder_config()
+    network.mark_output(define(network, network.add_input("x", trt.float32, (2, 6, 6))))
+    for name, value in attributes.items():
+        assert hasattr(config, name)
+        setattr(config, name, value)
+    return builder.build_engine(network, config)
+
+
+def test_inspector_tells_layers_in_detail():
+    engine = build_with(profiling_verbosity=trt.ProfilingVerbosity.DETAILED, flags=1 << trt.BuilderFlag.FP16)
+    inspector = engine.create_engine_inspector()
+    layer = json.loads(inspector.get_layer_information(0, trt.LayerInformationFormat.JSON))
+    assert (layer["Name"], layer["LayerType"], layer["Precision"]) == ("conv", "Convolution", "HALF")
+    assert layer["Group"] == "conv + relu"
+    assert layer["Inputs"] == [{"Name": "x", "Dimensions": [2, 6, 6], "Datatype": "FLOAT"}]
+    assert layer["Outputs"][0]["Dimensions"] == [4, 4, 4]
+    told = json.loads(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
+    assert [entry["Name"] for entry in told["Layers"]] == ["conv", "relu", "prob"]
+    assert told["Bindings"] == list(engine)
+    assert "Name: conv, LayerType: Convolution" in inspector.get_engine_information(trt.LayerInformationFormat.ONELINE)
+
+
+def test_inspector_tells_as_much_as_the_engine_holds():
+    inspector = build_with().create_engine_inspector()
+    assert inspector.get_layer_information(1, trt.LayerInformationFormat.ONELINE) == "relu"
+    silent = build_with(profiling_verbosity=trt.ProfilingVerbosity.NONE).create_engine_inspector()
+    assert silent.get_layer_information(1, trt.LayerInformationFormat.ONELINE) == ""
+    with pytest.raises(trt.PlanError, match="no layer 3: the engine has 3"):
+        inspector.get_layer_information(3, trt.LayerInformationFormat.JSON)
+
+
+def test_settings_of_gpu_kernels_change_no_engine():
+    plain = build_with().serialize()
+    tuned = build_with(builder_optimization_level=5, avg_timing_iterations=8, max_aux_streams=2, max_workspace_size=1)
+    assert tuned.serialize() == plain
+
+
+def test_configuration_keeps_what_is_set():
+    config = trt.Builder(trt.Logger()).create_builder_config()
+    config.max_workspace_size = 1 << 20
+    assert config.get_memory_pool_limit(trt.MemoryPoolType.WORKSPACE) == 1 << 20
+    with pytest.raises(trt.BuildError, match="a limit of -1 bytes for WORKSPACE"):
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, -1)
+    config.set_flag(trt.BuilderFlag.FP16)
+    config.set_quantization_flag(trt.QuantizationFlag.CALIBRATE_BEFORE_FUSION)
+    assert config.get_quantization_flag(trt.QuantizationFlag.CALIBRATE_BEFORE_FUSION)
+    config.set_preview_feature(trt.PreviewFeature.PROFILE_SHARING_0806, True)
+    assert config.get_preview_feature(trt.PreviewFeature.PROFILE_SHARING_0806)
+    config.set_tactic_sources(1 << int(trt.TacticSource.CUDNN))
+    assert config.get_tactic_sources() == 4
+    assert config.get_timing_cache() is None
+    cache = config.create_timing_cache(b"")
+    assert config.set_timing_cache(cache, ignore_mismatch=False)
+    assert config.get_timing_cache() is cache
+    assert cache.combine(trt.ITimingCache(), False)
+    assert bytes(cache.serialize()) == b""
+    config.reset()
+    assert (config.get_flag(trt.BuilderFlag.FP16), config.get_flag(trt.BuilderFlag.TF32)) == (False, True)
+    assert config.get_timing_cache() is None
+
+
+def test_layers_cannot_run_on_a_dla():
+    with pytest.raises(trt.BuildError, match="layer 'conv' is to run on a DLA, and there is none"):
+        build_with(default_device_type=trt.DeviceType.DLA)
+    fallback = 1 << trt.BuilderFlag.GPU_FALLBACK
+    assert build_with(default_device_type=trt.DeviceType.DLA, flags=fallback).num_layers == 3
+
+
+def test_support_is_told_before_building(capsys):
+    class Unknown(trt.IPluginV2):
+        plugin_type = "Unknown_TRT"
+
+        def get_output_shape(self, index, inputs):
+            return inputs[0]
+
+    builder = trt.Builder(trt.Logger())
+    network, config = builder.create_network(), builder.create_builder_config()
+    network.mark_output(define(network, network.add_input("x", trt.float32, (2, 6, 6))))
+    assert builder.is_network_supported(network, config)
+    network.mark_output(network.add_plugin_v2([network.get_output(0)], Unknown()).get_output(0))
+    assert not builder.is_network_supported(network, config)
+    assert "Unknown_TRT" in capsys.readouterr().err
+
+
+def test_with_statements_as_the_guides_scripts_write_them():
+    with trt.Builder(trt.Logger()) as builder, builder.create_network() as network:
+        network.mark_output(define(network, network.add_input("x", trt.float32, (2, 6, 6))))
+        with builder.create_builder_config() as config, builder.build_engine(network, config) as engine:
+            x, y = np.ones((1, 2, 6, 6), np.float32), np.empty((1, 4, 4, 4), np.float32)
+            with engine.create_execution_context() as context:
+                assert context.execute(1, [x.ctypes.data, y.ctypes.data])
+    np.testing.assert_allclose(y, 0.25)
+
+
+def test_plan_of_another_metadata_format_is_refused(plan):
+    model = onnx.load_from_string(plan)
+    entry = next(entry for entry in model.metadata_props if entry.key == KEY)
+    metadata = json.loads(entry.value)
+    del metadata["versions"]["plan"]
+    entry.value = json.dumps(metadata)
+    with pytest.raises(trt.PlanError, match="Build the engine again"):
+        load(model.SerializeToString())

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from trtflow.datasets.digit_scenes import CLASSES, write_split
+from trtflow.formats.arrays import write_arrays
 from trtflow.formats.batch_file import Batch, write_batch
 from trtflow.models.ssd import SSD, save_checkpoint
 
@@ -125,16 +126,24 @@ def test_batch_file_that_is_too_short(folder):
 
 
 def test_picture_of_the_wrong_size(folder):
-    succeed("build_engine", *engine(folder))
     picture = folder / "val" / "JPEGImages" / "000001.jpg"
     Image.fromarray(np.zeros((200, 300, 3), np.uint8)).save(picture)
-    inference = ["--sample", "ssd", "--plan", folder / "e.plan", "--backend-file", folder / "backend.json"]
-    message = fail("infer", *inference, "--data", folder / "val", "--out", folder / "p.npz")
+    preparation = ["--sample", "ssd", "--data", folder / "val", "--export-dir", folder / "export"]
+    message = fail("prepare_inputs", *preparation, "--out", folder / "inputs.npz")
     assert "000001.jpg: the picture is 300x200, but the network takes 300x300" in message
-    assert not (folder / "p.npz").exists()
+    assert not (folder / "inputs.npz").exists()
     picture.write_bytes(b"no picture")
-    message = fail("infer", *inference, "--data", folder / "val", "--out", folder / "p.npz")
+    message = fail("prepare_inputs", *preparation, "--out", folder / "inputs.npz")
     assert "000001.jpg: not a readable picture" in message
+
+
+def test_inputs_that_do_not_fit_the_engine(folder):
+    succeed("build_engine", *engine(folder))
+    write_arrays(folder / "inputs.npz", {"data": np.zeros((1, 3, 299, 300), np.float32), "images": np.array(["a"])})
+    inference = ["--sample", "ssd", "--plan", folder / "e.plan", "--backend-file", folder / "backend.json"]
+    message = fail("infer", *inference, "--inputs", folder / "inputs.npz", "--out", folder / "p.npz")
+    assert "input 'data': got an array of shape (1, 3, 299, 300)" in message
+    assert not (folder / "p.npz").exists()
 
 
 def test_missing_file_is_named(folder):
@@ -147,8 +156,8 @@ def test_missing_file_is_named(folder):
         folder / "x.plan",
         "--backend-file",
         missing,
-        "--data",
-        folder,
+        "--inputs",
+        folder / "inputs.npz",
         "--out",
         folder / "p",
     )
@@ -159,4 +168,4 @@ def test_unknown_sample(folder):
     message = fail(
         "calibrate", *["sdd" if argument == "ssd" else argument for argument in calibration(folder)], "--out", "t"
     )
-    assert "unknown sample 'sdd'. Known: ssd." in message
+    assert "unknown sample 'sdd'. Known: " in message

@@ -67,6 +67,12 @@ def read_split(root: Path, split: str, classes: Sequence[str]) -> list[Annotatio
     return [read_annotation(annotation_path(root, image_id), classes) for image_id in read_image_set(root, split)]
 
 
+def read_images(root: Path, split: str) -> tuple[list[Path], list[str]]:
+    """Return the paths and the ids of a split's pictures."""
+    ids = read_image_set(root, split)
+    return [image_path(root, image_id) for image_id in ids], ids
+
+
 def read_predictions(path: Path, root: Path, split: str, classes: Sequence[str]) -> tuple[np.ndarray, list[Annotation]]:
     """Return the detections that scripts/infer.py wrote, [N, K, 7], and the annotations of the same images.
 

@@ -40,15 +40,6 @@ def to_caffe(model: SSD) -> NetParameter:
     return net
 
 
-def without_weights(net: NetParameter) -> NetParameter:
-    """Return a copy of a network as it stands in a prototxt."""
-    bare = NetParameter()
-    bare.CopyFrom(net)
-    for layer in bare.layer:
-        layer.ClearField("blobs")
-    return bare
-
-
 def _add(net: NetParameter, name: str, kind: str, *bottoms: str) -> LayerParameter:
     return net.layer.add(name=name, type=kind, bottom=bottoms, top=[name])
 

@@ -6,70 +6,24 @@ first learns to classify the objects alone, cut out of the pictures. That takes 
 
 from __future__ import annotations
 
-import ctypes
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.lr_scheduler import OneCycleLR
 
 from trtflow.datasets.images import to_bgr_input
 from trtflow.datasets.voc import Annotation
-from trtflow.formats import UserError
+from trtflow.models.schedule import Schedule
 from trtflow.models.ssd import SSD, encode, intersection_over_union
-from trtflow.progress import track
+from trtflow.models.training import minimise
 
 LEAST_OVERLAP = 0.5  # of a prior with the object that it answers for
 NEGATIVES = 3  # background priors in the loss for each prior of an object
-WARM_UP = 0.15  # of all steps
 CROP_SIZE = 96  # pixels of a side of an object that is cut out
 CROP_MARGIN = 1.25  # side of the cut over the longer side of the object's box
-
-
-def prepare_torch(seed: int, threads: int) -> None:
-    """Seed PyTorch and make it repeatable: one seed and one number of threads give one result on one machine."""
-    torch.manual_seed(seed)
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    # Filling memory before it is written would cost a sixth of each step.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:  # glibc: keep freed memory, since mapping its pages anew takes a fifth of each step
-        m_trim_threshold, m_mmap_max = -1, -4
-        mallopt(m_trim_threshold, 2**31 - 1)
-        mallopt(m_mmap_max, 0)
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to train.
-
-    Attributes:
-        steps: number of batches.
-        batch_size: pictures of a batch.
-        learning_rate: at its highest.
-        seed: of the order of the pictures.
-    """
-
-    steps: int
-    batch_size: int
-    learning_rate: float
-    seed: int
-
-    def batches(self, count: int) -> Iterator[np.ndarray]:
-        """Yield which of `count` pictures each batch holds, a fresh order each epoch."""
-        rng = np.random.default_rng(self.seed)
-        order = np.zeros(0, np.int64)
-        for _ in range(self.steps):
-            while len(order) < self.batch_size:
-                order = np.concatenate([order, rng.permutation(count)])
-            yield order[: self.batch_size]
-            order = order[self.batch_size :]
 
 
 def pretrain(model: SSD, images: np.ndarray, annotations: Sequence[Annotation], schedule: Schedule) -> list[float]:
@@ -83,7 +37,7 @@ def pretrain(model: SSD, images: np.ndarray, annotations: Sequence[Annotation], 
         features = model.features(_to_input(crops[batch]), last="fc7")["fc7"]
         return functional.cross_entropy(classifier(features.mean((2, 3))), labels[batch])
 
-    return _minimise(nn.ModuleList([model, classifier]), loss_of, len(crops), schedule)
+    return minimise(nn.ModuleList([model, classifier]), loss_of, len(crops), schedule)
 
 
 def train(model: SSD, images: np.ndarray, annotations: Sequence[Annotation], schedule: Schedule) -> list[float]:
@@ -108,28 +62,7 @@ def train(model: SSD, images: np.ndarray, annotations: Sequence[Annotation], sch
         offsets, logits = model(_to_input(images[batch]))
         return multibox_loss(offsets, logits, true_offsets, labels)
 
-    return _minimise(model, loss_of, len(images), schedule)
-
-
-def _minimise(
-    module: nn.Module, loss_of: Callable[[np.ndarray], Tensor], count: int, schedule: Schedule
-) -> list[float]:
-    """Run Adam on one cycle of learning rates (Smith and Topin, arXiv:1708.07120); return the loss of each step."""
-    module.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(module.parameters())
-    cycle = OneCycleLR(optimizer, schedule.learning_rate, schedule.steps, pct_start=WARM_UP)
-    losses = []
-    for batch in track(schedule.batches(count), "Training", total=schedule.steps):
-        loss = loss_of(batch)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        cycle.step()
-        losses.append(loss.item())
-        if not math.isfinite(losses[-1]):
-            raise UserError(f"the training diverged in step {len(losses)}. Lower the learning rate.")
-    module.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    return losses
+    return minimise(model, loss_of, len(images), schedule)
 
 
 def _to_input(images: np.ndarray) -> Tensor:

@@ -17,22 +17,37 @@ from trtflow.reference.record.calibrators import (
     IInt8LegacyCalibrator,
     IInt8MinMaxCalibrator,
 )
-from trtflow.reference.record.config import IBuilderConfig
+from trtflow.reference.record.config import IBuilderConfig, ITimingCache
 from trtflow.reference.record.enums import (
     ActivationType,
     BuilderFlag,
     CalibrationAlgoType,
     DataType,
+    DeviceType,
     ElementWiseOperation,
+    EngineCapability,
+    GatherMode,
+    HardwareCompatibilityLevel,
+    LayerInformationFormat,
     LayerType,
+    MatrixOperation,
     MemoryPoolType,
     NetworkDefinitionCreationFlag,
     PaddingMode,
     PluginFieldType,
     PoolingType,
+    PreviewFeature,
+    ProfilingVerbosity,
+    QuantizationFlag,
+    ReduceOperation,
     ScaleMode,
+    TacticSource,
     TensorIOMode,
     TensorLocation,
+    TopKOperation,
+    UffInputOrder,
+    UnaryOperation,
+    WeightsRole,
 )
 from trtflow.reference.record.layers import ILayer
 from trtflow.reference.record.network import INetworkDefinition
@@ -43,10 +58,15 @@ from trtflow.reference.record.plugins import (
     PluginFieldCollection,
     get_plugin_registry,
 )
+from trtflow.reference.record.profile import IOptimizationProfile
 from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.uff_parser import UffParser
 from trtflow.reference.record.values import Dims, Logger, Weights, nptype, volume
-from trtflow.reference.run.engine import ICudaEngine, IExecutionContext, Runtime
+from trtflow.reference.run.context import IExecutionContext
+from trtflow.reference.run.engine import ICudaEngine, Runtime
+from trtflow.reference.run.inspector import EngineInspector
 from trtflow.reference.run.profiler import IProfiler, Profiler
+from trtflow.reference.run.refitter import Refitter
 from trtflow.reference.version import __version__
 
 float32, float16, int8, int32, bool, uint8 = (

@@ -30,8 +30,17 @@ ALGORITHMS = {
 Collector = Entropy | MinMax | Legacy
 
 
-def scales(network: INetworkDefinition, calibrator: IInt8Calibrator) -> Mapping[str, np.float32]:
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Shapes) -> Mapping[str, np.float32]:
     """Return the scale of each tensor, from the calibrator's table or else from its batches.
+
+    Args:
+        network: the network.
+        calibrator: serves the table or the batches.
+        shapes: of a batch of each input, for batches that a network with an explicit batch takes; with an implicit
+            batch it is the calibrator that says how many pictures a batch has.
 
     A new table is given to the calibrator. Its entries are those of TensorRT: the inputs, then every layer's
     float outputs. Calibration after fusion (Entropy, Legacy) has no entry in front of a fused ReLU; calibration before
@@ -47,14 +56,14 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator) -> Mapping[
         table = CalibrationTable.from_bytes(bytes(cache), "calibration cache")
         table.check(VERSION, ALGORITHMS[algorithm], "calibration cache")
         return table.scales
-    found = _collect(network, calibrator)
+    found = _collect(network, calibrator, shapes)
     if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION_2, CalibrationAlgoType.MINMAX_CALIBRATION):
         _share_over_pools(network, found)
     calibrator.write_calibration_cache(CalibrationTable(VERSION, ALGORITHMS[algorithm], found).to_bytes())
     return found
 
 
-def _collect(network: INetworkDefinition, calibrator: IInt8Calibrator) -> dict[str, np.float32]:
+def _collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Shapes) -> dict[str, np.float32]:
     tensors = _watched(network, calibrator.get_algorithm())
     inside = [tensor for tensor in tensors if not tensor.is_network_input]
     model = lower(network, Precisions(dict.fromkeys(network, DataType.FLOAT), {}), inside)
@@ -64,7 +73,7 @@ def _collect(network: INetworkDefinition, calibrator: IInt8Calibrator) -> dict[s
     softmaxes = {tensor.name for tensor in tensors if isinstance(tensor.producer, L.ISoftMaxLayer)}
     outputs = [tensor.name for tensor in inside]
     batches = 0
-    for feeds in _batches(network, calibrator):
+    for feeds in _batches(network, calibrator, shapes):
         for name, values in [*feeds.items(), *zip(outputs, session.run(outputs, feeds), strict=True)]:
             # one ulp above 1 would double the range of a softmax
             collectors[name].observe(np.minimum(values, 1) if name in softmaxes else values)
@@ -95,14 +104,17 @@ def _collector(calibrator: IInt8Calibrator) -> Callable[[], Collector]:
     return lambda: Legacy(quantile, cutoff)
 
 
-def _batches(network: INetworkDefinition, calibrator: IInt8Calibrator) -> Iterator[dict[str, np.ndarray]]:
+def _batches(
+    network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Shapes
+) -> Iterator[dict[str, np.ndarray]]:
     inputs = [network.get_input(index) for index in range(network.num_inputs)]
     names = [tensor.name for tensor in inputs]
-    batch = (calibrator.get_batch_size(),) if network.has_implicit_batch_dimension else ()
+    if network.has_implicit_batch_dimension:
+        shapes = {tensor.name: (calibrator.get_batch_size(), *tensor.shape) for tensor in inputs}
     while addresses := calibrator.get_batch(names):
         feeds = {}
         for tensor, address in zip(inputs, addresses, strict=True):
-            feeds[tensor.name] = view(int(address), (*batch, *tensor.shape), DataType.FLOAT)
+            feeds[tensor.name] = view(int(address), shapes[tensor.name], DataType.FLOAT)
         yield feeds
 
 

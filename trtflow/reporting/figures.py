@@ -56,7 +56,7 @@ def write_precisions(path: Path, precisions: Mapping[str, Any], metric: str) -> 
         for axes, (title, (values, template)) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
             _bars(axes, list(precisions), values, template)
             axes.set_title(title)
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def _bars(axes: Axes, names: Sequence[str], values: Sequence[float], template: str) -> None:
@@ -103,7 +103,7 @@ def write_profile(path: Path, profiles: Sequence[Mapping[str, Any]], count: int 
         axes.set_xlabel("ms a run, batch of one")
         axes.set_title(f"The {len(shown)} costliest of {len(names)} layers, in network order")
         axes.legend(loc="best")
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def _shortened(name: str) -> str:
@@ -130,7 +130,7 @@ def write_training(path: Path, training: Mapping[str, Mapping[str, Sequence[floa
             axes.set_xlabel("step")
             axes.set_ylim(bottom=0)
         panels[-1].legend()
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def _running_mean(values: np.ndarray) -> np.ndarray:
@@ -141,6 +141,7 @@ def _running_mean(values: np.ndarray) -> np.ndarray:
     return (total[last] - total[first]) / (last - first)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, without the name of the software in it."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})

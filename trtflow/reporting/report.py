@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jsonschema
@@ -88,10 +89,11 @@ def read_precision(folder: Path, precision: str) -> dict[str, Any]:
     latency = read_json(folder / "latency.json")
     if precision not in latency:
         raise FormatError(folder / "latency.json", f"no times of {precision}", "Measure it again.")
-    agreement = folder / "agreement.json"
+    agreement, before = folder / "agreement.json", folder / f"before_refit.{precision}.json"
     found = read_json(agreement).get(precision, {}) if agreement.exists() else {}
+    refitted = read_json(before) if before.exists() else {}
     result = {
-        "metrics": {**scores["metrics"], **found},
+        "metrics": {**scores["metrics"], **found, **refitted},
         **latency[precision],
         "engine_bytes": (folder / f"engine.{precision}.plan").stat().st_size,
         "build_s": read_json(folder / f"engine.{precision}.json")["build_s"],
@@ -108,6 +110,7 @@ def make_report(
     precisions: Mapping[str, Any],
     inputs: Mapping[str, Path],
     figures: Sequence[Path],
+    texts: Mapping[str, Path] = MappingProxyType({}),
     repository: Path = Path(),
 ) -> dict[str, Any]:
     """Return a valid report. It is as good as its gates: one that fails makes `passed` false, and hides nothing.
@@ -120,6 +123,7 @@ def make_report(
         precisions: for each precision what `read_precision` returns.
         inputs: files that the result depends on, by name.
         figures: pictures and tables.
+        texts: text files to put in, by name.
         repository: folder of the workflow, whose commit is recorded.
     """
     gates = evaluate_gates(config["gates"], precisions)
@@ -134,6 +138,7 @@ def make_report(
         "passed": all(gate.passed for gate in gates),
         "inputs": {name: {"path": _relative(path), "sha256": sha256_of(path)} for name, path in sorted(inputs.items())},
         "figures": [_relative(path) for path in figures],
+        "texts": {name: path.read_text().splitlines() for name, path in texts.items()},
         "provenance": {
             "commit": git_commit(repository),
             "config_sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),

@@ -17,6 +17,7 @@ table { border-collapse: collapse; } caption { text-align: left; color: #666; pa
 th, td { padding: .35rem .9rem; border-bottom: 1px solid #ddd; text-align: right; font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid #888; }
+pre { font-size: .8rem; line-height: 1.15; overflow-x: auto; }
 .passed { color: #00694c; } .failed { color: #b00020; font-weight: bold; }
 """
 
@@ -73,8 +74,13 @@ def to_html(report: Mapping[str, Any]) -> str:
         f"<style>{STYLE}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n<p>{escape(source)}.</p>\n"
         f"<h2>Gates</h2>\n{_table(gate_rows(report), '')}"
         f"<h2>Precisions</h2>\n{_table(columns, runtime)}"
+        f"{''.join(_text(name, lines) for name, lines in report.get('texts', {}).items())}"
         "</body>\n</html>\n"
     )
+
+
+def _text(name: str, lines: Sequence[str]) -> str:
+    return f"<h2>{escape(name.capitalize())}</h2>\n<pre>{escape(chr(10).join(lines))}</pre>\n"
 
 
 def _table(rows: Sequence[Row], caption: str) -> str:

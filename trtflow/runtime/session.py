@@ -41,53 +41,121 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
 
 
 class Session:
-    """A context with buffers for its largest batch.
+    """A context with buffers for the largest shapes that the engine takes, under its first optimization profile.
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
-        engine: an engine with an implicit batch.
+        engine: an engine with an implicit batch, or with an explicit one that is fixed or dynamic.
+
+    Raises:
+        UserError: the shape of an output depends on the values of the inputs.
     """
 
     def __init__(self, trt: ModuleType, engine: Any) -> None:
         self.engine, self.context = engine, engine.create_execution_context()
-        self.names = [engine.get_binding_name(index) for index in range(engine.num_bindings)]
-        self._shapes = {name: tuple(engine.get_binding_shape(index)) for index, name in enumerate(self.names)}
+        # TensorRT 8.6 repeats all bindings for each further profile
+        count = engine.num_bindings // max(1, engine.num_optimization_profiles)
+        self.names = [engine.get_binding_name(index) for index in range(count)]
+        self._spare = [0] * (engine.num_bindings - count)
         self._dtypes = {
             name: np.dtype(trt.nptype(engine.get_binding_dtype(index))) for index, name in enumerate(self.names)
         }
-        self._inputs = {name for index, name in enumerate(self.names) if engine.binding_is_input(index)}
-        largest = engine.max_batch_size
+        self._inputs = {name: index for index, name in enumerate(self.names) if engine.binding_is_input(index)}
+        self._ranges = {name: self._range(index) for name, index in self._inputs.items()}
+        largest = {name: shapes[2] for name, shapes in self._ranges.items()}
+        self._set_shapes(largest)
         self._buffers = {
-            name: HostBuffer(largest * int(np.prod(self._shapes[name])) * self._dtypes[name].itemsize)
-            for name in self.names
+            name: HostBuffer(int(np.prod(shape)) * self._dtypes[name].itemsize)
+            for name, shape in {**largest, **self._output_shapes(largest)}.items()
         }
 
     def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one batch.
 
         Args:
-            feeds: [N, ...] for each input, N at most the engine's largest batch.
+            feeds: an array for each input, [N, ...], N at most the engine's largest batch; where the network fixes
+                its batch, N must be that.
 
         Returns:
-            [N, ...] for each output.
+            an array for each output.
+
+        Raises:
+            UserError: an input is missing, or has a shape that the engine does not take.
         """
-        batch_size = len(next(iter(feeds.values())))
-        for name in self._inputs:
-            expected = (batch_size, *self._shapes[name])
-            if feeds[name].shape != expected or batch_size > self.engine.max_batch_size:
-                raise UserError(
-                    f"input {name!r}: got an array of shape {feeds[name].shape}, but the engine takes {expected} "
-                    f"with a batch of at most {self.engine.max_batch_size}."
-                )
-            self._buffers[name].copy_from(feeds[name].astype(self._dtypes[name], copy=False))
-        self.execute(batch_size)
-        return {name: self._output(name, batch_size) for name in self.names if name not in self._inputs}
+        if set(feeds) != set(self._inputs):
+            raise UserError(f"got the inputs {', '.join(feeds)}, but the engine takes {', '.join(self._inputs)}.")
+        shapes = {name: feeds[name].shape for name in self._inputs}
+        self._check(shapes)
+        for name, values in feeds.items():
+            self._buffers[name].copy_from(values.astype(self._dtypes[name], copy=False))
+        self._run(shapes)
+        outputs = self._output_shapes(shapes)
+        return {name: self._buffers[name].copy_to(shape, self._dtypes[name]) for name, shape in outputs.items()}
 
     def execute(self, batch_size: int) -> None:
-        """Run a batch on what the buffers hold."""
-        bindings = [self._buffers[name].pointer for name in self.names]
-        if not self.context.execute(batch_size=batch_size, bindings=bindings):
+        """Run a batch on what the buffers hold; other dynamic sizes are those the engine was optimised for.
+
+        Raises:
+            UserError: the engine does not take such a batch.
+        """
+        batched = [name for name, (low, _, high) in self._ranges.items() if low[:1] != high[:1]]
+        if not batched:  # the batch is fixed, in every input that has one
+            batched = [name for name, (_, best, _) in self._ranges.items() if len(best) > 1]
+        shapes = {name: best for name, (_, best, _) in self._ranges.items()}
+        shapes |= {name: (batch_size, *shapes[name][1:]) for name in batched}
+        self._check(shapes)
+        self._run(shapes)
+
+    def _range(self, index: int) -> tuple[tuple[int, ...], ...]:
+        """Return the smallest, best and largest shape of an input, with the batch."""
+        shape = tuple(self.engine.get_binding_shape(index))
+        if self.engine.has_implicit_batch_dimension:
+            return (1, *shape), (self.engine.max_batch_size, *shape), (self.engine.max_batch_size, *shape)
+        return tuple(map(tuple, self.engine.get_profile_shape(0, index))) if -1 in shape else (shape, shape, shape)
+
+    def _check(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        """Refuse shapes that the engine does not take."""
+        for name, shape in shapes.items():
+            smallest, _, largest = self._ranges[name]
+            fits = len(shape) == len(largest)
+            if not fits or any(not low <= n <= high for low, n, high in zip(smallest, shape, largest, strict=True)):
+                takes = f"{largest}" if smallest == largest else f"{smallest} to {largest}"
+                raise UserError(f"input {name!r}: got an array of shape {shape}, but the engine takes {takes}.")
+        if self.engine.has_implicit_batch_dimension and len({shape[0] for shape in shapes.values()}) > 1:
+            raise UserError(f"inputs of shapes {', '.join(map(str, shapes.values()))} differ in their batch.")
+
+    def _run(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        """Run on what the buffers hold."""
+        bindings = [self._buffers[name].pointer for name in self.names] + self._spare
+        if self.engine.has_implicit_batch_dimension:
+            done = self.context.execute(batch_size=_batch_size(shapes), bindings=bindings)
+        else:
+            self._set_shapes(shapes)
+            done = self.context.execute_v2(bindings)
+        if not done:
             raise UserError("the engine could not run; its messages stand above this line.")
 
-    def _output(self, name: str, batch_size: int) -> np.ndarray:
-        return self._buffers[name].copy_to((batch_size, *self._shapes[name]), self._dtypes[name])
+    def _set_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        if self.engine.has_implicit_batch_dimension:
+            return
+        for name, index in self._inputs.items():
+            if not self.context.set_binding_shape(index, shapes[name]):
+                raise UserError(
+                    f"input {name!r} cannot take the shape {shapes[name]}; see the messages above this line."
+                )
+
+    def _output_shapes(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the outputs for shapes of the inputs, which were set before."""
+        outputs = {name: index for index, name in enumerate(self.names) if name not in self._inputs}
+        if self.engine.has_implicit_batch_dimension:
+            batch = _batch_size(shapes)
+            return {name: (batch, *self.engine.get_binding_shape(index)) for name, index in outputs.items()}
+        found = {name: tuple(self.context.get_binding_shape(index)) for name, index in outputs.items()}
+        for name, shape in found.items():
+            if -1 in shape:
+                raise UserError(f"output {name!r} has the shape {shape}: it depends on the values of the inputs.")
+        return found
+
+
+def _batch_size(shapes: dict[str, tuple[int, ...]]) -> int:
+    return next(iter(shapes.values()))[0]

@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.images import read_sized_image, to_bgr_input
+from trtflow.datasets.voc import read_images
+
+__all__ = ["read_images"]
 
 INPUT = "data"
 DETECTIONS, KEEP_COUNT = OUTPUTS = ("detection_out", "keep_count")
@@ -22,7 +25,7 @@ SIZE = 300  # pixels of a side
 EXPORTS = ("model.prototxt", "model.caffemodel")
 
 
-def preprocess(paths: Sequence[Path]) -> np.ndarray:
+def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
     """§16.2: pictures of 300x300 become float32 [N, 3, 300, 300], blue, green, red, minus the means 104, 117, 123."""
     return to_bgr_input([read_sized_image(path, SIZE) for path in paths])
 

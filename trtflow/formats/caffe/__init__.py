@@ -10,7 +10,7 @@ from trtflow.formats.caffe.binary import (
 )
 from trtflow.formats.caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter
 from trtflow.formats.caffe.ssd import convert_ssd_prototxt
-from trtflow.formats.caffe.text import read_prototxt, write_prototxt
+from trtflow.formats.caffe.text import read_prototxt, without_weights, write_prototxt
 
 __all__ = [
     "BlobProto",
@@ -22,6 +22,7 @@ __all__ = [
     "read_binaryproto",
     "read_caffemodel",
     "read_prototxt",
+    "without_weights",
     "write_binaryproto",
     "write_caffemodel",
     "write_prototxt",

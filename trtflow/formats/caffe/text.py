@@ -35,3 +35,12 @@ def read_prototxt(path: str | Path) -> NetParameter:
 def write_prototxt(net: NetParameter, path: str | Path) -> None:
     """Write a network as text; the same network gives the same bytes."""
     write_text(path, text_format.MessageToString(net))
+
+
+def without_weights(net: NetParameter) -> NetParameter:
+    """Return a copy of a network as it stands in a prototxt."""
+    bare = NetParameter()
+    bare.CopyFrom(net)
+    for layer in bare.layer:
+        layer.ClearField("blobs")
+    return bare

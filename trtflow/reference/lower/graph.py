@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from trtflow.reference.errors import NetworkError
-from trtflow.reference.record.enums import DataType
+from trtflow.reference.record.enums import DataType, WeightsRole
 from trtflow.reference.record.layers import ILayer, IPluginV2Layer
 from trtflow.reference.record.values import Weights
 
@@ -36,6 +36,8 @@ class Graph:
         batch_axes: 1 where the network has an implicit batch dimension that ONNX spells out, else 0.
         dtype: type that the current layer computes in, FLOAT or HALF.
         quantised_weights: whether the current layer's kernel is stored as INT8.
+        refittable: what a refitter may replace: layer, role, name, count and type of the weights as they were
+            given, the initializer that holds them and, for an INT8 kernel, the one with its scales.
     """
 
     def __init__(self, implicit_batch: bool) -> None:
@@ -45,6 +47,7 @@ class Graph:
         self.layer_name = ""
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
+        self.refittable: list[dict[str, Any]] = []
         self._used: set[str] = set()
 
     def node(self, op_type: str, inputs: list[str], *, outputs: int = 1, domain: str = "", **attributes: Any) -> Any:
@@ -67,25 +70,32 @@ class Graph:
 
     def cast(self, array: np.ndarray) -> np.ndarray:
         """Bring floats to the type that the layer computes in; half precision is clipped, as in TensorRT."""
-        if self.dtype == DataType.HALF:
-            largest = np.finfo(np.float16).max
-            return np.clip(array, -largest, largest).astype(np.float16)
-        return array.astype(np.float32)
+        return to_half(array) if self.dtype == DataType.HALF else array.astype(np.float32)
+
+    def weights(self, role: WeightsRole, weights: Weights, shape: tuple[int, ...] = (-1,)) -> str:
+        """Add weights of the current layer, which a refitter may replace; return their name."""
+        name = self.constant(role.name.lower(), weights.numpy().reshape(shape))
+        self._note(role, weights, name)
+        return name
 
     def kernel(self, weights: Weights, shape: tuple[int, ...]) -> str:
         """Add a layer's kernel [K, …], in INT8 with one scale a row of K when the layer runs in INT8."""
         values = weights.numpy().reshape(shape)
         if not self.quantised_weights:
-            return self.constant("kernel", values)
-        largest = np.abs(values.astype(np.float32)).max(axis=tuple(range(1, values.ndim)))
-        scale = np.where(largest > 0, largest / np.float32(127), np.float32(1)).astype(np.float32)
-        steps = np.rint(values / scale.reshape(-1, *[1] * (values.ndim - 1)))
+            return self.weights(WeightsRole.KERNEL, weights, shape)
+        steps, scale = quantise_rows(values)
         inputs = [
-            self.constant("kernel", np.clip(steps, -127, 127), np.int8),
+            self.constant("kernel", steps),
             self.constant("kernel_scale", scale, np.float32),
             self.constant("kernel_zero", np.zeros(scale.shape), np.int8),
         ]
+        self._note(WeightsRole.KERNEL, weights, inputs[0], scale=inputs[1])
         return str(self.node("DequantizeLinear", inputs, axis=0))
+
+    def _note(self, role: WeightsRole, weights: Weights, initializer: str, scale: str | None = None) -> None:
+        given = {"name": weights.name, "count": weights.size, "dtype": weights.dtype.name}
+        stored = {"initializer": initializer, "scale": scale}
+        self.refittable.append({"layer": self.layer_name, "role": role.name, **given, **stored})
 
     def _unique(self, what: str) -> str:
         name = f"{self.layer_name}{SEPARATOR}{what}"
@@ -95,6 +105,20 @@ class Graph:
             name = f"{self.layer_name}{SEPARATOR}{what}_{count}"
         self._used.add(name)
         return name
+
+
+def to_half(array: np.ndarray) -> np.ndarray:
+    """Return float16; what is too large becomes the largest number, as in TensorRT."""
+    largest = np.finfo(np.float16).max
+    return np.clip(array, -largest, largest).astype(np.float16)
+
+
+def quantise_rows(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a kernel [K, …] in steps of its scales, int8 in [-127, 127], and the scales, float32 [K]."""
+    largest = np.abs(values.astype(np.float32)).max(axis=tuple(range(1, values.ndim)))
+    scale = np.where(largest > 0, largest / np.float32(127), np.float32(1)).astype(np.float32)
+    steps = np.rint(values / scale.reshape(-1, *[1] * (values.ndim - 1)))
+    return np.clip(steps, -127, 127).astype(np.int8), scale
 
 
 Lowering = Callable[[Any, Graph, list[str]], list[str]]

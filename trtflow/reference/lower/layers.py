@@ -9,9 +9,21 @@ import numpy as np
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.lower.graph import Graph, lowers
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
-from trtflow.reference.record.enums import ActivationType, ElementWiseOperation, PoolingType, ScaleMode
+from trtflow.reference.record.enums import (
+    ActivationType,
+    ElementWiseOperation,
+    PaddingMode,
+    PoolingType,
+    ScaleMode,
+    WeightsRole,
+)
 
-ACTIVATIONS = {ActivationType.RELU: "Relu", ActivationType.SIGMOID: "Sigmoid", ActivationType.TANH: "Tanh"}
+ACTIVATIONS = {
+    ActivationType.RELU: "Relu",
+    ActivationType.SIGMOID: "Sigmoid",
+    ActivationType.TANH: "Tanh",
+    ActivationType.SOFTSIGN: "Softsign",
+}
 BINARY = {
     ElementWiseOperation.SUM: "Add",
     ElementWiseOperation.PROD: "Mul",
@@ -27,6 +39,11 @@ def _pads(layer: L._Window) -> list[int]:
     """Return ONNX's begin and end padding such that ONNX's own rounding down gives TensorRT's output size."""
     ends = []
     for axis, count in enumerate(layer.spatial_shape()):
+        if count < 0 and layer.padding_mode != PaddingMode.EXPLICIT_ROUND_DOWN:
+            raise NetworkError(layer.name, f"{layer.padding_mode.name} on an input of shape {layer.inputs[0].shape}")
+        if count < 0:
+            ends.append(layer.post_padding[axis])
+            continue
         reach = layer.dilation[axis] * (layer.window[axis] - 1) + 1
         used = (count - 1) * layer.stride[axis] + reach
         ends.append(max(0, used - layer.inputs[0].shape[axis - 2] - layer.pre_padding[axis]))
@@ -38,7 +55,7 @@ def convolution(layer: L.IConvolutionLayer, graph: Graph, inputs: list[str]) -> 
     """Conv."""
     operands = [inputs[0], graph.kernel(layer.kernel, layer.kernel_shape())]
     if layer.bias.size:
-        operands.append(graph.constant("bias", layer.bias.numpy()))
+        operands.append(graph.weights(WeightsRole.BIAS, layer.bias))
     return [
         graph.node(
             "Conv",
@@ -73,7 +90,7 @@ def fully_connected(layer: L.IFullyConnectedLayer, graph: Graph, inputs: list[st
     kernel = graph.kernel(layer.kernel, (layer.num_output_channels, -1))
     operands = [graph.node("Flatten", inputs, axis=leading), kernel]
     if layer.bias.size:
-        operands.append(graph.constant("bias", layer.bias.numpy()))
+        operands.append(graph.weights(WeightsRole.BIAS, layer.bias))
     product = graph.node("Gemm", operands, transB=1)
     shape = graph.constant("shape", [0] * leading + [layer.num_output_channels, 1, 1], np.int64)
     return [graph.node("Reshape", [product, shape])]
@@ -85,12 +102,21 @@ def activation(layer: L.IActivationLayer, graph: Graph, inputs: list[str]) -> li
     kind = layer.activation_type
     if kind in ACTIVATIONS:
         return [graph.node(ACTIVATIONS[kind], inputs)]
-    if kind == ActivationType.LEAKY_RELU:
-        return [graph.node("LeakyRelu", inputs, alpha=layer.alpha)]
-    if kind == ActivationType.ELU:
-        return [graph.node("Elu", inputs, alpha=layer.alpha)]
-    bounds = [graph.constant("low", np.float32(layer.alpha)), graph.constant("high", np.float32(layer.beta))]
-    return [graph.node("Clip", [inputs[0], *bounds])]
+    alpha, beta = float(layer.alpha), float(layer.beta)
+    if kind in (ActivationType.LEAKY_RELU, ActivationType.ELU, ActivationType.THRESHOLDED_RELU):
+        names = {ActivationType.LEAKY_RELU: "LeakyRelu", ActivationType.ELU: "Elu"}
+        return [graph.node(names.get(kind, "ThresholdedRelu"), inputs, alpha=alpha)]
+    if kind == ActivationType.SELU:  # beta * (alpha * (exp(x) - 1)) below 0
+        return [graph.node("Selu", inputs, alpha=alpha, gamma=beta)]
+    if kind == ActivationType.HARD_SIGMOID:
+        return [graph.node("HardSigmoid", inputs, alpha=alpha, beta=beta)]
+    if kind == ActivationType.CLIP:
+        bounds = [graph.constant("low", np.float32(alpha)), graph.constant("high", np.float32(beta))]
+        return [graph.node("Clip", [inputs[0], *bounds])]
+    # alpha * tanh(beta * x), alpha * log(exp(beta * x) + 1)
+    inner = graph.node("Mul", [inputs[0], graph.constant("beta", np.float32(beta))])
+    value = graph.node("Tanh" if kind == ActivationType.SCALED_TANH else "Softplus", [inner])
+    return [graph.node("Mul", [value, graph.constant("alpha", np.float32(alpha))])]
 
 
 @lowers(L.IScaleLayer)
@@ -103,10 +129,12 @@ def scale(layer: L.IScaleLayer, graph: Graph, inputs: list[str]) -> list[str]:
         ScaleMode.ELEMENTWISE: layer.inputs[0].shape,
     }[layer.mode]
     value = inputs[0]
-    for op_type, what in (("Mul", "scale"), ("Add", "shift"), ("Pow", "power")):
-        weights = getattr(layer, what)
-        if weights.size:
-            value = graph.node(op_type, [value, graph.constant(what, weights.numpy().reshape(shape))])
+    if layer.scale.size:
+        value = graph.node("Mul", [value, graph.weights(WeightsRole.SCALE, layer.scale, shape)])
+    if layer.shift.size:
+        value = graph.node("Add", [value, graph.weights(WeightsRole.SHIFT, layer.shift, shape)])
+    if layer.power.size:  # no role: TensorRT cannot refit it
+        value = graph.node("Pow", [value, graph.constant("power", layer.power.numpy().reshape(shape))])
     return [value if value != inputs[0] else graph.node("Identity", inputs)]
 
 
@@ -149,7 +177,9 @@ def shuffle(layer: L.IShuffleLayer, graph: Graph, inputs: list[str]) -> list[str
 
     value = transpose(inputs[0], layer.first_transpose)
     if layer.reshape_dims is not None:
-        shape = graph.constant("shape", [0] * graph.batch_axes + list(layer.reshaped()), np.int64)
+        dims = zip(layer.reshape_dims, layer.reshaped(), strict=True)
+        sizes = [0 if given == 0 and size < 0 else size for given, size in dims]
+        shape = graph.constant("shape", [0] * graph.batch_axes + sizes, np.int64)
         value = graph.node("Reshape", [value, shape])
     value = transpose(value, layer.second_transpose)
     return [value if value != inputs[0] else graph.node("Identity", inputs)]
@@ -158,5 +188,5 @@ def shuffle(layer: L.IShuffleLayer, graph: Graph, inputs: list[str]) -> list[str
 @lowers(L.IConstantLayer)
 def constant(layer: L.IConstantLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """An initializer; a batch dimension of one stands in for an implicit batch."""
-    values = layer.weights.numpy().reshape((1,) * graph.batch_axes + tuple(layer.shape))
-    return [graph.node("Identity", [graph.constant("weights", values)])]
+    shape = (1,) * graph.batch_axes + tuple(layer.shape)
+    return [graph.node("Identity", [graph.weights(WeightsRole.CONSTANT, layer.weights, shape)])]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import helper
 
 import trtflow.reference.lower.layers
-import trtflow.reference.lower.ssd_plugins  # noqa: F401 - both register their lowerings
+import trtflow.reference.lower.ssd_plugins
+import trtflow.reference.lower.tensor_layers  # noqa: F401 - each registers its lowerings
 from trtflow.reference.errors import BuildError, NetworkError
 from trtflow.reference.lower.graph import BATCH, IR_VERSION, ONNX_TYPES, OPSET, SEPARATOR, Graph, lowering_of
 from trtflow.reference.lower.precision import Precisions, all_tensors
@@ -32,8 +35,31 @@ def lower(network: INetworkDefinition, precisions: Precisions, outputs: list[ITe
     Raises:
         NetworkError: a layer has no lowering, or two tensors share a name.
     """
-    marked = [network.get_output(index) for index in range(network.num_outputs)]
-    return _Lowering(network, precisions).model(marked if outputs is None else outputs)
+    return _Lowering(network, precisions).model(_marked(network) if outputs is None else outputs)
+
+
+def lower_refittable(network: INetworkDefinition, precisions: Precisions) -> tuple[onnx.ModelProto, dict[str, Any]]:
+    """Return the network as `lower` does, and what a refitter may replace in it.
+
+    Returns:
+        the model, and `weights`, a list of what `Graph.refittable` says, and `scales`, in network order the name of
+        each quantised tensor and the initializer of its scale.
+
+    Raises:
+        NetworkError: as `lower`; also when two layers share a name, by which a refitter could not tell them apart.
+    """
+    names: set[str] = set()
+    for layer in network:
+        if layer.name in names:
+            raise NetworkError(layer.name, "a second layer has this name", "Give each layer its own name to refit it.")
+        names.add(layer.name)
+    lowering = _Lowering(network, precisions)
+    model = lowering.model(_marked(network))
+    return model, {"weights": lowering.graph.refittable, "scales": list(lowering.scales.items())}
+
+
+def _marked(network: INetworkDefinition) -> list[ITensor]:
+    return [network.get_output(index) for index in range(network.num_outputs)]
 
 
 class _Lowering:
@@ -44,6 +70,7 @@ class _Lowering:
         self.graph = Graph(network.has_implicit_batch_dimension)
         self.native: dict[ITensor, DataType] = {}
         self.values: dict[tuple[ITensor, DataType], str] = {}
+        self.scales: dict[str, str] = {}
 
     def model(self, outputs: list[ITensor]) -> onnx.ModelProto:
         """Lower everything and bind the outputs."""
@@ -53,7 +80,7 @@ class _Lowering:
             raise BuildError("the network has no outputs. Mark at least one with network.mark_output.")
         for tensor in inputs:
             self._define(tensor, tensor.name, tensor.dtype)
-        for layer in self.network:
+        for layer in in_order(self.network):
             self._lower_layer(layer)
         for tensor in outputs:
             self._bind_output(tensor)
@@ -86,6 +113,7 @@ class _Lowering:
             if dtype != DataType.FLOAT:
                 value, dtype = self.graph.node("Cast", [value], to=ONNX_TYPES[DataType.FLOAT]), DataType.FLOAT
             step = [self.graph.constant("scale", scale, np.float32), self.graph.constant("zero", 0, np.int8)]
+            self.scales[tensor.name] = step[0]
             quantised = self.graph.node("QuantizeLinear", [value, *step])
             value = self.graph.node("DequantizeLinear", [quantised, *step])
         self.native[tensor], self.values[tensor, dtype] = dtype, value
@@ -112,6 +140,27 @@ class _Lowering:
         shape: list[int | str] = [BATCH] * self.graph.batch_axes
         shape += [size if size >= 0 else f"{tensor.name}_{axis}" for axis, size in enumerate(tensor.shape)]
         return helper.make_tensor_value_info(tensor.name, ONNX_TYPES[tensor.dtype], shape)
+
+
+def in_order(network: INetworkDefinition) -> list[ILayer]:
+    """Return the layers such that each follows those it reads, which `ILayer.set_input` can undo.
+
+    Raises:
+        NetworkError: a layer reads what it makes itself, be it by way of others.
+    """
+    ordered: dict[ILayer, None] = {}
+    pending = list(network)
+    while pending:
+        waiting = []
+        for layer in pending:
+            if all(tensor.producer is None or tensor.producer in ordered for tensor in layer.inputs):
+                ordered[layer] = None
+            else:
+                waiting.append(layer)
+        if len(waiting) == len(pending):
+            raise NetworkError(pending[0].name, "its inputs depend on its own output", "Lead them from another tensor.")
+        pending = waiting
+    return list(ordered)
 
 
 def _check_names(network: INetworkDefinition) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.formats import FormatError
-from trtflow.formats.caffe import NetParameter, blob_to_array, read_caffemodel, read_prototxt
+from trtflow.formats.caffe import NetParameter, blob_to_array, read_binaryproto, read_caffemodel, read_prototxt
 from trtflow.formats.caffe.caffe_pb2 import TEST
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record import ssd_plugins
@@ -65,6 +65,10 @@ class CaffeParser:
         """
         net = _Net(deploy, read_prototxt(deploy), model, _weights(model), network, dtype)
         return net.parse()
+
+    def parse_binary_proto(self, filename: str) -> np.ndarray:
+        """Return a mean picture, float32 [N, C, H, W]."""
+        return read_binaryproto(filename)
 
 
 def _weights(path: str) -> dict[str, list[Any]]:

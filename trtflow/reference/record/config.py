@@ -1,19 +1,96 @@
-"""The builder configuration: precisions, calibrator, limits."""
+"""The builder configuration: precisions, calibrator, profiles, limits.
+
+What chooses or times GPU kernels (workspace, tactics, timing cache, timing iterations, optimization level, DLA) has no
+counterpart on the reference runtime: it is recorded, can be read back, and changes no engine.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+from trtflow.reference.errors import BuildError
 from trtflow.reference.record.calibrators import IInt8Calibrator
-from trtflow.reference.record.enums import BuilderFlag, MemoryPoolType
+from trtflow.reference.record.enums import (
+    BuilderFlag,
+    DeviceType,
+    EngineCapability,
+    HardwareCompatibilityLevel,
+    MemoryPoolType,
+    PreviewFeature,
+    ProfilingVerbosity,
+    QuantizationFlag,
+    TacticSource,
+)
+from trtflow.reference.record.layers import ILayer
+from trtflow.reference.record.profile import IOptimizationProfile
+from trtflow.reference.record.scope import Scope
+
+GIBIBYTE = 1 << 30
 
 
-class IBuilderConfig:
-    """How an engine is to be built; made by `Builder.create_builder_config`."""
+class ITimingCache:
+    """Times of kernels that TensorRT measured; the reference runtime measures none, so the cache is always empty."""
+
+    def serialize(self) -> bytes:
+        """Return no bytes."""
+        return b""
+
+    def combine(self, input_cache: ITimingCache, ignore_mismatch: bool) -> bool:
+        """Take the entries of another cache; there are none."""
+        return True
+
+    def reset(self) -> bool:
+        """Forget all entries; there are none."""
+        return True
+
+
+class IBuilderConfig(Scope):
+    """How an engine is to be built; made by `Builder.create_builder_config`.
+
+    Attributes:
+        flags: bits of BuilderFlag; TF32 is on by default, as in TensorRT, and makes no difference on a CPU.
+        quantization_flags: bits of QuantizationFlag. CALIBRATE_BEFORE_FUSION makes no difference: each calibrator
+            is run where TensorRT runs it by default.
+        int8_calibrator: serves batches or a table; may be None where every tensor has a dynamic range.
+        profiling_verbosity: what the engine inspector can tell of the layers.
+        plugins_to_serialize: paths of plugin libraries that TensorRT would put into the plan; only recorded.
+        default_device_type: device of layers that have none of their own; without GPU_FALLBACK the builder refuses DLA.
+        builder_optimization_level, avg_timing_iterations, min_timing_iterations, max_aux_streams, profile_stream,
+            engine_capability, hardware_compatibility_level, DLA_core, algorithm_selector: only recorded.
+    """
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to TensorRT's defaults, without profiles, calibrator and cache."""
         self.flags = 1 << BuilderFlag.TF32
+        self.quantization_flags = 0
         self.int8_calibrator: IInt8Calibrator | None = None
+        self.profiling_verbosity = ProfilingVerbosity.LAYER_NAMES_ONLY
+        self.plugins_to_serialize: list[str] = []
+        self.default_device_type = DeviceType.GPU
+        self.DLA_core = -1
         self.builder_optimization_level = 3
-        self._pools = {MemoryPoolType.WORKSPACE: 1 << 30}
+        self.avg_timing_iterations = self.min_timing_iterations = 1
+        self.max_aux_streams = -1
+        self.profile_stream = 0
+        self.engine_capability = EngineCapability.STANDARD
+        self.hardware_compatibility_level = HardwareCompatibilityLevel.NONE
+        self.algorithm_selector: Any = None
+        self._pools = {
+            MemoryPoolType.WORKSPACE: GIBIBYTE,
+            MemoryPoolType.DLA_MANAGED_SRAM: 0,
+            MemoryPoolType.DLA_LOCAL_DRAM: GIBIBYTE,
+            MemoryPoolType.DLA_GLOBAL_DRAM: GIBIBYTE // 2,
+            MemoryPoolType.TACTIC_DRAM: GIBIBYTE,
+        }
+        self._preview = dict.fromkeys(PreviewFeature, False)
+        self._tactic_sources = sum(1 << source for source in TacticSource)
+        self._timing_cache: ITimingCache | None = None
+        self._devices: dict[ILayer, DeviceType] = {}
+        self._calibration_profile: IOptimizationProfile | None = None
+        self.optimization_profiles: list[IOptimizationProfile] = []
 
     def set_flag(self, flag: BuilderFlag) -> None:
         """Switch a flag on."""
@@ -27,8 +104,42 @@ class IBuilderConfig:
         """Whether a flag is on."""
         return bool(self.flags & (1 << flag))
 
+    def set_quantization_flag(self, flag: QuantizationFlag) -> None:
+        """Switch a quantization flag on."""
+        self.quantization_flags |= 1 << flag
+
+    def clear_quantization_flag(self, flag: QuantizationFlag) -> None:
+        """Switch a quantization flag off."""
+        self.quantization_flags &= ~(1 << flag)
+
+    def get_quantization_flag(self, flag: QuantizationFlag) -> bool:
+        """Whether a quantization flag is on."""
+        return bool(self.quantization_flags & (1 << flag))
+
+    num_optimization_profiles = property(lambda self: len(self.optimization_profiles), doc="Number of profiles.")
+
+    def add_optimization_profile(self, profile: IOptimizationProfile) -> int:
+        """Add a profile; return its index. A network with dynamic inputs needs at least one."""
+        self.optimization_profiles.append(profile)
+        return len(self.optimization_profiles) - 1
+
+    def set_calibration_profile(self, profile: IOptimizationProfile) -> bool:
+        """Set the profile whose opt shapes calibration batches have; without one it is the first profile."""
+        self._calibration_profile = profile
+        return True
+
+    def get_calibration_profile(self) -> IOptimizationProfile | None:
+        """Return the profile for calibration, or None."""
+        return self._calibration_profile
+
     def set_memory_pool_limit(self, pool: MemoryPoolType, pool_size: int) -> None:
-        """Set the limit of a pool in bytes; the reference runtime needs no workspace and only records it."""
+        """Set the limit of a pool in bytes.
+
+        Raises:
+            BuildError: the limit is negative.
+        """
+        if pool_size < 0:
+            raise BuildError(f"a limit of {pool_size} bytes for {MemoryPoolType(pool).name}. Give 0 or more.")
         self._pools[MemoryPoolType(pool)] = int(pool_size)
 
     def get_memory_pool_limit(self, pool: MemoryPoolType) -> int:
@@ -43,3 +154,53 @@ class IBuilderConfig:
     @max_workspace_size.setter
     def max_workspace_size(self, size: int) -> None:
         self.set_memory_pool_limit(MemoryPoolType.WORKSPACE, size)
+
+    def create_timing_cache(self, serialized_timing_cache: bytes) -> ITimingCache:
+        """Return a timing cache; whatever it is made from, it is empty."""
+        return ITimingCache()
+
+    def set_timing_cache(self, cache: ITimingCache, ignore_mismatch: bool) -> bool:
+        """Use a timing cache."""
+        self._timing_cache = cache
+        return True
+
+    def get_timing_cache(self) -> ITimingCache | None:
+        """Return the timing cache in use, or None."""
+        return self._timing_cache
+
+    def set_preview_feature(self, feature: PreviewFeature, enable: bool) -> None:
+        """Switch a feature on trial on or off; engines of the reference runtime are the same with and without."""
+        self._preview[PreviewFeature(feature)] = bool(enable)
+
+    def get_preview_feature(self, feature: PreviewFeature) -> bool:
+        """Whether a feature on trial is on."""
+        return self._preview[PreviewFeature(feature)]
+
+    def set_tactic_sources(self, tactic_sources: int) -> bool:
+        """Set the libraries that kernels may come from, as bits of TacticSource."""
+        self._tactic_sources = int(tactic_sources)
+        return True
+
+    def get_tactic_sources(self) -> int:
+        """Return the libraries that kernels may come from, as bits of TacticSource."""
+        return self._tactic_sources
+
+    def set_device_type(self, layer: ILayer, device_type: DeviceType) -> None:
+        """Set the device of a layer."""
+        self._devices[layer] = DeviceType(device_type)
+
+    def get_device_type(self, layer: ILayer) -> DeviceType:
+        """Return the device of a layer."""
+        return self._devices.get(layer, self.default_device_type)
+
+    def is_device_type_set(self, layer: ILayer) -> bool:
+        """Whether a layer has a device of its own."""
+        return layer in self._devices
+
+    def reset_device_type(self, layer: ILayer) -> None:
+        """Give a layer the default device again."""
+        self._devices.pop(layer, None)
+
+    def can_run_on_DLA(self, layer: ILayer) -> bool:  # noqa: N802 - TensorRT's name
+        """Whether a layer can run on a DLA: there is none."""
+        return False

@@ -22,7 +22,7 @@ class DataType(IntEnum):
 
 
 class LayerType(IntEnum):
-    """Kind of a layer, for those that the reference runtime has."""
+    """Kind of a layer."""
 
     CONVOLUTION = 0
     FULLY_CONNECTED = 1
@@ -31,11 +31,21 @@ class LayerType(IntEnum):
     LRN = 4
     SCALE = 5
     SOFTMAX = 6
+    DECONVOLUTION = 7
     CONCATENATION = 8
     ELEMENTWISE = 9
+    PLUGIN = 10
+    UNARY = 11
+    PADDING = 13
     SHUFFLE = 14
+    REDUCE = 15
+    TOPK = 16
+    GATHER = 17
+    MATRIX_MULTIPLY = 18
     CONSTANT = 19
+    IDENTITY = 21
     PLUGIN_V2 = 22
+    SLICE = 23
 
 
 class ActivationType(IntEnum):
@@ -46,7 +56,13 @@ class ActivationType(IntEnum):
     TANH = 2
     LEAKY_RELU = 3
     ELU = 4
+    SELU = 5
+    SOFTSIGN = 6
+    SOFTPLUS = 7
     CLIP = 8
+    HARD_SIGMOID = 9
+    SCALED_TANH = 10
+    THRESHOLDED_RELU = 11
 
 
 class PoolingType(IntEnum):
@@ -118,14 +134,87 @@ class BuilderFlag(IntEnum):
     REFIT = 5
     DISABLE_TIMING_CACHE = 6
     TF32 = 7
+    SPARSE_WEIGHTS = 8
+    SAFETY_SCOPE = 9
     OBEY_PRECISION_CONSTRAINTS = 10
     PREFER_PRECISION_CONSTRAINTS = 11
+    DIRECT_IO = 12
+    REJECT_EMPTY_ALGORITHMS = 13
+    ENABLE_TACTIC_HEURISTIC = 14
+    VERSION_COMPATIBLE = 15
+    EXCLUDE_LEAN_RUNTIME = 16
+    FP8 = 17
 
 
 class MemoryPoolType(IntEnum):
     """Pools whose size a builder configuration limits."""
 
     WORKSPACE = 0
+    DLA_MANAGED_SRAM = 1
+    DLA_LOCAL_DRAM = 2
+    DLA_GLOBAL_DRAM = 3
+    TACTIC_DRAM = 4
+
+
+class QuantizationFlag(IntEnum):
+    """Switches of INT8 calibration."""
+
+    CALIBRATE_BEFORE_FUSION = 0
+
+
+class DeviceType(IntEnum):
+    """Device that a layer runs on."""
+
+    GPU = 0
+    DLA = 1
+
+
+class EngineCapability(IntEnum):
+    """Restrictions that an engine is built under."""
+
+    STANDARD = 0
+    SAFETY = 1
+    DLA_STANDALONE = 2
+
+
+class ProfilingVerbosity(IntEnum):
+    """How much of its layers an engine can tell."""
+
+    LAYER_NAMES_ONLY = 0
+    NONE = 1
+    DETAILED = 2
+
+
+class LayerInformationFormat(IntEnum):
+    """Form of what an engine inspector returns."""
+
+    ONELINE = 0
+    JSON = 1
+
+
+class TacticSource(IntEnum):
+    """Libraries that TensorRT takes kernels from."""
+
+    CUBLAS = 0
+    CUBLAS_LT = 1
+    CUDNN = 2
+    EDGE_MASK_CONVOLUTIONS = 3
+    JIT_CONVOLUTIONS = 4
+
+
+class PreviewFeature(IntEnum):
+    """Features that TensorRT 8.6 has on trial."""
+
+    FASTER_DYNAMIC_SHAPES_0805 = 0
+    DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805 = 1
+    PROFILE_SHARING_0806 = 2
+
+
+class HardwareCompatibilityLevel(IntEnum):
+    """GPUs beside the one at hand that an engine is to run on."""
+
+    NONE = 0
+    AMPERE_PLUS = 1
 
 
 class CalibrationAlgoType(IntEnum):
@@ -149,3 +238,84 @@ class PluginFieldType(IntEnum):
     CHAR = 6
     DIMS = 7
     UNKNOWN = 8
+
+
+class WeightsRole(IntEnum):
+    """What weights are to their layer."""
+
+    KERNEL = 0
+    BIAS = 1
+    SHIFT = 2
+    SCALE = 3
+    CONSTANT = 4
+    ANY = 5
+
+
+class MatrixOperation(IntEnum):
+    """What is done to an operand of a matrix product."""
+
+    NONE = 0
+    TRANSPOSE = 1
+    VECTOR = 2
+
+
+class UnaryOperation(IntEnum):
+    """Function of a unary layer."""
+
+    EXP = 0
+    LOG = 1
+    SQRT = 2
+    RECIP = 3
+    ABS = 4
+    NEG = 5
+    SIN = 6
+    COS = 7
+    TAN = 8
+    SINH = 9
+    COSH = 10
+    ASIN = 11
+    ACOS = 12
+    ATAN = 13
+    ASINH = 14
+    ACOSH = 15
+    ATANH = 16
+    CEIL = 17
+    FLOOR = 18
+    ERF = 19
+    NOT = 20
+    SIGN = 21
+    ROUND = 22
+    ISINF = 23
+
+
+class ReduceOperation(IntEnum):
+    """Function of a reduction."""
+
+    SUM = 0
+    PROD = 1
+    MAX = 2
+    MIN = 3
+    AVG = 4
+
+
+class TopKOperation(IntEnum):
+    """Which end TopK takes."""
+
+    MAX = 0
+    MIN = 1
+
+
+class GatherMode(IntEnum):
+    """How a gather layer reads its indices."""
+
+    DEFAULT = 0
+    ELEMENT = 1
+    ND = 2
+
+
+class UffInputOrder(IntEnum):
+    """Order of the dimensions of a UFF graph's input."""
+
+    NCHW = 0
+    NHWC = 1
+    NC = 2

@@ -141,6 +141,8 @@ class _Window(ILayer):
 
     def _output_size(self, axis: int) -> int:
         size, step = self.inputs[0].shape[axis - 2], self.stride[axis]
+        if size < 0:
+            return -1
         reach = self.dilation[axis] * (self.window[axis] - 1) + 1
         room = size + self.pre_padding[axis] + self.post_padding[axis] - reach
         if room < 0:
@@ -332,11 +334,25 @@ class IShuffleLayer(ILayer):
         if self.reshape_dims is None:
             return shape
         sizes = [shape[axis] if size == 0 else size for axis, size in enumerate(self.reshape_dims)]
+        if -1 in shape:
+            return self._reshaped_dynamic(shape, sizes)
         total, known = volume(shape), abs(volume(tuple(sizes)))
         if -1 in sizes and total >= 0 and known and total % known == 0:
             sizes[sizes.index(-1)] = total // known
         if volume(tuple(sizes)) != total:
             raise NetworkError(self.name, f"an input of shape {shape} cannot take the shape {self.reshape_dims}")
+        return tuple(sizes)
+
+    def _reshaped_dynamic(self, shape: tuple[int, ...], sizes: list[int]) -> tuple[int, ...]:
+        """Return the shape after the reshape of a dynamic one; what -1 stands for is known if the rest was copied."""
+        assert self.reshape_dims is not None
+        total, known = (volume(tuple(size for size in sides if size >= 0)) for sides in (shape, sizes))
+        free = [axis for axis, size in enumerate(self.reshape_dims) if size == -1]
+        copied = sizes.count(-1) - len(free)
+        if copied == shape.count(-1) and (total % known if free else total != known):
+            raise NetworkError(self.name, f"an input of shape {shape} cannot take the shape {self.reshape_dims}")
+        if free and copied == shape.count(-1):
+            sizes[free[0]] = total // known
         return tuple(sizes)
 
     def output_shape(self, index: int) -> tuple[int, ...]:

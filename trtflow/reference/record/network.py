@@ -5,24 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
+import numpy as np
+
 from trtflow.reference.errors import NetworkError
-from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
+from trtflow.reference.record import layers as L  # noqa: N812 - the tables of layer classes
+from trtflow.reference.record import tensor_layers as T  # noqa: N812
 from trtflow.reference.record.enums import (
     ActivationType,
     DataType,
     ElementWiseOperation,
+    MatrixOperation,
     NetworkDefinitionCreationFlag,
     PoolingType,
+    ReduceOperation,
     ScaleMode,
+    TopKOperation,
+    UnaryOperation,
 )
 from trtflow.reference.record.plugins import IPluginV2
+from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Dims, Weights
 
 Layer = TypeVar("Layer", bound=L.ILayer)
 
 
-class INetworkDefinition:
+class INetworkDefinition(Scope):
     """A network under construction; made by `Builder.create_network`.
 
     Args:
@@ -135,9 +143,64 @@ class INetworkDefinition:
         """Add a constant."""
         return self._add(L.IConstantLayer(self, Dims(shape), Weights.of(weights)))
 
+    def add_deconvolution(
+        self, input: ITensor, num_output_maps: int, kernel_shape: Any, kernel: Any, bias: Any = None
+    ) -> T.IDeconvolutionLayer:
+        """Add a transposed convolution; kernel [C, K / groups, R, S]."""
+        return self._add(
+            T.IDeconvolutionLayer(self, input, num_output_maps, kernel_shape, Weights.of(kernel), Weights.of(bias))
+        )
+
+    def add_matrix_multiply(
+        self, input0: ITensor, op0: MatrixOperation, input1: ITensor, op1: MatrixOperation
+    ) -> T.IMatrixMultiplyLayer:
+        """Add a product of matrices."""
+        return self._add(T.IMatrixMultiplyLayer(self, input0, op0, input1, op1))
+
+    def add_unary(self, input: ITensor, op: UnaryOperation) -> T.IUnaryLayer:
+        """Add a function of each element."""
+        return self._add(T.IUnaryLayer(self, input, op))
+
+    def add_reduce(self, input: ITensor, op: ReduceOperation, axes: int, keep_dims: bool) -> T.IReduceLayer:
+        """Add a reduction along the axes whose bits are set."""
+        return self._add(T.IReduceLayer(self, input, op, axes, keep_dims))
+
+    def add_topk(self, input: ITensor, op: TopKOperation, k: int, axes: int) -> T.ITopKLayer:
+        """Add a choice of the k largest or smallest elements."""
+        return self._add(T.ITopKLayer(self, input, op, k, axes))
+
+    def add_gather(self, input: ITensor, indices: ITensor, axis: int) -> T.IGatherLayer:
+        """Add a look-up of slices."""
+        return self._add(T.IGatherLayer(self, input, indices, axis))
+
+    def add_slice(self, input: ITensor, start: Any, shape: Any, stride: Any) -> T.ISliceLayer:
+        """Add a cut."""
+        return self._add(T.ISliceLayer(self, input, start, shape, stride))
+
+    def add_padding(self, input: ITensor, pre_padding: Any, post_padding: Any) -> T.IPaddingLayer:
+        """Add noughts around the last two dimensions."""
+        return self._add(T.IPaddingLayer(self, input, pre_padding, post_padding))
+
+    def add_identity(self, input: ITensor) -> T.IIdentityLayer:
+        """Add a layer that changes nothing but the type, where one is set."""
+        return self._add(T.IIdentityLayer(self, [input]))
+
     def add_plugin_v2(self, inputs: list[ITensor], plugin: IPluginV2) -> L.IPluginV2Layer:
         """Add a layer that a plugin computes."""
         return self._add(L.IPluginV2Layer(self, list(inputs), plugin))
+
+    def set_weights_name(self, weights: Any, name: str) -> bool:
+        """Name weights for a refitter; they are found by the memory that they share with a layer's weights."""
+        array = Weights.of(weights).numpy()
+        found = [
+            held
+            for layer in self
+            for held in vars(layer).values()
+            if isinstance(held, Weights) and held.size and np.shares_memory(held.numpy(), array)
+        ]
+        for held in found:
+            held.name = name
+        return bool(found)
 
     def _add(self, layer: Layer) -> Layer:
         layer.add_outputs()
@@ -146,3 +209,4 @@ class INetworkDefinition:
 
     # TensorRT has these under a second name since 7.0
     add_convolution_nd, add_pooling_nd, add_scale_nd = add_convolution, add_pooling, add_scale
+    add_deconvolution_nd, add_padding_nd = add_deconvolution, add_padding

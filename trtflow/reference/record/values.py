@@ -47,13 +47,18 @@ class Dims(tuple[int, ...]):
 
 
 class Weights:
-    """Weights of a layer: a contiguous array of float32, float16, int8 or int32; empty when absent."""
+    """Weights of a layer: a contiguous array of float32, float16, int8 or int32; empty when absent.
+
+    Attributes:
+        name: name for a refitter, see `INetworkDefinition.set_weights_name`.
+    """
 
     def __init__(self, array: Any = ()) -> None:
         values = array if isinstance(array, np.ndarray) else np.asarray(array, np.float32)
         if values.dtype not in DTYPES.values():
             raise TypeError(f"weights of type {values.dtype}; TensorRT takes float32, float16, int8, int32 and bool")
         self._array = np.ascontiguousarray(values)
+        self.name = ""
 
     def numpy(self) -> np.ndarray:
         """Return the values; not a copy."""

@@ -1,29 +1,31 @@
-"""Runtime, engine and execution context of TensorRT 8.6 on ONNX Runtime; device memory is host memory."""
+"""Runtime and engine of TensorRT 8.6 on ONNX Runtime; device memory is host memory."""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import onnx
-import onnxruntime
 
+from trtflow.reference.errors import PlanError
 from trtflow.reference.lower.graph import ONNX_TYPES
-from trtflow.reference.memory import view
-from trtflow.reference.record.enums import DataType, TensorIOMode
+from trtflow.reference.record.enums import DataType, EngineCapability, ProfilingVerbosity, TensorIOMode, TensorLocation
+from trtflow.reference.record.profile import Range
+from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import Dims, Logger
+from trtflow.reference.run.context import IExecutionContext
+from trtflow.reference.run.inspector import EngineInspector
 from trtflow.reference.run.kernels import for_cpu
 from trtflow.reference.run.plan import read_plan
-from trtflow.reference.run.profiler import IProfiler, layer_times
+from trtflow.reference.run.shapes import OutputShapes
 
-WARM_UP = 3  # runs before the one that is profiled: the first ones pay for memory
 FROM_ONNX = {int(onnx_type): dtype for dtype, onnx_type in ONNX_TYPES.items()}
 
 
-class Runtime:
+class Runtime(Scope):
     """Loads plans."""
+
+    num_DLA_cores = 0  # noqa: N815 - TensorRT's name
 
     def __init__(self, logger: Logger) -> None:
         self.logger = logger
@@ -47,177 +49,157 @@ class _Binding:
         self.dtype, self.shape = FROM_ONNX[tensor.elem_type], Dims(sizes[batch_axes:])
 
 
-class ICudaEngine:
-    """A built network that contexts run."""
+class ICudaEngine(Scope):
+    """A built network that contexts run.
+
+    Inputs and outputs are addressed in TensorRT 8.6's two ways. As tensors, each has one name. As bindings, each has
+    an index for every optimization profile: those of profile 0 come first, under the tensors' names, then those of
+    profile 1, under names that end in " [profile 1]", and so on.
+
+    Attributes:
+        revision: grows with each refit, so that contexts notice.
+    """
+
+    engine_capability = EngineCapability.STANDARD
 
     def __init__(self, plan: bytes, logger: Logger) -> None:
-        self.plan, self.logger = plan, logger
-        model, self.metadata = read_plan(plan)
-        self.model = for_cpu(model)
+        self.logger, self.revision = logger, 0
+        model = self.load(plan)
         self.has_implicit_batch_dimension: bool = self.metadata["implicit_batch"]
         self.max_batch_size: int = self.metadata["max_batch_size"]
-        self.layers: list[dict[str, str]] = self.metadata["layers"]
+        self.layers: list[dict[str, Any]] = self.metadata["layers"]
+        self.profiles: list[dict[str, list[list[int]]]] = self.metadata["profiles"]
         skip = int(self.has_implicit_batch_dimension)
-        self.bindings = [_Binding(value, True, skip) for value in model.graph.input]
-        self.bindings += [_Binding(value, False, skip) for value in model.graph.output]
-        self._by_name = {binding.name: index for index, binding in enumerate(self.bindings)}
+        self.tensors = {value.name: _Binding(value, True, skip) for value in model.graph.input}
+        self.tensors |= {value.name: _Binding(value, False, skip) for value in model.graph.output}
+        suffixes = [f" [profile {index}]" if index else "" for index in range(len(self.profiles))]
+        self._binding_names = [name + suffix for suffix in suffixes for name in self.tensors]
+        self._indices = {name: index for index, name in enumerate(self._binding_names)}
+        self.output_shapes = OutputShapes(model)
 
-    num_layers = property(lambda self: len(self.layers), doc="Number of layers.")
-    num_bindings = property(lambda self: len(self.bindings), doc="Number of inputs and outputs.")
-    num_io_tensors = num_bindings
+    def load(self, plan: bytes) -> onnx.ModelProto:
+        """Take the weights of a plan, that of this engine or one that differs in weights only; return its network."""
+        model, self.metadata = read_plan(plan)
+        self.plan, self.model = plan, for_cpu(model)
+        self.revision += 1
+        return model
+
+    num_layers = property(lambda self: len(self.layers), doc="Number of layers of the network.")
+    num_bindings = property(lambda self: len(self._binding_names), doc="Inputs and outputs, times profiles.")
+    num_io_tensors = property(lambda self: len(self.tensors), doc="Number of inputs and outputs.")
+    num_optimization_profiles = property(lambda self: len(self.profiles), doc="Number of profiles, at least one.")
     name = property(lambda self: self.metadata["name"], doc="Name of the network.")
+    refittable = property(lambda self: self.metadata["refit"] is not None, doc="Whether it was built with REFIT.")
 
-    def __iter__(self) -> Any:
-        return (binding.name for binding in self.bindings)
+    @property
+    def profiling_verbosity(self) -> ProfilingVerbosity:
+        """How much the engine inspector can tell."""
+        return ProfilingVerbosity[self.metadata["verbosity"]]
+
+    def __len__(self) -> int:
+        return self.num_bindings
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._binding_names)
 
     def __getitem__(self, key: int | str) -> str | int:
-        return self.get_binding_index(key) if isinstance(key, str) else self.bindings[key].name
+        return self.get_binding_index(key) if isinstance(key, str) else self._binding_names[key]
 
     def get_binding_index(self, name: str) -> int:
         """Return the index of a binding, or -1."""
-        return self._by_name.get(name, -1)
+        return self._indices.get(name, -1)
 
     def get_binding_name(self, index: int) -> str:
         """Return the name of a binding."""
-        return self.bindings[index].name
+        return self._binding_names[index]
+
+    def get_tensor_name(self, index: int) -> str:
+        """Return the name of an input or output."""
+        return list(self.tensors)[index]
 
     def binding_is_input(self, key: int | str) -> bool:
         """Whether a binding is an input."""
-        return self._binding(key).is_input
+        return self.tensor(key).is_input
 
     def get_binding_shape(self, key: int | str) -> Dims:
-        """Return the shape of a binding, without an implicit batch."""
-        return self._binding(key).shape
+        """Return the shape of a binding, without an implicit batch; -1 where it is set at run time."""
+        return self.tensor(key).shape
 
     def get_binding_dtype(self, key: int | str) -> DataType:
         """Return the type of a binding."""
-        return self._binding(key).dtype
+        return self.tensor(key).dtype
 
-    get_tensor_name, get_tensor_shape, get_tensor_dtype = get_binding_name, get_binding_shape, get_binding_dtype
+    get_tensor_shape, get_tensor_dtype = get_binding_shape, get_binding_dtype
 
     def get_tensor_mode(self, name: str) -> TensorIOMode:
-        """Return whether a tensor is an input or an output."""
-        return TensorIOMode.INPUT if self._binding(name).is_input else TensorIOMode.OUTPUT
+        """Return whether a tensor is an input or an output; NONE where there is no such tensor."""
+        if name not in self.tensors:
+            return TensorIOMode.NONE
+        return TensorIOMode.INPUT if self.tensors[name].is_input else TensorIOMode.OUTPUT
+
+    def get_location(self, key: int | str) -> TensorLocation:
+        """Return where a binding's memory lies: the host is the reference runtime's device."""
+        self.tensor(key)
+        return TensorLocation.DEVICE
+
+    get_tensor_location = get_location
+
+    def is_shape_binding(self, binding: int) -> bool:
+        """Whether a binding's values are needed to compute shapes: on the reference runtime none are."""
+        return False
+
+    is_shape_inference_io = is_shape_binding
+
+    def is_execution_binding(self, binding: int) -> bool:
+        """Whether a binding's address is needed to run: all are."""
+        return True
+
+    def get_profile_shape(self, profile_index: int, binding: int | str) -> list[Dims]:
+        """Return the smallest, best and largest shape of an input under a profile.
+
+        Raises:
+            PlanError: there is no such profile, or the binding is no input.
+        """
+        tensor = self.tensor(binding)
+        self.check_profile(profile_index)
+        if not tensor.is_input:
+            raise PlanError(f"{tensor.name!r} is an output; only inputs have shapes in a profile.")
+        return list(self.profile_range(tensor.name, profile_index))
+
+    def get_tensor_profile_shape(self, name: str, profile_index: int) -> list[Dims]:
+        """Return what `get_profile_shape` does."""
+        return self.get_profile_shape(profile_index, name)
+
+    def profile_range(self, name: str, profile_index: int) -> Range:
+        """Return the smallest, best and largest shape of an input; its own shape thrice where that is fixed."""
+        shape = self.tensors[name].shape
+        smallest, best, largest = self.profiles[profile_index].get(name, [shape] * 3)
+        return Dims(smallest), Dims(best), Dims(largest)
+
+    def check_profile(self, index: int) -> None:
+        """Raise PlanError where there is no such profile."""
+        if not 0 <= index < len(self.profiles):
+            raise PlanError(f"no optimization profile {index}: the engine has {len(self.profiles)}, counted from 0.")
 
     def serialize(self) -> bytes:
-        """Return the plan."""
+        """Return the plan; after a refit it holds the new weights."""
         return self.plan
 
     def create_execution_context(self) -> IExecutionContext:
-        """Return a context that runs the engine."""
+        """Return a context that runs the engine; it starts with profile 0, which contexts may share."""
         return IExecutionContext(self)
 
-    def _binding(self, key: int | str) -> _Binding:
-        return self.bindings[self._by_name[key] if isinstance(key, str) else key]
+    def create_engine_inspector(self) -> EngineInspector:
+        """Return an object that tells of the engine's layers."""
+        return EngineInspector(self)
 
+    def tensor(self, key: int | str) -> _Binding:
+        """Return an input or output by its name or by the name or index of a binding.
 
-class IExecutionContext:
-    """Runs an engine. Bindings are addresses of contiguous memory in the order of the engine's bindings."""
-
-    def __init__(self, engine: ICudaEngine) -> None:
-        self.engine = engine
-        self.profiler: IProfiler | None = None
-        self._session: onnxruntime.InferenceSession | None = None
-        self._shapes: dict[str, Dims] = {}
-        self._addresses: dict[str, int] = {}
-
-    def set_binding_shape(self, binding: int, shape: Any) -> bool:
-        """Set the shape of a dynamic input."""
-        return self.set_input_shape(self.engine.get_binding_name(binding), shape)
-
-    def set_input_shape(self, name: str, shape: Any) -> bool:
-        """Set the shape of a dynamic input; False where it contradicts the engine."""
-        declared = self.engine.get_binding_shape(name)
-        wanted = Dims(shape)
-        if len(wanted) != len(declared) or any(d not in (-1, w) for d, w in zip(declared, wanted, strict=True)):
-            self._error(f"input {name!r} has the shape {declared}; {wanted} does not fit it")
-            return False
-        self._shapes[name] = wanted
-        return True
-
-    def set_tensor_address(self, name: str, memory: int) -> bool:
-        """Set the address of an input or output."""
-        self._addresses[name] = int(memory)
-        return True
-
-    def execute(self, batch_size: int = 1, bindings: list[int] | None = None) -> bool:
-        """Run a batch of an engine with an implicit batch; False, and a message in the log, where that cannot be."""
-        if not self.engine.has_implicit_batch_dimension:
-            self._error("the engine has an explicit batch; use execute_v2")
-            return False
-        if not 1 <= batch_size <= self.engine.max_batch_size:
-            self._error(f"batch size {batch_size}, but the engine was built for 1 to {self.engine.max_batch_size}")
-            return False
-        return self._run([int(address) for address in bindings or []], (batch_size,))
-
-    def execute_v2(self, bindings: list[int]) -> bool:
-        """Run an engine with an explicit batch."""
-        return self._run([int(address) for address in bindings], ())
-
-    def execute_async(self, batch_size: int = 1, bindings: list[int] | None = None, stream_handle: int = 0) -> bool:
-        """Run like `execute`; a CPU has no streams, so the work is done on return."""
-        return self.execute(batch_size, bindings)
-
-    def execute_async_v2(self, bindings: list[int], stream_handle: int = 0) -> bool:
-        """Run like `execute_v2`; the work is done on return."""
-        return self.execute_v2(bindings)
-
-    def execute_async_v3(self, stream_handle: int = 0) -> bool:
-        """Run with the addresses given to `set_tensor_address`; the work is done on return."""
-        return self.execute_v2([self._addresses[name] for name in self.engine])
-
-    def _run(self, addresses: list[int], batch: tuple[int, ...]) -> bool:
-        bindings = self.engine.bindings
-        if len(addresses) != len(bindings):
-            self._error(f"{len(addresses)} bindings, but the engine has {len(bindings)}")
-            return False
-        feeds = {}
-        for binding, address in zip(bindings, addresses, strict=True):
-            if binding.is_input:
-                shape = (*batch, *self._shapes.get(binding.name, binding.shape))
-                if -1 in shape:
-                    self._error(f"the shape of input {binding.name!r} is not set")
-                    return False
-                feeds[binding.name] = view(address, shape, binding.dtype)
-        results = self._infer(feeds)
-        outputs = [index for index, binding in enumerate(bindings) if not binding.is_input]
-        for index, result in zip(outputs, results, strict=True):
-            view(addresses[index], result.shape, bindings[index].dtype)[...] = result
-        return True
-
-    def _infer(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
-        if self.profiler is not None:
-            return self._infer_profiled(feeds, self.profiler)
-        if self._session is None:
-            self._session = _session(self.engine.model)
-        return self._session.run(None, feeds)
-
-    def _infer_profiled(self, feeds: dict[str, np.ndarray], profiler: IProfiler) -> list[np.ndarray]:
-        """Run in a session of its own: ONNX Runtime closes a trace only once."""
-        with tempfile.TemporaryDirectory() as folder:
-            session = _session(self.engine.model, trace=Path(folder) / "trace")
-            for _ in range(WARM_UP):  # the trace's last run counts
-                session.run(None, feeds)
-            results = session.run(None, feeds)
-            groups = {layer["name"]: layer["group"] for layer in self.engine.layers}
-            times = layer_times(Path(session.end_profiling()), groups)
-        for name, ms in times.items():
-            profiler.report_layer_time(name, ms)
-        return results
-
-    def _error(self, message: str) -> None:
-        self.engine.logger.log(Logger.ERROR, message)
-
-
-def _session(model: onnx.ModelProto, trace: Path | None = None) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if trace is not None:
-        options.enable_profiling = True
-        options.profile_file_prefix = str(trace)
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(),
-        options,
-        providers=["CPUExecutionProvider"],
-        disabled_optimizers=["WeightBiasQuantization"],  # it would quantise weights that are to stay as they are
-    )
+        Raises:
+            PlanError: there is none.
+        """
+        index = self._indices.get(key, -1) if isinstance(key, str) else key
+        if not 0 <= index < len(self._binding_names):
+            raise PlanError(f"no input or output {key!r}. The engine has {', '.join(self._binding_names)}.")
+        return list(self.tensors.values())[index % len(self.tensors)]

@@ -15,17 +15,19 @@ from trtflow.reference.version import __version__
 
 KEY = "trtflow"  # of the metadata in the ONNX model
 REBUILD = "Build the engine again."
+FORMAT = 2  # of the metadata
 
 
 def versions() -> dict[str, str]:
     """Return the versions that a plan depends on."""
-    return {"tensorrt_api": __version__, "onnxruntime": onnxruntime.__version__}
+    return {"tensorrt_api": __version__, "onnxruntime": onnxruntime.__version__, "plan": str(FORMAT)}
 
 
 def write_plan(model: onnx.ModelProto, metadata: dict[str, Any]) -> bytes:
     """Serialise a network with its metadata; the same network and metadata give the same bytes."""
     graph = model.graph.SerializeToString(deterministic=True)
     digest = hashlib.sha256(graph).hexdigest()
+    del model.metadata_props[:]
     entry = model.metadata_props.add()
     entry.key = KEY
     entry.value = json.dumps({**metadata, "versions": versions(), "sha256": digest}, sort_keys=True)

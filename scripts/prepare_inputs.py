@@ -1,0 +1,33 @@
+"""Preprocess the pictures of a split as a sample's engine takes them, so that running it needs nothing but NumPy.
+
+python scripts/prepare_inputs.py --sample ssd --data results/ssd/data/val --export-dir results/ssd/export \\
+    --split val --out results/ssd/inputs.npz
+"""
+
+from pathlib import Path
+
+import _path  # noqa: F401
+import numpy as np
+
+from trtflow.cli import parser, run
+from trtflow.formats.arrays import write_arrays
+from trtflow.samples import load as load_sample
+
+
+def main() -> None:
+    """Read the command line, preprocess, and write one array under the input's name, with the pictures' names."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--sample", required=True, help="name of the sample, which knows the preprocessing")
+    arguments.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    arguments.add_argument("--split", default="val", help="pictures to take")
+    arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
+    arguments.add_argument("--out", type=Path, required=True, help="npz file to write")
+    options = arguments.parse_args()
+
+    sample = load_sample(options.sample)
+    images, names = sample.read_images(options.data, options.split)
+    write_arrays(options.out, {sample.INPUT: sample.preprocess(images, options.export_dir), "images": np.array(names)})
+
+
+if __name__ == "__main__":
+    run(main)

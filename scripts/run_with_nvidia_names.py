@@ -1,0 +1,27 @@
+"""Run a Python script that was written for NVIDIA's graphsurgeon and uff packages, which need TensorFlow 1, as it is.
+
+python scripts/run_with_nvidia_names.py model.py --its-own options
+"""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import _path  # noqa: F401
+
+from trtflow.cli import run
+from trtflow.converters.nvidia_names import run_script
+from trtflow.formats import UserError
+
+
+def main() -> None:
+    """Run the script that the command line names."""
+    if len(sys.argv) < 2:
+        raise UserError("which script? Give its path and then its own arguments.")
+    run_script(Path(sys.argv[1]), sys.argv[2:])
+
+
+if __name__ == "__main__":
+    run(main)

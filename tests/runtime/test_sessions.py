@@ -1,0 +1,144 @@
+"""Sessions of engines with an explicit batch, fixed and dynamic, and what `build_plan` makes for them."""
+
+import numpy as np
+import pytest
+
+import trtflow.reference as trt
+from trtflow.formats import UserError
+from trtflow.runtime.build import build_plan
+from trtflow.runtime.profile import profile_layers
+from trtflow.runtime.session import Session
+from trtflow.runtime.timing import measure
+
+WEIGHTS = np.random.default_rng(7).normal(size=(2, 8)).astype(np.float32)
+
+
+def definition(*shape):
+    """Return a definition with two inputs of a shape with batch, and outputs "y" of [N, 2, 1, 1] and "z" of [N, 8]."""
+
+    def define(trt_module, network):
+        inputs = [network.add_input(name, trt_module.float32, shape) for name in ("a", "b")]
+        total = network.add_elementwise(*inputs, trt_module.ElementWiseOperation.SUM)
+        total.name = "sum"
+        product = network.add_fully_connected(total.get_output(0), 2, WEIGHTS)
+        product.name = "fc"
+        flat = network.add_shuffle(total.get_output(0))
+        flat.name, flat.reshape_dims = "flat", (0, -1) if len(shape) == 4 else (8,)
+        for name, layer in (("y", product), ("z", flat)):
+            layer.get_output(0).name = name
+            network.mark_output(layer.get_output(0))
+
+    return define
+
+
+def session(*shape, max_batch_size=4, precision="fp32", **options):
+    plan = build_plan(trt, definition(*shape), precision, max_batch_size, explicit_batch=True, **options)
+    return Session(trt, trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan))
+
+
+def feeds(count, *shape):
+    rng = np.random.default_rng(count)
+    return {name: rng.normal(size=(count, *(shape or (2, 2, 2)))).astype(np.float32) for name in "ab"}
+
+
+def check(result, given):
+    total = given["a"] + given["b"]
+    np.testing.assert_array_equal(result["z"], total.reshape(len(total), 8))
+    np.testing.assert_allclose(result["y"][..., 0, 0], total.reshape(len(total), 8) @ WEIGHTS.T, rtol=1e-5, atol=1e-5)
+
+
+def test_dynamic_batch_gets_a_profile_up_to_the_largest_batch():
+    made = session(-1, 2, 2, 2)
+    assert made.engine.get_profile_shape(0, "b") == [(1, 2, 2, 2), (4, 2, 2, 2), (4, 2, 2, 2)]
+    for count in (4, 1, 3):
+        check(made.run(feeds(count)), feeds(count))
+
+
+def test_fixed_batch_runs_as_it_is():
+    check(session(3, 2, 2, 2).run(feeds(3)), feeds(3))
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_other_batches_than_a_fixed_one_are_refused(count):
+    takes = r"takes \(3, 2, 2, 2\)\."
+    made = session(3, 2, 2, 2)
+    with pytest.raises(
+        UserError, match=rf"input 'a': got an array of shape \({count}, 2, 2, 2\), but the engine {takes}"
+    ):
+        made.run(feeds(count))
+    with pytest.raises(UserError, match=takes):
+        made.execute(1)
+    made.execute(3)
+
+
+@pytest.mark.parametrize("given", [feeds(5), feeds(2, 3, 2, 2), feeds(2, 2, 2)])
+def test_shapes_outside_the_profile_are_refused(given):
+    with pytest.raises(UserError, match=r"input 'a': got .* takes \(1, 2, 2, 2\) to \(4, 2, 2, 2\)\."):
+        session(-1, 2, 2, 2).run(given)
+
+
+def test_missing_input_is_named():
+    with pytest.raises(UserError, match="got the inputs a, but the engine takes a, b"):
+        session(-1, 2, 2, 2).run({"a": feeds(1)["a"]})
+
+
+def test_inputs_of_an_implicit_batch_share_it():
+    plan = build_plan(trt, definition(2, 2, 2), "fp32", 4)
+    made = Session(trt, trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan))
+    check(made.run(feeds(2)), feeds(2))
+    with pytest.raises(UserError, match="differ in their batch"):
+        made.run({"a": feeds(2)["a"], "b": feeds(1)["b"]})
+
+
+@pytest.mark.parametrize("batch", [-1, 1])
+def test_sessions_can_be_timed_and_profiled(batch):
+    made = session(batch, 2, 2, 2)
+    latency = measure({"query": lambda: made.execute(1)}, duration_s=0.01)["query"]["latency_ms"]
+    assert latency["median"] > 0
+    names = {layer["name"] for layer in profile_layers(trt, made, 1)}
+    assert {"sum", "fc"} <= names <= {"sum", "fc", "flat", "(reformat)"}
+
+
+def configure_two_profiles(builder):
+    def configure(trt_module, config):
+        for least, most in ((1, 2), (3, 8)):
+            profile = builder.create_optimization_profile()
+            for name in "ab":
+                profile.set_shape(name, (least, 2, 2, 2), (most, 2, 2, 2), (most, 2, 2, 2))
+            config.add_optimization_profile(profile)
+
+    return configure
+
+
+def test_first_of_several_profiles_is_used():
+    made = session(-1, 2, 2, 2, configure=configure_two_profiles(trt.Builder(trt.Logger())))
+    assert (made.engine.num_bindings, made.names) == (8, ["a", "b", "y", "z"])
+    check(made.run(feeds(2)), feeds(2))
+    with pytest.raises(UserError, match=r"takes \(1, 2, 2, 2\) to \(2, 2, 2, 2\)"):
+        made.run(feeds(3))
+
+
+def test_dynamic_sizes_beside_the_batch_need_a_profile():
+    def define(trt_module, network):
+        tensor = network.add_input("a", trt_module.float32, (-1, 2, -1, 2))
+        network.mark_output(network.add_softmax(tensor).get_output(0))
+
+    with pytest.raises(UserError, match="input 'a' has the shape .* no optimization profile"):
+        build_plan(trt, define, "fp32", 4, explicit_batch=True)
+
+
+def test_half_precision_and_refit():
+    made = session(-1, 2, 2, 2, precision="fp16", refit=True)
+    refitter = trt.Refitter(made.engine, trt.Logger())
+    assert refitter.get_all() == (["fc"], [trt.WeightsRole.KERNEL])
+    assert refitter.set_weights("fc", trt.WeightsRole.KERNEL, np.zeros((2, 8), np.float32))
+    assert refitter.refit_cuda_engine()
+    assert (made.run(feeds(4))["y"] == 0).all()
+
+
+def test_configuration_can_be_extended():
+    def configure(trt_module, config):
+        config.profiling_verbosity = trt_module.ProfilingVerbosity.DETAILED
+
+    made = session(-1, 2, 2, 2, configure=configure)
+    assert made.engine.profiling_verbosity == trt.ProfilingVerbosity.DETAILED

@@ -1,0 +1,1 @@
+"""From one framework's form of a model to another's."""

@@ -1,0 +1,179 @@
+"""What TensorFlow knows of a graph before it runs: values that depend on no input, and shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+# TensorFlow's operations that do nothing to a value at inference.
+PASSED_OVER = ("Identity", "StopGradient", "CheckNumerics", "PreventGradient", "Snapshot", "EnsureShape")
+INPUTS = ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2")
+WITHOUT_VALUE = ("Assert", "NoOp")
+# A branch that is not taken has no value, so these are never computed ahead.
+CONTROL_FLOW = ("Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond")
+
+
+def owner(source: str) -> str:
+    """Return the name of the node that an input names: of `^x` and of `x:1` it is x."""
+    return source.lstrip("^").partition(":")[0]
+
+
+def known_ahead(graphdef: Any) -> tuple[dict[str, np.ndarray], dict[str, list[int | None]]]:
+    """Return the values that depend on no input of the graph, and the shapes that are known, None for an open size.
+
+    Both by the name of the node, or x:1 for the second output of x. Of a graph that TensorFlow cannot take, for
+    graphsurgeon may leave it so, only the constants are known that stand there as such.
+    """
+    import tensorflow as tf  # noqa: PLC0415 - takes seconds
+
+    values = {node.name: tf.make_ndarray(node.attr["value"].tensor) for node in graphdef.node if node.op == "Const"}
+    graph = _imported(graphdef)
+    if graph is None:
+        return values, {}
+    tensors = {key: tensor for op in graph.get_operations() for key, tensor in _outputs(op)}
+    shapes = {key: tensor.shape.as_list() for key, tensor in tensors.items() if tensor.shape.rank is not None}
+    sizes = _constant_sizes(graphdef, shapes)
+    computed = _computable(graphdef, {*values, *sizes})
+    feeds = {tensors[name]: _of_type(value, tensors[name]) for name, value in sizes.items()}
+    wanted = {key: tensor for key, tensor in tensors.items() if owner(key) in computed}
+    sizes = {tensor.op.name: value for tensor, value in feeds.items()}
+    return {**values, **sizes, **_run(graph, wanted, feeds)}, shapes
+
+
+def _outputs(operation: Any) -> Iterator[tuple[str, Any]]:
+    for index, tensor in enumerate(operation.outputs):
+        yield operation.name if index == 0 else f"{operation.name}:{index}", tensor
+
+
+def _imported(graphdef: Any) -> Any:
+    """Return the graph with a placeholder for each node that TensorFlow cannot take, such as a plugin's; else None."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    replaced = {node.name for node in graphdef.node if not _is_whole(node)}
+    part = tf.compat.v1.GraphDef()
+    part.versions.CopyFrom(graphdef.versions)
+    for node in graphdef.node:
+        copy = part.node.add(name=node.name, op="Placeholder" if node.name in replaced else node.op)
+        if node.name in replaced:
+            copy.attr["dtype"].type = node.attr["T"].type or node.attr["dtype"].type or tf.float32.as_datatype_enum
+            continue
+        data = [source for source in node.input if not source.startswith("^")]
+        copy.input.extend(owner(source) if owner(source) in replaced else source for source in data)
+        for key, value in node.attr.items():
+            if not key.startswith("_"):
+                copy.attr[key].CopyFrom(value)
+    graph = tf.Graph()
+    try:
+        with graph.as_default():
+            tf.import_graph_def(part, name="")
+    except (ValueError, tf.errors.OpError):
+        return None
+    return graph
+
+
+def _is_whole(node: Any) -> bool:
+    """Whether a node is one of TensorFlow's, with all the attributes and inputs that it must have."""
+    definition = definition_of(node.op)
+    if definition is None or any(value.WhichOneof("value") == "func" for value in node.attr.values()):
+        return False
+    if any(attr.name not in node.attr for attr in definition.attr if not attr.HasField("default_value")):
+        return False
+    return sum(not source.startswith("^") for source in node.input) == sum(
+        _count(argument, node) for argument in definition.input_arg
+    )
+
+
+def _count(argument: Any, node: Any) -> int:
+    """Return how many inputs of a node one argument of its operation stands for."""
+    if argument.number_attr:
+        return int(node.attr[argument.number_attr].i)
+    return len(node.attr[argument.type_list_attr].list.type) if argument.type_list_attr else 1
+
+
+def definition_of(operation: str) -> Any:
+    """Return TensorFlow's definition of an operation, or None where it has none, as for TensorRT's plugins."""
+    from tensorflow.python.framework import op_def_registry  # noqa: PLC0415
+
+    return op_def_registry.get(operation)
+
+
+def _constant_sizes(graphdef: Any, shapes: dict[str, list[int | None]]) -> dict[str, np.ndarray]:
+    """Return the values of nodes that ask for a shape which is wholly known."""
+    found = {}
+    for node in graphdef.node:
+        shape: Sequence[int | None] = shapes.get(node.input[0].removesuffix(":0"), [None]) if node.input else [None]
+        if None in shape:
+            continue
+        if node.op == "Shape":
+            found[node.name] = np.array(shape)
+        elif node.op == "Size":
+            found[node.name] = np.prod(np.array(shape, np.int64))
+        elif node.op == "Rank":
+            found[node.name] = np.array(len(shape))
+    return found
+
+
+def _of_type(value: np.ndarray, tensor: Any) -> np.ndarray:
+    return np.asarray(value, tensor.dtype.as_numpy_dtype)
+
+
+def _computable(graphdef: Any, given: set[str]) -> set[str]:
+    """Return the nodes that can be computed from constants alone and give the same each time."""
+    nodes = {node.name: node for node in graphdef.node}
+    known, computed = set(given), set()
+    for name in _in_order(nodes):
+        node, sources = nodes[name], [owner(source) for source in nodes[name].input]
+        if name in known or not sources or not known.issuperset(sources) or not _may_compute(node):
+            continue
+        known.add(name)
+        if node.op not in PASSED_OVER:
+            computed.add(name)
+    return computed
+
+
+def _may_compute(node: Any) -> bool:
+    if node.op in (*WITHOUT_VALUE, *CONTROL_FLOW) or not _is_whole(node):
+        return False
+    if node.op == "PlaceholderWithDefault":  # a number such as a dropout's rate; what has axes is an input
+        shape = node.attr["shape"].shape
+        return not shape.unknown_rank and not shape.dim
+    return not definition_of(node.op).is_stateful
+
+
+def _in_order(nodes: dict[str, Any]) -> list[str]:
+    """Return the names of nodes such that each follows those it reads."""
+    ordered: dict[str, None] = {}
+    entered: set[str] = set()
+    stack = [(name, False) for name in reversed(nodes)]
+    while stack:
+        name, is_left = stack.pop()
+        if is_left:
+            ordered[name] = None
+        elif name in nodes and name not in entered:
+            entered.add(name)
+            stack.append((name, True))
+            stack += [(owner(source), False) for source in nodes[name].input]
+    return list(ordered)
+
+
+def _run(graph: Any, wanted: dict[str, Any], feeds: dict[Any, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the values of tensors; those that TensorFlow cannot compute on the CPU are left out."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    if not wanted:
+        return {}
+    config = tf.compat.v1.ConfigProto(
+        device_count={"GPU": 0}, intra_op_parallelism_threads=1, inter_op_parallelism_threads=1
+    )
+    with tf.compat.v1.Session(graph=graph, config=config) as session:
+        try:
+            return {key: np.asarray(value) for key, value in session.run(wanted, feeds).items()}
+        except tf.errors.OpError:
+            found = {}
+            for key, tensor in wanted.items():
+                with suppress(tf.errors.OpError):
+                    found[key] = np.asarray(session.run(tensor, feeds))
+            return found

@@ -1,0 +1,355 @@
+"""One function a kind of operation: from TensorFlow's nodes to UFF's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from trtflow.converters.uff.graph import INPUTS, Conversion, ConversionError, converts
+from trtflow.formats.uff import dtype_of
+
+DATA = {"NHWC": "N+C", "NCHW": "NC+"}
+ACTIVATIONS = {
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Elu": "elu",
+    "Selu": "selu",
+    "Softsign": "softsign",
+    "Softplus": "softplus",
+}
+BINARY = {
+    "Add": "add",
+    "AddV2": "add",
+    "Sub": "sub",
+    "Mul": "mul",
+    "Div": "div",
+    "RealDiv": "div",
+    "Minimum": "min",
+    "Maximum": "max",
+    "Pow": "pow",
+}
+UNARY = (
+    *("Neg", "Exp", "Log", "Abs", "Sqrt", "Rsqrt", "Square", "Ceil", "Floor"),
+    *("Sin", "Cos", "Tan", "Sinh", "Cosh", "Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh"),
+)
+LRN_DEFAULTS = (("alpha", 1.0), ("beta", 0.5), ("bias", 1.0))
+REDUCTIONS = {"Sum": "sum", "Prod": "prod", "Max": "max", "Min": "min", "Mean": "mean"}
+
+
+def text(node: Any, key: str, default: str = "") -> str:
+    """Return a text attribute."""
+    return node.attr[key].s.decode() if key in node.attr else default
+
+
+def data_format(node: Any) -> str:
+    """Return the order of a node's data, by UFF's name."""
+    return DATA[text(node, "data_format", "NHWC") or "NHWC"]
+
+
+def spatial(node: Any, key: str) -> list[int] | None:
+    """Return the spatial part of an attribute with an entry an axis, such as strides; None where it is absent."""
+    values = list(node.attr[key].list.i) if key in node.attr else []
+    if not values:
+        return None
+    return values[1:-1] if data_format(node) == "N+C" else values[2:]
+
+
+def padding(node: Any) -> dict[str, Any]:
+    """Return the fields of a window's padding."""
+    kind = text(node, "padding")
+    if kind == "SAME":
+        return {"implicit_padding": "same"}
+    if kind == "EXPLICIT":
+        pairs = np.array(node.attr["explicit_paddings"].list.i).reshape(-1, 2)
+        sides = pairs[1:-1] if data_format(node) == "N+C" else pairs[2:]
+        if (sides[:, 0] != sides[:, 1]).any():
+            remedy = "Pad with a Pad node first."
+            raise ConversionError(node, f"its padding {sides.tolist()} differs from side to side", remedy)
+        return {"padding": sides[:, 0].tolist()}
+    return {}
+
+
+@converts(*INPUTS)
+def convert_placeholder(conversion: Conversion, node: Any) -> None:
+    """Input. Types that UFF does not have, such as a picture's uint8, become float32."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    dtype = np.dtype(tf.as_dtype(node.attr["dtype"].type).as_numpy_dtype)
+    known = dtype if dtype_of(dtype) is not None else np.dtype(np.float32)
+    shape = [] if node.attr["shape"].shape.unknown_rank else [dim.size for dim in node.attr["shape"].shape.dim]
+    conversion.add(node, "Input", [], dtype=known, shape=shape)
+
+
+@converts("Conv2D")
+def convert_convolution(conversion: Conversion, node: Any) -> None:
+    """Conv with a kernel in TensorFlow's order: height, width, in, out."""
+    _add_convolution(conversion, node, "Conv", conversion.inputs_of(node), groups=1)
+
+
+@converts("DepthwiseConv2dNative")
+def convert_depthwise(conversion: Conversion, node: Any) -> None:
+    """Conv with a group a channel; the kernel [H, W, C, M] is read as [H, W, 1, C * M]."""
+    data, kernel = conversion.inputs_of(node)
+    values = conversion.constant(node, 1, "kernel")
+    height, width, channels, multiplier = values.shape
+    name = f"{kernel}_grouped"
+    conversion.add_constant(name, values.reshape(height, width, 1, channels * multiplier))
+    _add_convolution(conversion, node, "Conv", [data, name], groups=channels)
+
+
+@converts("Conv2DBackpropInput")
+def convert_transposed_convolution(conversion: Conversion, node: Any) -> None:
+    """ConvTranspose, whose inputs are data, kernel and the shape of the output."""
+    shape, kernel, data = conversion.inputs_of(node)
+    _add_convolution(conversion, node, "ConvTranspose", [data, kernel, shape], groups=1)
+
+
+def _add_convolution(conversion: Conversion, node: Any, operation: str, inputs: list[str], groups: int) -> None:
+    conversion.add(
+        node,
+        operation,
+        inputs,
+        strides=spatial(node, "strides"),
+        dilation=spatial(node, "dilations"),
+        number_groups=groups,
+        inputs_orders=conversion.orders(data_format(node), "+CK"),
+        **padding(node),
+    )
+
+
+@converts("MaxPool", "AvgPool")
+def convert_pooling(conversion: Conversion, node: Any) -> None:
+    """Pool."""
+    conversion.add(
+        node,
+        "Pool",
+        conversion.inputs_of(node),
+        func=node.op[:3].lower(),
+        kernel=spatial(node, "ksize"),
+        strides=spatial(node, "strides"),
+        inputs_orders=conversion.orders(data_format(node)),
+        **padding(node),
+    )
+
+
+@converts("MatMul")
+def convert_matrix_product(conversion: Conversion, node: Any) -> None:
+    """FullyConnected; transposed operands are a matter of their orders."""
+    left = "CN" if node.attr["transpose_a"].b else "NC"
+    right = "KC" if node.attr["transpose_b"].b else "CK"
+    conversion.constant(node, 1, "second matrix")
+    conversion.add(node, "FullyConnected", conversion.inputs_of(node), inputs_orders=conversion.orders(left, right))
+
+
+@converts("BiasAdd")
+def convert_bias(conversion: Conversion, node: Any) -> None:
+    """Binary add; where channels come first the bias gets two spatial axes."""
+    data, bias = conversion.inputs_of(node)
+    if text(node, "data_format") == "NCHW" and bias in conversion.constants:
+        conversion.add_constant(f"{bias}_channels", conversion.constants[bias].reshape(-1, 1, 1))
+        bias = f"{bias}_channels"
+    conversion.add(node, "Binary", [data, bias], func="add")
+
+
+@converts(*BINARY)
+def convert_binary(conversion: Conversion, node: Any) -> None:
+    """Binary."""
+    conversion.add(node, "Binary", conversion.inputs_of(node), func=BINARY[node.op])
+
+
+@converts("SquaredDifference")
+def convert_squared_difference(conversion: Conversion, node: Any) -> None:
+    """A difference and its square."""
+    difference = f"{node.name}/difference"
+    conversion.add(node, "Unary", [difference], func="square")
+    conversion.add(node, "Binary", conversion.inputs_of(node), name=difference, func="sub")
+
+
+@converts("Reciprocal", "Inv")
+def convert_reciprocal(conversion: Conversion, node: Any) -> None:
+    """The power of -1."""
+    exponent = f"{node.name}/exponent"
+    conversion.add(node, "Binary", [*conversion.inputs_of(node), exponent], func="pow")
+    conversion.add_constant(exponent, np.float32([-1]))
+
+
+@converts(*UNARY)
+def convert_unary(conversion: Conversion, node: Any) -> None:
+    """Unary."""
+    conversion.add(node, "Unary", conversion.inputs_of(node), func=node.op.lower())
+
+
+@converts(*ACTIVATIONS)
+def convert_activation(conversion: Conversion, node: Any) -> None:
+    """Activation."""
+    conversion.add(node, "Activation", conversion.inputs_of(node), func=ACTIVATIONS[node.op])
+
+
+@converts("LeakyRelu")
+def convert_leaky_relu(conversion: Conversion, node: Any) -> None:
+    """Activation with its slope."""
+    alpha = float(node.attr["alpha"].f)
+    conversion.add(node, "Activation", conversion.inputs_of(node), func="leaky_relu", alpha=alpha)
+
+
+@converts("Softmax")
+def convert_softmax(conversion: Conversion, node: Any) -> None:
+    """Softmax over the last axis, which is TensorFlow's only one."""
+    orders = conversion.orders("N+C")
+    conversion.add(node, "Softmax", conversion.inputs_of(node)[:1], axis=-1, inputs_orders=orders)
+
+
+@converts("LRN")
+def convert_lrn(conversion: Conversion, node: Any) -> None:
+    """LRN; TensorFlow's alpha is for one channel, TensorRT's for the window."""
+    radius = node.attr["depth_radius"].i if "depth_radius" in node.attr else 5
+    window = int(2 * radius + 1)
+    alpha, beta, bias = (float(node.attr[key].f) if key in node.attr else default for key, default in LRN_DEFAULTS)
+    conversion.add(
+        node,
+        "LRN",
+        conversion.inputs_of(node),
+        window_size=window,
+        alpha=alpha * window,
+        beta=beta,
+        k=bias,
+        inputs_orders=conversion.orders(data_format(node)),
+    )
+
+
+@converts("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
+def convert_batch_norm(conversion: Conversion, node: Any) -> None:
+    """BatchNorm with the moments of the training."""
+    if "is_training" in node.attr and node.attr["is_training"].b:
+        raise ConversionError(node, "it is in training mode", "Freeze the graph for inference.")
+    conversion.add(
+        node,
+        "BatchNorm",
+        conversion.inputs_of(node)[:5],
+        epsilon=float(node.attr["epsilon"].f),
+        inputs_orders=conversion.orders(data_format(node)),
+    )
+
+
+@converts("Reshape")
+def convert_reshape(conversion: Conversion, node: Any) -> None:
+    """Reshape, or Flatten where the name says so, as Keras's does; its shape need not be constant then."""
+    data, shape = conversion.inputs_of(node)
+    if "flatten" in node.name.lower():
+        conversion.add(node, "Flatten", [data])
+        return
+    conversion.constant(node, 1, "shape")
+    conversion.add(node, "Reshape", [data, shape])
+
+
+@converts("Transpose")
+def convert_transpose(conversion: Conversion, node: Any) -> None:
+    """Transpose."""
+    order = conversion.constant(node, 1, "permutation").tolist()
+    conversion.add(node, "Transpose", conversion.inputs_of(node)[:1], permutation=order)
+
+
+@converts("ExpandDims", "ArgMax", "ArgMin")
+def convert_along_axis(conversion: Conversion, node: Any) -> None:
+    """The operation of the same name along a constant axis."""
+    axis = int(conversion.constant(node, 1, "axis"))
+    conversion.add(node, node.op, conversion.inputs_of(node)[:1], axis=axis)
+
+
+@converts(*REDUCTIONS)
+def convert_reduction(conversion: Conversion, node: Any) -> None:
+    """Reduce."""
+    conversion.add(
+        node,
+        "Reduce",
+        conversion.inputs_of(node)[:1],
+        func=REDUCTIONS[node.op],
+        axes=np.atleast_1d(conversion.constant(node, 1, "axes")).tolist(),
+        keepdims=bool(node.attr["keep_dims"].b),
+    )
+
+
+@converts("ConcatV2")
+def convert_concat(conversion: Conversion, node: Any) -> None:
+    """Concat; the axis is the last input."""
+    axis = int(conversion.constant(node, -1, "axis"))
+    conversion.add(node, "Concat", conversion.inputs_of(node)[:-1], axis=axis)
+
+
+@converts("Concat")
+def convert_old_concat(conversion: Conversion, node: Any) -> None:
+    """Concat; the axis is the first input."""
+    axis = int(conversion.constant(node, 0, "axis"))
+    conversion.add(node, "Concat", conversion.inputs_of(node)[1:], axis=axis)
+
+
+@converts("Pack")
+def convert_stack(conversion: Conversion, node: Any) -> None:
+    """Stack."""
+    conversion.add(node, "Stack", conversion.inputs_of(node), axis=int(node.attr["axis"].i))
+
+
+@converts("Squeeze")
+def convert_squeeze(conversion: Conversion, node: Any) -> None:
+    """Squeeze."""
+    axes = list(node.attr["squeeze_dims"].list.i)
+    conversion.add(node, "Squeeze", conversion.inputs_of(node), axes=axes)
+
+
+@converts("Pad", "PadV2", "MirrorPad")
+def convert_pad(conversion: Conversion, node: Any) -> None:
+    """Pad with noughts by constant amounts."""
+    conversion.constant(node, 1, "paddings")
+    inputs = conversion.inputs_of(node)
+    if node.op == "MirrorPad" or (node.op == "PadV2" and conversion.constant(node, 2, "value") != 0):
+        raise ConversionError(node, "it pads with other values than 0", "UFF pads with 0 only.")
+    conversion.add(node, "Pad", inputs[:2])
+
+
+@converts("Shape")
+def convert_shape(conversion: Conversion, node: Any) -> None:
+    """Shape."""
+    conversion.add(node, "Shape", conversion.inputs_of(node))
+
+
+@converts("StridedSlice")
+def convert_strided_slice(conversion: Conversion, node: Any) -> None:
+    """StridedSlice with constant bounds."""
+    masks = {f"{key}_mask": int(node.attr[f"{key}_mask"].i) for key in ("begin", "end", "shrink_axis")}
+    for key in ("ellipsis_mask", "new_axis_mask"):
+        if node.attr[key].i:
+            raise ConversionError(node, f"it has an {key}", "Write the slice axis by axis.")
+    conversion.add(node, "StridedSlice", conversion.inputs_of(node), **masks)
+
+
+@converts("Gather", "GatherV2")
+def convert_gather(conversion: Conversion, node: Any) -> None:
+    """Gather, or GatherV2 along a constant axis."""
+    fields: dict[str, Any] = {"indices_dtype": _dtype(node, "Tindices"), "params_dtype": _dtype(node, "Tparams")}
+    if node.op == "GatherV2":
+        fields["axis"] = int(conversion.constant(node, 2, "axis"))
+    else:
+        fields["validate_indices"] = bool(node.attr["validate_indices"].b)
+    conversion.add(node, node.op, conversion.inputs_of(node)[:2], **fields)
+
+
+def _dtype(node: Any, key: str) -> np.dtype:
+    import tensorflow as tf  # noqa: PLC0415
+
+    dtype = np.dtype(tf.as_dtype(node.attr[key].type).as_numpy_dtype)
+    return {"i8": np.dtype(np.int32), "f8": np.dtype(np.float32)}.get(dtype.str[1:], dtype)
+
+
+@converts("Cast")
+def convert_cast(conversion: Conversion, node: Any) -> None:
+    """Identity: TensorRT computes what reads numbers in its own type. Only rounding to integers is not to be had."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    source, target = (tf.as_dtype(node.attr[key].type) for key in ("SrcT", "DstT"))
+    if source.is_floating and not target.is_floating:
+        remedy = "UFF has no rounding; leave it out, or map it to a plugin with graphsurgeon."
+        raise ConversionError(node, f"it turns {source.name} into {target.name}", remedy)
+    conversion.add(node, "Identity", conversion.inputs_of(node))

@@ -1,0 +1,44 @@
+"""UFF files: protobuf, written so that the same graph gives the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+
+from trtflow.formats.errors import FormatError
+from trtflow.formats.files import write_bytes
+from trtflow.formats.uff.uff_pb2 import MetaGraph
+
+AGAIN = "Convert the model again with convert-to-uff."
+
+
+def read_uff(path: str | Path) -> MetaGraph:
+    """Return the content of a UFF file.
+
+    Raises:
+        FormatError: the file is cut off, damaged, or something else than UFF.
+    """
+    return parsed(Path(path).read_bytes(), path)
+
+
+def parsed(data: bytes, path: str | Path) -> MetaGraph:
+    """Return the graph that bytes hold; `path` is for the error."""
+    graph = MetaGraph()
+    try:
+        graph.ParseFromString(data)
+    except DecodeError as error:
+        raise FormatError(path, f"cut off or damaged: its {len(data)} bytes are no UFF graph", AGAIN) from error
+    if not graph.graphs or not graph.graphs[0].nodes:
+        raise FormatError(path, "no UFF graph: it has no nodes", AGAIN)
+    return graph
+
+
+def serialized(graph: MetaGraph) -> bytes:
+    """Return a graph as bytes; maps are sorted by their keys."""
+    return graph.SerializeToString(deterministic=True)
+
+
+def write_uff(graph: MetaGraph, path: str | Path) -> None:
+    """Write a UFF file."""
+    write_bytes(path, serialized(graph))

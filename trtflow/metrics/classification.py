@@ -1,0 +1,48 @@
+"""How often a classifier is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Return the share of rows whose label is among the k most probable; on a tie the smaller label comes first.
+
+    Args:
+        probabilities: [N, classes].
+        labels: int64 [N].
+        k: how many guesses count.
+    """
+    ranked = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return float((ranked == labels[:, None]).any(axis=1).mean())
+
+
+def classification_scores(
+    probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], batch: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Return a classifier's scores as `metrics.<precision>.json` holds them.
+
+    Args:
+        probabilities: float32 [N, classes].
+        labels: int64 [N].
+        classes: names by label.
+        batch: rows of one batch that is scored on its own as well.
+
+    Returns:
+        `metrics`: `top1` and `top5`, and `batch_top1` of the batch; `details`: `recall` of each class that occurs.
+    """
+    metrics = {f"top{k}": top_k(probabilities, labels, k) for k in (1, 5)}
+    if batch is not None:
+        metrics["batch_top1"] = top_k(probabilities[batch], labels[batch], 1)
+    recall = {
+        classes[label]: top_k(probabilities[labels == label], labels[labels == label], 1) for label in np.unique(labels)
+    }
+    return {"metrics": metrics, "details": {"recall": recall}}
+
+
+def largest_difference(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the largest absolute difference of two arrays of equal shape; NaN where one holds a NaN."""
+    return float(np.abs(first.astype(np.float64) - second).max())

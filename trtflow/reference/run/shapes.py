@@ -1,0 +1,77 @@
+"""Shapes of outputs from shapes of inputs: by inference, and where that does not tell, by a run on zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import onnx
+
+from trtflow.reference.record.values import Dims, volume
+
+Run = Callable[[Mapping[str, Dims]], list[tuple[int, ...]]]
+LARGEST = 64  # elements of an initializer whose values may be part of a shape
+
+
+class OutputShapes:
+    """Infers and remembers the shapes of a network's outputs.
+
+    Args:
+        model: the lowered network.
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._model = _without_weights(model)
+        self._names = [value.name for value in model.graph.output]
+        self._known: dict[tuple[tuple[str, Dims], ...], dict[str, Dims]] = {}
+
+    def of(self, inputs: Mapping[str, Dims], run: Run) -> dict[str, Dims]:
+        """Return the shape of each output.
+
+        Args:
+            inputs: shape of each input.
+            run: runs the network on zeros of such shapes and returns the outputs' shapes.
+        """
+        key = tuple(inputs.items())
+        if key not in self._known:
+            found = self._infer(inputs)
+            if any(-1 in shape for shape in found.values()):
+                found = {name: Dims(shape) for name, shape in zip(self._names, run(inputs), strict=True)}
+            self._known[key] = found
+        return self._known[key]
+
+    def _infer(self, inputs: Mapping[str, Dims]) -> dict[str, Dims]:
+        model = onnx.ModelProto()
+        model.CopyFrom(self._model)
+        for value in model.graph.input:
+            if value.name in inputs:
+                for dim, size in zip(value.type.tensor_type.shape.dim, inputs[value.name], strict=True):
+                    dim.dim_value = size
+        for value in model.graph.output:
+            value.type.tensor_type.ClearField(
+                "shape"
+            )  # what is declared with a name is not the name of an input's size
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        return {value.name: _shape(value) for value in inferred.graph.output}
+
+
+def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy in which large initializers are inputs, so that inference need not carry their values."""
+    copy = onnx.ModelProto()
+    copy.opset_import.extend(model.opset_import)
+    copy.functions.extend(model.functions)
+    copy.ir_version = model.ir_version
+    copy.graph.name = model.graph.name
+    copy.graph.node.extend(model.graph.node)
+    copy.graph.input.extend(model.graph.input)
+    copy.graph.output.extend(model.graph.output)
+    for tensor in model.graph.initializer:
+        if volume(tuple(tensor.dims)) > LARGEST:
+            copy.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+        else:
+            copy.graph.initializer.append(tensor)
+    return copy
+
+
+def _shape(value: onnx.ValueInfoProto) -> Dims:
+    dims = value.type.tensor_type.shape.dim
+    return Dims(dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims)

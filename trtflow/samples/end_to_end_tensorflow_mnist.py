@@ -1,0 +1,39 @@
+""" "Hello World" for TensorRT using TensorFlow and Python: guide chapter 19, end_to_end_tensorflow_mnist.
+
+Keras trains a small network, which is frozen, written as a protobuf, converted to UFF and parsed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from trtflow.datasets.digits import SIDE, read_images, unit
+from trtflow.formats import UserError
+
+__all__ = ["read_images"]
+
+INPUT, OUTPUT = "input_1", "dense_1/Softmax"
+
+
+def preprocess(images: np.ndarray, export: Path) -> np.ndarray:
+    """Ink from 0 to 1, float32 [N, 1, 28, 28]."""
+    return unit(images)
+
+
+def define_network(trt: ModuleType, network: Any, export: Path) -> None:
+    """Register input and output by the names of the Keras graph, and parse."""
+    parser = trt.UffParser()
+    parser.register_input(INPUT, (1, SIDE, SIDE))
+    parser.register_output(OUTPUT)
+    model = export / "model.uff"
+    if not parser.parse(str(model), network):
+        raise UserError(f"{model}: the UFF parser could not read it; its messages stand above this line.")
+
+
+def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the probabilities of the ten digits, float32 [N, 10]."""
+    return {"probabilities": outputs[OUTPUT].reshape(-1, 10)}
