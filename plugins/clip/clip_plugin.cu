@@ -13,7 +13,7 @@ namespace
 constexpr int32_t kTHREADS = 256;
 constexpr int64_t kMOST_BLOCKS = 1 << 16;
 
-// NaN passes, as it does through ONNX's Clip and NumPy's clip.
+// NaN passes, as it does through NumPy's clip.
 __device__ float clipped(float x, float low, float high)
 {
     return x < low ? low : (x > high ? high : x);

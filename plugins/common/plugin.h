@@ -10,6 +10,7 @@
 #include <NvInfer.h>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
 
 namespace trtflow
@@ -141,9 +142,9 @@ public:
         write(writer);
     }
 
-    Derived* clone() const noexcept override
+    nvinfer1::IPluginV2Ext* clone() const noexcept override
     {
-        Derived* copy = nullptr;
+        nvinfer1::IPluginV2Ext* copy = nullptr;
         guarded([&] { copy = new Derived(static_cast<Derived const&>(*this)); });
         return copy;
     }

@@ -4,6 +4,7 @@
 #include "plugin.h"
 
 #include <numeric>
+#include <vector>
 
 namespace trtflow
 {
@@ -27,7 +28,7 @@ public:
     }
 
     explicit FlattenConcat(Reader& reader)
-        : FlattenConcat(reader.get<int32_t>(), reader.get<int32_t>() != 0)
+        : FlattenConcat{reader.get<int32_t>(), reader.get<int32_t>() != 0} // braces: read from left to right
     {
         mType = reader.get<nvinfer1::DataType>();
         mRows = reader.get<int32_t>();

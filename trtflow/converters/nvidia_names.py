@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 OURS = {"graphsurgeon": "trtflow.graphsurgeon", "uff": "trtflow.converters.uff"}
 
@@ -16,16 +17,19 @@ OURS = {"graphsurgeon": "trtflow.graphsurgeon", "uff": "trtflow.converters.uff"}
 @contextmanager
 def nvidia_names() -> Iterator[None]:
     """Let `import graphsurgeon` and `import uff` give ours meanwhile, unless NVIDIA's are installed."""
-    added = []
-    for name, module in OURS.items():
-        if name not in sys.modules and importlib.util.find_spec(name) is None:
-            sys.modules[name] = importlib.import_module(module)
-            added.append(name)
+    added = [name for name in OURS if name not in sys.modules and importlib.util.find_spec(name) is None]
+    for name in added:
+        package = importlib.import_module(OURS[name])
+        sys.modules[name] = package
+        # Parts of it, as in `import graphsurgeon.extras`, must be the very modules and no second copies of them.
+        sys.modules.update(
+            {f"{name}.{part}": module for part, module in vars(package).items() if isinstance(module, ModuleType)}
+        )
     try:
         yield
     finally:
-        for name in added:
-            sys.modules.pop(name, None)
+        for name in [name for name in sys.modules if name.partition(".")[0] in added]:
+            del sys.modules[name]
 
 
 def run_script(path: Path, arguments: Sequence[str]) -> None:

@@ -42,6 +42,7 @@ from trtflow.reference.record.enums import (
     ReduceOperation,
     ScaleMode,
     TacticSource,
+    TensorFormat,
     TensorIOMode,
     TensorLocation,
     TopKOperation,
@@ -50,7 +51,9 @@ from trtflow.reference.record.enums import (
     WeightsRole,
 )
 from trtflow.reference.record.layers import ILayer
+from trtflow.reference.record.mnist_plugins import FCPluginFactory
 from trtflow.reference.record.network import INetworkDefinition
+from trtflow.reference.record.onnx_parser import ErrorCode, OnnxParser, ParserError
 from trtflow.reference.record.plugins import (
     IPluginCreator,
     IPluginV2,

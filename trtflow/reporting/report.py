@@ -27,7 +27,7 @@ PACKAGES = (
     "pycocotools",
     "scikit-learn",
     "snakemake",
-    "tensorflow",
+    "tensorflow-cpu",
     "tensorrt",
     "torch",
 )

@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from trtflow.converters.uff.convert import from_tensorflow_frozen_model
-
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -16,7 +14,9 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     )
     arguments.add_argument("input_file", type=Path, help="frozen TensorFlow graph (.pb)")
     arguments.add_argument("-l", "--list-nodes", action="store_true", help="list the graph's nodes and do no more")
-    arguments.add_argument("-t", "--text", action="store_true", help="write the text form too, as .pbtxt")
+    arguments.add_argument(
+        "-t", "--text", action="store_true", help="print the text form, and write it beside the output as .pbtxt"
+    )
     arguments.add_argument("--write_preprocessed", action="store_true", help="write the preprocessed graph too")
     arguments.add_argument("-q", "--quiet", action="store_true", help="print nothing but warnings")
     arguments.add_argument("-d", "--debug", action="store_true", help="print each node as it is converted")
@@ -40,11 +40,14 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
 def main(description: str = __doc__, arguments: Sequence[str] | None = None) -> None:
     """Read the command line and convert."""
     options = argument_parser(description).parse_args(arguments)
+    from trtflow.converters.uff.convert import from_tensorflow_frozen_model  # noqa: PLC0415 - loads TensorFlow
+
+    output = options.output or options.input_file.with_suffix(".uff")
     from_tensorflow_frozen_model(
         options.input_file,
         options.output_node,
         preprocessor=options.preprocessor,
-        output_filename=options.output or options.input_file.with_suffix(".uff"),
+        output_filename=output,
         text=options.text,
         quiet=options.quiet,
         list_nodes=options.list_nodes,
@@ -53,3 +56,5 @@ def main(description: str = __doc__, arguments: Sequence[str] | None = None) -> 
         strict=options.strict,
         input_node=options.input_node,
     )
+    if options.text and not options.quiet and not options.list_nodes:
+        print(output.with_suffix(".pbtxt").read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -110,7 +111,7 @@ def _constant_sizes(graphdef: Any, shapes: dict[str, list[int | None]]) -> dict[
         if node.op == "Shape":
             found[node.name] = np.array(shape)
         elif node.op == "Size":
-            found[node.name] = np.prod(np.array(shape, np.int64))
+            found[node.name] = np.array(math.prod(size for size in shape if size is not None))
         elif node.op == "Rank":
             found[node.name] = np.array(len(shape))
     return found

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from trtflow.converters.uff.graph import INPUTS, Conversion, ConversionError, converts
+from trtflow.converters.uff.custom import add_custom
+from trtflow.converters.uff.folding import INPUTS
+from trtflow.converters.uff.graph import Conversion, ConversionError, converts
 from trtflow.formats.uff import dtype_of
 
 DATA = {"NHWC": "N+C", "NCHW": "NC+"}
@@ -46,7 +48,10 @@ def text(node: Any, key: str, default: str = "") -> str:
 
 def data_format(node: Any) -> str:
     """Return the order of a node's data, by UFF's name."""
-    return DATA[text(node, "data_format", "NHWC") or "NHWC"]
+    order = text(node, "data_format") or "NHWC"
+    if order not in DATA:
+        raise ConversionError(node, f"its data are {order}", "UFF has NHWC and NCHW.")
+    return DATA[order]
 
 
 def spatial(node: Any, key: str) -> list[int] | None:
@@ -86,38 +91,61 @@ def convert_placeholder(conversion: Conversion, node: Any) -> None:
 @converts("Conv2D")
 def convert_convolution(conversion: Conversion, node: Any) -> None:
     """Conv with a kernel in TensorFlow's order: height, width, in, out."""
-    _add_convolution(conversion, node, "Conv", conversion.inputs_of(node), groups=1)
+    _add_convolution(conversion, node, "Conv", conversion.inputs_of(node), "+CK")
 
 
 @converts("DepthwiseConv2dNative")
 def convert_depthwise(conversion: Conversion, node: Any) -> None:
-    """Conv with a group a channel; the kernel [H, W, C, M] is read as [H, W, 1, C * M]."""
+    """Conv with a group a channel, and the kernel [H, W, C, 1] as it is, which is how NVIDIA's converter has it.
+
+    A kernel [H, W, C, M] is written as [H, W, 1, C * M], for M output channels a group belong together.
+    """
     data, kernel = conversion.inputs_of(node)
     values = conversion.constant(node, 1, "kernel")
-    height, width, channels, multiplier = values.shape
-    name = f"{kernel}_grouped"
-    conversion.add_constant(name, values.reshape(height, width, 1, channels * multiplier))
-    _add_convolution(conversion, node, "Conv", [data, name], groups=channels)
+    channels, multiplier = values.shape[2:]
+    if multiplier > 1:
+        kernel = f"{node.name}/grouped_kernel"
+        conversion.add_constant(kernel, values.reshape(*values.shape[:2], 1, channels * multiplier))
+    _add_convolution(conversion, node, "Conv", [data, kernel], "+CK", number_groups=channels)
 
 
 @converts("Conv2DBackpropInput")
 def convert_transposed_convolution(conversion: Conversion, node: Any) -> None:
-    """ConvTranspose, whose inputs are data, kernel and the shape of the output."""
-    shape, kernel, data = conversion.inputs_of(node)
-    _add_convolution(conversion, node, "ConvTranspose", [data, kernel, shape], groups=1)
+    """ConvTranspose, whose inputs are data, kernel [H, W, out, in] and the shape of the output."""
+    _, kernel, data = conversion.inputs_of(node)
+    shape = _constant_shape(conversion, node, 0, "output's shape")
+    _add_convolution(conversion, node, "ConvTranspose", [data, kernel, shape], "+KC")
 
 
-def _add_convolution(conversion: Conversion, node: Any, operation: str, inputs: list[str], groups: int) -> None:
+def _add_convolution(
+    conversion: Conversion, node: Any, operation: str, inputs: list[str], kernel_order: str, **fields: Any
+) -> None:
     conversion.add(
         node,
         operation,
         inputs,
         strides=spatial(node, "strides"),
         dilation=spatial(node, "dilations"),
-        number_groups=groups,
-        inputs_orders=conversion.orders(data_format(node), "+CK"),
+        inputs_orders=conversion.orders(data_format(node), kernel_order),
         **padding(node),
+        **fields,
     )
+
+
+def _constant_shape(conversion: Conversion, node: Any, index: int, what: str) -> str:
+    """Return the name of a constant that holds a shape.
+
+    Where the graph computes the shape, as it does to keep the size of the batch open, the node's own shape serves if no
+    more than one size of it is open, which becomes -1.
+    """
+    name = conversion.inputs_of(node)[index]
+    shape = conversion.shapes.get(node.name)
+    if name in conversion.constants or shape is None or shape.count(None) > 1:
+        conversion.constant(node, index, what)
+        return name
+    constant = f"{node.name}/constant_shape"
+    conversion.add_constant(constant, np.array([-1 if size is None else size for size in shape], np.int32))
+    return constant
 
 
 @converts("MaxPool", "AvgPool")
@@ -165,7 +193,7 @@ def convert_squared_difference(conversion: Conversion, node: Any) -> None:
     """A difference and its square."""
     difference = f"{node.name}/difference"
     conversion.add(node, "Unary", [difference], func="square")
-    conversion.add(node, "Binary", conversion.inputs_of(node), name=difference, func="sub")
+    conversion.add(node, "Binary", conversion.inputs_of(node), as_name=difference, func="sub")
 
 
 @converts("Reciprocal", "Inv")
@@ -173,7 +201,7 @@ def convert_reciprocal(conversion: Conversion, node: Any) -> None:
     """The power of -1."""
     exponent = f"{node.name}/exponent"
     conversion.add(node, "Binary", [*conversion.inputs_of(node), exponent], func="pow")
-    conversion.add_constant(exponent, np.float32([-1]))
+    conversion.add_constant(exponent, np.array([-1], np.float32))
 
 
 @converts(*UNARY)
@@ -198,8 +226,23 @@ def convert_leaky_relu(conversion: Conversion, node: Any) -> None:
 @converts("Softmax")
 def convert_softmax(conversion: Conversion, node: Any) -> None:
     """Softmax over the last axis, which is TensorFlow's only one."""
-    orders = conversion.orders("N+C")
-    conversion.add(node, "Softmax", conversion.inputs_of(node)[:1], axis=-1, inputs_orders=orders)
+    _add_softmax(conversion, node, node.name)
+
+
+@converts("LogSoftmax")
+def convert_log_softmax(conversion: Conversion, node: Any) -> None:
+    """A softmax and its logarithm."""
+    softmax = f"{node.name}/softmax"
+    conversion.add(node, "Unary", [softmax], func="log")
+    _add_softmax(conversion, node, softmax)
+
+
+def _add_softmax(conversion: Conversion, node: Any, name: str) -> None:
+    data = conversion.inputs_of(node)[0]
+    # The channels are the last axis of a picture; for a matrix NVIDIA's converter says NC+, and both mean the same.
+    order = "N+C" if len(conversion.shapes.get(data, [])) > 2 else "NC+"
+    orders = conversion.orders(order)
+    conversion.add(node, "Softmax", [data], as_name=name, axis=conversion.axis(-1, data), inputs_orders=orders)
 
 
 @converts("LRN")
@@ -223,26 +266,36 @@ def convert_lrn(conversion: Conversion, node: Any) -> None:
 @converts("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 def convert_batch_norm(conversion: Conversion, node: Any) -> None:
     """BatchNorm with the moments of the training."""
-    if "is_training" in node.attr and node.attr["is_training"].b:
+    if node.attr["is_training"].b:
         raise ConversionError(node, "it is in training mode", "Freeze the graph for inference.")
+    epsilon = node.attr["epsilon"].f if "epsilon" in node.attr else 1e-4
     conversion.add(
         node,
         "BatchNorm",
         conversion.inputs_of(node)[:5],
-        epsilon=float(node.attr["epsilon"].f),
+        epsilon=float(epsilon),
         inputs_orders=conversion.orders(data_format(node)),
     )
 
 
 @converts("Reshape")
 def convert_reshape(conversion: Conversion, node: Any) -> None:
-    """Reshape, or Flatten where the name says so, as Keras's does; its shape need not be constant then."""
-    data, shape = conversion.inputs_of(node)
-    if "flatten" in node.name.lower():
+    """Reshape, or Flatten where the name says so, as Keras's does."""
+    data = conversion.inputs_of(node)[0]
+    if "flatten" in node.name.lower() and _may_flatten(conversion, node, data):
         conversion.add(node, "Flatten", [data])
         return
-    conversion.constant(node, 1, "shape")
-    conversion.add(node, "Reshape", [data, shape])
+    conversion.add(node, "Reshape", [data, _constant_shape(conversion, node, 1, "shape")])
+
+
+def _may_flatten(conversion: Conversion, node: Any, data: str) -> bool:
+    """Whether all that is known of the shapes fits to a flattening of all axes behind the batch."""
+    before, after = conversion.shapes.get(data), conversion.shapes.get(node.name)
+    if after is None:
+        return True
+    if len(after) != 2 or before is None or None in (*before[1:], after[1]):
+        return len(after) == 2
+    return bool(np.prod(np.array(before[1:], np.int64)) == after[1])
 
 
 @converts("Transpose")
@@ -255,48 +308,55 @@ def convert_transpose(conversion: Conversion, node: Any) -> None:
 @converts("ExpandDims", "ArgMax", "ArgMin")
 def convert_along_axis(conversion: Conversion, node: Any) -> None:
     """The operation of the same name along a constant axis."""
-    axis = int(conversion.constant(node, 1, "axis"))
-    conversion.add(node, node.op, conversion.inputs_of(node)[:1], axis=axis)
+    data = conversion.inputs_of(node)[0]
+    axis = conversion.axis(int(conversion.constant(node, 1, "axis")), data, added=int(node.op == "ExpandDims"))
+    conversion.add(node, node.op, [data], axis=axis)
 
 
 @converts(*REDUCTIONS)
 def convert_reduction(conversion: Conversion, node: Any) -> None:
     """Reduce."""
+    data = conversion.inputs_of(node)[0]
     conversion.add(
         node,
         "Reduce",
-        conversion.inputs_of(node)[:1],
+        [data],
         func=REDUCTIONS[node.op],
-        axes=np.atleast_1d(conversion.constant(node, 1, "axes")).tolist(),
+        axes=[conversion.axis(axis, data) for axis in np.atleast_1d(conversion.constant(node, 1, "axes")).tolist()],
         keepdims=bool(node.attr["keep_dims"].b),
     )
 
 
 @converts("ConcatV2")
 def convert_concat(conversion: Conversion, node: Any) -> None:
-    """Concat; the axis is the last input."""
-    axis = int(conversion.constant(node, -1, "axis"))
-    conversion.add(node, "Concat", conversion.inputs_of(node)[:-1], axis=axis)
+    """Concat; the axis is an attribute, which is graphsurgeon's way, or the last input."""
+    inputs = conversion.inputs_of(node)
+    axis = int(node.attr["axis"].i) if "axis" in node.attr else int(conversion.constant(node, -1, "axis"))
+    data = inputs if "axis" in node.attr else inputs[:-1]
+    conversion.add(node, "Concat", data, axis=conversion.axis(axis, data[0]))
 
 
 @converts("Concat")
 def convert_old_concat(conversion: Conversion, node: Any) -> None:
     """Concat; the axis is the first input."""
+    data = conversion.inputs_of(node)[1:]
     axis = int(conversion.constant(node, 0, "axis"))
-    conversion.add(node, "Concat", conversion.inputs_of(node)[1:], axis=axis)
+    conversion.add(node, "Concat", data, axis=conversion.axis(axis, data[0]))
 
 
 @converts("Pack")
 def convert_stack(conversion: Conversion, node: Any) -> None:
     """Stack."""
-    conversion.add(node, "Stack", conversion.inputs_of(node), axis=int(node.attr["axis"].i))
+    data = conversion.inputs_of(node)
+    conversion.add(node, "Stack", data, axis=conversion.axis(int(node.attr["axis"].i), data[0], added=1))
 
 
 @converts("Squeeze")
 def convert_squeeze(conversion: Conversion, node: Any) -> None:
     """Squeeze."""
-    axes = list(node.attr["squeeze_dims"].list.i)
-    conversion.add(node, "Squeeze", conversion.inputs_of(node), axes=axes)
+    data = conversion.inputs_of(node)[0]
+    axes = [conversion.axis(axis, data) for axis in node.attr["squeeze_dims"].list.i]
+    conversion.add(node, "Squeeze", [data], axes=axes)
 
 
 @converts("Pad", "PadV2", "MirrorPad")
@@ -318,10 +378,12 @@ def convert_shape(conversion: Conversion, node: Any) -> None:
 @converts("StridedSlice")
 def convert_strided_slice(conversion: Conversion, node: Any) -> None:
     """StridedSlice with constant bounds."""
-    masks = {f"{key}_mask": int(node.attr[f"{key}_mask"].i) for key in ("begin", "end", "shrink_axis")}
+    masks: dict[str, Any] = {f"{key}_mask": int(node.attr[f"{key}_mask"].i) for key in ("begin", "end", "shrink_axis")}
     for key in ("ellipsis_mask", "new_axis_mask"):
         if node.attr[key].i:
             raise ConversionError(node, f"it has an {key}", "Write the slice axis by axis.")
+    for index, what in enumerate(("begin", "end", "strides"), start=1):
+        conversion.constant(node, index, what)
     conversion.add(node, "StridedSlice", conversion.inputs_of(node), **masks)
 
 
@@ -330,7 +392,9 @@ def convert_gather(conversion: Conversion, node: Any) -> None:
     """Gather, or GatherV2 along a constant axis."""
     fields: dict[str, Any] = {"indices_dtype": _dtype(node, "Tindices"), "params_dtype": _dtype(node, "Tparams")}
     if node.op == "GatherV2":
-        fields["axis"] = int(conversion.constant(node, 2, "axis"))
+        if node.attr["batch_dims"].i:
+            raise ConversionError(node, "it gathers for each element of a batch", "UFF has batch_dims 0 only.")
+        fields["axis"] = conversion.axis(int(conversion.constant(node, 2, "axis")), conversion.inputs_of(node)[0])
     else:
         fields["validate_indices"] = bool(node.attr["validate_indices"].b)
     conversion.add(node, node.op, conversion.inputs_of(node)[:2], **fields)
@@ -345,11 +409,11 @@ def _dtype(node: Any, key: str) -> np.dtype:
 
 @converts("Cast")
 def convert_cast(conversion: Conversion, node: Any) -> None:
-    """Identity: TensorRT computes what reads numbers in its own type. Only rounding to integers is not to be had."""
+    """Identity, for TensorRT computes in a type of its own choice; to integers, which rounds, a custom node."""
     import tensorflow as tf  # noqa: PLC0415
 
     source, target = (tf.as_dtype(node.attr[key].type) for key in ("SrcT", "DstT"))
     if source.is_floating and not target.is_floating:
-        remedy = "UFF has no rounding; leave it out, or map it to a plugin with graphsurgeon."
-        raise ConversionError(node, f"it turns {source.name} into {target.name}", remedy)
-    conversion.add(node, "Identity", conversion.inputs_of(node))
+        add_custom(conversion, node)
+    else:
+        conversion.add(node, "Identity", conversion.inputs_of(node))

@@ -31,6 +31,12 @@ def parsed(data: bytes, path: str | Path) -> MetaGraph:
         raise FormatError(path, f"cut off or damaged: its {len(data)} bytes are no UFF graph", AGAIN) from error
     if not graph.graphs or not graph.graphs[0].nodes:
         raise FormatError(path, "no UFF graph: it has no nodes", AGAIN)
+    # What a file refers to stands at its end, so one that is cut off between two entries parses and lacks some.
+    for node in graph.graphs[0].nodes:
+        for name, value in node.fields.items():
+            if value.WhichOneof("data_oneof") == "ref" and value.ref not in graph.referenced_data:
+                fault = f"cut off: {value.ref!r}, the {name} of node {node.id!r}, is not in it"
+                raise FormatError(path, fault, AGAIN)
     return graph
 
 

@@ -9,6 +9,8 @@ import onnx
 from onnx import helper
 
 import trtflow.reference.lower.layers
+import trtflow.reference.lower.mnist_plugins
+import trtflow.reference.lower.onnx_nodes
 import trtflow.reference.lower.ssd_plugins
 import trtflow.reference.lower.tensor_layers  # noqa: F401 - each registers its lowerings
 from trtflow.reference.errors import BuildError, NetworkError

@@ -18,6 +18,7 @@ from trtflow.reference.record import layers as L  # noqa: N812 - the table of la
 from trtflow.reference.record.config import IBuilderConfig
 from trtflow.reference.record.enums import ActivationType, BuilderFlag, DataType, PoolingType
 from trtflow.reference.record.network import INetworkDefinition
+from trtflow.reference.record.onnx_layer import IOnnxLayer
 from trtflow.reference.record.tensor import ITensor
 
 QUANTISED_LAYERS = (L.IConvolutionLayer, L.IFullyConnectedLayer)
@@ -68,7 +69,8 @@ def choose(network: INetworkDefinition, config: IBuilderConfig, table: Mapping[s
 def _float_type(layer: L.ILayer, half: bool) -> DataType:
     if layer.precision_is_set and layer.precision in (DataType.FLOAT, DataType.HALF):
         return layer.precision
-    single = isinstance(layer, L.IPluginV2Layer) and layer.plugin.plugin_type in SINGLE_PRECISION_PLUGINS
+    plugin = layer.plugin.plugin_type if isinstance(layer, L.IPluginV2Layer) else ""
+    single = plugin in SINGLE_PRECISION_PLUGINS or isinstance(layer, IOnnxLayer)
     return DataType.HALF if half and not single else DataType.FLOAT
 
 

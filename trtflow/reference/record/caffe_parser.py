@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from trtflow.reference.record.enums import (
 )
 from trtflow.reference.record.layers import ILayer
 from trtflow.reference.record.network import INetworkDefinition
-from trtflow.reference.record.plugins import PluginField, PluginFieldCollection, get_plugin_registry
+from trtflow.reference.record.plugins import IPluginV2, PluginField, PluginFieldCollection, get_plugin_registry
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Dims, Weights
 
@@ -43,8 +43,28 @@ class IBlobNameToTensor:
         return self._tensors.get(name)
 
 
+class PluginFactory(Protocol):
+    """What `CaffeParser.plugin_factory_v2` takes: `FCPluginFactory` is one."""
+
+    def is_plugin_v2(self, layer_name: str) -> bool:
+        """Whether the factory makes the layer of that name, whatever its type."""
+        ...
+
+    def create_plugin(self, layer_name: str, weights: list[Weights]) -> IPluginV2:
+        """Return the plugin of a layer, given the blobs that the caffemodel has for it, in order."""
+        ...
+
+
 class CaffeParser:
-    """Reads Caffe models into a network."""
+    """Reads Caffe models into a network.
+
+    Attributes:
+        plugin_factory_v2: makes plugins of layers by their names; None for none.
+        plugin_namespace: namespace of the plugins that it makes.
+    """
+
+    plugin_factory_v2: PluginFactory | None = None
+    plugin_namespace = ""
 
     def parse(
         self, deploy: str, model: str, network: INetworkDefinition, dtype: DataType = DataType.FLOAT
@@ -64,6 +84,7 @@ class CaffeParser:
             NetworkError: a layer that TensorRT's parser does not know, or that does not fit its inputs.
         """
         net = _Net(deploy, read_prototxt(deploy), model, _weights(model), network, dtype)
+        net.factory, net.namespace = self.plugin_factory_v2, self.plugin_namespace
         return net.parse()
 
     def parse_binary_proto(self, filename: str) -> np.ndarray:
@@ -91,6 +112,8 @@ class _Net:
         self.network, self.dtype = network, dtype
         self.skip = int(network.has_implicit_batch_dimension)  # axes of Caffe's that the network leaves out
         self.tensors = IBlobNameToTensor()
+        self.factory: PluginFactory | None = None
+        self.namespace = ""
 
     def parse(self) -> IBlobNameToTensor:
         tensors = self.tensors._tensors
@@ -118,13 +141,14 @@ class _Net:
         return self.network.add_input(name, DataType.FLOAT, Dims(dims[self.skip :]))
 
     def add_layer(self, layer: Any, tensors: dict[str, ITensor]) -> None:
-        if layer.type not in _LAYERS:
+        parse = _from_factory if self.factory and self.factory.is_plugin_v2(layer.name) else _LAYERS.get(layer.type)
+        if parse is None:
             known = ", ".join(sorted(_LAYERS))
             raise NetworkError(layer.name, f"unknown type {layer.type!r} in {self.deploy}", f"Known: {known}.")
         missing = [name for name in layer.bottom if name not in tensors]
         if missing:
             raise NetworkError(layer.name, f"no layer before it in {self.deploy} makes its input {missing[0]!r}")
-        added = _LAYERS[layer.type](self, layer, [tensors[name] for name in layer.bottom])
+        added = parse(self, layer, [tensors[name] for name in layer.bottom])
         outputs = [added] if isinstance(added, ITensor) else added.outputs if added else []
         if len(outputs) != len(layer.top) and added is not None:
             raise NetworkError(
@@ -156,6 +180,17 @@ class _Net:
             PluginField(key, np.asarray(value), _field_type(value)) for key, value in fields.items()
         )
         return self.network.add_plugin_v2(inputs, creator.create_plugin(layer.name, collection))
+
+
+def _from_factory(net: _Net, layer: Any, inputs: list[ITensor]) -> ILayer:
+    """Add what the plugin factory makes of a layer (guide §10.2)."""
+    assert net.factory is not None
+    weights = [Weights(net.weights(layer, index)) for index in range(len(net.blobs.get(layer.name, [])))]
+    plugin = net.factory.create_plugin(layer.name, weights)
+    if plugin is None:
+        raise NetworkError(layer.name, "the plugin factory made no plugin of it", "Correct its create_plugin.")
+    plugin.plugin_namespace = net.namespace
+    return net.network.add_plugin_v2(inputs, plugin)
 
 
 def _field_type(value: Any) -> PluginFieldType:

@@ -319,3 +319,21 @@ class UffInputOrder(IntEnum):
     NCHW = 0
     NHWC = 1
     NC = 2
+
+
+class TensorFormat(IntEnum):
+    """Memory layout of a tensor; vectorised ones group that many channels."""
+
+    LINEAR = 0
+    CHW2 = 1
+    HWC8 = 2
+    CHW4 = 3
+    CHW16 = 4
+    CHW32 = 5
+    DHWC8 = 6
+    CDHW32 = 7
+    HWC = 8
+    DLA_LINEAR = 9
+    DLA_HWC4 = 10
+    HWC16 = 11
+    DHWC = 12

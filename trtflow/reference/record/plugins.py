@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+import struct
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from trtflow.reference.errors import NetworkError
-from trtflow.reference.record.enums import DataType, PluginFieldType
+from trtflow.reference.record.enums import DataType, PluginFieldType, TensorFormat
 from trtflow.reference.record.values import Dims
+
+VERSION = 8600  # NV_TENSORRT_VERSION of 8.6.0
 
 
 class PluginField:
@@ -26,16 +31,23 @@ class IPluginV2:
     """A layer that TensorRT does not know: its type, its attributes and the shapes of its outputs.
 
     A subclass says what comes out (`get_output_shape`); what it computes is registered in
-    `trtflow.reference.lower` under its type.
+    `trtflow.reference.lower` under its type. It holds no memory and no handles, so `initialize` and `terminate` have
+    nothing to do.
+
+    Attributes:
+        data_type: what `configure_with_format` was last told.
     """
 
     plugin_type = ""
     plugin_version = "1"
     plugin_namespace = ""
+    tensorrt_version = VERSION
     num_outputs = 1
+    data_types: tuple[DataType, ...] = (DataType.FLOAT,)  # that `supports_format` knows
 
     def __init__(self, **attributes: Any) -> None:
         self.attributes = attributes
+        self.data_type = DataType.FLOAT
 
     def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
         """Return the shape of one output, without the batch dimension."""
@@ -44,6 +56,73 @@ class IPluginV2:
     def get_output_datatype(self, index: int, inputs: list[DataType]) -> DataType:
         """Return the type of one output."""
         return DataType.FLOAT
+
+    def supports_format(self, dtype: DataType, format: TensorFormat) -> bool:
+        """Whether inputs and outputs can have a type and a memory layout."""
+        return dtype in self.data_types and format == TensorFormat.LINEAR
+
+    def configure_with_format(
+        self,
+        input_shapes: Sequence[Any],
+        output_shapes: Sequence[Any],
+        dtype: DataType,
+        format: TensorFormat,
+        max_batch_size: int,
+    ) -> None:
+        """Note the configuration that the builder chose; the plugin is serialised with it.
+
+        Raises:
+            NetworkError: `supports_format` says no to it.
+        """
+        if not self.supports_format(dtype, format):
+            known = " or ".join(data_type.name for data_type in self.data_types)
+            raise NetworkError(
+                self.plugin_type, f"configured for {dtype.name} {format.name}", f"It takes {known} LINEAR."
+            )
+        self.data_type = dtype
+
+    def initialize(self) -> int:
+        """Return 0: ready."""
+        return 0
+
+    def terminate(self) -> None:
+        """Do nothing."""
+
+    def destroy(self) -> None:
+        """Do nothing; Python frees the object."""
+
+    def get_workspace_size(self, max_batch_size: int) -> int:
+        """Return the bytes of scratch memory that a batch needs: none."""
+        return 0
+
+    def clone(self: Plugin) -> Plugin:
+        """Return a plugin of the same attributes, configured alike."""
+        return copy.deepcopy(self)
+
+    @property
+    def serialization_size(self) -> int:
+        """Number of bytes that `serialize` gives."""
+        return len(self.serialize())
+
+    def serialize(self) -> memoryview:
+        """Return the bytes that a plan of TensorRT holds for this plugin; plans of the reference runtime need none.
+
+        Raises:
+            NetworkError: a plugin whose bytes are TensorRT's own affair.
+        """
+        raise NetworkError(self.plugin_type, "its serialised form is private to TensorRT", "Serialise the engine.")
+
+    @classmethod
+    def deserialize(cls: type[Plugin], data: bytes) -> Plugin:
+        """Return the plugin of what `serialize` gave; called by `IPluginCreator.deserialize_plugin`.
+
+        Raises:
+            ValueError, struct.error: the bytes are not that.
+        """
+        raise ValueError(f"the serialised form of {cls.plugin_type} is private to TensorRT")
+
+
+Plugin = TypeVar("Plugin", bound=IPluginV2)
 
 
 class IPluginCreator:
@@ -60,15 +139,35 @@ class IPluginCreator:
         self.plugin_namespace = plugin.plugin_namespace
         self.field_names = PluginFieldCollection(PluginField(name) for name in defaults)
 
+    tensorrt_version = VERSION
+
     def create_plugin(self, name: str, field_collection: PluginFieldCollection) -> IPluginV2:
-        """Return a plugin; an unknown or a missing field is an error that names it."""
+        """Return a plugin; an unknown, missing or wrong field is an error that names it."""
         given = {field.name: field.data for field in field_collection}
         if unknown := sorted(set(given) - set(self.defaults)):
             raise NetworkError(name, f"{self.name} has no field {unknown[0]!r}", f"It has {', '.join(self.defaults)}.")
         values = {**self.defaults, **given}
         if missing := [key for key, value in values.items() if value is None]:
             raise NetworkError(name, f"{self.name} needs the field {missing[0]!r}", "Add it to the field collection.")
-        return self.plugin(**{key: _like(self.defaults[key], value) for key, value in values.items()})
+        try:
+            plugin = self.plugin(**{key: _like(self.defaults[key], value) for key, value in values.items()})
+        except ValueError as error:
+            raise NetworkError(name, f"{self.name}: {error}", "Correct the field collection.") from error
+        plugin.plugin_namespace = self.plugin_namespace
+        return plugin
+
+    def deserialize_plugin(self, name: str, serialized_plugin: bytes | memoryview) -> IPluginV2:
+        """Return the plugin of what `IPluginV2.serialize` gave.
+
+        Raises:
+            NetworkError: the bytes are not those of such a plugin. (TensorRT logs that and returns None.)
+        """
+        try:
+            plugin = self.plugin.deserialize(bytes(serialized_plugin))
+        except (ValueError, struct.error) as error:
+            raise NetworkError(name, f"not a serialised {self.name} ({error})", "Build the engine again.") from error
+        plugin.plugin_namespace = self.plugin_namespace
+        return plugin
 
 
 def _like(default: Any, value: Any) -> Any:
@@ -80,6 +179,8 @@ def _like(default: Any, value: Any) -> Any:
 
 class IPluginRegistry:
     """Creators by type, version and namespace."""
+
+    parent_search_enabled = True
 
     def __init__(self) -> None:
         self._creators: dict[tuple[str, str, str], IPluginCreator] = {}
@@ -95,7 +196,15 @@ class IPluginRegistry:
         if key in self._creators:
             return False
         self._creators[key] = creator
+        creator.plugin_namespace = plugin_namespace
         return True
+
+    def deregister_creator(self, creator: IPluginCreator) -> bool:
+        """Remove a creator; False when it is not registered."""
+        keys = [key for key, registered in self._creators.items() if registered is creator]
+        for key in keys:
+            del self._creators[key]
+        return bool(keys)
 
     def get_plugin_creator(self, type: str, version: str, plugin_namespace: str = "") -> IPluginCreator | None:
         """Return the creator of a type, or None."""

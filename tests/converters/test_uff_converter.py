@@ -1,0 +1,641 @@
+"""TensorFlow to UFF: what each operation becomes, the whole of a LeNet, options, and what cannot be converted."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_graphs import constant, frozen, lenet, normal, v1
+
+from trtflow.converters.uff import from_tensorflow, from_tensorflow_frozen_model
+from trtflow.converters.uff.command import main
+from trtflow.formats import FormatError, UserError
+from trtflow.formats.uff import MetaGraph, array_of, read_uff, value_of
+from trtflow.graphsurgeon import create_plugin_node
+
+ROOT = Path(__file__).resolve().parents[2]
+FLOAT, INT = np.dtype(np.float32), np.dtype(np.int32)
+
+
+class Converted:
+    """A UFF graph with its nodes by name."""
+
+    def __init__(self, data):
+        self.graph = MetaGraph.FromString(data)
+        self.nodes = {node.id: node for node in self.graph.graphs[0].nodes}
+
+    def fields(self, name):
+        fields = {key: value_of(data) for key, data in self.nodes[name].fields.items()}
+        return {key: value for key, value in fields.items() if key != "values"}
+
+    def array(self, name):
+        fields = self.nodes[name].fields
+        return array_of(self.graph, fields["values"], value_of(fields["dtype"]), value_of(fields["shape"]))
+
+
+def convert(build, outputs=("out",), **options):
+    return Converted(from_tensorflow(frozen(build), list(outputs), quiet=True, **options))
+
+
+def picture(*shape, dtype=tf.float32, name="in"):
+    return v1.placeholder(dtype, shape or (None, 8, 8, 4), name=name)
+
+
+def test_lenet_is_as_in_nvidias_file():
+    uff = convert(lenet)
+    found = [(node.id, node.operation, list(node.inputs)) for node in uff.nodes.values() if node.operation != "Const"]
+    assert found == [
+        ("MarkOutput_0", "MarkOutput", ["out"]),
+        ("out", "Binary", ["matmul2", "bout"]),
+        ("matmul2", "FullyConnected", ["Relu_2", "wout"]),
+        ("Relu_2", "Activation", ["add1"]),
+        ("add1", "Binary", ["matmul1", "bd1"]),
+        ("matmul1", "FullyConnected", ["reshape1", "wd1"]),
+        ("reshape1", "Reshape", ["maxpool2", "reshape1/shape"]),
+        ("maxpool2", "Pool", ["Relu_1"]),
+        ("Relu_1", "Activation", ["conv2_bias"]),
+        ("conv2_bias", "Binary", ["conv2", "bc2"]),
+        ("conv2", "Conv", ["maxpool1", "wc2"]),
+        ("maxpool1", "Pool", ["Relu"]),
+        ("Relu", "Activation", ["conv1_bias"]),
+        ("conv1_bias", "Binary", ["conv1", "bc1"]),
+        ("conv1", "Conv", ["in", "wc1"]),
+        ("in", "Input", []),
+    ]
+    assert uff.fields("in") == {"dtype": FLOAT, "shape": []}
+    assert uff.fields("conv1") == {"strides": [1, 1], "dilation": [1, 1], "inputs_orders": "orders_N+C_+CK"}
+    assert uff.fields("maxpool1") == {
+        "func": "max",
+        "kernel": [2, 2],
+        "strides": [2, 2],
+        "inputs_orders": "orders_N+C",
+    }
+    assert uff.fields("matmul1") == {"inputs_orders": "orders_NC_CK"}
+    assert uff.fields("wc1") == {"dtype": FLOAT, "shape": [5, 5, 1, 20]}
+    assert uff.array("wc1").size == 500
+    np.testing.assert_array_equal(uff.array("reshape1/shape"), [-1, 800])
+    assert uff.array("reshape1/shape").dtype == INT
+    graph = uff.graph
+    assert (graph.version, graph.descriptor_core_version, graph.graphs[0].id) == (1, 1 + 1, "main")
+    assert [(item.id, item.version, item.optional) for item in graph.descriptors] == [
+        ("tensorflow_extension", 1, False)
+    ]
+    orders = {key for key in graph.referenced_data if key.startswith("orders_")}
+    assert orders == {"orders_N+C", "orders_N+C_+CK", "orders_NC_CK"}
+
+
+def test_command_gives_the_same_bytes_in_another_process(tmp_path):
+    path = tmp_path / "lenet.pb"
+    path.write_bytes(frozen(lenet).SerializeToString())
+    command = [sys.executable, "-m", "trtflow.converters.uff", str(path), "-q", "-O", "out"]
+    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, check=True)
+    assert path.with_suffix(".uff").read_bytes() == from_tensorflow_frozen_model(path, ["out"], quiet=True)
+
+
+def pool(kind, **options):
+    return lambda: getattr(v1.nn, kind)(picture(), (3, 2), (2, 1), "SAME", name="out", **options)
+
+
+def with_axis(function, axis):
+    return lambda: function(picture(), axis=axis, name="out")
+
+
+POOL = {"kernel": [3, 2], "strides": [2, 1], "implicit_padding": "same", "inputs_orders": "orders_N+C"}
+GATHER = {"indices_dtype": INT, "params_dtype": FLOAT}
+CASES = {
+    "max_pool": (pool("max_pool"), "Pool", {"func": "max", **POOL}),
+    "avg_pool": (pool("avg_pool"), "Pool", {"func": "avg", **POOL}),
+    "relu6": (lambda: tf.nn.relu6(picture(), name="out"), "Activation", {"func": "relu6"}),
+    "leaky_relu": (
+        lambda: tf.nn.leaky_relu(picture(), 0.25, name="out"),
+        "Activation",
+        {"func": "leaky_relu", "alpha": 0.25},
+    ),
+    "arg_max": (with_axis(tf.argmax, -1), "ArgMax", {"axis": 3}),
+    "arg_min": (with_axis(tf.argmin, 1), "ArgMin", {"axis": 1}),
+    "expand_dims": (with_axis(tf.expand_dims, -1), "ExpandDims", {"axis": 4}),
+    "mean": (with_axis(tf.reduce_mean, (1, 2)), "Reduce", {"func": "mean", "axes": [1, 2], "keepdims": False}),
+    "sum": (with_axis(v1.reduce_sum, -1), "Reduce", {"func": "sum", "axes": [3], "keepdims": False}),
+    "prod": (with_axis(tf.reduce_prod, 1), "Reduce", {"func": "prod", "axes": [1], "keepdims": False}),
+    "reduce_max": (
+        lambda: tf.reduce_max(picture(), 2, keepdims=True, name="out"),
+        "Reduce",
+        {"func": "max", "axes": [2], "keepdims": True},
+    ),
+    "reduce_min": (with_axis(tf.reduce_min, 2), "Reduce", {"func": "min", "axes": [2], "keepdims": False}),
+    "concat": (lambda: tf.concat([picture(), picture(name="more")], -1, name="out"), "Concat", {"axis": 3}),
+    "old_concat": (
+        lambda: tf.raw_ops.Concat(concat_dim=1, values=[picture(), picture(name="more")], name="out"),
+        "Concat",
+        {"axis": 1},
+    ),
+    "stack": (lambda: tf.stack([picture(), picture(name="more")], -1, name="out"), "Stack", {"axis": 4}),
+    "transpose": (
+        lambda: tf.transpose(picture(), (0, 3, 1, 2), name="out"),
+        "Transpose",
+        {"permutation": [0, 3, 1, 2]},
+    ),
+    "squeeze": (lambda: tf.squeeze(picture(None, 1, 1, 4), (1, -2), name="out"), "Squeeze", {"axes": [1, 2]}),
+    "pad": (lambda: tf.pad(picture(), [(0, 0), (1, 2), (3, 0), (0, 0)], name="out"), "Pad", {}),
+    "softmax_matrix": (
+        lambda: tf.nn.softmax(picture(None, 10), name="out"),
+        "Softmax",
+        {"axis": 1, "inputs_orders": "orders_NC+"},
+    ),
+    "softmax_picture": (
+        lambda: tf.nn.softmax(picture(), name="out"),
+        "Softmax",
+        {"axis": 3, "inputs_orders": "orders_N+C"},
+    ),
+    "gather": (
+        lambda: tf.raw_ops.Gather(params=constant("table", 6, 2), indices=picture(None, 1, dtype=tf.int32), name="out"),
+        "Gather",
+        {**GATHER, "validate_indices": True},
+    ),
+    "gather_v2": (
+        lambda: tf.gather(constant("table", 6, 2), picture(None, 1, dtype=tf.int32), axis=0, name="out"),
+        "GatherV2",
+        {**GATHER, "axis": 0},
+    ),
+    "strided_slice": (
+        lambda: tf.raw_ops.StridedSlice(
+            input=picture(),
+            begin=[0, 1],
+            end=[0, 3],
+            strides=[1, 1],
+            begin_mask=1,
+            end_mask=1,
+            shrink_axis_mask=2,
+            name="out",
+        ),
+        "StridedSlice",
+        {"begin_mask": 1, "end_mask": 1, "shrink_axis_mask": 2},
+    ),
+    "shape": (lambda: tf.shape(picture(), name="out"), "Shape", {}),
+    "cast_of_a_picture": (lambda: tf.cast(picture(dtype=tf.uint8), tf.float32, name="out"), "Identity", {}),
+    "stop_gradient": (lambda: tf.stop_gradient(picture(), name="out"), "Identity", {}),
+}
+BINARY = {
+    "add": [tf.raw_ops.Add, tf.raw_ops.AddV2],
+    "sub": [tf.raw_ops.Sub],
+    "mul": [tf.raw_ops.Mul],
+    "div": [tf.raw_ops.Div, tf.raw_ops.RealDiv],
+    "min": [tf.raw_ops.Minimum],
+    "max": [tf.raw_ops.Maximum],
+    "pow": [tf.raw_ops.Pow],
+}
+UNARY = [
+    *("Neg", "Exp", "Log", "Abs", "Sqrt", "Rsqrt", "Square", "Ceil", "Floor"),
+    *("Sin", "Cos", "Tan", "Sinh", "Cosh", "Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh"),
+]
+ACTIVATIONS = ["Relu", "Sigmoid", "Tanh", "Elu", "Selu", "Softsign", "Softplus"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_operation(case):
+    build, operation, fields = CASES[case]
+    uff = convert(build, strict=True)
+    assert uff.nodes["out"].operation == operation
+    assert uff.fields("out") == fields
+    assert uff.nodes["out"].inputs[0] in ("in", "table")
+
+
+@pytest.mark.parametrize(("func", "operation"), [(key, item) for key, items in BINARY.items() for item in items])
+def test_binary(func, operation):
+    uff = convert(lambda: operation(x=picture(), y=constant("c", 4), name="out"), strict=True)
+    assert (uff.nodes["out"].operation, uff.fields("out")) == ("Binary", {"func": func})
+    assert list(uff.nodes["out"].inputs) == ["in", "c"]
+
+
+@pytest.mark.parametrize("name", [*UNARY, *ACTIVATIONS])
+def test_function_of_one_number(name):
+    raw = getattr(tf.raw_ops, name)
+    key = next(key for key in ("x", "features") if key in raw.__signature__.parameters)
+    uff = convert(lambda: raw(**{key: picture()}, name="out"), strict=True)
+    assert uff.nodes["out"].operation == ("Unary" if name in UNARY else "Activation")
+    assert uff.fields("out") == {"func": name.lower()}
+
+
+def test_convolutions():
+    def build():
+        data = picture()
+        same = v1.nn.conv2d(data, constant("a", 3, 3, 4, 6), 2, "SAME", name="same")
+        dilated = v1.nn.conv2d(data, constant("b", 3, 3, 4, 6), 1, "VALID", dilations=2, name="dilated")
+        explicit = v1.nn.conv2d(data, constant("c", 3, 3, 4, 6), 1, [(0, 0), (1, 1), (2, 2), (0, 0)], name="explicit")
+        first = tf.transpose(data, (0, 3, 1, 2))
+        v1.nn.conv2d(first, constant("d", 3, 3, 4, 6), (1, 1, 2, 3), "VALID", data_format="NCHW", name="first")
+        return same, dilated, explicit
+
+    uff = convert(build, ["same", "dilated", "explicit", "first"])
+    common = {"dilation": [1, 1], "inputs_orders": "orders_N+C_+CK"}
+    assert uff.fields("same") == {**common, "strides": [2, 2], "implicit_padding": "same"}
+    assert uff.fields("dilated") == {**common, "strides": [1, 1], "dilation": [2, 2]}
+    assert uff.fields("explicit") == {**common, "strides": [1, 1], "padding": [1, 2]}
+    assert uff.fields("first") == {**common, "strides": [2, 3], "inputs_orders": "orders_NC+_+CK"}
+    assert [node for node in uff.nodes if node.startswith("MarkOutput")] == [f"MarkOutput_{i}" for i in range(4)]
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_depthwise_convolution(multiplier):
+    def build():
+        kernel = constant("w", 3, 3, 4, multiplier)
+        tf.raw_ops.DepthwiseConv2dNative(
+            input=picture(), filter=kernel, strides=[1, 2, 2, 1], padding="SAME", name="out"
+        )
+
+    uff = convert(build)
+    assert uff.nodes["out"].operation == "Conv"
+    assert uff.fields("out")["number_groups"] == 4
+    kernel = uff.array(uff.nodes["out"].inputs[1])
+    assert kernel.shape == ((3, 3, 4, 1) if multiplier == 1 else (3, 3, 1, 8))
+
+
+def test_transposed_convolution_with_an_open_batch():
+    def build():
+        data = picture()
+        shape = tf.stack([tf.shape(data)[0], 16, 16, 6])
+        tf.nn.conv2d_transpose(data, constant("w", 3, 3, 6, 4), shape, 2, "SAME", name="out")
+
+    uff = convert(build, strict=True)
+    assert uff.nodes["out"].operation == "ConvTranspose"
+    assert list(uff.nodes["out"].inputs)[:2] == ["in", "w"]
+    assert uff.fields("out")["inputs_orders"] == "orders_N+C_+KC"  # the kernel is height, width, out, in
+    np.testing.assert_array_equal(uff.array(uff.nodes["out"].inputs[2]), [-1, 16, 16, 6])
+    assert not {node.operation for node in uff.nodes.values()} & {"Shape", "StridedSlice", "Stack"}
+
+
+def test_matrix_products():
+    def build():
+        data = picture(None, 4)
+        tf.matmul(data, constant("a", 4, 3), name="plain")
+        tf.matmul(data, constant("b", 3, 4), transpose_b=True, name="turned")
+
+    uff = convert(build, ["plain", "turned"])
+    assert uff.fields("plain") == {"inputs_orders": "orders_NC_CK"}
+    assert uff.fields("turned") == {"inputs_orders": "orders_NC_KC"}
+
+
+def test_bias_along_channels():
+    def build():
+        tf.nn.bias_add(picture(name="last"), constant("b", 4), name="behind")
+        tf.nn.bias_add(picture(None, 4, 8, 8, name="first"), constant("c", 4), data_format="NCHW", name="before")
+
+    uff = convert(build, ["behind", "before"])
+    assert uff.array(uff.nodes["behind"].inputs[1]).shape == (4,)
+    assert uff.array(uff.nodes["before"].inputs[1]).shape == (4, 1, 1)
+
+
+def test_lrn_in_tensorrts_terms():
+    build = lambda: tf.raw_ops.LRN(input=picture(), depth_radius=2, bias=2.0, alpha=0.5, beta=0.75, name="out")  # noqa: E731
+    fields = convert(build).fields("out")
+    assert (fields["window_size"], fields["alpha"], fields["beta"], fields["k"]) == (5, 2.5, 0.75, 2.0)
+
+
+@pytest.mark.parametrize("version", ["", "V2", "V3"])
+def test_batch_norm(version):
+    def build():
+        moments = {key: constant(key, 4) for key in ("scale", "offset", "mean", "variance")}
+        operation = getattr(tf.raw_ops, f"FusedBatchNorm{version}")
+        tf.identity(operation(x=picture(), **moments, epsilon=0.001, is_training=False, name="bn")[0], name="out")
+
+    uff = convert(build, ["bn"])
+    assert list(uff.nodes["bn"].inputs) == ["in", "scale", "offset", "mean", "variance"]
+    assert uff.fields("bn") == {"epsilon": pytest.approx(0.001), "inputs_orders": "orders_N+C"}
+
+
+def test_batch_norm_in_training_is_refused():
+    def build():
+        tf.raw_ops.FusedBatchNormV3(
+            x=picture(), scale=[1.0] * 4, offset=[0.0] * 4, mean=[0.0] * 4, variance=[1.0] * 4, name="out"
+        )
+
+    with pytest.raises(UserError, match="node 'out'.*in training mode"):
+        convert(build)
+
+
+def test_operations_that_become_several():
+    def build():
+        data = picture(None, 4)
+        tf.math.squared_difference(data, constant("c", 4), name="sd")
+        tf.nn.log_softmax(data, name="ls")
+        tf.math.reciprocal(data, name="rc")
+
+    uff = convert(build, ["sd", "ls", "rc"], strict=True)
+    chain = {name: (node.operation, uff.fields(name).get("func")) for name, node in uff.nodes.items()}
+    assert (chain["sd"], chain["sd/difference"]) == (("Unary", "square"), ("Binary", "sub"))
+    assert (chain["ls"], chain["ls/softmax"]) == (("Unary", "log"), ("Softmax", None))
+    assert chain["rc"] == ("Binary", "pow")
+    np.testing.assert_array_equal(uff.array("rc/exponent"), [-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "becomes"),
+    [
+        ("flatten/Reshape", (-1, 256), "Flatten"),
+        ("net/Flatten_1/Reshape", (-1, 256), "Flatten"),
+        ("unflatten/Reshape", (-1, 2, 128), "Reshape"),
+        ("flatten_rows/Reshape", (-1, 4), "Reshape"),  # rows of a picture, not pictures
+        ("predictions/Reshape", (-1, 256), "Reshape"),
+    ],
+)
+def test_reshape_or_flatten(name, shape, becomes):
+    assert convert(lambda: tf.reshape(picture(), shape, name=name), [name]).nodes[name].operation == becomes
+
+
+def test_flatten_of_tensorflow_1_and_keras():
+    def build():
+        data = picture()
+        with tf.name_scope("flatten"):
+            tf.reshape(data, tf.stack([tf.shape(data)[0], -1]), name="Reshape")
+        tf.reshape(data, tf.stack([tf.shape(data)[0], 64, 4]), name="keras_reshape")
+
+    uff = convert(build, ["flatten/Reshape", "keras_reshape"], strict=True)
+    assert uff.nodes["flatten/Reshape"].operation == "Flatten"
+    np.testing.assert_array_equal(uff.array(uff.nodes["keras_reshape"].inputs[1]), [-1, 64, 4])
+    assert not {node.operation for node in uff.nodes.values()} & {"Shape", "Stack", "StridedSlice"}
+
+
+def test_shape_that_no_one_knows():
+    def build():
+        data = v1.placeholder(tf.float32, None, name="in")
+        tf.reshape(data, tf.shape(data)[1:], name="out")
+
+    with pytest.raises(UserError, match=r"node 'out' \(Reshape\): its shape, '.*', is not constant"):
+        convert(build)
+
+
+def test_what_depends_on_no_input_is_computed_ahead():
+    def build():
+        data = picture()
+        moments = tf.math.rsqrt(constant("variance", 4) ** 2 + 0.001) * constant("gamma", 4)
+        left, right = tf.split(tf.range(8.0), 2)
+        tf.add(tf.add(data * moments, left), right, name="out")
+
+    uff = convert(build, strict=True)
+    assert {node.operation for node in uff.nodes.values()} == {"MarkOutput", "Binary", "Const", "Input"}
+    values = [uff.array(uff.nodes[name].inputs[1]) for name in ("out", uff.nodes["out"].inputs[0])]
+    np.testing.assert_array_equal(values, [[4, 5, 6, 7], [0, 1, 2, 3]])
+
+
+def test_sizes_of_a_known_shape_are_computed_ahead():
+    def build():
+        data = picture(1, 8, 8, 4)
+        height = tf.cast(tf.shape(data)[1], tf.float32)
+        tf.divide(data, height, name="out")
+
+    uff = convert(build, strict=True)
+    assert uff.array(uff.nodes["out"].inputs[1]) == 8
+
+
+def test_random_numbers_are_not_computed_ahead(capsys):
+    uff = convert(lambda: tf.add(picture(), tf.random.uniform((4,), seed=1), name="out"))
+    assert "_RandomUniform" in {node.operation for node in uff.nodes.values()}
+    assert "RandomUniform" in capsys.readouterr().err
+
+
+def test_a_number_given_by_default_is_taken_and_a_picture_is_an_input():
+    def build():
+        rate = v1.placeholder_with_default(2.0, (), name="rate")
+        data = v1.placeholder_with_default(np.zeros((1, 4), np.float32), (None, 4), name="in")
+        tf.multiply(data, rate, name="out")
+
+    uff = convert(build)
+    assert {name: node.operation for name, node in uff.nodes.items() if name in ("in", "rate")} == {
+        "in": "Input",
+        "rate": "Const",
+    }
+    assert uff.fields("in")["shape"] == [-1, 4]
+
+
+def test_nodes_without_effect_are_left_out():
+    def build():
+        data = picture()
+        checked = v1.check_ops.assert_positive(data) if hasattr(v1, "check_ops") else v1.assert_positive(data)
+        with tf.control_dependencies([checked]):
+            passed = tf.identity(tf.debugging.check_numerics(tf.stop_gradient(data), "bad"))
+        tf.nn.relu(passed, name="out")
+
+    uff = convert(build)
+    assert list(uff.nodes) == ["MarkOutput_0", "out", "in"]
+
+
+def test_wide_numbers_become_narrow():
+    def build():
+        tf.gather(picture(), tf.constant([1, 2**40], tf.int64), axis=1, name="picked")
+        tf.cast(tf.cast(picture(name="x"), tf.float64) * tf.constant(0.5, tf.float64), tf.float32, name="half")
+
+    uff = convert(build, ["picked", "half"])
+    arrays = {name: uff.array(name) for name, node in uff.nodes.items() if node.operation == "Const"}
+    assert {array.dtype for array in arrays.values()} == {INT, FLOAT}
+    assert [array[1] for array in arrays.values() if array.ndim] == [2**31 - 1]
+    assert uff.fields("picked")["indices_dtype"] == INT
+
+
+def unknown():
+    """Two nodes of one operation and one of another that UFF lacks."""
+    data = tf.raw_ops.Erf(x=tf.raw_ops.Erf(x=picture(), name="erf1"), name="erf2")
+    tf.raw_ops.MaxPoolWithArgmax(input=data, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="VALID", name="out")
+
+
+def test_unknown_operation_becomes_a_custom_one(capsys):
+    uff = convert(unknown)
+    assert uff.nodes["erf1"].operation == "_Erf"
+    assert uff.fields("erf1") == {"T": FLOAT}
+    fields = uff.fields("out")
+    assert fields.pop("Targmax", "none") == np.dtype(np.int64)
+    assert fields == {
+        "T": FLOAT,
+        "include_batch_in_index": False,
+        "ksize": [1, 2, 2, 1],
+        "padding": "b'VALID'",
+        "strides": [1, 2, 2, 1],
+    }
+    assert [item.id for item in uff.graph.descriptors] == ["tensorflow_extension", "custom"]
+    warnings = capsys.readouterr().err.splitlines()
+    assert warnings == [
+        "warning: UFF has no operation MaxPoolWithArgmax; custom nodes _MaxPoolWithArgmax: out",
+        "warning: UFF has no operation Erf; custom nodes _Erf: erf2, erf1",
+    ]
+
+
+def test_unknown_operation_under_strict():
+    with pytest.raises(UserError, match=r"node 'out' \(MaxPoolWithArgmax\): UFF has no such operation.*graphsurgeon"):
+        convert(unknown, strict=True)
+
+
+def test_plugin_keeps_its_fields_with_their_types(capsys):
+    graphdef = frozen(lambda: picture(1, 8, 8, 4))
+    graphdef.node.append(
+        create_plugin_node(
+            "clip", "CustomClipPlugin", inputs=["in"], clipMin=0.0, clipMax=6.0, order=[0, 2, 1], label="x", flag=True
+        )
+    )
+    uff = Converted(from_tensorflow(graphdef, ["clip"], strict=True))
+    assert uff.nodes["clip"].operation == "_CustomClipPlugin"
+    fields = uff.fields("clip")
+    assert fields["clipMin_u_float"] == 0.0
+    assert fields["clipMax_u_float"] == 6.0
+    assert fields["order_u_ilist"] == [0, 2, 1]
+    assert fields["flag_u_int"] == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_later_output_of_a_node():
+    def build():
+        _, places = tf.math.top_k(picture(None, 10), 3, name="top")
+        tf.add(tf.cast(places, tf.float32), 1.0, name="out")
+
+    uff = convert(build)
+    assert any(list(node.inputs) == ["top_1"] for node in uff.nodes.values())
+
+
+def test_later_output_whose_name_is_taken():
+    def build():
+        _, places = tf.math.top_k(picture(None, 10), 3, name="top")
+        tf.add(tf.cast(places, tf.float32), tf.constant(normal(3), name="top_1"), name="out")
+
+    with pytest.raises(UserError, match="top:1 top_1, which is the name of another node"):
+        convert(build)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: tf.pad(picture(), [(1, 1)] * 4, "REFLECT", name="out"), "pads with other values than 0"),
+        (lambda: tf.pad(picture(), [(1, 1)] * 4, constant_values=1, name="out"), "pads with other values than 0"),
+        (
+            lambda: tf.matmul(picture(2, 2), picture(2, 2, name="b"), name="out"),
+            "its second matrix, 'b', is not constant",
+        ),
+        (lambda: tf.gather(picture(), [[0]], axis=1, batch_dims=1, name="out"), "gathers for each element"),
+        (
+            lambda: v1.nn.conv2d(picture(), constant("w", 3, 3, 4, 6), 1, [(0, 0), (0, 1), (0, 0), (0, 0)], name="out"),
+            "differs from side to side",
+        ),
+        (lambda: tf.identity(picture()[:, tf.newaxis], name="out"), "new_axis_mask"),
+    ],
+)
+def test_what_uff_cannot_say_is_named(build, message):
+    with pytest.raises(UserError, match=f"node '.*{re.escape(message)}"):
+        convert(build)
+
+
+def test_variable_is_refused():
+    def build():
+        tf.add(picture(), v1.Variable(np.float32(1), name="v", use_resource=False, trainable=False), name="out")
+
+    with pytest.raises(UserError, match=r"node 'v' \(VariableV2\): it is a variable. Freeze the graph"):
+        convert(build)
+
+
+def test_outputs_are_those_that_no_other_reads():
+    def build():
+        data = picture()
+        tf.nn.relu(data, name="first")
+        tf.nn.sigmoid(data, name="second")
+        v1.placeholder(tf.float32, (), name="keep_prob")
+
+    data, inputs, outputs = from_tensorflow(frozen(build), quiet=True, return_graph_info=True)
+    assert [node.inputs[0] for node in Converted(data).graph.graphs[0].nodes[:2]] == ["first", "second"]
+    assert ([node.name for node in inputs], [node.name for node in outputs]) == (["in"], ["first", "second"])
+
+
+def test_output_that_is_not_there():
+    with pytest.raises(UserError, match=r"no node 'Output' in the graph. Close to it are .*out.*convert-to-uff -l"):
+        convert(lambda: tf.nn.relu(picture(), name="out"), ["Output"])
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.pb"
+    path.write_bytes(
+        frozen(lambda: tf.nn.relu(tf.multiply(picture(), 2.0, name="scaled"), name="out")).SerializeToString()
+    )
+    return path
+
+
+def test_command(model, capsys):
+    main(arguments=[str(model), "-t", "-O", "out", "--write_preprocessed", "-d"])
+    shown = capsys.readouterr().out
+    assert "Activation out <- scaled" in shown
+    assert 'operation: "Activation"' in shown
+    assert model.with_suffix(".pbtxt").read_text() in shown
+    assert [node.id for node in read_uff(model.with_suffix(".uff")).graphs[0].nodes][:2] == ["MarkOutput_0", "out"]
+    written = v1.GraphDef.FromString(model.with_suffix(".preprocessed.pb").read_bytes())
+    assert [node.name for node in written.node] == ["in", "scaled/y", "scaled", "out"]
+
+
+def test_command_sets_an_input(model, tmp_path):
+    main(arguments=[str(model), "-q", "-o", str(tmp_path / "x.uff"), "-I", "scaled,data,float32,-1,3,8,8"])
+    nodes = read_uff(tmp_path / "x.uff").graphs[0].nodes
+    assert [(node.id, node.operation, list(node.inputs)) for node in nodes] == [
+        ("MarkOutput_0", "MarkOutput", ["out"]),
+        ("out", "Activation", ["data"]),
+        ("data", "Input", []),
+    ]
+    assert value_of(nodes[2].fields["shape"]) == [-1, 3, 8, 8]
+
+
+def test_command_lists_nodes(model, capsys):
+    main(arguments=[str(model), "-l"])
+    assert capsys.readouterr().out.splitlines() == [
+        '1 Placeholder: "in"',
+        '2 Const: "scaled/y"',
+        '3 Mul: "scaled"',
+        '4 Relu: "out"',
+    ]
+    assert not model.with_suffix(".uff").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("scaled,data", "is no input: write name,new_name,dtype"),
+        ("scaled,data,float31,1", "is no input: write name,new_name,dtype"),
+        ("scaled,out,float32,1", "has a node 'out' already"),
+        ("scale,data,float32,1", "no node 'scale' in the graph. Close to it are scaled"),
+    ],
+)
+def test_command_with_an_input_that_is_none(model, setting, message):
+    with pytest.raises(UserError, match=message):
+        main(arguments=[str(model), "-q", "-I", setting])
+
+
+def test_command_with_a_preprocessor(model, tmp_path):
+    config = tmp_path / "config.py"
+    config.write_text(
+        "import graphsurgeon as gs\n"
+        "import tensorflow as tf\n"
+        "plugin = gs.create_plugin_node(name='double', op='Double_TRT', dtype=tf.float32, factor=2)\n"
+        "def preprocess(dynamic_graph):\n"
+        "    dynamic_graph.collapse_namespaces({'scaled': plugin})\n"
+    )
+    main(arguments=[str(model), "-q", "-p", str(config), "-O", "out", "--strict"])
+    nodes = {node.id: node for node in read_uff(model.with_suffix(".uff")).graphs[0].nodes}
+    assert nodes["double"].operation == "_Double_TRT"
+    assert value_of(nodes["double"].fields["factor_u_int"]) == 2
+    assert list(nodes["out"].inputs) == ["double"]
+    assert "graphsurgeon" not in sys.modules
+
+
+@pytest.mark.parametrize(("text", "message"), [("x = 1\n", "no function preprocess"), (None, "no such file")])
+def test_command_with_a_preprocessor_that_is_none(model, tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "config.py").write_text(text)
+    with pytest.raises(UserError, match=f"config.py.*{message}"):
+        main(arguments=[str(model), "-q", "-p", str(tmp_path / "config.py")])
+
+
+@pytest.mark.parametrize("data", [b"", b"no graph at all", b"\x08\x01\x10\x02"])
+def test_file_that_is_no_frozen_graph(tmp_path, data):
+    (tmp_path / "model.pb").write_bytes(data)
+    with pytest.raises(FormatError, match="model.pb.*(freeze|Freeze)"):
+        from_tensorflow_frozen_model(tmp_path / "model.pb")

@@ -1,0 +1,30 @@
+"""Scores of a classifier by hand."""
+
+import numpy as np
+import pytest
+
+from trtflow.metrics.classification import classification_scores, largest_difference, top_k
+
+PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.4, 0.5, 0.1], [0.2, 0.2, 0.6]], np.float32)
+LABELS = np.array([0, 1, 0, 2])
+
+
+@pytest.mark.parametrize(("k", "share"), [(1, 0.5), (2, 1.0), (3, 1.0)])
+def test_top_k(k, share):
+    assert top_k(PROBABILITIES, LABELS, k) == share
+
+
+def test_a_tie_goes_to_the_smaller_label():
+    assert top_k(np.array([[0.5, 0.5]]), np.array([0]), 1) == 1
+    assert top_k(np.array([[0.5, 0.5]]), np.array([1]), 1) == 0
+
+
+def test_scores_of_all_of_a_batch_and_of_each_class():
+    scores = classification_scores(PROBABILITIES, LABELS, ("a", "b", "c"), np.array([0, 3]))
+    assert scores["metrics"] == {"top1": 0.5, "top5": 1.0, "batch_top1": 1.0}
+    assert scores["details"]["recall"] == {"a": 0.5, "b": 0.0, "c": 1.0}
+
+
+def test_difference_is_not_hidden_by_a_nan():
+    assert largest_difference(np.array([1.0, 2.0]), np.array([1.0, 2.5])) == 0.5
+    assert np.isnan(largest_difference(np.array([np.nan, 2.0]), np.array([1.0, 2.5])))

@@ -1,0 +1,14 @@
+"""Convert a frozen TensorFlow graph to UFF, with the options of NVIDIA's convert-to-uff.
+
+python -m trtflow.converters.uff frozen.pb -O out -o model.uff
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded: no notes on CPU instructions
+
+from trtflow.cli import run
+from trtflow.converters.uff.command import main
+
+if __name__ == "__main__":
+    run(lambda: main(__doc__))

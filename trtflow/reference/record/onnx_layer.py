@@ -1,0 +1,53 @@
+"""A layer that is a node of ONNX as it is: what TensorRT's own layers do not express."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import onnx
+
+from trtflow.reference.record.enums import DataType, LayerType
+from trtflow.reference.record.layers import ILayer
+from trtflow.reference.record.tensor import ITensor
+
+if TYPE_CHECKING:
+    from trtflow.reference.record.network import INetworkDefinition
+
+
+class IOnnxLayer(ILayer):
+    """A node of ONNX.
+
+    TensorRT builds such nodes of several of its layers, or takes them from plugins; here one layer stands for each.
+
+    Args:
+        network: the network.
+        inputs: its inputs that are there, in order.
+        node: the node; an input that it leaves out has an empty name.
+        elem_types: ONNX's types of the inputs that are there, and of the outputs.
+        shapes: of the outputs; -1 where a size is only known at run time.
+        dtypes: of the outputs, in TensorRT's terms.
+    """
+
+    type, title = LayerType.PLUGIN_V2, "ONNX node"
+
+    def __init__(
+        self,
+        network: INetworkDefinition,
+        inputs: list[ITensor],
+        node: onnx.NodeProto,
+        elem_types: tuple[list[int], list[int]],
+        shapes: list[tuple[int, ...]],
+        dtypes: list[DataType],
+    ) -> None:
+        super().__init__(network, inputs)
+        self.title = node.op_type
+        self.node, self.elem_types, self.shapes, self.dtypes = node, elem_types, shapes, dtypes
+        self.num_outputs = len(shapes)
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Return what ONNX's shape inference said."""
+        return self.shapes[index]
+
+    def output_dtype(self, index: int) -> DataType:
+        """Return what ONNX's shape inference said."""
+        return self.dtypes[index]
