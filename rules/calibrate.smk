@@ -81,12 +81,12 @@ rule calibrate:
         library=sample_library("calibrate"),
     output:
         "results/{sample}/calibration/CalibrationTable{sample}",
-    wildcard_constraints:
-        sample=one_of(INT8_SAMPLES),
     log:
         "logs/{sample}/calibrate.log",
     benchmark:
         "benchmarks/{sample}/calibrate.tsv"
+    wildcard_constraints:
+        sample=one_of(INT8_SAMPLES),
     conda:
         ENVIRONMENT
     threads: 2

@@ -63,12 +63,12 @@ rule freeze:
         library=library("freeze"),
     output:
         "results/{sample}/model/frozen.pb",
-    wildcard_constraints:
-        sample=one_of(samples_with(source="uff")),
     log:
         "logs/{sample}/freeze.log",
     benchmark:
         "benchmarks/{sample}/freeze.tsv"
+    wildcard_constraints:
+        sample=one_of(samples_with(source="uff")),
     conda:
         ENVIRONMENT
     resources:
@@ -90,12 +90,12 @@ rule convert_to_uff:
         library=library("convert_to_uff"),
     output:
         "results/{sample}/export/model.uff",
-    wildcard_constraints:
-        sample=one_of(samples_with(source="uff")),
     log:
         "logs/{sample}/convert_to_uff.log",
     benchmark:
         "benchmarks/{sample}/convert_to_uff.tsv"
+    wildcard_constraints:
+        sample=one_of(samples_with(source="uff")),
     conda:
         ENVIRONMENT
     resources:
@@ -119,12 +119,12 @@ rule dump_tf_weights:
         library=library("dump_tf_weights"),
     output:
         "results/{sample}/export/model.wts2",
-    wildcard_constraints:
-        sample=one_of(samples_with(source="wts2")),
     log:
         "logs/{sample}/dump_tf_weights.log",
     benchmark:
         "benchmarks/{sample}/dump_tf_weights.tsv"
+    wildcard_constraints:
+        sample=one_of(samples_with(source="wts2")),
     conda:
         ENVIRONMENT
     resources:

@@ -8,12 +8,12 @@ rule make_training_scenes:
         library=library("make_digit_scenes"),
     output:
         directory("results/{sample}/data/train"),
-    wildcard_constraints:
-        sample=one_of(DETECTORS),
     log:
         "logs/{sample}/make_training_scenes.log",
     benchmark:
         "benchmarks/{sample}/make_training_scenes.tsv"
+    wildcard_constraints:
+        sample=one_of(DETECTORS),
     conda:
         ENVIRONMENT
     resources:
@@ -67,12 +67,12 @@ rule make_digits:
         calibration="results/{sample}/data/calibration.npz",
         val="results/{sample}/data/val.npz",
         ten=[f"results/{{sample}}/data/{digit}.pgm" for digit in range(10)],
-    wildcard_constraints:
-        sample=one_of(CLASSIFIERS),
     log:
         "logs/{sample}/make_digits.log",
     benchmark:
         "benchmarks/{sample}/make_digits.tsv"
+    wildcard_constraints:
+        sample=one_of(CLASSIFIERS),
     conda:
         ENVIRONMENT
     resources:

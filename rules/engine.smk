@@ -36,12 +36,12 @@ rule build_engine:
         origin="results/{sample}/engine.{precision}.json",
         network="results/{sample}/network.{precision}.onnx",
         layers="results/{sample}/layers.{precision}.txt",
-    wildcard_constraints:
-        sample=one_of(name for name in SAMPLES if name not in REFITTED),
     log:
         "logs/{sample}/build_engine.{precision}.log",
     benchmark:
         "benchmarks/{sample}/build_engine.{precision}.tsv"
+    wildcard_constraints:
+        sample=one_of(name for name in SAMPLES if name not in REFITTED),
     conda:
         ENVIRONMENT
     threads: 2
@@ -74,12 +74,12 @@ rule build_dummy_engine:
         origin="results/{sample}/dummy/engine.{precision}.json",
         network="results/{sample}/dummy/network.{precision}.onnx",
         layers="results/{sample}/layers.{precision}.txt",
-    wildcard_constraints:
-        sample=one_of(REFITTED),
     log:
         "logs/{sample}/build_dummy_engine.{precision}.log",
     benchmark:
         "benchmarks/{sample}/build_dummy_engine.{precision}.tsv"
+    wildcard_constraints:
+        sample=one_of(REFITTED),
     conda:
         ENVIRONMENT
     threads: 2
@@ -111,12 +111,12 @@ rule refit_engine:
         origin="results/{sample}/engine.{precision}.json",
         network="results/{sample}/network.{precision}.onnx",
         before="results/{sample}/before_refit.{precision}.json",
-    wildcard_constraints:
-        sample=one_of(REFITTED),
     log:
         "logs/{sample}/refit_engine.{precision}.log",
     benchmark:
         "benchmarks/{sample}/refit_engine.{precision}.tsv"
+    wildcard_constraints:
+        sample=one_of(REFITTED),
     conda:
         ENVIRONMENT
     threads: 2

@@ -73,12 +73,12 @@ rule draw_digits:
             category="{sample}",
             labels={"what": "ten digits"},
         ),
-    wildcard_constraints:
-        sample=one_of(CLASSIFIERS),
     log:
         "logs/{sample}/draw_digits.log",
     benchmark:
         "benchmarks/{sample}/draw_digits.tsv"
+    wildcard_constraints:
+        sample=one_of(CLASSIFIERS),
     conda:
         ENVIRONMENT
     resources:

@@ -64,12 +64,12 @@ rule train_digits:
         model="results/{sample}/model/network.pt",
         training="results/{sample}/model/training.json",
         predictions="results/{sample}/model/predictions.npz",
-    wildcard_constraints:
-        sample=one_of(samples_with(task="classification", model_framework="pytorch")),
     log:
         "logs/{sample}/train_digits.log",
     benchmark:
         "benchmarks/{sample}/train_digits.tsv"
+    wildcard_constraints:
+        sample=one_of(samples_with(task="classification", model_framework="pytorch")),
     conda:
         ENVIRONMENT
     threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
@@ -96,12 +96,12 @@ rule train_keras_digits:
         model="results/{sample}/model/network.keras",
         training="results/{sample}/model/training.json",
         predictions="results/{sample}/model/predictions.npz",
-    wildcard_constraints:
-        sample=one_of(samples_with(model_framework="tensorflow", source="uff")),
     log:
         "logs/{sample}/train_keras_digits.log",
     benchmark:
         "benchmarks/{sample}/train_keras_digits.tsv"
+    wildcard_constraints:
+        sample=one_of(samples_with(model_framework="tensorflow", source="uff")),
     conda:
         ENVIRONMENT
     threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
@@ -129,12 +129,12 @@ rule train_keras_checkpoint:
         values="results/{sample}/model/network.data-00000-of-00001",
         training="results/{sample}/model/training.json",
         predictions="results/{sample}/model/predictions.npz",
-    wildcard_constraints:
-        sample=one_of(samples_with(model_framework="tensorflow", source="wts2")),
     log:
         "logs/{sample}/train_keras_checkpoint.log",
     benchmark:
         "benchmarks/{sample}/train_keras_checkpoint.tsv"
+    wildcard_constraints:
+        sample=one_of(samples_with(model_framework="tensorflow", source="wts2")),
     conda:
         ENVIRONMENT
     threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]

@@ -75,8 +75,14 @@ def main() -> None:
     if options.layers:
         write_text(options.layers, "\n".join([*listing, "", *engine_layers(trt, plan), ""]))
     write_bytes(options.plan, plan)
-    origin = {"backend": backend, "precision": options.precision, "max_batch_size": options.max_batch_size}
-    write_json(options.plan.with_suffix(".json"), {**origin, "build_s": round(seconds, 3)})
+    origin = {
+        "backend": backend,
+        "precision": options.precision,
+        "max_batch_size": options.max_batch_size,
+        "plugins": list(getattr(sample, "PLUGINS", ())),
+        "build_s": round(seconds, 3),
+    }
+    write_json(options.plan.with_suffix(".json"), origin)
 
 
 if __name__ == "__main__":

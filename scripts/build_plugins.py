@@ -2,8 +2,8 @@
 
 python scripts/build_plugins.py --engine-python python3.10 --out-dir results/plugins
 
-Needs a CUDA compiler (11.8 or later; no GPU), the headers of cuBLAS, and pybind11 for the module. TensorRT's headers come
-from TENSORRT_ROOT, or are downloaded as plugins/headers.json pins them.
+Needs a CUDA compiler (11.8 or later; no GPU), the headers of cuBLAS, and pybind11 for the module. TensorRT's headers
+come from TENSORRT_ROOT, or are downloaded as plugins/headers.json pins them.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ class Toolchain:
     """What the plugins are built with; `module` is None where the Python module is left out."""
 
     nvcc: Path
+    toolkit: Path
     cuda: str
     architectures: list[int]
     tensorrt: str
@@ -94,6 +95,15 @@ def cuda_version(nvcc: Path) -> str:
     if found is None:
         raise UserError(f"{nvcc} --version does not name a CUDA release. Set CUDACXX to a working nvcc.")
     return found[1]
+
+
+def find_toolkit(nvcc: Path) -> Path:
+    """Return the folder of a compiler's toolkit, which the compiler knows, also behind a wrapper."""
+    steps = subprocess.run(
+        [nvcc, "--dryrun", "-x", "cu", "-c", os.devnull], capture_output=True, text=True, check=False
+    )
+    found = re.search(r"^#\$ TOP=(.+)$", steps.stderr, re.MULTILINE)
+    return Path(found[1]).resolve() if found else nvcc.parent.parent
 
 
 def choose_architectures(asked: str, compiler: str, gpus: str) -> list[int]:
@@ -186,7 +196,7 @@ def find_toolchain(options: Any) -> Toolchain:
     engine = describe_engine(options.engine_python)
     headers = find_headers(engine["version"], options.out_dir / "include", options.mirror)
     packages = Path(engine["folder"]).parent / "nvidia"
-    toolkit = nvcc.parent.parent
+    toolkit = find_toolkit(nvcc)
     include = [packages / "{}/include", *options.include, toolkit / "include", Path("/usr/include")]
     library = [packages / "{}/lib", *map(Path, filter(None, engine["libraries"])), toolkit / "lib64"]
     library += [Path("/usr/lib/x86_64-linux-gnu")]
@@ -203,7 +213,7 @@ def find_toolchain(options: Any) -> Toolchain:
     gpus = _output(["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]) if _has("nvidia-smi") else ""
     chosen = choose_architectures(options.architectures, _output([nvcc, "--list-gpu-arch"]), gpus)
     includes["cublas"] = includes["cublas"].parent
-    return Toolchain(nvcc, cuda_version(nvcc), chosen, engine["version"], includes, libraries, module)
+    return Toolchain(nvcc, toolkit, cuda_version(nvcc), chosen, engine["version"], includes, libraries, module)
 
 
 def _search(package: str, folders: list[Path], pattern: str) -> Path | None:
@@ -219,9 +229,7 @@ def _find(package: str, folders: list[Path], pattern: str) -> Path:
     found = _search(package, folders, pattern)
     if found is None:
         places = ", ".join(str(folder).format(package) for folder in folders)
-        remedy = (
-            "Install the whole CUDA toolkit, or the package of it beside TensorRT, or name a folder with --include."
-        )
+        remedy = "Install the whole CUDA toolkit, or its package beside TensorRT, or name a folder with --include."
         raise UserError(f"{pattern} is in none of {places}. {remedy}")
     return found
 
@@ -253,7 +261,7 @@ def build_with_cmake(tools: Toolchain, folder: Path) -> None:
         "CMAKE_BUILD_TYPE": "Release",
         "CMAKE_CUDA_COMPILER": tools.nvcc,
         "CMAKE_CUDA_ARCHITECTURES": ";".join(map(str, tools.architectures)),
-        "CUDAToolkit_ROOT": tools.nvcc.parent.parent,
+        "CUDAToolkit_ROOT": tools.toolkit,
         "CMAKE_LIBRARY_OUTPUT_DIRECTORY": folder,
         **{f"{name.upper()}_INCLUDE": path for name, path in tools.includes.items()},
         **{f"{name.upper()}_LIBRARY": path for name, path in tools.libraries.items()},
@@ -282,15 +290,13 @@ def build_with_nvcc(tools: Toolchain, folder: Path) -> None:
         files = [SOURCES / source for source in sources]
         _run([tools.nvcc, *flags, *codes, *shared, *cudnn, *files, *linked, "-o", folder / f"lib{name}.so"])
     if tools.module:
-        abi = [
-            f"-D_GLIBCXX_USE_CXX11_ABI={tools.module['cxx11_strings']}",
-            f'-DPYBIND11_BUILD_ABI="{tools.module["abi"]}"',
-        ]
+        strings, abi = tools.module["cxx11_strings"], tools.module["abi"]
+        defined = [f"-D_GLIBCXX_USE_CXX11_ABI={strings}", f'-DPYBIND11_BUILD_ABI="{abi}"']
         host = ["-std=c++17", "-O3", "-shared", "-fPIC", "-fvisibility=hidden", "-Wno-deprecated-declarations"]
-        cuda = f"-I{tools.nvcc.parent.parent / 'include'}"
+        cuda = f"-I{tools.toolkit / 'include'}"
         linked = [str(tools.libraries["nvinfer"]), "-Wl,--no-as-needed", str(folder / "libfc_plugin.so")]
         source = SOURCES / "fc/fc_plugin_module.cpp"
-        _run(["g++", *host, *abi, *shared, cuda, source, *linked, "-Wl,-rpath,$ORIGIN", "-o", folder / MODULE])
+        _run(["g++", *host, *defined, *shared, cuda, source, *linked, "-Wl,-rpath,$ORIGIN", "-o", folder / MODULE])
 
 
 def describe(tools: Toolchain) -> dict[str, Any]:

@@ -6,6 +6,7 @@ python scripts/convert_to_uff.py results/uff_mnist/model/frozen.pb -O out -o res
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded: no notes on CPU instructions
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # constants computed ahead are the same on every processor
 
 import _path  # noqa: F401
 

@@ -7,7 +7,6 @@ python scripts/refit_engine.py --sample engine_refit_mnist \\
     --before-out results/engine_refit_mnist/before_refit.fp32.json
 """
 
-import json
 import time
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_bytes, write_json
 from trtflow.metrics.classification import top_k
 from trtflow.runtime.backend import read_backend
-from trtflow.runtime.session import Session, load_engine
+from trtflow.runtime.session import Session, load_engine, read_origin
 from trtflow.samples import load as load_sample
 
 
@@ -59,7 +58,7 @@ def main() -> None:
     if options.network:
         write_bytes(options.network, plan)
     write_bytes(options.plan, plan)
-    origin = json.loads(options.dummy_plan.with_suffix(".json").read_text())
+    origin = read_origin(options.dummy_plan)
     write_json(options.plan.with_suffix(".json"), {**origin, "refit_s": round(seconds, 3)})
 
 

@@ -21,12 +21,11 @@ constexpr float kLARGEST_HALF = 65504.F;
 class Descriptor
 {
 public:
-    Descriptor(int64_t rows, int32_t columns, bool half)
+    Descriptor(int32_t rows, int32_t columns, bool half)
     {
         auto const type = half ? CUDNN_DATA_HALF : CUDNN_DATA_FLOAT;
         if (cudnnCreateTensorDescriptor(&mDescriptor) != CUDNN_STATUS_SUCCESS
-            || cudnnSetTensor4dDescriptor(
-                   mDescriptor, CUDNN_TENSOR_NCHW, type, static_cast<int32_t>(rows), columns, 1, 1)
+            || cudnnSetTensor4dDescriptor(mDescriptor, CUDNN_TENSOR_NCHW, type, rows, columns, 1, 1)
                 != CUDNN_STATUS_SUCCESS)
         {
             throw std::runtime_error("cuDNN refuses the output's shape");
@@ -220,32 +219,26 @@ public:
     }
 
 protected:
-    //! C, H, W become outputs, 1, 1; what stands before them is an explicit batch.
+    //! C, H, W become outputs, 1, 1. An explicit batch is refused: the guide's serialised form has no place for it.
     nvinfer1::Dims outputDimensions(nvinfer1::Dims const* inputs, int32_t nbInputs) const override
     {
-        if (nbInputs != 1 || inputs[0].nbDims < 3 || volume(inputs[0], inputs[0].nbDims - 3) != mInputs)
+        if (nbInputs != 1 || inputs[0].nbDims != 3 || volume(inputs[0]) != mInputs)
         {
-            throw std::runtime_error("takes one input C, H, W of " + std::to_string(mInputs) + " values");
+            throw std::runtime_error("takes one input C, H, W of " + std::to_string(mInputs)
+                + " values, in a network with an implicit batch");
         }
-        nvinfer1::Dims result = inputs[0];
-        result.d[result.nbDims - 3] = mOutputs;
-        result.d[result.nbDims - 2] = result.d[result.nbDims - 1] = 1;
-        return result;
+        return nvinfer1::Dims3{mOutputs, 1, 1};
     }
 
-    void configure(nvinfer1::Dims const* inputs, int32_t) override
-    {
-        mRows = volume(inputs[0]) / mInputs;
-    }
+    void configure(nvinfer1::Dims const*, int32_t) override {}
 
     void run(int32_t batchSize, void const* const* inputs, void* output, cudaStream_t stream) override
     {
         upload();
-        int64_t const rows = batchSize * mRows;
-        multiply(rows, inputs[0], output, stream);
+        multiply(batchSize, inputs[0], output, stream);
         if (!mHost->bias.empty())
         {
-            addBiasTo(rows, output, stream);
+            addBiasTo(batchSize, output, stream);
         }
     }
 
@@ -289,7 +282,7 @@ private:
 
     //! output [rows, outputs] = input [rows, inputs] * kernel [outputs, inputs]^T. To cuBLAS, which counts columns first,
     //! that is kernel^T * input. Products of float16 are summed in float32; float32 never goes through TF32.
-    void multiply(int64_t rows, void const* input, void* output, cudaStream_t stream)
+    void multiply(int32_t rows, void const* input, void* output, cudaStream_t stream)
     {
         cublasHandle_t const handle = mCublas.get();
         float const one = 1.F;
@@ -297,7 +290,7 @@ private:
         cudaDataType_t const type = half() ? CUDA_R_16F : CUDA_R_32F;
         auto const compute = half() ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_32F_PEDANTIC;
         if (cublasSetStream(handle, stream) != CUBLAS_STATUS_SUCCESS
-            || cublasGemmEx(handle, CUBLAS_OP_T, CUBLAS_OP_N, mOutputs, static_cast<int32_t>(rows), mInputs, &one,
+            || cublasGemmEx(handle, CUBLAS_OP_T, CUBLAS_OP_N, mOutputs, rows, mInputs, &one,
                    mDevice->kernel.data(), type, mInputs, input, type, mInputs, &zero, output, type, mOutputs, compute,
                    CUBLAS_GEMM_DEFAULT)
                 != CUBLAS_STATUS_SUCCESS)
@@ -306,7 +299,7 @@ private:
         }
     }
 
-    void addBiasTo(int64_t rows, void* output, cudaStream_t stream)
+    void addBiasTo(int32_t rows, void* output, cudaStream_t stream)
     {
 #if TRTFLOW_CUDNN
         cudnnHandle_t const handle = mCudnn.get();
@@ -325,7 +318,6 @@ private:
 
     int32_t mInputs{};
     int32_t mOutputs{};
-    int64_t mRows{1};
     std::shared_ptr<HostWeights const> mHost;      // shared by clones
     std::shared_ptr<DeviceWeights const> mDevice; // shared by the contexts of an engine
     Cublas mCublas;

@@ -18,7 +18,7 @@ from trtflow.converters.uff import from_tensorflow, from_tensorflow_frozen_model
 from trtflow.converters.uff.command import main
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.uff import MetaGraph, array_of, read_uff, value_of
-from trtflow.graphsurgeon import create_plugin_node
+from trtflow.graphsurgeon import create_node, create_plugin_node
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOAT, INT = np.dtype(np.float32), np.dtype(np.int32)
@@ -241,6 +241,24 @@ def test_convolutions():
     assert uff.fields("explicit") == {**common, "strides": [1, 1], "padding": [1, 2]}
     assert uff.fields("first") == {**common, "strides": [2, 3], "inputs_orders": "orders_NC+_+CK"}
     assert [node for node in uff.nodes if node.startswith("MarkOutput")] == [f"MarkOutput_{i}" for i in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "mode", "fused"),
+    [
+        ([(0, 0), (1, 1), (2, 2), (0, 0)], "VALID", True),
+        ([(0, 0), (0, 1), (2, 2), (0, 0)], "VALID", False),
+        ([(0, 0), (1, 1), (2, 2), (1, 1)], "VALID", False),
+        ([(0, 0), (1, 1), (2, 2), (0, 0)], "SAME", False),
+    ],
+)
+def test_pad_before_a_convolution(amounts, mode, fused):
+    channels = 4 + sum(amounts[3])
+    build = lambda: v1.nn.conv2d(tf.pad(picture(), amounts), constant("w", 3, 3, channels, 6), 1, mode, name="out")  # noqa: E731
+    uff = convert(build)
+    assert uff.nodes["out"].inputs[0] == ("in" if fused else "Pad")
+    assert uff.fields("out").get("padding") == ([1, 2] if fused else None)
+    assert ("Pad" in uff.nodes) is not fused
 
 
 @pytest.mark.parametrize("multiplier", [1, 2])
@@ -486,6 +504,29 @@ def test_plugin_keeps_its_fields_with_their_types(capsys):
     assert fields["order_u_ilist"] == [0, 2, 1]
     assert fields["flag_u_int"] == 1
     assert capsys.readouterr().err == ""
+
+
+def test_concat_as_graphsurgeon_makes_it():
+    """An axis as an attribute, as uff_ssd's config.py has it; TensorFlow could not take such a node."""
+    graphdef = frozen(lambda: tf.nn.relu(picture(1, 8, 8, 4), name="relu"))
+    graphdef.node.append(create_node("concat", op="ConcatV2", inputs=["relu", "in"], dtype=tf.float32, axis=2))
+    uff = Converted(from_tensorflow(graphdef, quiet=True, strict=True))
+    assert (uff.nodes["concat"].operation, uff.fields("concat")) == ("Concat", {"axis": 2})
+    assert list(uff.nodes["concat"].inputs) == ["relu", "in"]
+
+
+def test_shapes_are_known_beside_a_plugin():
+    def build():
+        data = picture()
+        tf.concat([data, tf.nn.relu(data)], -1, name="joined")
+        tf.nn.relu(v1.placeholder(tf.float32, (), name="rois"), name="behind")
+
+    graphdef = frozen(build)
+    plugin = create_plugin_node("rois", "RPROI_TRT", inputs=["joined"], poolingH=7)
+    next(node for node in graphdef.node if node.name == "rois").CopyFrom(plugin)
+    uff = Converted(from_tensorflow(graphdef, ["behind"], quiet=True, strict=True))
+    assert uff.fields("joined") == {"axis": 3}
+    assert list(uff.nodes["behind"].inputs) == ["rois"]
 
 
 def test_later_output_of_a_node():

@@ -12,6 +12,18 @@ import numpy as np
 from trtflow.formats import FormatError, UserError
 from trtflow.runtime.backend import load
 from trtflow.runtime.buffers import HostBuffer
+from trtflow.runtime.plugins import load_plugins
+
+
+def read_origin(plan: Path) -> dict[str, Any]:
+    """Return what `engine.<precision>.json` says of the plan beside it: backend, precision, plugins, time of the build."""
+    path = plan.with_suffix(".json")
+    try:
+        return {"plugins": [], **json.loads(path.read_text())}
+    except (ValueError, TypeError) as error:
+        raise FormatError(
+            path, f"not the origin of a plan ({error})", "Make the engine again with snakemake."
+        ) from error
 
 
 def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
@@ -25,12 +37,14 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
         FormatError: the plan was built by another version or for another device, or is damaged.
     """
     rebuild = f"Delete it and make {plan} again with snakemake."
-    built = json.loads(plan.with_suffix(".json").read_text())["backend"]
+    origin = read_origin(plan)
+    built = origin["backend"]
     if built != backend:
         keys = [key for key in backend if built.get(key) != backend[key]]
         fault = ", ".join(f"built with {key} {built.get(key)}, not {backend[key]}" for key in keys)
         raise FormatError(plan, fault, rebuild)
     trt = load(backend["name"])
+    load_plugins(trt, origin["plugins"])
     try:
         engine = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan.read_bytes())
     except UserError as error:

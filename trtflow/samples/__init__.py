@@ -3,7 +3,8 @@
 Each says what data it takes (`read_images(folder, split)`, the data set's own function), what the engine sees of it
 (`preprocess(images, export)`, for the binding `INPUT`), what it is made of (`define_network(trt, network, export)`) and
 what its outputs mean (`postprocess(outputs)`). Where it needs them: `EXPLICIT_BATCH`, a network without an implicit
-batch; `PLUGINS`, libraries to load; `REFIT` with `refit(trt, engine, export)`, weights given after the build.
+batch; `PLUGINS`, plugins that the engine
+needs; `REFIT` with `refit(trt, engine, export)`, weights given after the build.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from trtflow.converters.uff.graph import Conversion, function_for, plain
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_bytes, write_text
 from trtflow.formats.uff import serialized, to_text
-from trtflow.graphsurgeon import DynamicGraph, extras
 
 SILENT: Callable[[str], None] = lambda line: None  # noqa: E731 - a printer that prints nothing
 
@@ -104,6 +103,8 @@ def from_tensorflow(
 
 def _prepared(graphdef: Any, preprocessor: str | Path | None) -> Any:
     """Return the graph after the user's changes, and with what several nodes say in TensorFlow 1 said by one."""
+    from trtflow.graphsurgeon import DynamicGraph, extras  # noqa: PLC0415 - loads TensorFlow
+
     graph = DynamicGraph(graphdef)
     if preprocessor is not None:
         _preprocess(graph, Path(preprocessor))
@@ -127,7 +128,7 @@ def _write(conversion: Conversion, path: str | Path | None, text: bool, say: Cal
     return data
 
 
-def _preprocess(graph: DynamicGraph, path: Path) -> None:
+def _preprocess(graph: Any, path: Path) -> None:
     """Run `preprocess(graph)` of a user's file, which may import NVIDIA's packages by their names."""
     if not path.exists():
         raise UserError(f"{path}: no such file. Give the path of a Python file with preprocess(dynamic_graph).")

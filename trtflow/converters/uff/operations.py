@@ -120,16 +120,36 @@ def convert_transposed_convolution(conversion: Conversion, node: Any) -> None:
 def _add_convolution(
     conversion: Conversion, node: Any, operation: str, inputs: list[str], kernel_order: str, **fields: Any
 ) -> None:
+    data, *others = inputs
+    window = padding(node)
+    if operation == "Conv" and not window:
+        data, window = _with_pad(conversion, node, data)
     conversion.add(
         node,
         operation,
-        inputs,
+        [data, *others],
         strides=spatial(node, "strides"),
         dilation=spatial(node, "dilations"),
         inputs_orders=conversion.orders(data_format(node), kernel_order),
-        **padding(node),
+        **window,
         **fields,
     )
+
+
+def _with_pad(conversion: Conversion, node: Any, data: str) -> tuple[str, dict[str, Any]]:
+    """Return a convolution's data without the Pad before it, and the padding that the convolution does itself instead.
+
+    That is NVIDIA's converter's way too, and holds where both sides of a spatial axis get the same.
+    """
+    pad = conversion.node(data)
+    if pad.op != "Pad" or conversion.inputs_of(pad)[1] not in conversion.constants:
+        return data, {}
+    amounts = conversion.constant(pad, 1, "paddings").tolist()
+    spatial_axes = slice(1, -1) if data_format(node) == "N+C" else slice(2, None)
+    sides = amounts[spatial_axes]
+    if any(before != after for before, after in sides) or np.sum(amounts) != np.sum(sides):
+        return data, {}
+    return conversion.inputs_of(pad)[0], {"padding": [before for before, _ in sides]}
 
 
 def _constant_shape(conversion: Conversion, node: Any, index: int, what: str) -> str:

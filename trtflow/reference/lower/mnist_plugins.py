@@ -11,15 +11,15 @@ from trtflow.reference.record.layers import IPluginV2Layer
 
 @lowers_plugin("FCPlugin")
 def fc_plugin(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
-    """MatMul and Add over the last three dimensions, put back as outputs, 1, 1."""
+    """MatMul and Add. An explicit batch is refused: the serialised form (guide §10.4) has no place for it."""
+    if not graph.batch_axes:
+        remedy = "Create the network without NetworkDefinitionCreationFlag.EXPLICIT_BATCH."
+        raise NetworkError(layer.name, "FCPlugin in a network with an explicit batch", remedy)
     attributes = layer.plugin.attributes
-    leading = [0] * (len(layer.inputs[0].shape) - 3 + graph.batch_axes)
-    rows = graph.node("Reshape", [inputs[0], graph.constant("rows", [*leading, -1], np.int64)])
-    result = graph.node("MatMul", [rows, graph.constant("kernel", attributes["kernel"].T)])
+    result = graph.node("MatMul", [graph.node("Flatten", inputs), graph.constant("kernel", attributes["kernel"].T)])
     if attributes["bias"].size:
         result = graph.node("Add", [result, graph.constant("bias", attributes["bias"])])
-    shape = graph.constant("shape", [*leading, attributes["outputs"], 1, 1], np.int64)
-    return [graph.node("Reshape", [result, shape])]
+    return [graph.node("Reshape", [result, graph.constant("shape", [0, attributes["outputs"], 1, 1], np.int64)])]
 
 
 @lowers_plugin("CustomClipPlugin")

@@ -15,6 +15,7 @@ from trtflow.reference.record.enums import (
     UnaryOperation,
     WeightsRole,
 )
+from trtflow.reference.record.layers import IConstantLayer
 
 UNARY = {
     UnaryOperation.EXP: "Exp",
@@ -73,10 +74,7 @@ def matrix_multiply(layer: T.IMatrixMultiplyLayer, graph: Graph, inputs: list[st
     """MatMul, of vectors as matrices of one row or column."""
     operands = []
     for place, (value, op) in enumerate(zip(inputs, (layer.op0, layer.op1), strict=True)):
-        tensor = layer.inputs[place]
-        # a constant has no batch dimension, and ONNX stretches from the front
-        constant = tensor.producer is not None and not tensor.producer.inputs
-        rank = len(tensor.shape) + (0 if constant else graph.batch_axes)
+        rank = len(layer.inputs[place].shape) + graph.batch_axes
         if op == MatrixOperation.TRANSPOSE:
             value = graph.node("Transpose", [value], perm=[*range(rank - 2), rank - 1, rank - 2])  # noqa: PLW2901
         if op == MatrixOperation.VECTOR:
@@ -118,16 +116,21 @@ def topk(layer: T.ITopKLayer, graph: Graph, inputs: list[str]) -> list[str]:
 
 @lowers(T.IGatherLayer)
 def gather(layer: T.IGatherLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Gather; with an implicit batch of constant data, as an embedding is, or else of constant indices."""
+    """Gather; with an implicit batch either the data, as of an embedding, or the indices are constant."""
     if layer.mode != GatherMode.DEFAULT:
         raise NetworkError(layer.name, f"a gather in mode {layer.mode.name}", "The reference has DEFAULT.")
-    constant = [tensor.producer is not None and not tensor.producer.inputs for tensor in layer.inputs]
-    if graph.batch_axes and constant == [False, False]:
+    if not graph.batch_axes:
+        return [graph.node("Gather", inputs, axis=layer.axis)]
+    constant = [isinstance(tensor.producer, IConstantLayer) for tensor in layer.inputs]
+    if constant == [False, False]:
         raise NetworkError(layer.name, "data and indices both with an implicit batch", "Make the batch explicit.")
-    moved = graph.batch_axes if not constant[0] else 0
-    if graph.batch_axes and constant[0] and layer.axis != 0:
+    if constant[0] and layer.axis != 0:
         raise NetworkError(layer.name, f"constant data gathered along axis {layer.axis}", "Transpose it first.")
-    return [graph.node("Gather", inputs, axis=layer.axis + moved)]
+    first = graph.constant("axes", [0], np.int64)  # constants have a batch of one, which is in the way here
+    operands = [
+        graph.node("Squeeze", [value, first]) if fixed else value for value, fixed in zip(inputs, constant, strict=True)
+    ]
+    return [graph.node("Gather", operands, axis=layer.axis + (0 if constant[0] else 1))]
 
 
 @lowers(T.ISliceLayer)

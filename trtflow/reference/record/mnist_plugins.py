@@ -33,6 +33,10 @@ class _SampleLayer(IPluginV2):
     tensorrt_version = 1 << 24 | VERSION  # an IPluginV2Ext
     data_types = (DataType.FLOAT, DataType.HALF)
 
+    def get_output_datatype(self, index: int, inputs: list[DataType]) -> DataType:
+        """Return the type of the first input."""
+        return inputs[0]
+
     def _refuse(self, inputs: Sequence[Any], takes: str) -> None:
         shapes = ", ".join(map(str, inputs))
         raise NetworkError(self.plugin_type, f"inputs of shape {shapes}", f"It takes {takes}.")
@@ -54,11 +58,11 @@ class FCPlugin(_SampleLayer):
         super().__init__(outputs=count, kernel=kernel.reshape(count, -1), bias=bias)
 
     def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
-        """Return (outputs, 1, 1), behind what stands before C, H, W."""
+        """Return (outputs, 1, 1)."""
         count = self.attributes["kernel"].shape[1]
-        if len(inputs) != 1 or len(inputs[0]) < 3 or prod(inputs[0][-3:]) != count:
+        if len(inputs) != 1 or len(inputs[0]) != 3 or prod(inputs[0]) != count:
             self._refuse(inputs, f"one input C, H, W of {count} values")
-        return Dims((*inputs[0][:-3], self.attributes["outputs"], 1, 1))
+        return Dims((self.attributes["outputs"], 1, 1))
 
     def serialize(self) -> memoryview:
         """Return §10.4's fields in its order: sizes, type, kernel, bias; the weights in the configured type."""

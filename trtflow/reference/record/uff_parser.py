@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,8 @@ from trtflow.reference.record.plugins import PluginField, PluginFieldCollection,
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.uff_values import Axes, Constant, Value
 from trtflow.reference.record.values import DTYPES, Dims, Weights
+
+SUFFIX = re.compile(r"_u_(int|float|str|bool|ilist|flist|slist|blist)$")  # of plugins' fields; it tells their type
 
 Operand = Constant | Value
 Parse = Callable[["_Parse", Any, list[Any]], Any]
@@ -78,6 +81,7 @@ ACTIVATIONS = {
     "softplus": ActivationType.SOFTPLUS,
     "leaky_relu": ActivationType.LEAKY_RELU,
 }
+SUFFIX = re.compile(r"_u_[a-z]+$")  # graphsurgeon's, by which a plugin's attribute tells its type
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al., arXiv:1706.02515
 REDUCTIONS = {
     "sum": (ReduceOperation.SUM, np.sum),
@@ -293,10 +297,21 @@ def _input(parse: _Parse, node: Any, operands: list[Operand]) -> Value:
     _check_shape(parse, node, shape, order, declared)
     dtype = next((key for key, value in DTYPES.items() if value == parse.field(node, "dtype")), DataType.FLOAT)
     tensor = parse.network.add_input(node.id, dtype, shape)
-    names = {UffInputOrder.NCHW: "NC+", UffInputOrder.NHWC: "N+C", UffInputOrder.NC: "NC+"}
-    known = names[order] if len(shape) >= 3 or order == UffInputOrder.NC else ""
+    if order == UffInputOrder.NC:
+        return Value(tensor, 2, "NC+", "NC+")
+    known = {UffInputOrder.NCHW: "NC+", UffInputOrder.NHWC: "N+C"}[order] if len(shape) >= 3 else ""
     rank = len(declared) if 0 < len(declared) <= len(shape) + 1 else len(shape) + 1
-    return Value(tensor, rank if order != UffInputOrder.NC else 2, known, "")
+    return Value(tensor, rank, known, _meant(tuple(shape), known, declared[1:]))
+
+
+def _meant(shape: tuple[int, ...], order: str, sizes: Sequence[int]) -> str:
+    """Return the order that the graph means by its input, where its own shape tells; "" where it could be either."""
+    if not order or len(sizes) != len(shape) or min(sizes) < 0:
+        return ""
+    last, first = ((*shape[1:], shape[0]), shape) if order == "NC+" else (shape, (shape[-1], *shape[:-1]))
+    if last == first:
+        return ""
+    return {last: "N+C", first: "NC+"}.get(tuple(sizes), "")
 
 
 def _check_shape(parse: _Parse, node: Any, shape: Dims, order: UffInputOrder, declared: Sequence[int]) -> None:
@@ -343,6 +358,8 @@ def _conv(parse: _Parse, node: Any, operands: list[Operand]) -> Value:
     data = parse.axes.channels_first(parse.need_value(node, operands[0]), order)
     kernel = _canonical(parse.need(node, operands[1], "kernel"), kernel_order)
     groups = parse.field(node, "number_groups", 1)
+    if groups > 1 and kernel.shape[:2] == (1, groups):  # a depthwise kernel [H, W, C, 1], as NVIDIA's converter has it
+        kernel = kernel.swapaxes(0, 1)
     layer = parse.network.add_convolution(data.tensor, kernel.shape[0], kernel.shape[2:], parse.weights(kernel))
     layer.num_groups = groups
     layer.stride = tuple(parse.field(node, "strides") or (1, 1))
@@ -379,7 +396,7 @@ def _pad_window(parse: _Parse, node: Any, layer: Any, data: Value) -> None:
 def _conv_transpose(parse: _Parse, node: Any, operands: list[Operand]) -> Value:
     order, kernel_order = parse.orders(node)
     data = parse.axes.channels_first(parse.need_value(node, operands[0]), order)
-    kernel = _canonical(parse.need(node, operands[1], "kernel"), kernel_order)  # of the convolution that it undoes
+    kernel = _canonical(parse.need(node, operands[1], "kernel"), kernel_order).swapaxes(0, 1)  # TensorRT's: C, K
     shape = parse.need(node, operands[2], "output shape").tolist()
     sizes = shape[1:3] if order == "N+C" else shape[2:4]
     layer = parse.network.add_deconvolution(data.tensor, kernel.shape[1], kernel.shape[2:], parse.weights(kernel))
@@ -679,6 +696,8 @@ def _pad(parse: _Parse, node: Any, operands: list[Operand]) -> Operand:
     value = operands[0]
     if isinstance(value, Constant):
         return Constant(np.pad(value.array, amounts.tolist()))
+    if value.logical:
+        value = parse.axes.channels_first(value, value.logical)
     permutation = value.permutation()
     last = len(value.tensor.shape) - 2
     placed = {permutation[axis] - 1: pair for axis, pair in enumerate(amounts.tolist()) if any(pair)}
@@ -722,9 +741,8 @@ def _custom(parse: _Parse, node: Any, operands: list[Operand]) -> list[Value]:
         remedy = f"Load the library that registers it first. Registered: {', '.join(known) or 'none'}."
         raise NetworkError(node.id, f"no plugin {kind!r} for a custom operation of {parse.source}", remedy)
     wanted = {field.name for field in creator.field_names}
-    fields = PluginFieldCollection(
-        _plugin_field(key, value_of(data)) for key, data in sorted(node.fields.items()) if key in wanted
-    )
+    given = {SUFFIX.sub("", key): value_of(data) for key, data in sorted(node.fields.items())}
+    fields = PluginFieldCollection(_plugin_field(key, value) for key, value in given.items() if key in wanted)
     plugin = creator.create_plugin(node.id, fields)
     tensors = [
         operand.tensor if isinstance(operand, Value) else parse.tensor(operand, f"{node.id}_{index}")
