@@ -116,8 +116,8 @@ CASES = {
     "relu6": (lambda: tf.nn.relu6(picture(), name="out"), "Activation", {"func": "relu6"}),
     "leaky_relu": (
         lambda: tf.nn.leaky_relu(picture(), 0.25, name="out"),
-        "Activation",
-        {"func": "leaky_relu", "alpha": 0.25},
+        "LeakyRelu",
+        {"alpha": 0.25},
     ),
     "arg_max": (with_axis(tf.argmax, -1), "ArgMax", {"axis": 3}),
     "arg_min": (with_axis(tf.argmin, 1), "ArgMin", {"axis": 1}),
@@ -188,14 +188,13 @@ BINARY = {
     "sub": [tf.raw_ops.Sub],
     "mul": [tf.raw_ops.Mul],
     "div": [tf.raw_ops.Div, tf.raw_ops.RealDiv],
-    "min": [tf.raw_ops.Minimum],
-    "max": [tf.raw_ops.Maximum],
     "pow": [tf.raw_ops.Pow],
 }
 UNARY = [
     *("Neg", "Exp", "Log", "Abs", "Sqrt", "Rsqrt", "Square", "Ceil", "Floor"),
     *("Sin", "Cos", "Tan", "Sinh", "Cosh", "Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh"),
 ]
+EXTREMA = {"min": tf.raw_ops.Minimum, "max": tf.raw_ops.Maximum}
 ACTIVATIONS = ["Relu", "Sigmoid", "Tanh", "Elu", "Selu", "Softsign", "Softplus"]
 
 
@@ -206,6 +205,15 @@ def test_operation(case):
     assert uff.nodes["out"].operation == operation
     assert uff.fields("out") == fields
     assert uff.nodes["out"].inputs[0] in ("in", "table")
+
+
+@pytest.mark.parametrize("func", EXTREMA)
+def test_extremum_of_tensors_and_with_a_constant(func):
+    uff = convert(lambda: EXTREMA[func](x=picture(), y=tf.negative(picture("other")), name="out"), strict=True)
+    assert (uff.nodes["out"].operation, uff.fields("out")) == ("Binary", {"func": func})
+    uff = convert(lambda: EXTREMA[func](x=picture(), y=constant("c", 4), name="out"), strict=True)
+    functions = [fields["func"] for fields in map(uff.fields, uff.nodes) if "func" in fields]
+    assert functions == {"max": ["add", "relu", "sub"], "min": ["add", "neg", "relu", "add", "neg"]}[func]
 
 
 @pytest.mark.parametrize(("func", "operation"), [(key, item) for key, items in BINARY.items() for item in items])

@@ -140,14 +140,14 @@ BUILDERS = [
 def test_same_numbers(build, order):
     graphdef, feed, wanted = graph_of(build, (14, 16, 3))
     found = run(graphdef, feed, order)
-    np.testing.assert_allclose(found.reshape(nchw(wanted).shape), nchw(wanted), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found.reshape(wanted.shape), wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_half_precision_is_close():
     graphdef, feed, wanted = graph_of(residual, (14, 16, 3))
     found = run(graphdef, feed, precision="fp16")
     scale = np.abs(wanted).max()
-    assert 0 < np.abs(found - nchw(wanted)).max() < 0.02 * scale
+    assert 0 < np.abs(found - wanted).max() < 0.02 * scale
 
 
 def test_wrong_dimensions_and_wrong_order_are_refused():

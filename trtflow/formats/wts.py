@@ -17,7 +17,7 @@ import numpy as np
 from trtflow.formats.errors import FormatError
 from trtflow.formats.files import write_bytes
 
-DTYPES = {0: np.dtype("<f4"), 1: np.dtype("<f2"), 2: np.dtype("i1"), 3: np.dtype("<i4")}
+DTYPES: dict[int, np.dtype] = {0: np.dtype("<f4"), 1: np.dtype("<f2"), 2: np.dtype("i1"), 3: np.dtype("<i4")}
 TYPES = {dtype: number for number, dtype in DTYPES.items()}
 AGAIN = "Export the weights again."
 HEADER = re.compile(rb"(\S+) (\d+) \(([\d, ]*)\) ")

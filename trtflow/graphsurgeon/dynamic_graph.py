@@ -11,11 +11,11 @@ from trtflow.graphsurgeon.static_graph import NodeDef, StaticGraph, as_list, is_
 class DynamicGraph(StaticGraph):
     """A graph whose nodes can be added, removed and put together."""
 
-    def append(self, node: NodeDef) -> None:
+    def append(self, node: Any) -> None:
         """Add a node."""
         self.extend([node])
 
-    def extend(self, nodes: Iterable[NodeDef]) -> None:
+    def extend(self, nodes: Iterable[Any]) -> None:
         """Add nodes; one whose name is taken is an error."""
         for node in nodes:
             if any(known.name == node.name for known in self._graph.node):
@@ -23,7 +23,7 @@ class DynamicGraph(StaticGraph):
             self._graph.node.add().CopyFrom(node)
         self._index()
 
-    def remove(self, nodes: NodeDef | Iterable[NodeDef], remove_exclusive_dependencies: bool = False) -> None:
+    def remove(self, nodes: Any, remove_exclusive_dependencies: bool = False) -> None:
         """Remove nodes, and what reads them loses that input.
 
         Args:
@@ -46,7 +46,7 @@ class DynamicGraph(StaticGraph):
                     pending.append(source.name)
         return found
 
-    def forward_inputs(self, nodes: NodeDef | Iterable[NodeDef]) -> None:
+    def forward_inputs(self, nodes: Any) -> None:
         """Remove nodes and give their inputs to those that read them, as one removes an Identity."""
         for removed in [self.node_map[node.name] for node in as_list(nodes)]:
             forwarded = list(removed.input)
@@ -58,10 +58,10 @@ class DynamicGraph(StaticGraph):
                 ]
                 del node.input[:]
                 node.input.extend(dict.fromkeys(sources) if any(s.startswith("^") for s in sources) else sources)
-            self._keep(lambda node, name=removed.name: node.name != name)  # type: ignore[misc]
+            self._keep(lambda node, name=removed.name: node.name != name)
 
     def collapse_namespaces(
-        self, namespace_map: Mapping[str, NodeDef], exclude_nodes: Iterable[NodeDef] = (), unique_inputs: bool = True
+        self, namespace_map: Mapping[str, Any], exclude_nodes: Iterable[Any] = (), unique_inputs: bool = True
     ) -> None:
         """Put all nodes of a namespace together into one.
 
@@ -87,9 +87,7 @@ class DynamicGraph(StaticGraph):
                 node.input.extend(dict.fromkeys(sources) if unique_inputs else sources)
         self._add_collapsed(namespace_map, inputs, unique_inputs)
 
-    def _add_collapsed(
-        self, namespace_map: Mapping[str, NodeDef], inputs: Mapping[str, list[str]], unique: bool
-    ) -> None:
+    def _add_collapsed(self, namespace_map: Mapping[str, Any], inputs: Mapping[str, list[str]], unique: bool) -> None:
         for node in {node.name: node for node in namespace_map.values()}.values():
             added = next((known for known in self._graph.node if known.name == node.name), None)
             if added is None:
@@ -100,7 +98,7 @@ class DynamicGraph(StaticGraph):
         self._index()
 
     @staticmethod
-    def _place(name: str, namespace_map: Mapping[str, NodeDef]) -> str | None:
+    def _place(name: str, namespace_map: Mapping[str, Any]) -> str | None:
         """Return the longest of the namespaces that a node lies in."""
         return max((place for place in namespace_map if is_below(name, place)), key=len, default=None)
 

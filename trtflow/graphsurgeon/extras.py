@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -50,20 +52,20 @@ def process_softmax(graph: DynamicGraph) -> None:
             graph.forward_inputs(_without_shape(graph, graph.node_map[after.name]))
 
 
-def _restores(graph: DynamicGraph, before: NodeDef, after: NodeDef) -> bool:
+def _restores(graph: DynamicGraph, before: Any, after: Any) -> bool:
     """Whether the second reshape takes its shape from the very tensor that the first one reads."""
     source = graph.node_map[owner(after.input[1])]
     return source.op == "Shape" and owner(source.input[0]) == owner(before.input[0])
 
 
-def _without_shape(graph: DynamicGraph, node: NodeDef) -> NodeDef:
+def _without_shape(graph: DynamicGraph, node: Any) -> Any:
     """Leave a reshape its data alone, so that forwarding its inputs forwards that."""
     del node.input[1:]
     graph._index()
     return node
 
 
-def _constant(graph: DynamicGraph, node: NodeDef, index: int) -> np.ndarray | None:
+def _constant(graph: DynamicGraph, node: Any, index: int) -> np.ndarray | None:
     """Return the value of an input, past identities, or None where it is not constant."""
     source = graph.node_map.get(owner(node.input[index]))
     while source is not None and source.op == "Identity":
@@ -71,5 +73,5 @@ def _constant(graph: DynamicGraph, node: NodeDef, index: int) -> np.ndarray | No
     return extract_numpy_array(source) if source is not None and source.op == "Const" else None
 
 
-def _channels_last(node: NodeDef) -> bool:
+def _channels_last(node: Any) -> bool:
     return node.attr["data_format"].s != tf.compat.as_bytes("NCHW")

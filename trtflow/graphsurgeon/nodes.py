@@ -11,7 +11,7 @@ import tensorflow as tf
 NodeDef = tf.compat.v1.NodeDef
 
 
-def create_node(name: str, op: str | None = None, trt_plugin: bool = False, **kwargs: Any) -> NodeDef:
+def create_node(name: str, op: str | None = None, trt_plugin: bool = False, **kwargs: Any) -> Any:
     """Return a node.
 
     Args:
@@ -24,14 +24,14 @@ def create_node(name: str, op: str | None = None, trt_plugin: bool = False, **kw
     return update_node(node, trt_plugin=trt_plugin, **kwargs)
 
 
-def create_plugin_node(name: str, op: str | None = None, **kwargs: Any) -> NodeDef:
+def create_plugin_node(name: str, op: str | None = None, **kwargs: Any) -> Any:
     """Return a node that stands for a plugin of TensorRT's: `op` is its type, `kwargs` are its fields."""
     return create_node(name, op, trt_plugin=True, **kwargs)
 
 
 def update_node(
-    node: NodeDef, name: str | None = None, op: str | None = None, trt_plugin: bool = False, **kwargs: Any
-) -> NodeDef:
+    node: Any, name: str | None = None, op: str | None = None, trt_plugin: bool = False, **kwargs: Any
+) -> Any:
     """Change a node in place, and return it; arguments as those of `create_node`."""
     node.name, node.op = name or node.name, op or node.op
     for key, value in kwargs.items():
@@ -76,11 +76,11 @@ def _attribute(value: Any) -> tuple[str, Any]:
     return "slist", attribute
 
 
-def shape(node: NodeDef) -> list[int]:
+def shape(node: Any) -> list[int]:
     """Return the shape attribute of a node; -1 where a size is open."""
     return [dim.size for dim in node.attr["shape"].shape.dim]
 
 
-def extract_numpy_array(node: NodeDef) -> np.ndarray:
+def extract_numpy_array(node: Any) -> np.ndarray:
     """Return the value of a constant."""
     return tf.make_ndarray(node.attr["value"].tensor)

@@ -50,8 +50,8 @@ class StaticGraph:
         self._index()
 
     def _index(self) -> None:
-        self.node_map: dict[str, NodeDef] = {node.name: node for node in self._graph.node}
-        self.node_outputs: dict[str, list[NodeDef]] = {name: [] for name in self.node_map}
+        self.node_map: dict[str, Any] = {node.name: node for node in self._graph.node}
+        self.node_outputs: dict[str, list[Any]] = {name: [] for name in self.node_map}
         for node in self._graph.node:
             for name in dict.fromkeys(owner(source) for source in node.input):
                 self.node_outputs.setdefault(name, []).append(node)
@@ -61,7 +61,7 @@ class StaticGraph:
     def __iter__(self) -> Any:
         return iter(self._graph.node)
 
-    def as_graph_def(self) -> GraphDef:
+    def as_graph_def(self) -> Any:
         """Return a copy of the graph."""
         copy = GraphDef()
         copy.CopyFrom(self._graph)
@@ -93,33 +93,33 @@ class StaticGraph:
             writer.add_event(event)
             writer.close()
 
-    def find_nodes_by_op(self, op: str | Iterable[str]) -> list[NodeDef]:
+    def find_nodes_by_op(self, op: str | Iterable[str]) -> list[Any]:
         """Return the nodes of an operation, or of several."""
         operations = set(as_list(op))
         return [node for node in self._graph.node if node.op in operations]
 
-    def find_nodes_by_name(self, name: str | Iterable[str]) -> list[NodeDef]:
+    def find_nodes_by_name(self, name: str | Iterable[str]) -> list[Any]:
         """Return the nodes whose whole name matches one of these regular expressions, or equals one."""
         return [node for node in self._graph.node if any(_matches(pattern, node.name) for pattern in as_list(name))]
 
-    def find_nodes_by_path(self, path: str | Iterable[str]) -> list[NodeDef]:
+    def find_nodes_by_path(self, path: str | Iterable[str]) -> list[Any]:
         """Return the nodes in one of these namespaces, which may be regular expressions, or of that very name."""
         patterns = [pattern.rstrip("/") for pattern in as_list(path)]
         return [node for node in self._graph.node if any(is_below(node.name, pattern) for pattern in patterns)]
 
-    def find_node_inputs(self, node: NodeDef) -> list[NodeDef]:
+    def find_node_inputs(self, node: Any) -> list[Any]:
         """Return the nodes that a node reads."""
         return [self.node_map[name] for name in map(owner, node.input) if name in self.node_map]
 
-    def find_node_inputs_by_name(self, node: NodeDef, name: str | Iterable[str]) -> list[NodeDef]:
+    def find_node_inputs_by_name(self, node: Any, name: str | Iterable[str]) -> list[Any]:
         """Return those of a node's inputs whose name matches."""
         return [item for item in self.find_node_inputs(node) if any(_matches(p, item.name) for p in as_list(name))]
 
-    def find_node_inputs_by_op(self, node: NodeDef, op: str | Iterable[str]) -> list[NodeDef]:
+    def find_node_inputs_by_op(self, node: Any, op: str | Iterable[str]) -> list[Any]:
         """Return those of a node's inputs that are of an operation."""
         return [item for item in self.find_node_inputs(node) if item.op in set(as_list(op))]
 
-    def find_node_chains_by_op(self, chain: Sequence[str | Iterable[str]]) -> list[list[NodeDef]]:
+    def find_node_chains_by_op(self, chain: Sequence[str | Iterable[str]]) -> list[list[Any]]:
         """Return all chains of nodes, each reading the one before it, whose operations are these in order."""
         chains = [[node] for node in self.find_nodes_by_op(chain[0])]
         for op in chain[1:]:

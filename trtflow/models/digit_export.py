@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -118,7 +120,12 @@ def to_onnx(model: ZooNet) -> onnx.ModelProto:
 def _block(names: tuple[str, str, str, str], source: str, kernel: str, bias: str, pool: int) -> list[onnx.NodeProto]:
     """Return convolution, bias, ReLU and pooling; a window of 3 takes 14x14 to 4x4, as in the zoo."""
     convolution, plus, relu, pooling = names
-    window = {"kernel_shape": [pool, pool], "strides": [pool, pool], "auto_pad": "NOTSET", "pads": [0, 0, 0, 0]}
+    window: dict[str, Any] = {
+        "kernel_shape": [pool, pool],
+        "strides": [pool, pool],
+        "auto_pad": "NOTSET",
+        "pads": [0, 0, 0, 0],
+    }
     return [
         _node(
             "Conv",
@@ -137,5 +144,5 @@ def _block(names: tuple[str, str, str, str], source: str, kernel: str, bias: str
     ]
 
 
-def _node(kind: str, name: str, *inputs: str, output: str = "", **attributes: object) -> onnx.NodeProto:
+def _node(kind: str, name: str, *inputs: str, output: str = "", **attributes: Any) -> onnx.NodeProto:
     return helper.make_node(kind, list(inputs), [output or f"{name}_Output_0"], name=name, **attributes)

@@ -23,6 +23,9 @@ class LeNet(nn.Module):
         scale: factor on what is left.
     """
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, mean: Tensor, scale: float) -> None:
         super().__init__()
         self.register_buffer("mean", mean)

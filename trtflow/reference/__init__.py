@@ -50,7 +50,21 @@ from trtflow.reference.record.enums import (
     UnaryOperation,
     WeightsRole,
 )
-from trtflow.reference.record.layers import ILayer
+from trtflow.reference.record.layers import (
+    IActivationLayer,
+    IConcatenationLayer,
+    IConstantLayer,
+    IConvolutionLayer,
+    IElementWiseLayer,
+    IFullyConnectedLayer,
+    ILayer,
+    ILRNLayer,
+    IPluginV2Layer,
+    IPoolingLayer,
+    IScaleLayer,
+    IShuffleLayer,
+    ISoftMaxLayer,
+)
 from trtflow.reference.record.mnist_plugins import FCPluginFactory
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.onnx_parser import ErrorCode, OnnxParser, ParserError
@@ -63,6 +77,17 @@ from trtflow.reference.record.plugins import (
 )
 from trtflow.reference.record.profile import IOptimizationProfile
 from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.tensor_layers import (
+    IDeconvolutionLayer,
+    IGatherLayer,
+    IIdentityLayer,
+    IMatrixMultiplyLayer,
+    IPaddingLayer,
+    IReduceLayer,
+    ISliceLayer,
+    ITopKLayer,
+    IUnaryLayer,
+)
 from trtflow.reference.record.uff_parser import UffParser
 from trtflow.reference.record.values import Dims, Logger, Weights, nptype, volume
 from trtflow.reference.run.context import IExecutionContext

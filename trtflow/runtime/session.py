@@ -16,7 +16,7 @@ from trtflow.runtime.plugins import load_plugins
 
 
 def read_origin(plan: Path) -> dict[str, Any]:
-    """Return what `engine.<precision>.json` says of the plan beside it: backend, precision, plugins, time of the build."""
+    """Return what `engine.<precision>.json` says of the plan beside it: backend, precision, plugins and more."""
     path = plan.with_suffix(".json")
     try:
         return {"plugins": [], **json.loads(path.read_text())}

@@ -1,6 +1,6 @@
 """Adding a custom layer to your Caffe network in TensorRT in Python: guide chapter 21, fc_plugin_caffe_mnist.
 
-The plugin is C++ with cuBLAS and cuDNN; pybind11 makes its factory a Python object, which is handed to the Caffe parser.
+The plugin is C++ with cuBLAS and cuDNN; pybind11 makes its factory a Python object, which the Caffe parser takes.
 (Without a GPU the reference runtime has a factory and a plugin of the same names.)
 """
 

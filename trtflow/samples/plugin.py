@@ -1,8 +1,8 @@
 """Adding a custom layer to your network in TensorRT: guide chapter 10, samplePlugin.
 
 LeNet as in chapter 2, but its last fully connected layer is a plugin, FCPlugin. A plugin factory tells the Caffe parser
-which layers it makes (§10.2); the builder asks the plugin which formats it takes, here NCHW in single and half precision
-(§10.3), and writes it into the plan by its own bytes (§10.4).
+which layers it makes (§10.2); the builder asks the plugin which formats it takes, here NCHW in single and half
+precision (§10.3), and writes it into the plan by its own bytes (§10.4).
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ def define_network(trt: ModuleType, network: Any, export: Path) -> None:
 def check_plugin(trt: ModuleType, network: Any) -> None:
     """§10.4: the one plugin layer's copy, and what is deserialised of its bytes, have the same bytes again."""
     layers = [network.get_layer(index) for index in range(network.num_layers)]
-    plugins = [layer.plugin for layer in layers if layer.type == trt.LayerType.PLUGIN_V2]
+    plugins = [layer for layer in layers if layer.type == trt.LayerType.PLUGIN_V2]
     if len(plugins) != 1:
         raise UserError(f"{len(plugins)} plugin layers in the network, not the one for ip2.")
-    (plugin,) = plugins
+    plugins[0].__class__ = trt.IPluginV2Layer  # TensorRT's Python gives all layers as ILayer
+    plugin = plugins[0].plugin
     creator = trt.get_plugin_registry().get_plugin_creator(plugin.plugin_type, plugin.plugin_version, "")
     data = bytes(plugin.serialize())
     copies = (plugin.clone(), creator.deserialize_plugin("ip2", data))

@@ -29,8 +29,6 @@ BINARY = {
     "Mul": "mul",
     "Div": "div",
     "RealDiv": "div",
-    "Minimum": "min",
-    "Maximum": "max",
     "Pow": "pow",
 }
 UNARY = (
@@ -208,6 +206,35 @@ def convert_binary(conversion: Conversion, node: Any) -> None:
     conversion.add(node, "Binary", conversion.inputs_of(node), func=BINARY[node.op])
 
 
+@converts("Maximum", "Minimum")
+def convert_extremum(conversion: Conversion, node: Any) -> None:
+    """Binary min or max of two tensors; with a constant c, which TensorRT's parser refuses there, by way of ReLU.
+
+    max(x, c) is relu(x - c) + c, and min(x, c) is c - relu(c - x).
+    """
+    first, second = conversion.inputs_of(node)
+    known = [name in conversion.constants for name in (first, second)]
+    if not any(known):
+        conversion.add(node, "Binary", [first, second], func=node.op[:3].lower())
+        return
+    data, bound = (second, first) if known[0] else (first, second)
+    steps = (
+        [("relu", "Activation", "relu"), ("less", "Binary", "sub")]
+        if node.op == "Maximum"
+        else [
+            ("back", "Unary", "neg"),
+            ("relu", "Activation", "relu"),
+            ("less", "Binary", "add"),
+            ("turned", "Unary", "neg"),
+        ]
+    )
+    names = [f"{node.name}/{name}" for name, _, _ in steps]
+    conversion.add(node, "Binary", [names[0], bound], func="add")
+    for name, source, (_, operation, function) in zip(names, [*names[1:], data], steps, strict=True):
+        others = [bound] if operation == "Binary" else []
+        conversion.add(node, operation, [source, *others], as_name=name, func=function)
+
+
 @converts("SquaredDifference")
 def convert_squared_difference(conversion: Conversion, node: Any) -> None:
     """A difference and its square."""
@@ -238,9 +265,8 @@ def convert_activation(conversion: Conversion, node: Any) -> None:
 
 @converts("LeakyRelu")
 def convert_leaky_relu(conversion: Conversion, node: Any) -> None:
-    """Activation with its slope."""
-    alpha = float(node.attr["alpha"].f)
-    conversion.add(node, "Activation", conversion.inputs_of(node), func="leaky_relu", alpha=alpha)
+    """LeakyRelu with its slope, an operation of its own in TensorRT's parser."""
+    conversion.add(node, "LeakyRelu", conversion.inputs_of(node), alpha=float(node.attr["alpha"].f))
 
 
 @converts("Softmax")

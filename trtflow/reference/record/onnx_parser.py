@@ -38,7 +38,7 @@ from trtflow.reference.record.values import Dims, Logger, Weights
 
 OPSET = 17  # of lowered networks
 Operand = ITensor | np.ndarray
-TYPES = {
+TYPES: dict[int, DataType] = {
     onnx.TensorProto.FLOAT: DataType.FLOAT,
     onnx.TensorProto.FLOAT16: DataType.HALF,
     onnx.TensorProto.DOUBLE: DataType.FLOAT,
@@ -196,8 +196,8 @@ class OnnxParser(Scope):
             _Parse(converted, self.network, self._fail).run()
         except UserError as error:
             self._fail(ErrorCode.INVALID_GRAPH, str(error))
-        for error in self._errors[before:]:
-            error._file = path
+        for found in self._errors[before:]:
+            found._file = path
         return len(self._errors) == before
 
     def _fail(self, code: ErrorCode, description: str, node: int = -1) -> bool:
@@ -422,7 +422,7 @@ def _has_graph(node: onnx.NodeProto) -> bool:
 
 
 def _reads_outside(node: onnx.NodeProto) -> bool:
-    graphs = [item.g for item in node.attribute if item.type == onnx.AttributeProto.GRAPH]
+    graphs: list[Any] = [item.g for item in node.attribute if item.type == onnx.AttributeProto.GRAPH]
     for graph in graphs:
         inside = {value.name for value in (*graph.input, *graph.initializer)}
         inside |= {name for item in graph.node for name in item.output}

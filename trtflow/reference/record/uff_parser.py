@@ -79,7 +79,6 @@ ACTIVATIONS = {
     "selu": ActivationType.SELU,
     "softsign": ActivationType.SOFTSIGN,
     "softplus": ActivationType.SOFTPLUS,
-    "leaky_relu": ActivationType.LEAKY_RELU,
 }
 SUFFIX = re.compile(r"_u_[a-z]+$")  # graphsurgeon's, by which a plugin's attribute tells its type
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al., arXiv:1706.02515
@@ -185,7 +184,7 @@ class _Parse:
             value = self.value(source)
             if isinstance(value, Constant):
                 raise NetworkError(name, "this output is constant", "Register one that depends on an input.")
-            tensor = self.axes.as_meant(value).tensor if value.logical == "NC+" else value.tensor
+            tensor = self.axes.as_meant(value).tensor  # as TensorRT's parser gives it: in the graph's own order
             if tensor.producer is None or tensor.is_network_output:
                 layer = self.network.add_identity(tensor)
                 layer.name = f"{name}_output"
@@ -236,7 +235,7 @@ class _Parse:
             self.values[node.id if index == 0 else f"{node.id}_{index}"] = value
         self.name_layers(node, first, results)
 
-    def name_layers(self, node: Any, first: int, results: list[Operand]) -> None:
+    def name_layers(self, node: Any, first: int, results: Sequence[Operand]) -> None:
         """Name the layer that gives a node's value by the node, and its tensors by the outputs."""
         for index, value in enumerate(results):
             producer = value.tensor.producer if isinstance(value, Value) else None
@@ -472,7 +471,7 @@ def _binary(parse: _Parse, node: Any, operands: list[Operand]) -> Operand:
             parse.axes.aligned(item, value, name) if isinstance(item, Constant) else item.tensor
             for item, name in zip(operands, names, strict=True)
         ]
-    layer = parse.network.add_elementwise(*tensors, function)
+    layer = parse.network.add_elementwise(tensors[0], tensors[1], function)
     return replace(value, tensor=layer.outputs[0])
 
 
@@ -512,7 +511,15 @@ def _activation(parse: _Parse, node: Any, operands: list[Operand]) -> Value:
         raise NetworkError(node.id, f"unknown activation {function!r}", f"Known: {', '.join(ACTIVATIONS)}.")
     layer = parse.network.add_activation(value.tensor, ACTIVATIONS[function])
     constants = {"relu6": (0.0, 6.0), "elu": (1.0, 0.0), "selu": (SELU_ALPHA, SELU_SCALE), "softplus": (1.0, 1.0)}
-    layer.alpha, layer.beta = constants.get(function, (parse.field(node, "alpha", 0.0), 0.0))
+    layer.alpha, layer.beta = constants.get(function, (0.0, 0.0))
+    return replace(value, tensor=layer.outputs[0])
+
+
+@_parses("LeakyRelu")
+def _leaky_relu(parse: _Parse, node: Any, operands: list[Operand]) -> Value:
+    value = parse.need_value(node, operands[0])
+    layer = parse.network.add_activation(value.tensor, ActivationType.LEAKY_RELU)
+    layer.alpha = parse.field(node, "alpha", 0.0)
     return replace(value, tensor=layer.outputs[0])
 
 
