@@ -209,7 +209,7 @@ def test_operation(case):
 
 @pytest.mark.parametrize("func", EXTREMA)
 def test_extremum_of_tensors_and_with_a_constant(func):
-    uff = convert(lambda: EXTREMA[func](x=picture(), y=tf.negative(picture("other")), name="out"), strict=True)
+    uff = convert(lambda: EXTREMA[func](x=picture(), y=tf.negative(picture()), name="out"), strict=True)
     assert (uff.nodes["out"].operation, uff.fields("out")) == ("Binary", {"func": func})
     uff = convert(lambda: EXTREMA[func](x=picture(), y=constant("c", 4), name="out"), strict=True)
     functions = [fields["func"] for fields in map(uff.fields, uff.nodes) if "func" in fields]
@@ -281,7 +281,7 @@ def test_depthwise_convolution(multiplier):
     assert uff.nodes["out"].operation == "Conv"
     assert uff.fields("out")["number_groups"] == 4
     kernel = uff.array(uff.nodes["out"].inputs[1])
-    assert kernel.shape == ((3, 3, 4, 1) if multiplier == 1 else (3, 3, 1, 8))
+    assert kernel.shape == (3, 3, 4, multiplier)
 
 
 def test_transposed_convolution_with_an_open_batch():

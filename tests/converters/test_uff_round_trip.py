@@ -91,7 +91,8 @@ def average(x):
 
 
 def padded(x):
-    return tf.nn.conv2d(tf.pad(x, [[0, 0], [1, 2], [3, 0], [0, 0]]), weights(3, 3, 3, 4), 2, "VALID")
+    value = tf.nn.conv2d(x, weights(1, 1, 3, 3), 1, "SAME")
+    return tf.nn.conv2d(tf.pad(value, [[0, 0], [1, 2], [3, 0], [0, 0]]), weights(3, 3, 3, 4), 2, "VALID")
 
 
 def transposed_convolution(x):
@@ -188,3 +189,21 @@ def test_operation_that_the_parser_lacks_is_named_with_its_node():
     network = trt.Builder(trt.Logger()).create_network()
     with pytest.raises(NetworkError, match="no plugin 'ReverseV2' for a custom operation"):
         parser.parse_buffer(data, network)
+
+
+@pytest.mark.parametrize("order", [trt.UffInputOrder.NCHW, trt.UffInputOrder.NHWC], ids=["nchw", "nhwc"])
+def test_padding_of_an_input_is_refused_since_its_order_is_not_known_yet(order):
+    """TensorRT 8.6's parser pads the wrong axes there and says nothing."""
+    graphdef, feed, _ = graph_of(lambda x: tf.pad(x, [[0, 0], [1, 2], [3, 0], [0, 0]]), (14, 16, 3))
+    with pytest.raises(NetworkError, match="TensorRT pads the two spatial axes only"):
+        run(graphdef, feed, order)
+
+
+def turned(x):
+    value = tf.abs(tf.nn.conv2d(x, weights(1, 1, 3, 3), 1, "SAME")) + 1.0
+    return tf.minimum(2.0 - value, 3.0 / value)
+
+
+def test_constants_on_the_left_and_extrema_need_no_operation_that_tensorrts_parser_refuses():
+    graphdef, feed, wanted = graph_of(lambda x: tf.minimum(turned(x), 0.5), (14, 16, 3))
+    np.testing.assert_allclose(run(graphdef, feed), wanted, rtol=1e-4, atol=1e-4)

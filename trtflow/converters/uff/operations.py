@@ -94,17 +94,9 @@ def convert_convolution(conversion: Conversion, node: Any) -> None:
 
 @converts("DepthwiseConv2dNative")
 def convert_depthwise(conversion: Conversion, node: Any) -> None:
-    """Conv with a group a channel, and the kernel [H, W, C, 1] as it is, which is how NVIDIA's converter has it.
-
-    A kernel [H, W, C, M] is written as [H, W, 1, C * M], for M output channels a group belong together.
-    """
-    data, kernel = conversion.inputs_of(node)
-    values = conversion.constant(node, 1, "kernel")
-    channels, multiplier = values.shape[2:]
-    if multiplier > 1:
-        kernel = f"{node.name}/grouped_kernel"
-        conversion.add_constant(kernel, values.reshape(*values.shape[:2], 1, channels * multiplier))
-    _add_convolution(conversion, node, "Conv", [data, kernel], "+CK", number_groups=channels)
+    """Conv with a group a channel, and the kernel [H, W, C, M] as it is, which is what TensorRT's parser reads."""
+    channels = conversion.constant(node, 1, "kernel").shape[2]
+    _add_convolution(conversion, node, "Conv", conversion.inputs_of(node), "+CK", number_groups=channels)
 
 
 @converts("Conv2DBackpropInput")
@@ -202,8 +194,19 @@ def convert_bias(conversion: Conversion, node: Any) -> None:
 
 @converts(*BINARY)
 def convert_binary(conversion: Conversion, node: Any) -> None:
-    """Binary."""
-    conversion.add(node, "Binary", conversion.inputs_of(node), func=BINARY[node.op])
+    """Binary; c - x and c / x with a constant c, which TensorRT's parser refuses, turned round."""
+    first, second = conversion.inputs_of(node)
+    function = BINARY[node.op]
+    if function not in ("sub", "div") or first not in conversion.constants:
+        conversion.add(node, "Binary", [first, second], func=function)
+        return
+    turned = f"{node.name}/turned"
+    conversion.add(node, "Binary", [turned, first], func="add" if function == "sub" else "mul")
+    if function == "sub":
+        conversion.add(node, "Unary", [second], as_name=turned, func="neg")
+    else:
+        conversion.add(node, "Binary", [second, f"{node.name}/exponent"], as_name=turned, func="pow")
+        conversion.add_constant(f"{node.name}/exponent", np.float32([-1]))
 
 
 @converts("Maximum", "Minimum")

@@ -300,17 +300,7 @@ def _input(parse: _Parse, node: Any, operands: list[Operand]) -> Value:
         return Value(tensor, 2, "NC+", "NC+")
     known = {UffInputOrder.NCHW: "NC+", UffInputOrder.NHWC: "N+C"}[order] if len(shape) >= 3 else ""
     rank = len(declared) if 0 < len(declared) <= len(shape) + 1 else len(shape) + 1
-    return Value(tensor, rank, known, _meant(tuple(shape), known, declared[1:]))
-
-
-def _meant(shape: tuple[int, ...], order: str, sizes: Sequence[int]) -> str:
-    """Return the order that the graph means by its input, where its own shape tells; "" where it could be either."""
-    if not order or len(sizes) != len(shape) or min(sizes) < 0:
-        return ""
-    last, first = ((*shape[1:], shape[0]), shape) if order == "NC+" else (shape, (shape[-1], *shape[:-1]))
-    if last == first:
-        return ""
-    return {last: "N+C", first: "NC+"}.get(tuple(sizes), "")
+    return Value(tensor, rank, known, "")
 
 
 def _check_shape(parse: _Parse, node: Any, shape: Dims, order: UffInputOrder, declared: Sequence[int]) -> None:
@@ -357,8 +347,8 @@ def _conv(parse: _Parse, node: Any, operands: list[Operand]) -> Value:
     data = parse.axes.channels_first(parse.need_value(node, operands[0]), order)
     kernel = _canonical(parse.need(node, operands[1], "kernel"), kernel_order)
     groups = parse.field(node, "number_groups", 1)
-    if groups > 1 and kernel.shape[:2] == (1, groups):  # a depthwise kernel [H, W, C, 1], as NVIDIA's converter has it
-        kernel = kernel.swapaxes(0, 1)
+    if groups > 1 and kernel.shape[1] == groups == data.tensor.shape[0]:  # a depthwise kernel [H, W, C, M]
+        kernel = kernel.swapaxes(0, 1).reshape(-1, 1, *kernel.shape[2:])
     layer = parse.network.add_convolution(data.tensor, kernel.shape[0], kernel.shape[2:], parse.weights(kernel))
     layer.num_groups = groups
     layer.stride = tuple(parse.field(node, "strides") or (1, 1))

@@ -1,0 +1,135 @@
+"""The thirteen MNIST samples for real, in this checkout: every gate passes, and each shows what its chapter teaches."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trtflow.formats.batch_file import read_batch
+from trtflow.formats.calibration_table import read_table
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results"
+SAMPLES = (
+    "mnist",
+    "mnist_api",
+    "uff_mnist",
+    "onnx_mnist",
+    "int8",
+    "plugin",
+    "mlp",
+    "end_to_end_tensorflow_mnist",
+    "network_api_pytorch_mnist",
+    "fc_plugin_caffe_mnist",
+    "uff_custom_plugin",
+    "int8_caffe_mnist",
+    "engine_refit_mnist",
+)
+
+
+def snakemake(*arguments):
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = ["snakemake", "--quiet", "all", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def reports():
+    targets = [f"results/{name}_report.json" for name in SAMPLES]
+    done = snakemake("--keep-going", "--", *targets)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {name: json.loads((ROOT / target).read_text()) for name, target in zip(SAMPLES, targets, strict=True)}
+
+
+def layers_of(name):
+    return (RESULTS / name / "layers.fp32.txt").read_text()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_gate_passes(reports, name):
+    gates = {gate["name"]: gate["passed"] for gate in reports[name]["gates"]}
+    assert {"top1", "framework_agreement"} <= set(gates)
+    assert all(gates.values()), reports[name]["gates"]
+    assert reports[name]["passed"] is True
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_report_has_ten_digits_as_the_guide_prints_them(reports, name):
+    lines = reports[name]["texts"]["digits"]
+    assert lines.count("Input:") == lines.count("Output:") == 10
+    assert sum(line.startswith("0:") for line in lines) == 10
+    assert all((ROOT / path).exists() for path in reports[name]["figures"])
+
+
+def test_mnist_subtracts_the_mean_in_a_layer_before_the_parsed_ones(reports):
+    lines = layers_of("mnist")
+    assert "mean: CONSTANT -> " in lines
+    assert "subtract_mean: ELEMENTWISE -> " in lines
+
+
+def test_onnx_report_names_layers_types_and_dimensions(reports):
+    assert "Convolution28: CONVOLUTION -> Convolution28_Output_0 (1, 8, 28, 28)" in layers_of("onnx_mnist")
+    assert "Times212: MATRIX_MULTIPLY -> Times212_Output_0 (1, 10)" in layers_of("onnx_mnist")
+
+
+def test_the_last_layer_is_a_plugin(reports):
+    for name in ("plugin", "fc_plugin_caffe_mnist"):
+        assert "ip2: PLUGIN_V2 -> ip2 (10, 1, 1)" in layers_of(name)
+        assert json.loads((RESULTS / name / "engine.fp16.json").read_text())["plugins"] == ["FCPlugin"]
+
+
+def test_relu6_became_a_clip_plugin(reports):
+    assert "trt_relu6_0: PLUGIN_V2" in layers_of("uff_custom_plugin")
+    assert "ACTIVATION" not in layers_of("uff_custom_plugin")
+
+
+def test_the_three_forms_of_a_perceptron_agree(reports):
+    with np.load(RESULTS / "mlp" / "predictions.fp32.npz") as file:
+        assert file["forms"].shape[1:] == (3, 10)
+        np.testing.assert_allclose(file["forms"][:, 0], file["forms"][:, 2], atol=1e-4)
+
+
+def test_refit_turns_a_useless_engine_into_the_trained_one(reports):
+    metrics = reports["engine_refit_mnist"]["precisions"]["fp32"]["metrics"]
+    assert metrics["top1_before_refit"] <= 0.6 < 0.97 <= metrics["top1"]
+
+
+def test_second_run_does_nothing_and_a_missing_table_is_made_again(reports):
+    done = snakemake("--dry-run", "--", "results/int8_report.json")
+    assert "calibrate" not in done.stdout
+    table = RESULTS / "int8" / "calibration" / "CalibrationTableint8"
+    kept = read_table(table)
+    table.unlink()
+    done = snakemake("--", "results/int8/engine.int8.plan")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert read_table(table) == kept
+
+
+def test_captured_batches_are_the_ones_that_are_made(reports, tmp_path):
+    """§8.6.1 and §8.6.2 of the guide, on the same pictures."""
+    folder = RESULTS / "int8"
+    command = [sys.executable, ROOT / "scripts" / "test_digits.py", "--model", folder / "model" / "network.pt"]
+    command += ["--pixels", "unit", "--data", folder / "data", "--split", "calibration", "--batch-size", "10"]
+    environment = {**os.environ, "TENSORRT_INT8_BATCH_DIRECTORY": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "accuracy: 0.9" in done.stdout or "accuracy: 1.0" in done.stdout
+    made = sorted((folder / "calibration" / "batches").iterdir())
+    assert [path.name for path in made] == sorted(path.name for path in tmp_path.iterdir())
+    for path in made:
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+    assert read_batch(made[0]).labels is not None
+
+
+def test_the_guides_own_split_is_an_option():
+    done = snakemake(
+        "--dry-run",
+        "--config",
+        "samples={int8: {calibration: {split: val, batches: captured}}}",
+        "--",
+        "results/int8_report.json",
+    )
+    assert done.returncode == 0, done.stderr
