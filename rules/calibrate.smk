@@ -28,7 +28,7 @@ for _sample in INT8_SAMPLES:
             sample=_sample,
             export=folder_of("export"),
             split=SAMPLES[_sample]["calibration"]["split"],
-            data=data_folder(_sample, SAMPLES[_sample]["calibration"]["split"]),
+            data=data_folder(_sample),
             batch_size=SAMPLES[_sample]["calibration"]["batch_size"],
             folder=folder_of("batches"),
         shell:
@@ -63,7 +63,7 @@ for _sample in INT8_SAMPLES:
         params:
             pixels=SAMPLES[_sample]["model"]["pixels"],
             split=SAMPLES[_sample]["calibration"]["split"],
-            data=data_folder(_sample, SAMPLES[_sample]["calibration"]["split"]),
+            data=data_folder(_sample),
             batch_size=SAMPLES[_sample]["calibration"]["batch_size"],
             folder=folder_of("batches"),
         shell:

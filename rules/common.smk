@@ -238,10 +238,14 @@ def held_out(wildcards):
     return split_files(wildcards.sample, "val")
 
 
-def data_folder(sample, split):
-    """Return the folder that a split's reader takes."""
-    below = "" if sample in CLASSIFIERS else f"/{split}"
-    return f"results/{sample}/data{below}"
+def data_folder(sample):
+    """Return a params function: the folder that a split's reader takes, from the input `pictures`."""
+    return folder_of("pictures", 1 if sample in CLASSIFIERS else 3)
+
+
+def data_of_job(wildcards, input, output):
+    """Return `data_folder` of the sample of a job."""
+    return data_folder(wildcards.sample)(wildcards, input, output)
 
 
 def batch_files(sample):

@@ -20,7 +20,7 @@ rule prepare_inputs:
         mem_mb=2000,
         runtime=5,
     params:
-        data=lambda wildcards: data_folder(wildcards.sample, "val"),
+        data=data_of_job,
         export=folder_of("export"),
     shell:
         "python {input.script:q} --sample {wildcards.sample} --data {params.data} --split val"
@@ -75,7 +75,7 @@ rule score:
         runtime=5,
     params:
         task=setting("task"),
-        data=lambda wildcards: data_folder(wildcards.sample, "val"),
+        data=data_of_job,
         batch=random_batch,
     shell:
         "python {input.script:q} --task {params.task} --predictions {input.predictions} --data {params.data}"

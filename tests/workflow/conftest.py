@@ -13,7 +13,20 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "environment.yml", "config", "profiles", "report", "rules", "scripts", "trtflow", "workflow")
+PARTS = (
+    *(
+        "Snakefile",
+        "environment.yml",
+        "config",
+        "plugins",
+        "profiles",
+        "report",
+        "rules",
+        "scripts",
+        "trtflow",
+        "workflow",
+    ),
+)
 SMALL = (
     "samples={ssd: {splits: {train: 12, calibration: 4, val: 6}, model: {width: 0.0625}, max_batch_size: 4,"
     " figures: {count: 2}, training: {pretraining_steps: 2, pretraining_batch_size: 4, steps: 3, batch_size: 4}}}"

@@ -206,7 +206,7 @@ def convert_binary(conversion: Conversion, node: Any) -> None:
         conversion.add(node, "Unary", [second], as_name=turned, func="neg")
     else:
         conversion.add(node, "Binary", [second, f"{node.name}/exponent"], as_name=turned, func="pow")
-        conversion.add_constant(f"{node.name}/exponent", np.float32([-1]))
+        conversion.add_constant(f"{node.name}/exponent", np.array([-1], np.float32))
 
 
 @converts("Maximum", "Minimum")
