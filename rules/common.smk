@@ -13,6 +13,13 @@ def read_yaml(path):
 
 
 SOURCES = read_yaml(workflow.source_path("sources.yaml"))
+# All at once: a file that an input function asks for later may be missing from Snakemake's list of its folder's files.
+SOURCE_FILES = {
+    name: workflow.source_path(f"../{name}")
+    for part in SOURCES.values()
+    for names in part.values()
+    for name in ["scripts/_path.py", *names]
+}
 
 
 def fault(error):
@@ -177,8 +184,7 @@ def library(name, sample=None):
         *(SOURCES["samples"][sample] if sample else []),
     ]
     return [
-        workflow.source_path(f"../{module}")
-        for module in ["scripts/_path.py", *dict.fromkeys(modules)]
+        SOURCE_FILES[module] for module in ["scripts/_path.py", *dict.fromkeys(modules)]
     ]
 
 
