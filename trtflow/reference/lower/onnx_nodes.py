@@ -18,8 +18,11 @@ def onnx_node(layer: IOnnxLayer, graph: Graph, inputs: list[str]) -> list[str]:
     )
     names = [next(values) if name else "" for name in layer.node.input]
     attributes = {item.name: onnx.helper.get_attribute_value(item) for item in layer.node.attribute}
-    made = graph.node(layer.node.op_type, names, outputs=len(results), domain=layer.node.domain, **attributes)
+    count = len(layer.node.output)
+    made = graph.node(layer.node.op_type, names, outputs=count, domain=layer.node.domain, **attributes)
+    every = [made] if count == 1 else made
+    wanted = [value for value, name in zip(every, layer.node.output, strict=True) if name]
     return [
-        name if ONNX_TYPES[dtype] == elem_type else graph.node("Cast", [name], to=ONNX_TYPES[dtype])
-        for name, dtype, elem_type in zip([made] if len(results) == 1 else made, layer.dtypes, results, strict=True)
+        value if ONNX_TYPES[dtype] == elem_type else graph.node("Cast", [value], to=ONNX_TYPES[dtype])
+        for value, dtype, elem_type in zip(wanted, layer.dtypes, results, strict=True)
     ]

@@ -213,11 +213,10 @@ def _at_opset(model: onnx.ModelProto) -> onnx.ModelProto:
     def changed(node: onnx.NodeProto) -> bool:
         if node.domain not in ("", "ai.onnx") or node.op_type in _OPERATORS:
             return False
-        try:
-            schemas = [onnx.defs.get_schema(node.op_type, limit, "") for limit in (version, OPSET)]
-        except onnx.defs.SchemaError:
-            return False  # told with its node, later
-        return schemas[0].since_version != schemas[1].since_version
+        schemas = [_schema(node, limit) for limit in (version, OPSET)]
+        return (
+            None not in schemas and schemas[0].since_version != schemas[1].since_version
+        )  # unknown ones are told later
 
     if version == OPSET or not any(changed(node) for node in model.graph.node):
         return model
@@ -261,7 +260,9 @@ class _Parse:
         try:
             inferred = onnx.shape_inference.infer_shapes(self.model, data_prop=True).graph
         except onnx.shape_inference.InferenceError as error:
-            raise UserError(f"the model contradicts itself: {error}") from error
+            if all(_schema(node, self.opset) for node in self.graph.node):
+                raise UserError(f"the model contradicts itself: {error}") from error
+            return  # an unknown operator, which is told with its node
         for value in (*inferred.input, *inferred.value_info, *inferred.output):
             self.infos[value.name] = value
 
@@ -301,7 +302,7 @@ class _Parse:
         results = result if isinstance(result, list) else [result]
         self.name(node, first, results)
 
-    def name(self, node: onnx.NodeProto, first: int, results: list[Operand]) -> None:
+    def name(self, node: onnx.NodeProto, first: int, results: list[Any]) -> None:
         """Name the layer that gives a node's value by the node, others after it, and tensors by ONNX's values."""
         title = node.name or f"{node.op_type}_{node.output[0]}"
         added = list(self.network)[first:]
@@ -338,7 +339,7 @@ class _Parse:
         for name, value in zip([name for name in node.output if name], results, strict=True):
             self.values[name] = np.asarray(value)
 
-    def keep(self, node: onnx.NodeProto, operands: list[Operand | None]) -> list[ITensor]:
+    def keep(self, node: onnx.NodeProto, operands: list[Operand | None]) -> list[ITensor | None]:
         """Add a node as it is."""
         if not onnx.defs.has(node.op_type, OPSET, node.domain):
             place = f" of domain {node.domain!r}" if node.domain else ""
@@ -358,6 +359,8 @@ class _Parse:
             if item is not None
         ]
         results = [info.type.tensor_type.elem_type for info in outputs if info is not None]
+        if node.op_type in REDUCTIONS and node.op_type != "ReduceSum" and len(node.input) > 1:
+            raise UserError(f"its axes depend on an input, which opset {OPSET} does not know. Make them constant")
         layer = IOnnxLayer(
             self.network,
             tensors,
@@ -366,7 +369,8 @@ class _Parse:
             [tuple(shape) for _, shape in told],
             [dtype for dtype, _ in told],
         )
-        return self.network._add(layer).outputs
+        made = iter(self.network._add(layer).outputs)
+        return [next(made) if name else None for name in node.output]
 
     def elem_type(self, name: str, tensor: ITensor) -> int:
         """Return ONNX's type of a value."""
@@ -415,6 +419,14 @@ def _type_and_shape(value: onnx.ValueInfoProto) -> tuple[DataType, Dims]:
         kind = onnx.TensorProto.DataType.Name(tensor.elem_type)
         raise UserError(f"{value.name!r} is of type {kind}, which TensorRT does not have")
     return TYPES[tensor.elem_type], Dims(dim.dim_value if dim.HasField("dim_value") else -1 for dim in tensor.shape.dim)
+
+
+def _schema(node: onnx.NodeProto, opset: int) -> Any:
+    """Return an operator's schema, or None."""
+    try:
+        return onnx.defs.get_schema(node.op_type, opset, "" if node.domain == "ai.onnx" else node.domain)
+    except onnx.defs.SchemaError:
+        return None
 
 
 def _has_graph(node: onnx.NodeProto) -> bool:

@@ -1,0 +1,177 @@
+"""The ONNX parser: onnx's own node tests, TensorRT's layers where there are any, and errors with their nodes."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from onnx.backend.test.case.node import collect_testcases
+
+import trtflow.reference as trt
+from trtflow.runtime.session import Session
+
+QUIET = trt.Logger(trt.Logger.INTERNAL_ERROR)
+CASES = """
+abs acos add add_bcast and2d asin atan averagepool_2d_pads averagepool_2d_same_upper
+basic_conv_with_padding batchnorm_example ceil clip concat_3d_axis_1 conv_with_strides_padding argmax_keepdims_example
+convtranspose cos cumsum_1d depthtospace_example div einsum_transpose elu equal erf exp expand_dim_changed
+flatten_axis1 floor gather_0 gather_elements_0 gathernd_example_int32 gemm_all_attributes
+gemm_default_matrix_bias globalaveragepool globalmaxpool greater hardmax_axis_0 hardsigmoid identity
+instancenorm_example leakyrelu less log logsoftmax_axis_1 lstm_defaults lrn matmul_2d matmul_3d maxpool_2d_pads
+maxpool_2d_same_lower mean_example min_example mod_mixed_sign_float32 mul_bcast neg not_2d onehot_with_axis or2d
+pow prelu_broadcast qlinearmatmul_2D_uint8_float32 reciprocal relu reshape_negative_dim
+resize_upsample_scales_nearest round selu shape sigmoid sign sin softmax_axis_2 softplus softsign
+spacetodepth_example sqrt squeeze sub sum_example tanh thresholdedrelu tile transpose_all_permutations_0
+unsqueeze_axis_1 where_example xor2d
+"""
+
+
+def parsed(model, expect=True):
+    builder = trt.Builder(QUIET)
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
+    parser = trt.OnnxParser(network, QUIET)
+    data = model if isinstance(model, bytes) else model.SerializeToString()
+    errors = "" if parser.parse(data) else "\n".join(str(parser.get_error(i)) for i in range(parser.num_errors))
+    assert bool(errors) is not expect, errors
+    return builder, network, parser
+
+
+def run(model, feeds, precision=None):
+    builder, network, _ = parsed(model)
+    config = builder.create_builder_config()
+    if precision == "fp16":
+        config.set_flag(trt.BuilderFlag.FP16)
+    engine = trt.Runtime(QUIET).deserialize_cuda_engine(builder.build_serialized_network(network, config))
+    return Session(trt, engine).run(feeds)
+
+
+@pytest.fixture(scope="module")
+def node_tests():
+    return {case.name.removeprefix("test_"): case for case in collect_testcases(None)}
+
+
+@pytest.mark.parametrize("name", CASES.split())
+def test_node_of_onnx(node_tests, name):
+    case = node_tests.get(name)
+    if case is None:
+        pytest.fail(f"this version of onnx has no node test {name}")
+    inputs, outputs = case.data_sets[0]
+    feeds = {value.name: array for value, array in zip(case.model.graph.input, inputs, strict=True)}
+    found = run(case.model, feeds)
+    for value, wanted in zip(case.model.graph.output, outputs, strict=True):
+        assert found[value.name].shape == wanted.shape
+        np.testing.assert_allclose(found[value.name].astype(wanted.dtype), wanted, rtol=1e-3, atol=1e-5)
+
+
+def small_model(*nodes, shape=(2, 3, 8, 8), opset=17, outputs=("y",), weights=None):
+    """A model of one input x; weights by name."""
+    constants = [numpy_helper.from_array(value, name) for name, value in (weights or {}).items()]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
+    made = [helper.make_empty_tensor_value_info(name) for name in outputs]
+    for value in made:
+        value.type.tensor_type.elem_type = TensorProto.FLOAT
+    graph = helper.make_graph(list(nodes), "test", inputs, made, constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def classifier():
+    rng = np.random.default_rng(0)
+    weights = {
+        "k": rng.normal(size=(4, 3, 3, 3)).astype(np.float32),
+        "kb": rng.normal(size=4).astype(np.float32),
+        "w": rng.normal(size=(64, 5)).astype(np.float32),
+        "wb": rng.normal(size=5).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "k", "kb"], ["c"], "conv", pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c"], ["r"], "relu"),
+        helper.make_node("MaxPool", ["r"], ["p"], "pool", kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Flatten", ["p"], ["f"], "flat"),
+        helper.make_node("Gemm", ["f", "w", "wb"], ["g"], "fc"),
+        helper.make_node("Softmax", ["g"], ["y"], "prob"),
+    ]
+    return small_model(*nodes, weights=weights)
+
+
+def test_layers_have_tensorrts_types_and_onnxs_names():
+    _, network, _ = parsed(classifier())
+    named = {layer.name: layer.type.name for layer in network}
+    wanted = {"conv": "CONVOLUTION", "relu": "ACTIVATION", "pool": "POOLING", "flat": "SHUFFLE", "prob": "SOFTMAX"}
+    assert wanted.items() <= named.items()
+    assert named["fc"] == "ELEMENTWISE"
+    assert "MATRIX_MULTIPLY" in named.values()
+    assert [network.get_output(0).name, tuple(network.get_output(0).shape)] == ["y", (2, 5)]
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [(None, 1e-5), ("fp16", 2e-2)])
+def test_classifier_as_onnx_runtime_has_it(precision, tolerance):
+    data = np.random.default_rng(1).normal(size=(2, 3, 8, 8)).astype(np.float32)
+    session = onnxruntime.InferenceSession(classifier().SerializeToString(), providers=["CPUExecutionProvider"])
+    (wanted,) = session.run(None, {"x": data})
+    np.testing.assert_allclose(run(classifier(), {"x": data}, precision)["y"], wanted, atol=tolerance)
+
+
+def test_constant_shapes_are_folded():
+    nodes = [
+        helper.make_node("Shape", ["w"], ["s"]),
+        helper.make_node("Gather", ["s", "i"], ["n"]),
+        helper.make_node("Concat", ["m", "n"], ["t"], axis=0),
+        helper.make_node("Reshape", ["x", "t"], ["y"], "reshape"),
+    ]
+    weights = {"w": np.zeros((5, 12), np.float32), "i": np.array([1]), "m": np.array([-1])}
+    _, network, _ = parsed(small_model(*nodes, weights=weights))
+    assert [layer.name for layer in network] == ["reshape"]
+    assert tuple(network.get_output(0).shape) == (32, 12)
+
+
+def test_weights_in_a_file_beside_the_model_are_found(tmp_path):
+    onnx.save(classifier(), tmp_path / "m.onnx", save_as_external_data=True, location="m.bin", size_threshold=0)
+    network = trt.Builder(QUIET).create_network(1)
+    assert trt.OnnxParser(network, QUIET).parse_from_file(str(tmp_path / "m.onnx"))
+    assert network.num_layers > 5
+
+
+def test_unknown_operators_are_told_each_with_its_node():
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"], "fine"),
+        helper.make_node("Swirl", ["a"], ["b"], "first", domain="acme"),
+        helper.make_node("Relu", ["b"], ["c"], "behind"),
+        helper.make_node("Twist", ["a"], ["y"], "second"),
+    ]
+    _, _, parser = parsed(small_model(*nodes), expect=False)
+    errors = [parser.get_error(index) for index in range(parser.num_errors)]
+    assert [error.node() for error in errors] == [1, 2, 3]
+    assert errors[0].code() == trt.ErrorCode.UNSUPPORTED_NODE
+    assert "node 1, 'first' (Swirl): no such operator of domain 'acme'" in errors[0].desc()
+    assert "its input 'b' could not be parsed" in errors[1].desc()
+    assert "node 3, 'second' (Twist): no such operator in opset 17" in errors[2].desc()
+    parser.clear_errors()
+    assert parser.num_errors == 0
+
+
+def test_missing_initializer_and_output():
+    _, _, parser = parsed(small_model(helper.make_node("Add", ["x", "w"], ["y"], "sum")), expect=False)
+    assert "nothing gives its input 'w'" in parser.get_error(0).desc()
+    model = small_model(helper.make_node("Relu", ["x"], ["y"]), outputs=("z",))
+    assert "no node gives the output 'z'" in parsed(model, expect=False)[2].get_error(0).desc()
+
+
+def test_damaged_and_missing_models(tmp_path):
+    data = classifier().SerializeToString()
+    assert parsed(data[:-50], expect=False)[2].get_error(0).code() == trt.ErrorCode.MODEL_DESERIALIZE_FAILED
+    parser = trt.OnnxParser(trt.Builder(QUIET).create_network(1), QUIET)
+    assert not parser.parse_from_file(str(tmp_path / "none.onnx"))
+    assert "none.onnx: no such file" in parser.get_error(0).desc()
+
+
+def test_implicit_batch_is_refused():
+    parser = trt.OnnxParser(trt.Builder(QUIET).create_network(), QUIET)
+    assert not parser.parse(classifier().SerializeToString())
+    assert "EXPLICIT_BATCH" in parser.get_error(0).desc()
+
+
+def test_supported_operators():
+    parser = trt.OnnxParser(trt.Builder(QUIET).create_network(1), QUIET)
+    assert parser.supports_operator("Conv")
+    assert parser.supports_operator("LSTM")
+    assert not parser.supports_operator("Swirl")
