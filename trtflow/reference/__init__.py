@@ -28,6 +28,7 @@ from trtflow.reference.record.enums import (
     EngineCapability,
     GatherMode,
     HardwareCompatibilityLevel,
+    InterpolationMode,
     LayerInformationFormat,
     LayerType,
     MatrixOperation,
@@ -40,7 +41,13 @@ from trtflow.reference.record.enums import (
     ProfilingVerbosity,
     QuantizationFlag,
     ReduceOperation,
+    ResizeCoordinateTransformation,
+    ResizeMode,
+    ResizeRoundMode,
+    ResizeSelector,
+    SampleMode,
     ScaleMode,
+    SliceMode,
     TacticSource,
     TensorFormat,
     TensorIOMode,
@@ -52,18 +59,36 @@ from trtflow.reference.record.enums import (
 )
 from trtflow.reference.record.layers import (
     IActivationLayer,
+    ICastLayer,
     IConcatenationLayer,
     IConstantLayer,
     IConvolutionLayer,
+    IDeconvolutionLayer,
+    IDequantizeLayer,
     IElementWiseLayer,
     IFullyConnectedLayer,
+    IGatherLayer,
+    IIdentityLayer,
     ILayer,
     ILRNLayer,
+    IMatrixMultiplyLayer,
+    INormalizationLayer,
+    IOneHotLayer,
+    IPaddingLayer,
+    IParametricReLULayer,
     IPluginV2Layer,
     IPoolingLayer,
+    IQuantizeLayer,
+    IReduceLayer,
+    IResizeLayer,
     IScaleLayer,
+    ISelectLayer,
+    IShapeLayer,
     IShuffleLayer,
+    ISliceLayer,
     ISoftMaxLayer,
+    ITopKLayer,
+    IUnaryLayer,
 )
 from trtflow.reference.record.mnist_plugins import FCPluginFactory
 from trtflow.reference.record.network import INetworkDefinition
@@ -77,17 +102,6 @@ from trtflow.reference.record.plugins import (
 )
 from trtflow.reference.record.profile import IOptimizationProfile
 from trtflow.reference.record.tensor import ITensor
-from trtflow.reference.record.tensor_layers import (
-    IDeconvolutionLayer,
-    IGatherLayer,
-    IIdentityLayer,
-    IMatrixMultiplyLayer,
-    IPaddingLayer,
-    IReduceLayer,
-    ISliceLayer,
-    ITopKLayer,
-    IUnaryLayer,
-)
 from trtflow.reference.record.uff_parser import UffParser
 from trtflow.reference.record.values import Dims, Logger, Weights, nptype, volume
 from trtflow.reference.run.context import IExecutionContext

@@ -11,11 +11,12 @@ from trtflow.formats.calibration_table import CalibrationTable, table_version
 from trtflow.reference.entropy import Entropy, Legacy, MinMax
 from trtflow.reference.errors import BuildError
 from trtflow.reference.lower.lower import lower
-from trtflow.reference.lower.precision import Precisions, all_tensors, fused_activation
+from trtflow.reference.lower.precision import Precisions, all_tensors, fused_activation, quantises_itself
 from trtflow.reference.memory import view
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.calibrators import IInt8Calibrator, IInt8LegacyCalibrator
 from trtflow.reference.record.enums import CalibrationAlgoType, DataType, PoolingType
+from trtflow.reference.record.layer import FLOATS
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.version import __version__
@@ -42,6 +43,8 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sha
         shapes: of a batch of each input, for batches that a network with an explicit batch takes; with an implicit
             batch it is the calibrator that says how many pictures a batch has.
 
+    A network that quantises itself, with quantize and dequantize layers, has none.
+
     A new table is given to the calibrator. Its entries are those of TensorRT: the inputs, then every layer's
     float outputs. Calibration after fusion (Entropy, Legacy) has no entry in front of a fused ReLU; calibration before
     it (Entropy2, MinMax) gives a max pool's output the scale of its input.
@@ -50,6 +53,8 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sha
         FormatError: the calibrator's table is of another version or algorithm.
         BuildError: the calibrator gave no batch.
     """
+    if quantises_itself(network):
+        return {}
     algorithm = calibrator.get_algorithm()
     cache = calibrator.read_calibration_cache()
     if cache:
@@ -74,7 +79,8 @@ def _collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: S
     outputs = [tensor.name for tensor in inside]
     batches = 0
     for feeds in _batches(network, calibrator, shapes):
-        for name, values in [*feeds.items(), *zip(outputs, session.run(outputs, feeds), strict=True)]:
+        seen = [*feeds.items(), *zip(outputs, session.run(outputs, feeds), strict=True)]
+        for name, values in [(name, values) for name, values in seen if name in collectors]:
             # one ulp above 1 would double the range of a softmax
             collectors[name].observe(np.minimum(values, 1) if name in softmaxes else values)
         batches += 1
@@ -85,7 +91,7 @@ def _collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: S
 
 def _watched(network: INetworkDefinition, algorithm: CalibrationAlgoType) -> list[ITensor]:
     """Return the tensors that get an entry, in network order."""
-    tensors = [tensor for tensor in all_tensors(network) if tensor.dtype == DataType.FLOAT]
+    tensors = [tensor for tensor in all_tensors(network) if tensor.native_dtype in FLOATS]
     tensors = [tensor for tensor in tensors if not isinstance(tensor.producer, L.IConstantLayer)]
     if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION, CalibrationAlgoType.LEGACY_CALIBRATION):
         fused = {layer.inputs[0] for layer in network if fused_activation(network, layer)}
@@ -114,7 +120,7 @@ def _batches(
     while addresses := calibrator.get_batch(names):
         feeds = {}
         for tensor, address in zip(inputs, addresses, strict=True):
-            feeds[tensor.name] = view(int(address), shapes[tensor.name], DataType.FLOAT)
+            feeds[tensor.name] = view(int(address), shapes[tensor.name], tensor.dtype)
         yield feeds
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,7 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record.enums import DataType, WeightsRole
 from trtflow.reference.record.layers import ILayer, IPluginV2Layer
-from trtflow.reference.record.values import Weights
+from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.values import DTYPES, Weights
 
 OPSET = 17  # the newest that TensorRT 8.6's own ONNX parser takes
 IR_VERSION = 8
@@ -36,6 +37,7 @@ class Graph:
         batch_axes: 1 where the network has an implicit batch dimension that ONNX spells out, else 0.
         dtype: type that the current layer computes in, FLOAT or HALF.
         quantised_weights: whether the current layer's kernel is stored as INT8.
+        batched: tensors that depend on an input of the network; all others have one entry for the whole batch.
         refittable: what a refitter may replace: layer, role, name, count and type of the weights as they were
             given, the initializer that holds them and, for an INT8 kernel, the one with its scales.
     """
@@ -45,6 +47,7 @@ class Graph:
         self.dtype = DataType.FLOAT
         self.quantised_weights = False
         self.layer_name = ""
+        self.batched: set[ITensor] = set()
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
         self.refittable: list[dict[str, Any]] = []
@@ -67,6 +70,50 @@ class Graph:
         name = self._unique(what)
         self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
+
+    def ints(self, what: str, values: Iterable[int]) -> str:
+        """Add an initializer of sizes, axes or the like, which ONNX takes as INT64; return its name."""
+        return self.constant(what, list(values), np.int64)
+
+    def zero(self, dtype: DataType) -> str:
+        """Add a nought of a type, of a float's as the current layer computes in it; return its name."""
+        return self.constant("zero", np.zeros((), DTYPES[dtype]))
+
+    def rank(self, tensor: ITensor) -> int:
+        """Return a tensor's number of dimensions, the batch included."""
+        return len(tensor.shape) + self.batch_axes
+
+    def convert(self, value: str, dtype: DataType) -> str:
+        """Add a conversion of a value to another type; floats come out as the current layer computes in them."""
+        target = self.dtype if dtype in (DataType.FLOAT, DataType.HALF) else dtype
+        return str(self.node("Cast", [value], to=ONNX_TYPES[target]))
+
+    def wide(self, value: str) -> str:
+        """Return an INT32 value as INT64, which ONNX takes for sizes."""
+        return str(self.node("Cast", [value], to=TensorProto.INT64))
+
+    def single(self, value: str) -> str:
+        """Return a float value of the current layer in float32."""
+        return value if self.dtype == DataType.FLOAT else str(self.node("Cast", [value], to=TensorProto.FLOAT))
+
+    def without_batch(self, layer: ILayer, tensor: ITensor, value: str) -> str:
+        """Return a value that is the same for the whole batch without the dimension that stands for it.
+
+        Raises:
+            NetworkError: the tensor depends on an input.
+        """
+        if not self.batch_axes:
+            return value
+        if tensor in self.batched:
+            fault = f"its input {tensor.name!r} differs from picture to picture of an implicit batch"
+            raise NetworkError(layer.name, fault, "Make it a constant, or the batch explicit.")
+        return str(self.node("Squeeze", [value, self.ints("axes", [0])]))
+
+    def spread(self, value: str, rank: int, like: str) -> str:
+        """Return a value with a first dimension of one, repeated as often as the first dimension of another is long."""
+        first = self.node("Shape", [like], start=0, end=1)
+        shape = self.node("Concat", [first, self.ints("ones", [1] * (rank - 1))], axis=0) if rank > 1 else first
+        return str(self.node("Expand", [value, shape]))
 
     def cast(self, array: np.ndarray) -> np.ndarray:
         """Bring floats to the type that the layer computes in; half precision is clipped, as in TensorRT."""

@@ -1,7 +1,8 @@
-"""One function a layer type: from TensorRT's semantics to ONNX nodes."""
+"""Lowerings of the layers with windows, of the fully connected layer and of constants: one function a layer type."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,179 +11,189 @@ from trtflow.reference.errors import NetworkError
 from trtflow.reference.lower.graph import Graph, lowers
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.enums import (
-    ActivationType,
-    ElementWiseOperation,
+    InterpolationMode,
     PaddingMode,
     PoolingType,
-    ScaleMode,
+    ResizeCoordinateTransformation,
+    ResizeRoundMode,
+    ResizeSelector,
     WeightsRole,
 )
+from trtflow.reference.record.window_layers import SAME, SlidingLayer, WindowLayer
 
-ACTIVATIONS = {
-    ActivationType.RELU: "Relu",
-    ActivationType.SIGMOID: "Sigmoid",
-    ActivationType.TANH: "Tanh",
-    ActivationType.SOFTSIGN: "Softsign",
+COORDINATES = {
+    ResizeCoordinateTransformation.ALIGN_CORNERS: "align_corners",
+    ResizeCoordinateTransformation.ASYMMETRIC: "asymmetric",
+    ResizeCoordinateTransformation.HALF_PIXEL: "half_pixel",
 }
-BINARY = {
-    ElementWiseOperation.SUM: "Add",
-    ElementWiseOperation.PROD: "Mul",
-    ElementWiseOperation.MAX: "Max",
-    ElementWiseOperation.MIN: "Min",
-    ElementWiseOperation.SUB: "Sub",
-    ElementWiseOperation.DIV: "Div",
-    ElementWiseOperation.POW: "Pow",
+ROUNDING = {
+    ResizeRoundMode.HALF_UP: "round_prefer_ceil",
+    ResizeRoundMode.HALF_DOWN: "round_prefer_floor",
+    ResizeRoundMode.FLOOR: "floor",
+    ResizeRoundMode.CEIL: "ceil",
 }
 
 
-def _pads(layer: L._Window) -> list[int]:
-    """Return ONNX's begin and end padding such that ONNX's own rounding down gives TensorRT's output size."""
-    ends = []
+def _pads(layer: SlidingLayer) -> dict[str, Any]:
+    """Return the attributes of padding with which ONNX's own rounding down gives TensorRT's output size."""
+    before, behind = [], []
+    mode = layer.padding_mode
     for axis, count in enumerate(layer.spatial_shape()):
-        if count < 0 and layer.padding_mode != PaddingMode.EXPLICIT_ROUND_DOWN:
-            raise NetworkError(layer.name, f"{layer.padding_mode.name} on an input of shape {layer.inputs[0].shape}")
-        if count < 0:
-            ends.append(layer.post_padding[axis])
-            continue
-        reach = layer.dilation[axis] * (layer.window[axis] - 1) + 1
-        used = (count - 1) * layer.stride[axis] + reach
-        ends.append(max(0, used - layer.inputs[0].shape[axis - 2] - layer.pre_padding[axis]))
-    return [*layer.pre_padding, *ends]
+        first, last = layer.paddings(axis)
+        fixed = mode == PaddingMode.EXPLICIT_ROUND_DOWN or (mode in SAME and layer.stride[axis] == 1)
+        if count < 0 and not fixed and mode in SAME and set(layer.dilation) == {1}:
+            return {"auto_pad": mode.name}
+        if count < 0 and not fixed:
+            fault = f"{mode.name} on an input of shape {layer.inputs[0].shape}"
+            raise NetworkError(layer.name, fault, "Its sizes must be known, or the mode EXPLICIT_ROUND_DOWN.")
+        if count >= 0:
+            used = (count - 1) * layer.stride[axis] + layer.reach(axis)
+            last = max(0, used - layer.sizes[axis] - first)
+        before.append(first)
+        behind.append(last)
+    return {"pads": [*before, *behind]}
+
+
+def _folded(layer: WindowLayer, graph: Graph, value: str, run: Callable[[str], str]) -> str:
+    """Run a function of [N, C, …] on a value of any rank: all dimensions before the channels become one batch."""
+    behind = len(layer.window) + 1
+    if graph.rank(layer.inputs[0]) == behind + 1:
+        return run(value)
+    outer = ([-1] * graph.batch_axes + list(layer.inputs[0].shape))[:-behind]
+    wanted = [*outer, *layer.output_shape(0)[-behind:]]
+    if wanted.count(-1) > 1:
+        fault = f"an input of shape {layer.inputs[0].shape}, several of whose sizes are only known at run time"
+        raise NetworkError(layer.name, fault, "Reshape it to one batch dimension.")
+    flat = graph.node("Reshape", [value, graph.ints("flat", [-1, *layer.inputs[0].shape[-behind:]])])
+    return str(graph.node("Reshape", [run(flat), graph.ints("shape", wanted)]))
+
+
+def _kernel_and_bias(layer: Any, graph: Graph, inputs: list[str], kernel: Callable[..., str]) -> list[str]:
+    """Return the data, the kernel and the bias, be they weights or tensors."""
+    given, shape = layer.by_input(inputs), layer.kernel_shape()
+    operands = [given[0]]
+    if 1 in given:  # a node of its own, which is not taken for stored INT8 weights
+        operands.append(graph.node("Identity", [graph.without_batch(layer, layer.get_input(1), given[1])]))
+    else:
+        operands.append(kernel(layer.kernel, shape))
+    if 2 in given:
+        operands.append(graph.without_batch(layer, layer.get_input(2), given[2]))
+    elif layer.bias.size:
+        operands.append(graph.weights(WeightsRole.BIAS, layer.bias))
+    return operands
 
 
 @lowers(L.IConvolutionLayer)
 def convolution(layer: L.IConvolutionLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """Conv."""
-    operands = [inputs[0], graph.kernel(layer.kernel, layer.kernel_shape())]
-    if layer.bias.size:
-        operands.append(graph.weights(WeightsRole.BIAS, layer.bias))
-    return [
-        graph.node(
-            "Conv",
-            operands,
-            kernel_shape=layer.window,
-            strides=layer.stride,
-            pads=_pads(layer),
-            dilations=layer.dilation,
-            group=layer.num_groups,
-        )
-    ]
+    data, *others = _kernel_and_bias(layer, graph, inputs, graph.kernel)
+    attributes: dict[str, Any] = {
+        "kernel_shape": layer.window,
+        "strides": layer.stride,
+        **_pads(layer),
+        "dilations": layer.dilation,
+        "group": layer.num_groups,
+    }
+    return [_folded(layer, graph, data, lambda value: graph.node("Conv", [value, *others], **attributes))]
+
+
+@lowers(L.IDeconvolutionLayer)
+def deconvolution(layer: L.IDeconvolutionLayer, graph: Graph, inputs: list[str]) -> list[str]:
+    """ConvTranspose."""
+
+    def kernel(weights: Any, shape: tuple[int, ...]) -> str:
+        return graph.weights(WeightsRole.KERNEL, weights, shape)
+
+    data, *others = _kernel_and_bias(layer, graph, inputs, kernel)
+    before, behind = zip(*(layer.paddings(axis) for axis in range(len(layer.window))), strict=True)
+    attributes: dict[str, Any] = {
+        "kernel_shape": layer.window,
+        "strides": layer.stride,
+        "pads": [*before, *behind],
+        "dilations": layer.dilation,
+        "group": layer.num_groups,
+    }
+    return [_folded(layer, graph, data, lambda value: graph.node("ConvTranspose", [value, *others], **attributes))]
 
 
 @lowers(L.IPoolingLayer)
 def pooling(layer: L.IPoolingLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """MaxPool or AveragePool; windows that TensorRT clips at the border are padded instead."""
-    window: dict[str, Any] = {"kernel_shape": layer.window, "strides": layer.stride, "pads": _pads(layer)}
-    if layer.pooling_type == PoolingType.MAX:
-        return [graph.node("MaxPool", inputs, **window)]
-    count_padding = not layer.average_count_excludes_padding
-    if count_padding and any(end > given for end, given in zip(window["pads"][2:], layer.post_padding, strict=True)):
-        raise NetworkError(layer.name, "average pooling that counts padding but is clipped at the border")
-    return [graph.node("AveragePool", inputs, count_include_pad=int(count_padding), **window)]
+    """MaxPool or AveragePool, or both; windows that TensorRT clips at the border are padded instead."""
+    window = {"kernel_shape": layer.window, "strides": layer.stride, **_pads(layer)}
+
+    def maximum(value: str) -> str:
+        return str(graph.node("MaxPool", [value], **window))
+
+    def mean(value: str) -> str:
+        count_padding = not layer.average_count_excludes_padding
+        if count_padding and _overshoots(layer, window):
+            fault = "average pooling that counts padding but is clipped at the border"
+            raise NetworkError(layer.name, fault, "Round down, or exclude the padding.")
+        return str(graph.node("AveragePool", [value], count_include_pad=int(count_padding), **window))
+
+    def blend(value: str) -> str:
+        shares = [graph.constant("share", np.float32(share)) for share in (1 - layer.blend_factor, layer.blend_factor)]
+        parts = [graph.node("Mul", list(pair)) for pair in zip((maximum(value), mean(value)), shares, strict=True)]
+        return str(graph.node("Add", parts))
+
+    run = {PoolingType.MAX: maximum, PoolingType.AVERAGE: mean, PoolingType.MAX_AVERAGE_BLEND: blend}
+    return [_folded(layer, graph, inputs[0], run[layer.pooling_type])]
+
+
+def _overshoots(layer: SlidingLayer, window: dict[str, Any]) -> bool:
+    """Whether the last window reaches over the padding."""
+    count = len(layer.window)
+    ends = window.get("pads", [0] * 2 * count)[count:]
+    return any(end > layer.paddings(axis)[1] for axis, end in enumerate(ends))
 
 
 @lowers(L.IFullyConnectedLayer)
 def fully_connected(layer: L.IFullyConnectedLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """Flatten the last three dimensions, Gemm, and put the ones back."""
-    leading = len(layer.inputs[0].shape) - 3 + graph.batch_axes
-    if leading > 1:
-        raise NetworkError(layer.name, f"a fully connected layer over {leading} leading dimensions", "Reshape first.")
+    leading = ([-1] * graph.batch_axes + list(layer.inputs[0].shape))[:-3]
+    if leading.count(-1) > 1:
+        fault = f"an input of shape {layer.inputs[0].shape}, several of whose sizes are only known at run time"
+        raise NetworkError(layer.name, fault, "Reshape it to one batch dimension.")
     kernel = graph.kernel(layer.kernel, (layer.num_output_channels, -1))
-    operands = [graph.node("Flatten", inputs, axis=leading), kernel]
+    operands = [graph.node("Flatten", inputs, axis=len(leading)), kernel]
     if layer.bias.size:
         operands.append(graph.weights(WeightsRole.BIAS, layer.bias))
     product = graph.node("Gemm", operands, transB=1)
-    shape = graph.constant("shape", [0] * leading + [layer.num_output_channels, 1, 1], np.int64)
-    return [graph.node("Reshape", [product, shape])]
+    return [graph.node("Reshape", [product, graph.ints("shape", [*leading, layer.num_output_channels, 1, 1])])]
 
 
-@lowers(L.IActivationLayer)
-def activation(layer: L.IActivationLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """The activation of the same name."""
-    kind = layer.activation_type
-    if kind in ACTIVATIONS:
-        return [graph.node(ACTIVATIONS[kind], inputs)]
-    alpha, beta = float(layer.alpha), float(layer.beta)
-    if kind in (ActivationType.LEAKY_RELU, ActivationType.ELU, ActivationType.THRESHOLDED_RELU):
-        names = {ActivationType.LEAKY_RELU: "LeakyRelu", ActivationType.ELU: "Elu"}
-        return [graph.node(names.get(kind, "ThresholdedRelu"), inputs, alpha=alpha)]
-    if kind == ActivationType.SELU:  # beta * (alpha * (exp(x) - 1)) below 0
-        return [graph.node("Selu", inputs, alpha=alpha, gamma=beta)]
-    if kind == ActivationType.HARD_SIGMOID:
-        return [graph.node("HardSigmoid", inputs, alpha=alpha, beta=beta)]
-    if kind == ActivationType.CLIP:
-        bounds = [graph.constant("low", np.float32(alpha)), graph.constant("high", np.float32(beta))]
-        return [graph.node("Clip", [inputs[0], *bounds])]
-    # alpha * tanh(beta * x), alpha * log(exp(beta * x) + 1)
-    inner = graph.node("Mul", [inputs[0], graph.constant("beta", np.float32(beta))])
-    value = graph.node("Tanh" if kind == ActivationType.SCALED_TANH else "Softplus", [inner])
-    return [graph.node("Mul", [value, graph.constant("alpha", np.float32(alpha))])]
+@lowers(L.IPaddingLayer)
+def padding(layer: L.IPaddingLayer, graph: Graph, inputs: list[str]) -> list[str]:
+    """Pad; negative amounts cut off there too."""
+    leading = [0] * (graph.rank(layer.inputs[0]) - 2)
+    pads = [*leading, *layer.pre_padding, *leading, *layer.post_padding]
+    return [graph.node("Pad", [inputs[0], graph.ints("pads", pads)])]
 
 
-@lowers(L.IScaleLayer)
-def scale(layer: L.IScaleLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Mul, Add and Pow, as far as there are weights."""
-    rank = len(layer.inputs[0].shape) + graph.batch_axes
-    shape = {
-        ScaleMode.UNIFORM: (1,) * rank,
-        ScaleMode.CHANNEL: (-1,) + (1,) * 2,
-        ScaleMode.ELEMENTWISE: layer.inputs[0].shape,
-    }[layer.mode]
-    value = inputs[0]
-    if layer.scale.size:
-        value = graph.node("Mul", [value, graph.weights(WeightsRole.SCALE, layer.scale, shape)])
-    if layer.shift.size:
-        value = graph.node("Add", [value, graph.weights(WeightsRole.SHIFT, layer.shift, shape)])
-    if layer.power.size:  # no role: TensorRT cannot refit it
-        value = graph.node("Pow", [value, graph.constant("power", layer.power.numpy().reshape(shape))])
-    return [value if value != inputs[0] else graph.node("Identity", inputs)]
-
-
-@lowers(L.ILRNLayer)
-def lrn(layer: L.ILRNLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """LRN; TensorRT and ONNX both divide alpha by the window."""
-    return [graph.node("LRN", inputs, size=layer.window_size, alpha=layer.alpha, beta=layer.beta, bias=layer.k)]
-
-
-@lowers(L.ISoftMaxLayer)
-def softmax(layer: L.ISoftMaxLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Softmax."""
-    axes = [axis for axis in range(len(layer.inputs[0].shape)) if layer.axes >> axis & 1]
-    if len(axes) != 1:
-        raise NetworkError(layer.name, f"a softmax over the axes {axes}", "Set exactly one bit in axes.")
-    return [graph.node("Softmax", inputs, axis=axes[0] + graph.batch_axes)]
-
-
-@lowers(L.IConcatenationLayer)
-def concatenation(layer: L.IConcatenationLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Concat."""
-    return [graph.node("Concat", inputs, axis=layer.axis + graph.batch_axes)]
-
-
-@lowers(L.IElementWiseLayer)
-def elementwise(layer: L.IElementWiseLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """The binary operator of the same meaning."""
-    return [graph.node(BINARY[layer.op], inputs)]
-
-
-@lowers(L.IShuffleLayer)
-def shuffle(layer: L.IShuffleLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Transpose and Reshape, as far as they are set."""
-
-    def transpose(value: str, order: tuple[int, ...] | None) -> str:
-        if order is None:
-            return value
-        perm = [*range(graph.batch_axes), *(axis + graph.batch_axes for axis in order)]
-        return str(graph.node("Transpose", [value], perm=perm))
-
-    value = transpose(inputs[0], layer.first_transpose)
-    if layer.reshape_dims is not None:
-        dims = zip(layer.reshape_dims, layer.reshaped(), strict=True)
-        sizes = [0 if given == 0 and size < 0 else size for given, size in dims]
-        shape = graph.constant("shape", [0] * graph.batch_axes + sizes, np.int64)
-        value = graph.node("Reshape", [value, shape])
-    value = transpose(value, layer.second_transpose)
-    return [value if value != inputs[0] else graph.node("Identity", inputs)]
+@lowers(L.IResizeLayer)
+def resize(layer: L.IResizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
+    """Resize, to sizes where they are known: TensorRT's coordinates follow from them, not from the scales."""
+    given, shape = layer.by_input(inputs), layer.output_shape(0)
+    coordinates = COORDINATES[layer.coordinate_transformation]
+    if coordinates == "half_pixel" and layer.selector_for_single_pixel == ResizeSelector.UPPER:
+        coordinates = "pytorch_half_pixel"  # which differs in results of a single element
+    attributes: dict[str, Any] = {
+        "mode": layer.resize_mode.name.lower(),
+        "coordinate_transformation_mode": coordinates,
+        "nearest_mode": ROUNDING[layer.nearest_rounding],
+    }
+    if layer.resize_mode == InterpolationMode.CUBIC:
+        attributes |= {"cubic_coeff_a": layer.cubic_coeff, "exclude_outside": int(layer.exclude_outside)}
+    if 1 not in given and -1 in shape:
+        scales = graph.constant("scales", [1.0] * graph.batch_axes + layer.scales, np.float32)
+        return [graph.node("Resize", [given[0], "", scales], **attributes)]
+    if 1 in given:
+        sizes = graph.wide(graph.without_batch(layer, layer.inputs[1], given[1]))
+    else:
+        sizes = graph.ints("sizes", shape)
+    if graph.batch_axes:
+        sizes = graph.node("Concat", [graph.node("Shape", [given[0]], start=0, end=1), sizes], axis=0)
+    return [graph.node("Resize", [given[0], "", "", sizes], **attributes)]
 
 
 @lowers(L.IConstantLayer)

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
+import trtflow.reference.lower.element_layers
 import trtflow.reference.lower.layers
 import trtflow.reference.lower.mnist_plugins
 import trtflow.reference.lower.onnx_nodes
@@ -17,11 +18,9 @@ from trtflow.reference.errors import BuildError, NetworkError
 from trtflow.reference.lower.graph import BATCH, IR_VERSION, ONNX_TYPES, OPSET, SEPARATOR, Graph, lowering_of
 from trtflow.reference.lower.precision import Precisions, all_tensors
 from trtflow.reference.record.enums import DataType
-from trtflow.reference.record.layers import ILayer
+from trtflow.reference.record.layer import FLOATS, ILayer
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.tensor import ITensor
-
-FLOATS = (DataType.FLOAT, DataType.HALF)
 
 
 def lower(network: INetworkDefinition, precisions: Precisions, outputs: list[ITensor] | None = None) -> onnx.ModelProto:
@@ -81,7 +80,7 @@ class _Lowering:
         if not outputs:
             raise BuildError("the network has no outputs. Mark at least one with network.mark_output.")
         for tensor in inputs:
-            self._define(tensor, tensor.name, tensor.dtype)
+            self._define_input(tensor)
         for layer in in_order(self.network):
             self._lower_layer(layer)
         for tensor in outputs:
@@ -97,15 +96,42 @@ class _Lowering:
         model.ir_version = IR_VERSION
         return model
 
+    def _define_input(self, tensor: ITensor) -> None:
+        """Note where an input's value is; from half precision it passes to float32, as no kernel knows of bindings."""
+        value, dtype = tensor.name, tensor.dtype
+        if dtype == DataType.HALF:
+            self.graph.layer_name, dtype = tensor.name, DataType.FLOAT
+            value = self.graph.node("Cast", [value], to=ONNX_TYPES[dtype])
+        self._define(tensor, value, dtype)
+        self.graph.batched.add(tensor)
+
     def _lower_layer(self, layer: ILayer) -> None:
+        layer.check_types()
         graph, precision = self.graph, self.precisions.layers[layer]
         graph.layer_name = layer.name
         graph.quantised_weights = precision == DataType.INT8
         graph.dtype = DataType.FLOAT if precision == DataType.INT8 else precision
         inputs = [self._read(tensor, graph.dtype) for tensor in layer.inputs]
         names = lowering_of(layer)(layer, graph, inputs)
+        if graph.batched.intersection(layer.inputs):
+            graph.batched.update(layer.outputs)
         for tensor, name in zip(layer.outputs, names, strict=True):
-            self._define(tensor, name, graph.dtype if tensor.dtype in FLOATS else tensor.dtype)
+            dtype = graph.dtype if tensor.native_dtype in FLOATS else tensor.native_dtype
+            self._define(tensor, *self._in_output_type(layer, tensor, name, dtype))
+
+    def _in_output_type(self, layer: ILayer, tensor: ITensor, value: str, dtype: DataType) -> tuple[str, DataType]:
+        """Return an output's value and type as `ILayer.set_output_type` wants them; INT8 is the builder's choice.
+
+        Raises:
+            NetworkError: the layer cannot give that type.
+        """
+        wanted = layer.get_output_type(tensor.index) if layer.output_type_is_set(tensor.index) else dtype
+        if wanted == dtype or (wanted == DataType.INT8 and dtype in FLOATS):
+            return value, dtype
+        if wanted not in FLOATS or dtype not in FLOATS:
+            fault = f"its output {tensor.name!r} is {dtype.name} and cannot be {wanted.name}"
+            raise NetworkError(layer.name, fault, "Convert it with add_cast.")
+        return self.graph.node("Cast", [value], to=ONNX_TYPES[wanted]), wanted
 
     def _define(self, tensor: ITensor, value: str, dtype: DataType) -> None:
         """Note where a tensor's value is; a tensor that is stored in INT8 passes through a Q/DQ pair first."""
@@ -133,10 +159,17 @@ class _Lowering:
         return self.values[tensor, dtype]
 
     def _bind_output(self, tensor: ITensor) -> None:
-        """Give an output its binding's name; bindings are float32 whatever the network computes in."""
-        value = self._read(tensor, tensor.dtype)
-        node = helper.make_node("Identity", [value], [tensor.name], name=f"{tensor.name}{SEPARATOR}output")
-        self.graph.nodes.append(node)
+        """Give an output its binding's name and type, which do not depend on what the network computes in."""
+        native, bound = self.native[tensor], tensor.dtype
+        value = self._read(tensor, DataType.FLOAT)
+        if bound != native and DataType.INT8 in (native, bound):
+            producer = tensor.producer.name if tensor.producer else tensor.name
+            fault = f"its output {tensor.name!r} is {native.name}, but the binding {bound.name}"
+            raise NetworkError(producer, fault, "INT8 has a scale: use add_quantize or add_dequantize.")
+        plain = bound == DataType.FLOAT if native in FLOATS else bound == native
+        attributes: dict[str, Any] = {} if plain else {"to": ONNX_TYPES[bound]}
+        operator, name = "Identity" if plain else "Cast", f"{tensor.name}{SEPARATOR}output"
+        self.graph.nodes.append(helper.make_node(operator, [value], [tensor.name], name=name, **attributes))
 
     def _value_info(self, tensor: ITensor) -> onnx.ValueInfoProto:
         shape: list[int | str] = [BATCH] * self.graph.batch_axes

@@ -4,6 +4,8 @@ TensorRT times kernels and picks; that differs from GPU to GPU. The reference pi
 gives the same numbers everywhere: with INT8, every convolution and fully connected layer runs in INT8; a tensor is
 INT8 when such a layer reads it, be it through layers that only move or select values. A ReLU behind a convolution is
 part of it, so what lies between them is never quantised.
+
+A network that quantises itself, with quantize and dequantize layers, is taken at its word: no other tensor is INT8.
 """
 
 from __future__ import annotations
@@ -16,12 +18,28 @@ import numpy as np
 from trtflow.reference.errors import BuildError
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.config import IBuilderConfig
-from trtflow.reference.record.enums import ActivationType, BuilderFlag, DataType, PoolingType
+from trtflow.reference.record.enums import (
+    ActivationType,
+    BuilderFlag,
+    DataType,
+    GatherMode,
+    InterpolationMode,
+    PoolingType,
+    SampleMode,
+)
+from trtflow.reference.record.layer import FLOATS
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.onnx_layer import IOnnxLayer
 from trtflow.reference.record.tensor import ITensor
 
 QUANTISED_LAYERS = (L.IConvolutionLayer, L.IFullyConnectedLayer)
+QUANTISERS = (L.IQuantizeLayer, L.IDequantizeLayer)
+SINGLE_PRECISION_LAYERS = (  # they convert, or TensorRT computes them in float32
+    IOnnxLayer,
+    L.ICastLayer,
+    L.IIdentityLayer,
+    *QUANTISERS,
+)
 SINGLE_PRECISION_PLUGINS = ("Normalize_TRT", "PriorBox_TRT", "NMS_TRT")  # as TensorRT's own take float only
 
 
@@ -47,14 +65,19 @@ def choose(network: INetworkDefinition, config: IBuilderConfig, table: Mapping[s
         table: scales by tensor name from a calibration; None where there is only `ITensor.dynamic_range`.
 
     Raises:
-        BuildError: an INT8 layer reads a tensor that has neither a scale nor a range.
+        BuildError: an INT8 layer reads a tensor that has neither a scale nor a range, or the network quantises itself
+            and the flag INT8 is not set.
     """
-    half = config.get_flag(BuilderFlag.FP16)
+    half, steps = config.get_flag(BuilderFlag.FP16), config.get_flag(BuilderFlag.INT8)
     layers = {layer: _float_type(layer, half) for layer in network}
-    if not config.get_flag(BuilderFlag.INT8):
+    _give_constants_the_type_of_their_readers(layers)
+    if quantises_itself(network) and not steps:
+        raise BuildError("the network has quantize layers. Allow INT8 with config.set_flag(BuilderFlag.INT8).")
+    if quantises_itself(network) or not steps:
         return Precisions(layers, {})
     for layer in network:
-        if isinstance(layer, QUANTISED_LAYERS) and (not layer.precision_is_set or layer.precision == DataType.INT8):
+        chosen = not layer.precision_is_set or layer.precision == DataType.INT8
+        if isinstance(layer, QUANTISED_LAYERS) and chosen and layer.get_input(1) is None:
             layers[layer] = DataType.INT8
     needed = _quantised_tensors(network, layers)
     missing = [tensor.name for tensor in needed if _scale(tensor, table) is None]
@@ -66,12 +89,36 @@ def choose(network: INetworkDefinition, config: IBuilderConfig, table: Mapping[s
     return Precisions(layers, {tensor.name: _usable(tensor.name, _scale(tensor, table)) for tensor in needed})
 
 
+def quantises_itself(network: INetworkDefinition) -> bool:
+    """Whether a network has quantize or dequantize layers; then it says itself what is INT8."""
+    return any(isinstance(layer, QUANTISERS) for layer in network)
+
+
 def _float_type(layer: L.ILayer, half: bool) -> DataType:
     if layer.precision_is_set and layer.precision in (DataType.FLOAT, DataType.HALF):
         return layer.precision
-    plugin = layer.plugin.plugin_type if isinstance(layer, L.IPluginV2Layer) else ""
-    single = plugin in SINGLE_PRECISION_PLUGINS or isinstance(layer, IOnnxLayer)
-    return DataType.HALF if half and not single else DataType.FLOAT
+    return DataType.HALF if half and not _single(layer) else DataType.FLOAT
+
+
+def _single(layer: L.ILayer) -> bool:
+    """Whether a layer computes in float32 whatever the flags say."""
+    if isinstance(layer, L.INormalizationLayer):
+        return layer.compute_precision == DataType.FLOAT
+    if isinstance(layer, L.IPluginV2Layer):
+        return layer.plugin.plugin_type in SINGLE_PRECISION_PLUGINS
+    return isinstance(layer, SINGLE_PRECISION_LAYERS)
+
+
+def _give_constants_the_type_of_their_readers(layers: dict[L.ILayer, DataType]) -> None:
+    """Keep in float32 what a layer in float32 reads: TensorRT rounds weights for each layer that reads them."""
+    readers: dict[L.ILayer, set[DataType]] = {}
+    for layer, dtype in layers.items():
+        for tensor in layer.inputs:
+            if isinstance(tensor.producer, L.IConstantLayer):
+                readers.setdefault(tensor.producer, set()).add(dtype)
+    for layer in layers:
+        if isinstance(layer, L.IConstantLayer) and not layer.precision_is_set:
+            layers[layer] = DataType.HALF if readers.get(layer) == {DataType.HALF} else DataType.FLOAT
 
 
 def _quantised_tensors(network: INetworkDefinition, layers: dict[L.ILayer, DataType]) -> list[ITensor]:
@@ -80,10 +127,10 @@ def _quantised_tensors(network: INetworkDefinition, layers: dict[L.ILayer, DataT
     pending = [layer.inputs[0] for layer in network if layers[layer] == DataType.INT8]
     while pending:
         tensor = pending.pop()
-        if tensor in needed:
+        producer = tensor.producer
+        if tensor in needed or isinstance(producer, L.IConstantLayer) or tensor.native_dtype not in FLOATS:
             continue
         needed[tensor] = None
-        producer = tensor.producer
         if producer is not None and _moves_values(producer) and not fused_activation(network, producer):
             pending += producer.inputs
     order = {tensor: rank for rank, tensor in enumerate(all_tensors(network))}
@@ -115,7 +162,13 @@ def _moves_values(layer: L.ILayer) -> bool:
         return layer.pooling_type == PoolingType.MAX
     if isinstance(layer, L.IActivationLayer):
         return layer.activation_type == ActivationType.RELU
-    return isinstance(layer, (L.IShuffleLayer, L.IConcatenationLayer))
+    if isinstance(layer, L.IGatherLayer):
+        return layer.mode == GatherMode.DEFAULT
+    if isinstance(layer, L.ISliceLayer):
+        return layer.mode != SampleMode.FILL
+    if isinstance(layer, L.IResizeLayer):
+        return layer.resize_mode == InterpolationMode.NEAREST
+    return isinstance(layer, (L.IShuffleLayer, L.IConcatenationLayer, L.IIdentityLayer))
 
 
 def _scale(tensor: ITensor, table: Mapping[str, np.float32] | None) -> np.float32 | None:

@@ -6,159 +6,231 @@ import numpy as np
 
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.lower.graph import ONNX_TYPES, Graph, lowers
-from trtflow.reference.record import tensor_layers as T  # noqa: N812 - the table of layer classes
+from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.enums import (
+    DataType,
     GatherMode,
     MatrixOperation,
     ReduceOperation,
+    SampleMode,
     TopKOperation,
-    UnaryOperation,
-    WeightsRole,
 )
-from trtflow.reference.record.layers import IConstantLayer
+from trtflow.reference.record.layer import axes_of
 
-UNARY = {
-    UnaryOperation.EXP: "Exp",
-    UnaryOperation.LOG: "Log",
-    UnaryOperation.SQRT: "Sqrt",
-    UnaryOperation.RECIP: "Reciprocal",
-    UnaryOperation.ABS: "Abs",
-    UnaryOperation.NEG: "Neg",
-    UnaryOperation.SIN: "Sin",
-    UnaryOperation.COS: "Cos",
-    UnaryOperation.TAN: "Tan",
-    UnaryOperation.SINH: "Sinh",
-    UnaryOperation.COSH: "Cosh",
-    UnaryOperation.ASIN: "Asin",
-    UnaryOperation.ACOS: "Acos",
-    UnaryOperation.ATAN: "Atan",
-    UnaryOperation.ASINH: "Asinh",
-    UnaryOperation.ACOSH: "Acosh",
-    UnaryOperation.ATANH: "Atanh",
-    UnaryOperation.CEIL: "Ceil",
-    UnaryOperation.FLOOR: "Floor",
-    UnaryOperation.ERF: "Erf",
-    UnaryOperation.SIGN: "Sign",
-    UnaryOperation.ROUND: "Round",
-}
 REDUCTIONS = {
-    ReduceOperation.SUM: "ReduceSum",
     ReduceOperation.PROD: "ReduceProd",
     ReduceOperation.MAX: "ReduceMax",
     ReduceOperation.MIN: "ReduceMin",
     ReduceOperation.AVG: "ReduceMean",
 }
+LEAST = np.iinfo(np.int64).min  # as an end of Slice: before the first element
 
 
-@lowers(T.IDeconvolutionLayer)
-def deconvolution(layer: T.IDeconvolutionLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """ConvTranspose."""
-    operands = [inputs[0], graph.weights(WeightsRole.KERNEL, layer.kernel, layer.kernel_shape())]
-    if layer.bias.size:
-        operands.append(graph.weights(WeightsRole.BIAS, layer.bias))
-    return [
-        graph.node(
-            "ConvTranspose",
-            operands,
-            kernel_shape=layer.window,
-            strides=layer.stride,
-            pads=[*layer.pre_padding, *layer.post_padding],
-            dilations=layer.dilation,
-            group=layer.num_groups,
-        )
-    ]
-
-
-@lowers(T.IMatrixMultiplyLayer)
-def matrix_multiply(layer: T.IMatrixMultiplyLayer, graph: Graph, inputs: list[str]) -> list[str]:
+@lowers(L.IMatrixMultiplyLayer)
+def matrix_multiply(layer: L.IMatrixMultiplyLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """MatMul, of vectors as matrices of one row or column."""
+    layer.output_shape(0)
     operands = []
     for place, (value, op) in enumerate(zip(inputs, (layer.op0, layer.op1), strict=True)):
-        rank = len(layer.inputs[place].shape) + graph.batch_axes
+        rank = graph.rank(layer.inputs[place])
         if op == MatrixOperation.TRANSPOSE:
             value = graph.node("Transpose", [value], perm=[*range(rank - 2), rank - 1, rank - 2])  # noqa: PLW2901
         if op == MatrixOperation.VECTOR:
-            axis = graph.constant("axis", [-2 if place == 0 else -1], np.int64)
-            value = graph.node("Unsqueeze", [value, axis])  # noqa: PLW2901
+            value = graph.node("Unsqueeze", [value, graph.ints("axis", [-2 if place == 0 else -1])])  # noqa: PLW2901
         operands.append(value)
     product = graph.node("MatMul", operands)
     lost = [axis for axis, op in ((-2, layer.op0), (-1, layer.op1)) if op == MatrixOperation.VECTOR]
-    return [graph.node("Squeeze", [product, graph.constant("axes", lost, np.int64)]) if lost else product]
+    return [graph.node("Squeeze", [product, graph.ints("axes", lost)]) if lost else product]
 
 
-@lowers(T.IUnaryLayer)
-def unary(layer: T.IUnaryLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """The operator of the same name."""
-    if layer.op not in UNARY:
-        raise NetworkError(layer.name, f"the reference runtime has no {layer.op.name} of this type")
-    return [graph.node(UNARY[layer.op], inputs)]
-
-
-@lowers(T.IReduceLayer)
-def reduce(layer: T.IReduceLayer, graph: Graph, inputs: list[str]) -> list[str]:
+@lowers(L.IReduceLayer)
+def reduce(layer: L.IReduceLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """The reduction of the same meaning."""
-    axes = [axis + graph.batch_axes for axis in T.axes_of(layer.axes, len(layer.inputs[0].shape))]
+    axes = [axis + graph.batch_axes for axis in axes_of(layer.axes, len(layer.inputs[0].shape))]
     keepdims = int(layer.keep_dims)
     if layer.op == ReduceOperation.SUM:  # the one that takes its axes as an input in opset 17
-        return [graph.node("ReduceSum", [inputs[0], graph.constant("axes", axes, np.int64)], keepdims=keepdims)]
+        return [graph.node("ReduceSum", [inputs[0], graph.ints("axes", axes)], keepdims=keepdims)]
     return [graph.node(REDUCTIONS[layer.op], inputs, axes=axes, keepdims=keepdims)]
 
 
-@lowers(T.ITopKLayer)
-def topk(layer: T.ITopKLayer, graph: Graph, inputs: list[str]) -> list[str]:
+@lowers(L.ITopKLayer)
+def topk(layer: L.ITopKLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """TopK, whose places ONNX gives as INT64."""
-    count = graph.constant("k", [layer.k], np.int64)
-    axis = layer.axis() + graph.batch_axes
-    largest = int(layer.op == TopKOperation.MAX)
+    if len(inputs) == 1:
+        count = graph.ints("k", [layer.k])
+    else:
+        given = graph.without_batch(layer, layer.inputs[1], inputs[1])
+        count = graph.node("Reshape", [graph.wide(given), graph.ints("one", [1])])
+    axis, largest = layer.axis() + graph.batch_axes, int(layer.op == TopKOperation.MAX)
     values, places = graph.node("TopK", [inputs[0], count], outputs=2, axis=axis, largest=largest)
-    return [values, graph.node("Cast", [places], to=ONNX_TYPES[layer.output_dtype(1)])]
+    return [values, graph.node("Cast", [places], to=ONNX_TYPES[DataType.INT32])]
 
 
-@lowers(T.IGatherLayer)
-def gather(layer: T.IGatherLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Gather; with an implicit batch either the data, as of an embedding, or the indices are constant."""
-    if layer.mode != GatherMode.DEFAULT:
-        raise NetworkError(layer.name, f"a gather in mode {layer.mode.name}", "The reference has DEFAULT.")
+@lowers(L.IGatherLayer)
+def gather(layer: L.IGatherLayer, graph: Graph, inputs: list[str]) -> list[str]:
+    """Gather and its kin. With an implicit batch, each picture's indices pick from its own data."""
+    data, places = inputs
+    if layer.mode == GatherMode.ELEMENT:
+        return [graph.node("GatherElements", inputs, axis=layer.axis)]
+    if layer.mode == GatherMode.ND:
+        return [graph.node("GatherND", [data, graph.wide(places)], batch_dims=layer.num_elementwise_dims)]
+    batched = [tensor in graph.batched for tensor in layer.inputs]
+    if layer.num_elementwise_dims or (graph.batch_axes and all(batched)):
+        return [_gather_rows(layer, graph, data, places)]
     if not graph.batch_axes:
         return [graph.node("Gather", inputs, axis=layer.axis)]
-    constant = [isinstance(tensor.producer, IConstantLayer) for tensor in layer.inputs]
-    if constant == [False, False]:
-        raise NetworkError(layer.name, "data and indices both with an implicit batch", "Make the batch explicit.")
-    if constant[0] and layer.axis != 0:
-        raise NetworkError(layer.name, f"constant data gathered along axis {layer.axis}", "Transpose it first.")
-    first = graph.constant("axes", [0], np.int64)  # constants have a batch of one, which is in the way here
-    operands = [
-        graph.node("Squeeze", [value, first]) if fixed else value for value, fixed in zip(inputs, constant, strict=True)
-    ]
-    return [graph.node("Gather", operands, axis=layer.axis + (0 if constant[0] else 1))]
+    if not batched[1]:
+        flat = graph.without_batch(layer, layer.inputs[1], places)
+        return [graph.node("Gather", [data, flat], axis=layer.axis + 1)]
+    table = graph.without_batch(layer, layer.inputs[0], data)
+    found = graph.node("Gather", [table, places], axis=layer.axis)
+    rank = len(layer.output_shape(0)) + 1
+    order = [layer.axis, *(axis for axis in range(rank) if axis != layer.axis)]  # the batch comes first
+    return [graph.node("Transpose", [found], perm=order) if layer.axis else found]
 
 
-@lowers(T.ISliceLayer)
-def cut(layer: T.ISliceLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Slice."""
+def _gather_rows(layer: L.IGatherLayer, graph: Graph, data: str, places: str) -> str:
+    """Gather with a first dimension that data and indices share: GatherND along the axis, moved behind it."""
+    axis, rank, index_rank = layer.axis + graph.batch_axes, *(graph.rank(tensor) for tensor in layer.inputs)
+    sizes = [(-1 if graph.batch_axes else tensor.shape[0]) for tensor in layer.inputs]
+    if sizes[0] == 1 != sizes[1]:
+        data = graph.spread(data, rank, places)
+    if sizes[1] == 1 != sizes[0]:
+        places = graph.spread(places, index_rank, data)
+    others = [place for place in range(1, rank) if place != axis]
+    moved = graph.node("Transpose", [data], perm=[0, axis, *others]) if axis != 1 else data
+    pointers = graph.node("Unsqueeze", [graph.wide(places), graph.ints("last", [-1])])
+    found = graph.node("GatherND", [moved, pointers], batch_dims=1)  # [N, indices…, others…]
+    before, picked = axis - 1, list(range(1, index_rank))
+    rest = list(range(index_rank, index_rank + len(others)))
+    order = [0, *rest[:before], *picked, *rest[before:]]
+    return str(graph.node("Transpose", [found], perm=order) if before else found)
+
+
+@lowers(L.ISliceLayer)
+def cut(layer: L.ISliceLayer, graph: Graph, inputs: list[str]) -> list[str]:
+    """Slice; where elements may lie outside, Gather along each axis."""
+    layer.output_shape(0)
+    if not layer.is_static():
+        return [_dynamic_cut(layer, graph, inputs)]
+    if layer.mode != SampleMode.STRICT_BOUNDS:
+        return [_sampled(layer, graph, inputs)]
     axes = range(graph.batch_axes, len(layer.start) + graph.batch_axes)
     ends = [
-        start + (size - 1) * step + (1 if step > 0 else -1)
+        LEAST if step < 0 and start + size * step < 0 else start + size * step
         for start, size, step in zip(layer.start, layer.shape, layer.stride, strict=True)
     ]
-    ends = [end if end >= 0 else np.iinfo(np.int64).min for end in ends]
     parts = {"starts": layer.start, "ends": ends, "axes": axes, "steps": layer.stride}
-    operands = [graph.constant(name, list(values), np.int64) for name, values in parts.items()]
-    return [graph.node("Slice", [inputs[0], *operands])]
+    return [graph.node("Slice", [inputs[0], *(graph.ints(name, values) for name, values in parts.items())])]
 
 
-@lowers(T.IPaddingLayer)
-def padding(layer: T.IPaddingLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Pad; negative amounts cut off there too."""
-    leading = [0] * (len(layer.inputs[0].shape) - 2 + graph.batch_axes)
-    pads = [*leading, *layer.pre_padding, *leading, *layer.post_padding]
-    return [graph.node("Pad", [inputs[0], graph.constant("pads", pads, np.int64)])]
+def _dynamic_cut(layer: L.ISliceLayer, graph: Graph, inputs: list[str]) -> str:
+    """Slice with bounds from other tensors."""
+    if layer.mode != SampleMode.STRICT_BOUNDS:
+        fault = f"mode {layer.mode.name} with bounds from other tensors"
+        raise NetworkError(layer.name, fault, "Set start, shape and stride as attributes.")
+    given = layer.by_input(inputs)
+
+    def bound(name: str, place: int) -> str:
+        tensor = layer.get_input(place)
+        if tensor is None:
+            return graph.ints(name, getattr(layer, name))
+        return graph.wide(graph.without_batch(layer, tensor, given[place]))
+
+    start, size, step = (bound(name, place) for name, place in layer.input_instead.items())
+    end = graph.node("Add", [start, graph.node("Mul", [size, step])])
+    zero = graph.ints("zero", [0])
+    backwards = graph.node("And", [graph.node("Less", [step, zero]), graph.node("Less", [end, zero])])
+    ends = graph.node("Where", [backwards, graph.ints("least", [LEAST]), end])
+    axes = graph.ints("axes", range(graph.batch_axes, graph.rank(layer.inputs[0])))
+    return str(graph.node("Slice", [given[0], start, ends, axes, step]))
 
 
-@lowers(T.IIdentityLayer)
-def identity(layer: T.IIdentityLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Identity, or Cast where the type of the output is set."""
-    source, target = layer.inputs[0].dtype, layer.output_dtype(0)
-    if source == target:
-        return [graph.node("Identity", inputs)]
-    return [graph.node("Cast", inputs, to=ONNX_TYPES[target])]
+def _sampled(layer: L.ISliceLayer, graph: Graph, inputs: list[str]) -> str:
+    """Pick the elements of each axis by their places, brought inside as the mode says."""
+    given = layer.by_input(inputs)
+    value, shape = given[0], layer.inputs[0].shape
+    fill = given[4] if 4 in given else graph.zero(layer.inputs[0].native_dtype)
+    for axis, (total, start, size, step) in enumerate(zip(shape, layer.start, layer.shape, layer.stride, strict=True)):
+        places = start + np.arange(size) * step
+        if total >= 0 and np.array_equal(places, np.arange(total)):
+            continue
+        if total < 1:
+            fault = f"mode {layer.mode.name} along axis {axis} of an input of shape {shape}"
+            raise NetworkError(layer.name, fault, "Its size must be known, and not 0.")
+        inside = (places >= 0) & (places < total)
+        picked = graph.ints("places", _inside(places, total, layer.mode))
+        value = graph.node("Gather", [value, picked], axis=axis + graph.batch_axes)
+        if layer.mode == SampleMode.FILL and not inside.all():
+            mask = graph.constant("inside", inside.reshape(-1, *[1] * (len(shape) - axis - 1)))
+            value = graph.node("Where", [mask, value, fill])
+    return value if value != given[0] else str(graph.node("Identity", [value]))
+
+
+def _inside(places: np.ndarray, total: int, mode: SampleMode) -> np.ndarray:
+    """Bring places inside an axis of a size; those that FILL replaces to any place."""
+    if mode == SampleMode.WRAP:
+        return places % total
+    if mode == SampleMode.REFLECT and total > 1:
+        period = 2 * (total - 1)
+        return total - 1 - np.abs(places % period - (total - 1))
+    return places.clip(0, total - 1)
+
+
+@lowers(L.IConcatenationLayer)
+def concatenation(layer: L.IConcatenationLayer, graph: Graph, inputs: list[str]) -> list[str]:
+    """Concat; with an implicit batch, constants are repeated for each picture."""
+    layer.output_shape(0)
+    batched = [tensor in graph.batched for tensor in layer.inputs]
+    if graph.batch_axes and any(batched):
+        like = inputs[batched.index(True)]
+        inputs = [
+            value if varies else graph.spread(value, graph.rank(tensor), like)
+            for value, varies, tensor in zip(inputs, batched, layer.inputs, strict=True)
+        ]
+    return [graph.node("Concat", inputs, axis=layer.axis + graph.batch_axes)]
+
+
+@lowers(L.IShuffleLayer)
+def shuffle(layer: L.IShuffleLayer, graph: Graph, inputs: list[str]) -> list[str]:
+    """Transpose and Reshape, as far as they are set."""
+    value = _transposed(graph, inputs[0], layer.first_transpose)
+    given, shape = layer.sizes(), layer.reshaped()
+    if given is not None:
+        copies = layer.zero_is_placeholder
+        if len(inputs) > 1 and -1 in shape:
+            sizes = graph.wide(graph.without_batch(layer, layer.inputs[1], inputs[1]))
+            if graph.batch_axes:
+                sizes = graph.node("Concat", [graph.ints("batch", [0]), sizes], axis=0)
+        else:
+            pairs = zip(given, shape, strict=True)
+            known = [0 if size == 0 and copies and found < 0 else found for size, found in pairs]
+            sizes = graph.ints("shape", [0] * graph.batch_axes + known)
+        if not copies and graph.batch_axes and 0 in given:
+            raise NetworkError(layer.name, "an empty tensor with an implicit batch", "Make the batch explicit.")
+        value = graph.node("Reshape", [value, sizes], allowzero=int(not copies and not graph.batch_axes))
+    value = _transposed(graph, value, layer.second_transpose)
+    return [value if value != inputs[0] else graph.node("Identity", inputs[:1])]
+
+
+def _transposed(graph: Graph, value: str, order: tuple[int, ...] | None) -> str:
+    if order is None:
+        return value
+    perm = [*range(graph.batch_axes), *(axis + graph.batch_axes for axis in order)]
+    return str(graph.node("Transpose", [value], perm=perm))
+
+
+@lowers(L.IShapeLayer)
+def shape_of(layer: L.IShapeLayer, graph: Graph, inputs: list[str]) -> list[str]:
+    """Shape, which ONNX gives as INT64."""
+    return [graph.node("Cast", [graph.node("Shape", inputs)], to=ONNX_TYPES[DataType.INT32])]
+
+
+@lowers(L.IOneHotLayer)
+def one_hot(layer: L.IOneHotLayer, graph: Graph, inputs: list[str]) -> list[str]:
+    """OneHot, whose values may be floats or INT64."""
+    integers = layer.output_dtype(0) == DataType.INT32
+    operands = [graph.wide(inputs[0]), graph.ints("depth", [layer.depth()])]
+    operands.append(graph.wide(inputs[1]) if integers else inputs[1])
+    found = graph.node("OneHot", operands, axis=layer.axis)
+    return [graph.convert(found, DataType.INT32) if integers else found]

@@ -36,16 +36,42 @@ class LayerType(IntEnum):
     ELEMENTWISE = 9
     PLUGIN = 10
     UNARY = 11
-    PADDING = 13
-    SHUFFLE = 14
-    REDUCE = 15
-    TOPK = 16
-    GATHER = 17
-    MATRIX_MULTIPLY = 18
+    PADDING = 12
+    SHUFFLE = 13
+    REDUCE = 14
+    TOPK = 15
+    GATHER = 16
+    MATRIX_MULTIPLY = 17
+    RAGGED_SOFTMAX = 18
     CONSTANT = 19
+    RNN_V2 = 20
     IDENTITY = 21
     PLUGIN_V2 = 22
     SLICE = 23
+    SHAPE = 24
+    PARAMETRIC_RELU = 25
+    RESIZE = 26
+    TRIP_LIMIT = 27
+    RECURRENCE = 28
+    ITERATOR = 29
+    LOOP_OUTPUT = 30
+    SELECT = 31
+    FILL = 32
+    QUANTIZE = 33
+    DEQUANTIZE = 34
+    CONDITION = 35
+    CONDITIONAL_INPUT = 36
+    CONDITIONAL_OUTPUT = 37
+    SCATTER = 38
+    EINSUM = 39
+    ASSERTION = 40
+    ONE_HOT = 41
+    NON_ZERO = 42
+    GRID_SAMPLE = 43
+    NMS = 44
+    REVERSE_SEQUENCE = 45
+    NORMALIZATION = 46
+    CAST = 47
 
 
 class ActivationType(IntEnum):
@@ -70,6 +96,7 @@ class PoolingType(IntEnum):
 
     MAX = 0
     AVERAGE = 1
+    MAX_AVERAGE_BLEND = 2
 
 
 class ElementWiseOperation(IntEnum):
@@ -82,6 +109,13 @@ class ElementWiseOperation(IntEnum):
     SUB = 4
     DIV = 5
     POW = 6
+    FLOOR_DIV = 7
+    AND = 8
+    OR = 9
+    XOR = 10
+    EQUAL = 11
+    GREATER = 12
+    LESS = 13
 
 
 class ScaleMode(IntEnum):
@@ -93,10 +127,15 @@ class ScaleMode(IntEnum):
 
 
 class PaddingMode(IntEnum):
-    """How a window's output size is rounded; the CAFFE modes clip the last pooling window to the padded input."""
+    """How a window's padding is found and its output size rounded.
+
+    The SAME modes choose the padding themselves; the CAFFE modes clip the last pooling window to the padded input.
+    """
 
     EXPLICIT_ROUND_DOWN = 0
     EXPLICIT_ROUND_UP = 1
+    SAME_UPPER = 2
+    SAME_LOWER = 3
     CAFFE_ROUND_DOWN = 4
     CAFFE_ROUND_UP = 5
 
@@ -337,3 +376,49 @@ class TensorFormat(IntEnum):
     DLA_HWC4 = 10
     HWC16 = 11
     DHWC = 12
+
+
+class SampleMode(IntEnum):
+    """What a slice layer takes for elements outside its input."""
+
+    STRICT_BOUNDS = 0
+    DEFAULT = 0
+    WRAP = 1
+    CLAMP = 2
+    FILL = 3
+    REFLECT = 4
+
+
+class InterpolationMode(IntEnum):
+    """How a resize layer finds values between elements."""
+
+    NEAREST = 0
+    LINEAR = 1
+    CUBIC = 2
+
+
+class ResizeCoordinateTransformation(IntEnum):
+    """Where in its input a resize layer looks for an element of its output."""
+
+    ALIGN_CORNERS = 0
+    ASYMMETRIC = 1
+    HALF_PIXEL = 2
+
+
+class ResizeSelector(IntEnum):
+    """Where a resize layer looks for an output of a single element."""
+
+    FORMULA = 0
+    UPPER = 1
+
+
+class ResizeRoundMode(IntEnum):
+    """Which neighbour is the nearest."""
+
+    HALF_UP = 0
+    HALF_DOWN = 1
+    FLOOR = 2
+    CEIL = 3
+
+
+SliceMode, ResizeMode = SampleMode, InterpolationMode  # their names before TensorRT 8.5

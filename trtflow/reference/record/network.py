@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from trtflow.reference.errors import NetworkError
-from trtflow.reference.record import layers as L  # noqa: N812 - the tables of layer classes
-from trtflow.reference.record import tensor_layers as T  # noqa: N812
+from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.enums import (
     ActivationType,
     DataType,
     ElementWiseOperation,
+    GatherMode,
     MatrixOperation,
     NetworkDefinitionCreationFlag,
     PoolingType,
@@ -48,6 +48,7 @@ class INetworkDefinition(Scope):
     num_inputs = property(lambda self: len(self._inputs), doc="Number of inputs.")
     num_outputs = property(lambda self: len(self._outputs), doc="Number of marked outputs.")
     num_layers = property(lambda self: len(self._layers), doc="Number of layers.")
+    has_explicit_precision = False  # TensorRT 8.6 ignores the flag
 
     def __len__(self) -> int:
         return len(self._layers)
@@ -74,8 +75,8 @@ class INetworkDefinition(Scope):
         """Add an input; with an implicit batch the shape leaves the batch out."""
         if any(tensor.name == name for tensor in self._inputs):
             raise NetworkError(name, "a network input of this name is there already", "Give each input its own name.")
-        tensor = ITensor(name)
-        tensor.shape, tensor.dtype = Dims(shape), dtype
+        tensor = ITensor(name, network=self)
+        tensor.shape, tensor.dtype = shape, dtype
         self._inputs.append(tensor)
         return tensor
 
@@ -91,6 +92,18 @@ class INetworkDefinition(Scope):
         """Make a tensor internal again."""
         tensor.is_network_output = False
         self._outputs.remove(tensor)
+
+    def remove_tensor(self, tensor: ITensor) -> None:
+        """Remove an input that no layer reads.
+
+        Raises:
+            NetworkError: a layer makes the tensor, or one reads it.
+        """
+        readers = [layer.name for layer in self if tensor in layer.inputs]
+        if tensor not in self._inputs or readers:
+            fault = f"layer {readers[0]!r} reads this tensor" if readers else "this tensor is no input of the network"
+            raise NetworkError(tensor.name, fault, "Only inputs that nothing reads can be removed.")
+        self._inputs.remove(tensor)
 
     def add_convolution(
         self, input: ITensor, num_output_maps: int, kernel_shape: Any, kernel: Any, bias: Any = None
@@ -123,6 +136,20 @@ class INetworkDefinition(Scope):
         """Add (x * scale + shift) ** power; absent weights leave their part out."""
         return self._add(L.IScaleLayer(self, input, mode, Weights.of(shift), Weights.of(scale), Weights.of(power)))
 
+    def add_scale_nd(
+        self,
+        input: ITensor,
+        mode: ScaleMode,
+        shift: Any = None,
+        scale: Any = None,
+        power: Any = None,
+        *,
+        channel_axis: int,
+    ) -> L.IScaleLayer:
+        """Add what `add_scale` does, with channels along any axis."""
+        weights = (Weights.of(shift), Weights.of(scale), Weights.of(power))
+        return self._add(L.IScaleLayer(self, input, mode, *weights, channel_axis))
+
     def add_softmax(self, input: ITensor) -> L.ISoftMaxLayer:
         """Add a softmax."""
         return self._add(L.ISoftMaxLayer(self, input))
@@ -145,45 +172,91 @@ class INetworkDefinition(Scope):
 
     def add_deconvolution(
         self, input: ITensor, num_output_maps: int, kernel_shape: Any, kernel: Any, bias: Any = None
-    ) -> T.IDeconvolutionLayer:
+    ) -> L.IDeconvolutionLayer:
         """Add a transposed convolution; kernel [C, K / groups, R, S]."""
         return self._add(
-            T.IDeconvolutionLayer(self, input, num_output_maps, kernel_shape, Weights.of(kernel), Weights.of(bias))
+            L.IDeconvolutionLayer(self, input, num_output_maps, kernel_shape, Weights.of(kernel), Weights.of(bias))
         )
 
     def add_matrix_multiply(
         self, input0: ITensor, op0: MatrixOperation, input1: ITensor, op1: MatrixOperation
-    ) -> T.IMatrixMultiplyLayer:
+    ) -> L.IMatrixMultiplyLayer:
         """Add a product of matrices."""
-        return self._add(T.IMatrixMultiplyLayer(self, input0, op0, input1, op1))
+        return self._add(L.IMatrixMultiplyLayer(self, input0, op0, input1, op1))
 
-    def add_unary(self, input: ITensor, op: UnaryOperation) -> T.IUnaryLayer:
+    def add_unary(self, input: ITensor, op: UnaryOperation) -> L.IUnaryLayer:
         """Add a function of each element."""
-        return self._add(T.IUnaryLayer(self, input, op))
+        return self._add(L.IUnaryLayer(self, input, op))
 
-    def add_reduce(self, input: ITensor, op: ReduceOperation, axes: int, keep_dims: bool) -> T.IReduceLayer:
+    def add_reduce(self, input: ITensor, op: ReduceOperation, axes: int, keep_dims: bool) -> L.IReduceLayer:
         """Add a reduction along the axes whose bits are set."""
-        return self._add(T.IReduceLayer(self, input, op, axes, keep_dims))
+        return self._add(L.IReduceLayer(self, input, op, axes, keep_dims))
 
-    def add_topk(self, input: ITensor, op: TopKOperation, k: int, axes: int) -> T.ITopKLayer:
+    def add_topk(self, input: ITensor, op: TopKOperation, k: int, axes: int) -> L.ITopKLayer:
         """Add a choice of the k largest or smallest elements."""
-        return self._add(T.ITopKLayer(self, input, op, k, axes))
+        return self._add(L.ITopKLayer(self, input, op, k, axes))
 
-    def add_gather(self, input: ITensor, indices: ITensor, axis: int) -> T.IGatherLayer:
+    def add_gather(self, input: ITensor, indices: ITensor, axis: int) -> L.IGatherLayer:
         """Add a look-up of slices."""
-        return self._add(T.IGatherLayer(self, input, indices, axis))
+        return self._add(L.IGatherLayer(self, input, indices, axis))
 
-    def add_slice(self, input: ITensor, start: Any, shape: Any, stride: Any) -> T.ISliceLayer:
+    def add_gather_v2(self, input: ITensor, indices: ITensor, mode: GatherMode) -> L.IGatherLayer:
+        """Add a look-up of slices, of elements, or of what n-dimensional indices point to."""
+        return self._add(L.IGatherLayer(self, input, indices, mode=mode))
+
+    def add_slice(self, input: ITensor, start: Any, shape: Any, stride: Any) -> L.ISliceLayer:
         """Add a cut."""
-        return self._add(T.ISliceLayer(self, input, start, shape, stride))
+        return self._add(L.ISliceLayer(self, input, start, shape, stride))
 
-    def add_padding(self, input: ITensor, pre_padding: Any, post_padding: Any) -> T.IPaddingLayer:
+    def add_padding(self, input: ITensor, pre_padding: Any, post_padding: Any) -> L.IPaddingLayer:
         """Add noughts around the last two dimensions."""
-        return self._add(T.IPaddingLayer(self, input, pre_padding, post_padding))
+        return self._add(L.IPaddingLayer(self, input, pre_padding, post_padding))
 
-    def add_identity(self, input: ITensor) -> T.IIdentityLayer:
+    def add_identity(self, input: ITensor) -> L.IIdentityLayer:
         """Add a layer that changes nothing but the type, where one is set."""
-        return self._add(T.IIdentityLayer(self, [input]))
+        return self._add(L.IIdentityLayer(self, [input]))
+
+    def add_cast(self, input: ITensor, to_type: DataType) -> L.ICastLayer:
+        """Add a conversion to another type."""
+        return self._add(L.ICastLayer(self, input, to_type))
+
+    def add_shape(self, input: ITensor) -> L.IShapeLayer:
+        """Add a layer that gives the sizes of a tensor."""
+        return self._add(L.IShapeLayer(self, [input]))
+
+    def add_select(self, condition: ITensor, then_input: ITensor, else_input: ITensor) -> L.ISelectLayer:
+        """Add a choice between two tensors, element by element."""
+        return self._add(L.ISelectLayer(self, condition, then_input, else_input))
+
+    def add_resize(self, input: ITensor) -> L.IResizeLayer:
+        """Add a resize; set its `shape` or its `scales`."""
+        return self._add(L.IResizeLayer(self, input))
+
+    def add_parametric_relu(self, input: ITensor, slopes: ITensor) -> L.IParametricReLULayer:
+        """Add a ReLU with slopes below 0."""
+        return self._add(L.IParametricReLULayer(self, input, slopes))
+
+    def add_one_hot(self, indices: ITensor, values: ITensor, depth: ITensor, axis: int) -> L.IOneHotLayer:
+        """Add a one-hot encoding; values are (off, on)."""
+        return self._add(L.IOneHotLayer(self, indices, values, depth, axis))
+
+    def add_quantize(self, input: ITensor, scale: ITensor) -> L.IQuantizeLayer:
+        """Add a conversion of floats to INT8 steps of a scale."""
+        return self._add(L.IQuantizeLayer(self, input, scale))
+
+    def add_dequantize(self, input: ITensor, scale: ITensor) -> L.IDequantizeLayer:
+        """Add a conversion of INT8 steps of a scale to floats."""
+        return self._add(L.IDequantizeLayer(self, input, scale))
+
+    def add_normalization(
+        self,
+        input: ITensor,
+        scale: ITensor,
+        bias: ITensor,
+        axesMask: int,  # noqa: N803 - TensorRT's name
+    ) -> L.INormalizationLayer:
+        """Add a normalisation by the moments along the axes whose bits are set."""
+        return self._add(L.INormalizationLayer(self, input, scale, bias, axesMask))
 
     def add_plugin_v2(self, inputs: list[ITensor], plugin: IPluginV2) -> L.IPluginV2Layer:
         """Add a layer that a plugin computes."""
@@ -203,10 +276,12 @@ class INetworkDefinition(Scope):
         return bool(found)
 
     def _add(self, layer: Layer) -> Layer:
+        if layer.explicit_batch_only and self.has_implicit_batch_dimension:
+            raise NetworkError(layer.name, f"{layer.title} with an implicit batch", "Make the batch explicit.")
         layer.add_outputs()
         self._layers.append(layer)
         return layer
 
     # TensorRT has these under a second name since 7.0
-    add_convolution_nd, add_pooling_nd, add_scale_nd = add_convolution, add_pooling, add_scale
+    add_convolution_nd, add_pooling_nd = add_convolution, add_pooling
     add_deconvolution_nd, add_padding_nd = add_deconvolution, add_padding

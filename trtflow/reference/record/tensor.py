@@ -2,51 +2,83 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from trtflow.reference.record.enums import DataType
+from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.enums import DataType, TensorFormat, TensorLocation
 from trtflow.reference.record.values import Dims
 
 if TYPE_CHECKING:
-    from trtflow.reference.record.layers import ILayer
+    from trtflow.reference.record.layer import ILayer
+    from trtflow.reference.record.network import INetworkDefinition
+
+ALL_FORMATS = sum(1 << layout for layout in TensorFormat)
 
 
 class ITensor:
     """An input of the network, or an output of a layer, whose shape follows from that layer.
 
     In a network with an implicit batch, shapes leave the batch dimension out.
+
+    Attributes:
+        name: its name; that of a binding where the tensor is an input or output of the network.
+        location, allowed_formats, broadcast_across_batch: recorded only: all memory is the host's, in rows.
+        dynamic_range: range of values for INT8, (min, max), or None.
     """
 
-    def __init__(self, name: str, producer: ILayer | None = None, index: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        producer: ILayer | None = None,
+        index: int = 0,
+        network: INetworkDefinition | None = None,
+    ) -> None:
         self.name, self.producer, self.index = name, producer, index
         self.dynamic_range: tuple[float, float] | None = None
+        self.location, self.allowed_formats = TensorLocation.DEVICE, ALL_FORMATS
+        self.broadcast_across_batch = False
         self.is_network_input = producer is None
         self.is_network_output = False
+        self._network = network
         self._shape, self._dtype = Dims(), DataType.FLOAT
-        self._revision = -1
+        self._bound_dtype: DataType | None = None
+        self._dimension_names: dict[int, str] = {}
+        self._derived: dict[str, tuple[int, Any]] = {}  # what followed from the layer, and at which revision
 
     @property
     def shape(self) -> Dims:
         """The sizes; -1 where they are only known at run time."""
-        if self.producer is not None and self._revision != self.producer.network.revision:
-            self._shape = Dims(self.producer.output_shape(self.index))
-            self._revision = self.producer.network.revision
-        return self._shape
+        return self._shape if self.producer is None else self._derive("shape")
 
     @shape.setter
-    def shape(self, shape: Dims) -> None:
+    def shape(self, shape: Any) -> None:
         if self.producer is not None:
             raise AttributeError(f"the shape of {self.name!r} follows from its layer; only inputs' shapes can be set")
         self._shape = Dims(shape)
+        self._touch()
 
     @property
     def dtype(self) -> DataType:
-        """Type of the elements in the network as it is defined, before the builder lowers precisions."""
-        return self._dtype if self.producer is None else self.producer.output_dtype(self.index)
+        """Type of the elements in the network as it is defined, before the builder lowers precisions.
+
+        Set for an input or output of the network, it is the type of the binding.
+        """
+        if self.is_network_output and self._bound_dtype is not None:
+            return self._bound_dtype
+        return self.native_dtype
 
     @dtype.setter
     def dtype(self, dtype: DataType) -> None:
-        self._dtype = DataType(dtype)
+        if self.producer is None:
+            self._dtype = DataType(dtype)
+        else:
+            self._bound_dtype = DataType(dtype)
+        self._touch()
+
+    @property
+    def native_dtype(self) -> DataType:
+        """Type that layers read: that of an input, or what follows from the layer."""
+        return self._dtype if self.producer is None else self._derive("dtype")
 
     def set_dynamic_range(self, min: float, max: float) -> bool:
         """Set the range of values for INT8; TensorRT uses the larger magnitude, symmetrically."""
@@ -58,3 +90,62 @@ class ITensor:
     def reset_dynamic_range(self) -> None:
         """Forget the range."""
         self.dynamic_range = None
+
+    def set_dimension_name(self, index: int, name: str) -> None:
+        """Name a dimension of an input; recorded only."""
+        self._dimension_names[index] = name
+
+    def get_dimension_name(self, index: int) -> str | None:
+        """Return the name of a dimension, or None."""
+        return self._dimension_names.get(index)
+
+    @property
+    def is_shape_tensor(self) -> bool:
+        """Whether a layer reads its values to find a shape."""
+        network = self._network_of()
+        return network is not None and any(
+            layer.get_input(place) is self for layer in network for place in layer.input_instead.values()
+        )
+
+    @property
+    def is_execution_tensor(self) -> bool:
+        """Whether its values are computed: those of all tensors are."""
+        return True
+
+    def _network_of(self) -> INetworkDefinition | None:
+        return self._network if self.producer is None else self.producer.network
+
+    def _touch(self) -> None:
+        network = self._network_of()
+        if network is not None:
+            network.revision += 1
+
+    def _is_derived(self, what: str) -> bool:
+        if self.producer is None:
+            return True
+        return what in self._derived and self._derived[what][0] == self.producer.network.revision
+
+    def _derive(self, what: str) -> Any:
+        """Return what follows from the layer; those of all layers before come first, without recursion."""
+        pending, begun = [self], set()
+        while pending:
+            tensor = pending[-1]
+            if tensor._is_derived(what):
+                pending.pop()
+                continue
+            producer = tensor.producer
+            assert producer is not None
+            missing = [source for source in producer.inputs if not source._is_derived(what)]
+            if missing and tensor in begun:
+                raise NetworkError(
+                    producer.name, "its inputs depend on its own output", "Lead them from another tensor."
+                )
+            begun.add(tensor)
+            if missing:
+                pending += missing
+                continue
+            value = (
+                Dims(producer.output_shape(tensor.index)) if what == "shape" else producer.output_dtype(tensor.index)
+            )
+            tensor._derived[what] = (producer.network.revision, value)
+        return self._derived[what][1]

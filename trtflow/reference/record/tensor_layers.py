@@ -1,8 +1,4 @@
-"""Layers on whole tensors, without windows: products, reductions, look-ups, cuts.
-
-As in `layers`, each class states its type, its attributes with TensorRT's defaults, and the shape of its output; axes
-do not count an implicit batch dimension.
-"""
+"""Layers on whole tensors: products, reductions, look-ups, cuts, new shapes. Axes do not count an implicit batch."""
 
 from __future__ import annotations
 
@@ -15,79 +11,52 @@ from trtflow.reference.record.enums import (
     LayerType,
     MatrixOperation,
     ReduceOperation,
+    SampleMode,
     TopKOperation,
-    UnaryOperation,
 )
-from trtflow.reference.record.layers import ILayer, _Window
+from trtflow.reference.record.layer import ANY, FLOATS, INT32, NUMBERS, ILayer, Types, axes_of, broadcast, one_axis
+from trtflow.reference.record.plugins import IPluginV2
+from trtflow.reference.record.shape_values import constant_values, known_values
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Dims, Weights, volume
 
 if TYPE_CHECKING:
     from trtflow.reference.record.network import INetworkDefinition
 
-
-def broadcast(layer: ILayer, first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
-    """Return what two shapes of equal rank give together; sizes of 1 are stretched."""
-    pairs = list(zip(first, second, strict=False))
-    if len(first) != len(second) or any(a != b and 1 not in (a, b) and -1 not in (a, b) for a, b in pairs):
-        raise NetworkError(layer.name, f"inputs of shapes {Dims(first)} and {Dims(second)} do not fit together")
-    return tuple(b if a == 1 else a for a, b in pairs)
+LARGEST_K = 3840  # TensorRT's limit
 
 
-def axes_of(mask: int, rank: int) -> list[int]:
-    """Return the axes whose bits are set."""
-    return [axis for axis in range(rank) if mask >> axis & 1]
+class IFullyConnectedLayer(ILayer):
+    """Matrix product over the last three dimensions; kernel weights [K, C * H * W], bias [K]."""
 
-
-class IDeconvolutionLayer(_Window):
-    """Transposed convolution; kernel weights [C, K / groups, R, S], bias [K]."""
-
-    type, title = LayerType.DECONVOLUTION, "Deconvolution"
+    type, title = LayerType.FULLY_CONNECTED, "Fully Connected"
+    takes = (FLOATS,)
+    weight_names = ("kernel", "bias")
 
     def __init__(
-        self,
-        network: INetworkDefinition,
-        input: ITensor,
-        num_output_maps: int,
-        kernel_shape: tuple[int, int],
-        kernel: Weights,
-        bias: Weights,
+        self, network: INetworkDefinition, input: ITensor, num_outputs: int, kernel: Weights, bias: Weights
     ) -> None:
-        super().__init__(network, [input], kernel_shape)
-        self.num_output_maps, self.num_groups = int(num_output_maps), 1
-        self.kernel, self.bias = kernel, bias
-
-    @property
-    def kernel_size(self) -> tuple[int, int]:
-        """Height and width of the kernel."""
-        return self.window
-
-    def kernel_shape(self) -> tuple[int, int, int, int]:
-        """Return [C, K / groups, R, S], checked against the number of weights."""
-        shape = (self.inputs[0].shape[-3], self.num_output_maps // self.num_groups, *self.window)
-        if self.kernel.size != volume(shape):
+        super().__init__(network, [input])
+        if len(input.shape) < 3:
+            raise NetworkError(self.name, f"its input {input.name!r} has shape {input.shape}, not (…, C, H, W)")
+        self.num_output_channels, self.kernel, self.bias = int(num_outputs), kernel, bias
+        if kernel.size != self.num_output_channels * volume(input.shape[-3:]):
             raise NetworkError(
-                self.name, f"{self.kernel.size} kernel weights, but its shape {shape} needs {volume(shape)}"
+                self.name,
+                f"{kernel.size} kernel weights, but {num_outputs} outputs of an input {input.shape} "
+                f"need {self.num_output_channels * volume(input.shape[-3:])}",
             )
-        return shape
 
     def output_shape(self, index: int) -> tuple[int, ...]:
-        """Return (…, K, H', W')."""
-        sizes = [
-            (self.inputs[0].shape[axis - 2] - 1) * self.stride[axis]
-            + self.dilation[axis] * (self.window[axis] - 1)
-            + 1
-            - self.pre_padding[axis]
-            - self.post_padding[axis]
-            for axis in (0, 1)
-        ]
-        return (*self.inputs[0].shape[:-3], self.num_output_maps, *sizes)
+        """Return (…, K, 1, 1)."""
+        return (*self.inputs[0].shape[:-3], self.num_output_channels, 1, 1)
 
 
 class IMatrixMultiplyLayer(ILayer):
     """Product of matrices in the last two dimensions, or of vectors in the last; the others are stretched."""
 
     type, title = LayerType.MATRIX_MULTIPLY, "Matrix Multiply"
+    takes = (FLOATS,)
 
     def __init__(
         self, network: INetworkDefinition, input0: ITensor, op0: MatrixOperation, input1: ITensor, op1: MatrixOperation
@@ -111,26 +80,19 @@ class IMatrixMultiplyLayer(ILayer):
 
     def _as_matrices(self, shape: tuple[int, ...], op: MatrixOperation, place: int) -> tuple[int, ...]:
         if op == MatrixOperation.VECTOR:
+            if not shape:
+                raise NetworkError(self.name, "an input of shape () is no vector", "Reshape it to one dimension.")
             return (*shape[:-1], 1, shape[-1]) if place == 0 else (*shape, 1)
         if len(shape) < 2:
             raise NetworkError(self.name, f"an input of shape {shape} is no matrix", "Use MatrixOperation.VECTOR.")
         return (*shape[:-2], shape[-1], shape[-2]) if op == MatrixOperation.TRANSPOSE else tuple(shape)
 
 
-class IUnaryLayer(ILayer):
-    """A function of each element."""
-
-    type, title = LayerType.UNARY, "Unary"
-
-    def __init__(self, network: INetworkDefinition, input: ITensor, op: UnaryOperation) -> None:
-        super().__init__(network, [input])
-        self.op = UnaryOperation(op)
-
-
 class IReduceLayer(ILayer):
     """Sum, product, maximum, minimum or mean along axes, given as a bit mask."""
 
     type, title = LayerType.REDUCE, "Reduce"
+    takes = (NUMBERS,)
 
     def __init__(
         self, network: INetworkDefinition, input: ITensor, op: ReduceOperation, axes: int, keep_dims: bool
@@ -149,10 +111,12 @@ class IReduceLayer(ILayer):
 
 
 class ITopKLayer(ILayer):
-    """The largest or smallest k elements along one axis: values, and their places as INT32."""
+    """The largest or smallest k elements along one axis: values, and their places as INT32; input 1 can give k."""
 
     type, title = LayerType.TOPK, "TopK"
     num_outputs = 2
+    takes, most_inputs = (FLOATS, INT32), 2
+    input_instead = {"k": 1}  # noqa: RUF012
 
     def __init__(self, network: INetworkDefinition, input: ITensor, op: TopKOperation, k: int, axes: int) -> None:
         super().__init__(network, [input])
@@ -160,17 +124,16 @@ class ITopKLayer(ILayer):
 
     def axis(self) -> int:
         """Return the one axis."""
-        axes = axes_of(self.axes, len(self.inputs[0].shape))
-        if len(axes) != 1:
-            raise NetworkError(self.name, f"TopK along the axes {axes}", "Set exactly one bit in axes.")
-        return axes[0]
+        return one_axis(self, self.axes)
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the input's shape with k along the axis."""
-        shape, axis = list(self.inputs[0].shape), self.axis()
-        if 0 <= shape[axis] < self.k:
-            raise NetworkError(self.name, f"the largest {self.k} of {shape[axis]} elements", "Lower k.")
-        shape[axis] = self.k
+        shape, axis, given = list(self.inputs[0].shape), self.axis(), self.get_input(1)
+        k = self.k if given is None else known_values(given, 1)[0]
+        if 0 <= shape[axis] < k or k > LARGEST_K or (given is None and k < 1):
+            remedy = f"k is 1 to the size of the axis, at most {LARGEST_K}."
+            raise NetworkError(self.name, f"the largest {k} of {shape[axis]} elements", remedy)
+        shape[axis] = k
         return tuple(shape)
 
     def output_dtype(self, index: int) -> DataType:
@@ -179,72 +142,307 @@ class ITopKLayer(ILayer):
 
 
 class IGatherLayer(ILayer):
-    """Slices of the first input along an axis, picked by the second, which is INT32."""
+    """What the second input, which is INT32, picks from the first; see GatherMode."""
 
     type, title = LayerType.GATHER, "Gather"
+    takes = (ANY, INT32)
 
-    def __init__(self, network: INetworkDefinition, input: ITensor, indices: ITensor, axis: int) -> None:
+    def __init__(
+        self,
+        network: INetworkDefinition,
+        input: ITensor,
+        indices: ITensor,
+        axis: int = 0,
+        mode: GatherMode = GatherMode.DEFAULT,
+    ) -> None:
         super().__init__(network, [input, indices])
-        self.axis, self.num_elementwise_dims, self.mode = int(axis), 0, GatherMode.DEFAULT
+        self.axis, self.num_elementwise_dims, self.mode = int(axis), 0, GatherMode(mode)
         if indices.dtype != DataType.INT32:
             raise NetworkError(self.name, f"indices of type {indices.dtype.name}", "They must be INT32.")
 
     def output_shape(self, index: int) -> tuple[int, ...]:
-        """Return the data's shape with that of the indices in place of the axis."""
+        """Return what the mode makes of the shapes of data and indices."""
         data, indices = (tuple(tensor.shape) for tensor in self.inputs)
-        if not 0 <= self.axis < len(data):
-            raise NetworkError(self.name, f"axis {self.axis} of data of shape {Dims(data)}", "Choose one of its axes.")
-        return (*data[: self.axis], *indices, *data[self.axis + 1 :])
+        self._check(data, indices)
+        if self.mode == GatherMode.ELEMENT:
+            return indices
+        shared = self.num_elementwise_dims
+        if self.mode == GatherMode.ND:
+            return (*indices[:-1], *data[shared + indices[-1] :])
+        leading = broadcast(self, data[:shared], indices[:shared])
+        return (*leading, *data[shared : self.axis], *indices[shared:], *data[self.axis + 1 :])
+
+    def _check(self, data: tuple[int, ...], indices: tuple[int, ...]) -> None:
+        implicit, shared = self.network.has_implicit_batch_dimension, self.num_elementwise_dims
+        if implicit and (self.mode != GatherMode.DEFAULT or shared):
+            fault = f"mode {self.mode.name} with {shared} element-wise dimensions and an implicit batch"
+            raise NetworkError(self.name, fault, "Make the batch explicit.")
+        if self.mode != GatherMode.ND and not shared <= self.axis < len(data):
+            remedy = "Choose one of its axes behind the element-wise ones."
+            raise NetworkError(self.name, f"axis {self.axis} of data of shape {Dims(data)}", remedy)
+        fits = {
+            GatherMode.DEFAULT: shared <= 1 and shared <= len(indices),
+            GatherMode.ELEMENT: shared == 0 and len(data) == len(indices),
+            GatherMode.ND: indices != () and 0 < indices[-1] <= len(data) - shared and shared < len(indices),
+        }
+        if not fits[self.mode]:
+            fault = f"mode {self.mode.name} with {shared} element-wise dimensions of data of shape {Dims(data)}"
+            raise NetworkError(self.name, f"{fault} and indices of shape {Dims(indices)}")
 
     def output_dtype(self, index: int) -> DataType:
         """Return the data's type."""
-        return self.inputs[0].dtype
+        return self.inputs[0].native_dtype
 
 
 class ISliceLayer(ILayer):
-    """A part of a tensor: from `start`, `shape` elements, `stride` apart."""
+    """A part of a tensor: from `start`, `shape` elements, `stride` apart; inputs 1, 2 and 3 can give them.
+
+    Elements outside the input are an error or what `mode` says; for FILL, input 4 can give their value, else it is 0.
+    """
 
     type, title = LayerType.SLICE, "Slice"
+    most_inputs = 5
+    input_instead = {"start": 1, "shape": 2, "stride": 3}  # noqa: RUF012
 
     def __init__(self, network: INetworkDefinition, input: ITensor, start: Any, shape: Any, stride: Any) -> None:
         super().__init__(network, [input])
-        self.start, self.shape, self.stride = Dims(start), Dims(shape), Dims(stride)
+        self.start, self.shape, self.stride, self.mode = start, shape, stride, SampleMode.STRICT_BOUNDS
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, Dims(value) if name in self.input_instead else value)
+
+    def allowed_types(self, index: int) -> Types:
+        """Return INT32 for start, shape and stride."""
+        data = self.inputs[0].native_dtype
+        if index in (1, 2, 3):
+            return INT32
+        return ANY if index == 0 else FLOATS if data in FLOATS else (data,)
+
+    def bounds(self) -> list[tuple[int, ...]]:
+        """Return start, shape and stride, -1 where they are only known at run time (in place of any start or stride).
+
+        Raises:
+            NetworkError: one of them does not have an entry for each axis.
+        """
+        rank, found = len(self.inputs[0].shape), []
+        for name, place in self.input_instead.items():
+            tensor = self.get_input(place)
+            values = tuple(getattr(self, name)) if tensor is None else known_values(tensor, rank)
+            if len(values) != rank:
+                fault = f"{name} {Dims(values)} for an input of shape {self.inputs[0].shape}"
+                raise NetworkError(self.name, fault, "start, shape and stride must have an entry for each axis.")
+            found.append(values)
+        return found
+
+    def is_static(self) -> bool:
+        """Whether start, shape and stride are attributes."""
+        return not any(self.get_input(place) for place in self.input_instead.values())
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return `shape`, checked against the input's."""
-        whole = self.inputs[0].shape
-        if not len(whole) == len(self.start) == len(self.shape) == len(self.stride):
-            raise NetworkError(self.name, f"start, shape and stride must have an entry for each axis of {whole}")
-        parts = zip(whole, self.start, self.shape, self.stride, strict=True)
+        whole, (start, shape, stride) = self.inputs[0].shape, self.bounds()
+        if not self.is_static() or self.mode != SampleMode.STRICT_BOUNDS:
+            return shape
+        parts = zip(whole, start, shape, stride, strict=True)
         if any(
-            not (0 <= start < total and 0 <= start + (size - 1) * step < total)
-            for total, start, size, step in parts
+            not (0 <= first < total and 0 <= first + (size - 1) * step < total)
+            for total, first, size, step in parts
             if size and total >= 0
         ):
             fault = f"start {self.start}, shape {self.shape}, stride {self.stride} leave the input of shape {whole}"
-            raise NetworkError(self.name, fault, "Keep the slice inside.")
-        return self.shape
+            raise NetworkError(self.name, fault, "Keep the slice inside, or choose another mode than STRICT_BOUNDS.")
+        return shape
 
 
-class IPaddingLayer(ILayer):
-    """Noughts around the last two dimensions; negative amounts cut off."""
+class IConcatenationLayer(ILayer):
+    """Tensors joined along an axis; by default the third from the end."""
 
-    type, title = LayerType.PADDING, "Padding"
+    type, title = LayerType.CONCATENATION, "Concatenation"
 
-    def __init__(self, network: INetworkDefinition, input: ITensor, pre_padding: Any, post_padding: Any) -> None:
-        super().__init__(network, [input])
-        self.pre_padding, self.post_padding = Dims(pre_padding), Dims(post_padding)
+    def __init__(self, network: INetworkDefinition, inputs: list[ITensor]) -> None:
+        super().__init__(network, inputs)
+        self.axis = max(0, len(inputs[0].shape) - 3)
+
+    def allowed_types(self, index: int) -> Types:
+        """Return one type for all."""
+        first = self.inputs[0].native_dtype
+        return FLOATS if first in FLOATS else (first,)
 
     def output_shape(self, index: int) -> tuple[int, ...]:
-        """Return (…, H + before + after, W + before + after)."""
-        shape = self.inputs[0].shape
-        sizes = [shape[axis - 2] + self.pre_padding[axis] + self.post_padding[axis] for axis in (0, 1)]
-        if min(sizes) < 1:
-            raise NetworkError(self.name, f"nothing is left of an input of shape {shape}", "Cut off less.")
-        return (*shape[:-2], *sizes)
+        """Return the first input's shape with the sum of all inputs along the axis."""
+        shapes = [tuple(tensor.shape) for tensor in self.inputs]
+        if not 0 <= self.axis < len(shapes[0]) or len({len(shape) for shape in shapes}) > 1:
+            self._refuse()
+        rest = [shape[: self.axis] + shape[self.axis + 1 :] for shape in shapes]
+        together = [max(sizes) for sizes in zip(*rest, strict=True)]
+        if any(size not in (-1, common) for shape in rest for size, common in zip(shape, together, strict=True)):
+            self._refuse()
+        sizes = [shape[self.axis] for shape in shapes]
+        return (*together[: self.axis], -1 if -1 in sizes else sum(sizes), *together[self.axis :])
+
+    def _refuse(self) -> None:
+        shapes = ", ".join(str(tensor.shape) for tensor in self.inputs)
+        remedy = "They must have the same sizes along all others."
+        raise NetworkError(self.name, f"inputs of shapes {shapes} cannot be joined along axis {self.axis}", remedy)
 
 
-class IIdentityLayer(ILayer):
-    """The input as it is, or in the type that is set for the output."""
+class IShuffleLayer(ILayer):
+    """Transpose, reshape, transpose; input 1 can give the sizes of the reshape.
 
-    type, title = LayerType.IDENTITY, "Identity"
+    In them -1 takes what is left, and 0 copies a size unless `zero_is_placeholder` is false.
+    """
+
+    type, title = LayerType.SHUFFLE, "Shuffle"
+    takes, most_inputs = (ANY, INT32), 2
+    input_instead = {"reshape_dims": 1}  # noqa: RUF012
+
+    def __init__(self, network: INetworkDefinition, input: ITensor) -> None:
+        super().__init__(network, [input])
+        self.first_transpose: tuple[int, ...] | None = None
+        self.reshape_dims: tuple[int, ...] | None = None
+        self.second_transpose: tuple[int, ...] | None = None
+        self.zero_is_placeholder = True
+
+    def sizes(self) -> tuple[int, ...] | None:
+        """Return the sizes of the reshape as they are given, None where there is none; -1 also where unknown."""
+        given = self.get_input(1)
+        if given is None:
+            return None if self.reshape_dims is None else tuple(self.reshape_dims)
+        if len(given.shape) != 1 or given.shape[0] < 0:
+            fault = f"sizes of shape {given.shape} for its reshape"
+            raise NetworkError(self.name, fault, "Give them as a tensor of one dimension, whose size is known.")
+        return known_values(given, given.shape[0])
+
+    def reshaped(self) -> tuple[int, ...]:
+        """Return the shape after the reshape."""
+        shape, given = self._permuted(self.inputs[0].shape, self.first_transpose), self.sizes()
+        if given is None:
+            return shape
+        if self.zero_is_placeholder and any(size == 0 and axis >= len(shape) for axis, size in enumerate(given)):
+            raise NetworkError(self.name, f"a 0 in {Dims(given)} has no size of {Dims(shape)} to copy")
+        copies = [size == 0 and self.zero_is_placeholder for size in given]
+        sizes = [shape[axis] if copies[axis] else size for axis, size in enumerate(given)]
+        if self.get_input(1) is not None and given.count(-1) > 1:
+            return tuple(sizes)  # more than one is unknown until run time
+        if given.count(-1) > 1:
+            raise NetworkError(self.name, f"{Dims(given)} leaves more than one size open")
+        if -1 in shape:
+            return self._reshaped_dynamic(shape, sizes, given)
+        total, known = volume(shape), abs(volume(tuple(sizes)))
+        if -1 in sizes and total >= 0 and known and total % known == 0:
+            sizes[sizes.index(-1)] = total // known
+        if volume(tuple(sizes)) != total:
+            raise NetworkError(self.name, f"an input of shape {Dims(shape)} cannot take the shape {Dims(given)}")
+        return tuple(sizes)
+
+    def _reshaped_dynamic(self, shape: tuple[int, ...], sizes: list[int], given: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape after the reshape of a dynamic one; what -1 stands for is known if the rest was copied."""
+        total, known = (volume(tuple(size for size in sides if size >= 0)) for sides in (shape, sizes))
+        free = [axis for axis, size in enumerate(given) if size == -1]
+        copied = sizes.count(-1) - len(free)
+        if copied == shape.count(-1) and (not known or total % known if free else total != known):
+            raise NetworkError(self.name, f"an input of shape {Dims(shape)} cannot take the shape {Dims(given)}")
+        if free and copied == shape.count(-1):
+            sizes[free[0]] = total // known
+        return tuple(sizes)
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Return the shape after all three steps."""
+        return self._permuted(self.reshaped(), self.second_transpose)
+
+    def _permuted(self, shape: tuple[int, ...], order: tuple[int, ...] | None) -> tuple[int, ...]:
+        if order is None:
+            return tuple(shape)
+        if sorted(order) != list(range(len(shape))):
+            fault = f"the transposition {tuple(order)} of a shape {Dims(shape)}"
+            raise NetworkError(self.name, fault, "Name each of its axes once.")
+        return tuple(shape[axis] for axis in order)
+
+
+class IShapeLayer(ILayer):
+    """The sizes of a tensor, as INT32 of one dimension."""
+
+    type, title = LayerType.SHAPE, "Shape"
+    explicit_batch_only = True
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Return the number of dimensions."""
+        return (len(self.inputs[0].shape),)
+
+    def output_dtype(self, index: int) -> DataType:
+        """Return INT32."""
+        return DataType.INT32
+
+
+class IOneHotLayer(ILayer):
+    """Rows of `values[0]` with `values[1]` where the indices say, along a new axis as long as `depth`, a constant."""
+
+    type, title = LayerType.ONE_HOT, "OneHot"
+    takes, explicit_batch_only = (INT32, NUMBERS, INT32), True
+
+    def __init__(
+        self, network: INetworkDefinition, indices: ITensor, values: ITensor, depth: ITensor, axis: int = -1
+    ) -> None:
+        super().__init__(network, [indices, values, depth])
+        self.axis = int(axis)
+
+    def depth(self) -> int:
+        """Return how long the new axis is."""
+        depth = constant_values(self.inputs[2])
+        if depth is None or depth.size != 1 or depth.item() < 1:
+            raise NetworkError(self.name, f"its depth {self.inputs[2].name!r}", "It must be a constant, 1 or more.")
+        return int(depth.item())
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Return the indices' shape with the new axis."""
+        shape = list(self.inputs[0].shape)
+        if not -len(shape) - 1 <= self.axis <= len(shape) or tuple(self.inputs[1].shape) != (2,):
+            fault = f"axis {self.axis} of indices of shape {Dims(shape)}, values of shape {self.inputs[1].shape}"
+            raise NetworkError(self.name, fault, "Choose an axis of the result; values are off and on, shape (2).")
+        shape.insert(self.axis % (len(shape) + 1), self.depth())
+        return tuple(shape)
+
+    def output_dtype(self, index: int) -> DataType:
+        """Return the values' type."""
+        return self.inputs[1].native_dtype
+
+
+class IConstantLayer(ILayer):
+    """A constant tensor; in a network with an implicit batch it has no batch dimension and is broadcast."""
+
+    type, title = LayerType.CONSTANT, "Constant"
+    weight_names = ("weights",)
+
+    def __init__(self, network: INetworkDefinition, shape: Dims, weights: Weights) -> None:
+        super().__init__(network, [])
+        self.shape, self.weights = Dims(shape), weights
+        if weights.size != volume(self.shape):
+            raise NetworkError(self.name, f"{weights.size} weights for the shape {self.shape}")
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Return the constant's shape."""
+        return self.shape
+
+    def output_dtype(self, index: int) -> DataType:
+        """Return the weights' type; floats of any precision are FLOAT."""
+        return DataType.FLOAT if self.weights.dtype in FLOATS else self.weights.dtype
+
+
+class IPluginV2Layer(ILayer):
+    """A layer that a plugin computes."""
+
+    type, title = LayerType.PLUGIN_V2, "PluginV2"
+
+    def __init__(self, network: INetworkDefinition, inputs: list[ITensor], plugin: IPluginV2) -> None:
+        super().__init__(network, inputs)
+        self.plugin, self.num_outputs = plugin, plugin.num_outputs
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Return the plugin's answer, with the batch dimension where it is explicit."""
+        skip = 0 if self.network.has_implicit_batch_dimension else 1
+        inner = self.plugin.get_output_shape(index, [Dims(tensor.shape[skip:]) for tensor in self.inputs])
+        return (*self.inputs[0].shape[:skip], *inner)
+
+    def output_dtype(self, index: int) -> DataType:
+        """Return the plugin's answer."""
+        return self.plugin.get_output_datatype(index, [tensor.dtype for tensor in self.inputs])

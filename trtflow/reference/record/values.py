@@ -64,6 +64,9 @@ class Weights:
         """Return the values; not a copy."""
         return self._array
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self._array.astype(self._array.dtype if dtype is None else dtype, copy=bool(copy))
+
     @property
     def size(self) -> int:
         """Number of elements."""

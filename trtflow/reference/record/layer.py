@@ -1,0 +1,210 @@
+"""What all layers share, and the rules by which shapes and types of several inputs fit together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.enums import DataType, LayerType
+from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.values import Dims, Weights
+
+if TYPE_CHECKING:
+    from trtflow.reference.record.network import INetworkDefinition
+
+Types = tuple[DataType, ...]
+FLOATS: Types = (DataType.FLOAT, DataType.HALF)
+NUMBERS: Types = (*FLOATS, DataType.INT32)
+INT32: Types = (DataType.INT32,)
+BOOL: Types = (DataType.BOOL,)
+ANY: Types = tuple(DataType)
+
+
+class ILayer:
+    """What all layers share: name, inputs, outputs, precision.
+
+    Attributes:
+        network: the network that the layer belongs to.
+        title: TensorRT's word for the kind, used in default names and in profiles.
+        takes: types that each input may have; the last entry stands for all inputs behind it too.
+        most_inputs: number of inputs where `set_input` can add some to those that the layer begins with.
+        input_instead: attributes that an input can stand in for, and its index; setting the attribute removes it.
+        weight_names: attributes that hold weights; they can be set to weights, arrays or None.
+        explicit_batch_only: whether TensorRT refuses the layer in a network with an implicit batch.
+        metadata: text that an engine inspector tells.
+    """
+
+    network: INetworkDefinition
+    type: LayerType
+    title: str
+    num_outputs = 1
+    takes: tuple[Types, ...] = (ANY,)
+    most_inputs = 0
+    input_instead: dict[str, int] = {}  # noqa: RUF012 - a constant of each class
+    weight_names: tuple[str, ...] = ()
+    explicit_batch_only = False
+    _places: dict[int, ITensor]
+
+    def __init__(self, network: INetworkDefinition, inputs: list[ITensor]) -> None:
+        object.__setattr__(self, "network", network)
+        object.__setattr__(self, "_places", dict(enumerate(inputs)))
+        self.name = f"(Unnamed Layer* {network.num_layers}) [{self.title}]"
+        self.metadata = ""
+        self._precision: DataType | None = None
+        self._output_types: dict[int, DataType] = {}
+
+    def add_outputs(self) -> None:
+        """Create the output tensors; called when the layer's attributes are set."""
+        count = self.num_outputs
+        names = [f"{self.name}_output" if count == 1 else f"{self.name}_output_{i}" for i in range(count)]
+        self.outputs = [ITensor(name, self, index) for index, name in enumerate(names)]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, Weights.of(value) if name in self.weight_names else value)
+        if name in self.input_instead:
+            self._places.pop(self.input_instead[name], None)
+        self.network.revision += 1  # shapes downstream may have changed
+
+    @property
+    def inputs(self) -> list[ITensor]:
+        """The input tensors that there are, in order; an optional one that is left out has no entry."""
+        return [self._places[index] for index in sorted(self._places)]
+
+    @property
+    def num_inputs(self) -> int:
+        """Number of input tensors; those that are left out count where one is behind them."""
+        return max(self._places, default=-1) + 1
+
+    def get_input(self, index: int) -> ITensor | None:
+        """Return an input tensor, or None."""
+        return self._places.get(index)
+
+    def set_input(self, index: int, tensor: ITensor) -> None:
+        """Replace an input tensor, or add one that the layer can do without.
+
+        Raises:
+            NetworkError: the layer has no such input.
+        """
+        count = max(self.num_inputs, self.most_inputs)
+        if not 0 <= index < count:
+            raise NetworkError(self.name, f"no input {index}", f"{self.title} has inputs 0 to {count - 1}.")
+        self._places[index] = tensor
+        self.network.revision += 1
+
+    def by_input(self, values: list[str]) -> dict[int, str]:
+        """Return values, given one for each of `inputs`, by the index of their input."""
+        return dict(zip(sorted(self._places), values, strict=True))
+
+    def get_output(self, index: int) -> ITensor | None:
+        """Return an output tensor, or None."""
+        return self.outputs[index] if index < len(self.outputs) else None
+
+    @property
+    def precision(self) -> DataType:
+        """Type the layer computes in, once it is set."""
+        return DataType.FLOAT if self._precision is None else self._precision
+
+    @precision.setter
+    def precision(self, dtype: DataType) -> None:
+        self._precision = DataType(dtype)
+
+    @property
+    def precision_is_set(self) -> bool:
+        """Whether `precision` was set."""
+        return self._precision is not None
+
+    def reset_precision(self) -> None:
+        """Leave the precision to the builder."""
+        self._precision = None
+
+    def set_output_type(self, index: int, dtype: DataType) -> None:
+        """Set the type that an output is computed in; the type of an engine's output is `ITensor.dtype`."""
+        self._output_types[index] = DataType(dtype)
+        self.network.revision += 1
+
+    def get_output_type(self, index: int) -> DataType:
+        """Return the type of an output as set; else FLOAT, or what the layer gives where that is no float."""
+        dtype = self.output_dtype(index)
+        return self._output_types.get(index, DataType.FLOAT if dtype in FLOATS else dtype)
+
+    def output_type_is_set(self, index: int) -> bool:
+        """Whether an output's type was set."""
+        return index in self._output_types
+
+    def reset_output_type(self, index: int) -> None:
+        """Leave the type of an output to the builder."""
+        self._output_types.pop(index, None)
+        self.network.revision += 1
+
+    def check_types(self) -> None:
+        """Compare the types of the inputs with what the layer takes.
+
+        Raises:
+            NetworkError: one of them does not fit.
+        """
+        for index, tensor in sorted(self._places.items()):
+            allowed = self.allowed_types(index)
+            if tensor.native_dtype not in allowed:
+                names = ", ".join(dtype.name for dtype in allowed)
+                fault = f"its input {index}, {tensor.name!r}, is {tensor.native_dtype.name}"
+                raise NetworkError(self.name, fault, f"{self.title} takes {names} there; convert it with add_cast.")
+
+    def allowed_types(self, index: int) -> Types:
+        """Return the types that an input may have."""
+        return self.takes[min(index, len(self.takes) - 1)]
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Return the shape of an output."""
+        return self.inputs[0].shape
+
+    def output_dtype(self, index: int) -> DataType:
+        """Return the type of an output as the network defines it."""
+        return self.inputs[0].native_dtype
+
+
+def broadcast(layer: ILayer, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return what shapes of equal rank give together; sizes of 1 are stretched.
+
+    Raises:
+        NetworkError: they do not fit together.
+    """
+    together = shapes[0]
+    for shape in shapes[1:]:
+        pairs = list(zip(together, shape, strict=False))
+        if len(together) != len(shape) or any(a != b and not {a, b} & {1, -1} for a, b in pairs):
+            listed = " and ".join(str(Dims(shape)) for shape in shapes)
+            raise NetworkError(
+                layer.name,
+                f"inputs of shapes {listed} do not fit together",
+                "They need the same number of dimensions, and in each the same size or 1.",
+            )
+        together = tuple(b if a == 1 or (a == -1 and b != 1) else a for a, b in pairs)
+    return tuple(together)
+
+
+def axes_of(mask: int, rank: int) -> list[int]:
+    """Return the axes whose bits are set."""
+    return [axis for axis in range(rank) if mask >> axis & 1]
+
+
+def one_axis(layer: ILayer, mask: int) -> int:
+    """Return the one axis of a layer's first input whose bit is set.
+
+    Raises:
+        NetworkError: there is none, or more than one.
+    """
+    shape = layer.inputs[0].shape
+    axes = axes_of(mask, len(shape))
+    if len(axes) != 1 or mask >> len(shape):
+        listed = axes_of(mask, Dims.MAX_DIMS)
+        raise NetworkError(
+            layer.name,
+            f"{layer.title} along the axes {listed} of an input of shape {shape}",
+            "Set exactly one bit in axes.",
+        )
+    return axes[0]
+
+
+def alias(name: str, doc: str) -> property:
+    """Return a property that reads and writes another attribute: TensorRT has some under two names."""
+    return property(lambda self: getattr(self, name), lambda self, value: setattr(self, name, value), doc=doc)

@@ -1,0 +1,334 @@
+"""Layers that look at a neighbourhood: convolution, deconvolution, pooling, padding, resize.
+
+As in all modules of layers, each class states its type, its attributes with TensorRT's defaults, and the shape of its
+output. Windows, strides and the like are (height, width) or (depth, height, width).
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import TYPE_CHECKING, Any
+
+from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.enums import (
+    InterpolationMode,
+    LayerType,
+    PaddingMode,
+    PoolingType,
+    ResizeCoordinateTransformation,
+    ResizeRoundMode,
+    ResizeSelector,
+)
+from trtflow.reference.record.layer import FLOATS, INT32, NUMBERS, ILayer, Types, alias
+from trtflow.reference.record.shape_values import known_values
+from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.values import Dims, Weights, volume
+
+if TYPE_CHECKING:
+    from trtflow.reference.record.network import INetworkDefinition
+
+CAFFE = (PaddingMode.CAFFE_ROUND_DOWN, PaddingMode.CAFFE_ROUND_UP)
+SAME = (PaddingMode.SAME_UPPER, PaddingMode.SAME_LOWER)
+ROUND_UP = (PaddingMode.EXPLICIT_ROUND_UP, PaddingMode.CAFFE_ROUND_UP)
+
+
+class WindowLayer(ILayer):
+    """A layer that slides a window over the last two or three dimensions."""
+
+    takes: tuple[Types, ...] = (FLOATS,)
+    window: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pre_padding: tuple[int, ...]
+    post_padding: tuple[int, ...]
+
+    def __init__(self, network: INetworkDefinition, inputs: list[ITensor], window: Any) -> None:
+        super().__init__(network, inputs)
+        self.window = Dims(window)
+        count = len(self.window)
+        if count not in (2, 3):
+            raise NetworkError(self.name, f"a window {self.window}", "It has two or three dimensions.")
+        if len(inputs[0].shape) < count + 1:
+            axes = "(…, C, H, W)" if count == 2 else "(…, C, D, H, W)"
+            raise NetworkError(self.name, f"its input {inputs[0].name!r} has shape {inputs[0].shape}, not {axes}")
+        self.stride = self.dilation = Dims([1] * count)
+        self.pre_padding = self.post_padding = Dims([0] * count)
+        self.padding_mode = PaddingMode.EXPLICIT_ROUND_DOWN
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        sized = name in ("window", "stride", "dilation", "pre_padding", "post_padding")
+        super().__setattr__(name, Dims(value) if sized else value)
+
+    @property
+    def padding(self) -> tuple[int, ...]:
+        """Padding on both sides."""
+        return self.pre_padding
+
+    @padding.setter
+    def padding(self, padding: Any) -> None:
+        self.pre_padding = self.post_padding = padding
+
+    stride_nd = alias("stride", "Steps between windows.")
+    padding_nd = alias("padding", "Padding on both sides.")
+    dilation_nd = alias("dilation", "Steps between the elements of a window.")
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of the input."""
+        return self.inputs[0].shape[-len(self.window) - 1]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Sizes of the input that the window slides over."""
+        return self.inputs[0].shape[-len(self.window) :]
+
+    def reach(self, axis: int) -> int:
+        """Return how many elements a window spans."""
+        return self.dilation[axis] * (self.window[axis] - 1) + 1
+
+    def same_padding(self, excess: int) -> tuple[int, int]:
+        """Split the padding that a SAME mode needs into that before and that behind."""
+        less = max(excess, 0) // 2
+        more = max(excess, 0) - less
+        return (less, more) if self.padding_mode == PaddingMode.SAME_UPPER else (more, less)
+
+
+class SlidingLayer(WindowLayer):
+    """A layer whose windows lie on its input: one element of the output for each of them.
+
+    Attributes:
+        clips: whether the CAFFE modes drop a last window that begins behind the input and the padding before it.
+    """
+
+    clips = False
+
+    def spatial_shape(self) -> tuple[int, ...]:
+        """Return the sizes of the output that the window has made."""
+        return tuple(self._output_size(axis) for axis in range(len(self.window)))
+
+    def paddings(self, axis: int) -> tuple[int, int]:
+        """Return the padding before and behind that the padding mode stands for."""
+        size, step = self.sizes[axis], self.stride[axis]
+        if self.padding_mode in SAME:
+            return self.same_padding((size - 1) // step * step + self.reach(axis) - size)
+        before = self.pre_padding[axis]
+        return (before, before if self.padding_mode in CAFFE else self.post_padding[axis])
+
+    def _output_size(self, axis: int) -> int:
+        size, step = self.sizes[axis], self.stride[axis]
+        if size < 0:
+            return -1
+        if self.padding_mode in SAME:
+            return -(-size // step)
+        before, behind = self.paddings(axis)
+        room = size + before + behind - self.reach(axis)
+        if room < 0:
+            shape = self.inputs[0].shape
+            raise NetworkError(
+                self.name, f"its window of {self.reach(axis)} does not fit its input {shape}", "Pad it, or shrink it."
+            )
+        count = (room + step - 1 if self.padding_mode in ROUND_UP else room) // step + 1
+        clipped = self.clips and self.padding_mode in CAFFE and (count - 1) * step >= size + before
+        return count - 1 if clipped else count
+
+
+class IConvolutionLayer(SlidingLayer):
+    """Convolution; kernel weights [K, C / groups, R, S], bias [K].
+
+    Where the kernel or the bias is a tensor, as behind a dequantize layer, its weights are empty and the tensor is
+    input 1 or 2.
+    """
+
+    type, title = LayerType.CONVOLUTION, "Convolution"
+    most_inputs, weight_names = 3, ("kernel", "bias")
+
+    def __init__(
+        self,
+        network: INetworkDefinition,
+        input: ITensor,
+        num_output_maps: int,
+        kernel_shape: Any,
+        kernel: Weights,
+        bias: Weights,
+    ) -> None:
+        super().__init__(network, [input], kernel_shape)
+        self.num_output_maps, self.num_groups = int(num_output_maps), 1
+        self.kernel, self.bias = kernel, bias
+
+    kernel_size = alias("window", "Sizes of the kernel.")
+    kernel_size_nd = alias("window", "Sizes of the kernel.")
+
+    def kernel_shape(self) -> tuple[int, ...]:
+        """Return [K, C / groups, R, S], checked against the number of weights, or the shape of the tensor."""
+        check_groups(self)
+        shape = (self.num_output_maps, self.channels // self.num_groups, *self.window)
+        check_kernel(self, shape)
+        return shape
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Return (…, K, H', W')."""
+        leading = self.inputs[0].shape[: -len(self.window) - 1]
+        return (*leading, self.num_output_maps, *self.spatial_shape())
+
+
+class IDeconvolutionLayer(WindowLayer):
+    """Transposed convolution; kernel weights [C, K / groups, R, S], bias [K]; as tensors, they are inputs 1 and 2."""
+
+    type, title = LayerType.DECONVOLUTION, "Deconvolution"
+    most_inputs, weight_names = 3, ("kernel", "bias")
+
+    def __init__(
+        self,
+        network: INetworkDefinition,
+        input: ITensor,
+        num_output_maps: int,
+        kernel_shape: Any,
+        kernel: Weights,
+        bias: Weights,
+    ) -> None:
+        super().__init__(network, [input], kernel_shape)
+        self.num_output_maps, self.num_groups = int(num_output_maps), 1
+        self.kernel, self.bias = kernel, bias
+
+    kernel_size = alias("window", "Sizes of the kernel.")
+    kernel_size_nd = alias("window", "Sizes of the kernel.")
+
+    def kernel_shape(self) -> tuple[int, ...]:
+        """Return [C, K / groups, R, S], checked against the number of weights, or the shape of the tensor."""
+        check_groups(self)
+        shape = (self.channels, self.num_output_maps // self.num_groups, *self.window)
+        check_kernel(self, shape)
+        return shape
+
+    def paddings(self, axis: int) -> tuple[int, int]:
+        """Return how much is cut off the output before and behind."""
+        if self.padding_mode in SAME:
+            return self.same_padding(self.reach(axis) - self.stride[axis])
+        return self.pre_padding[axis], self.post_padding[axis]
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Return (…, K, H', W')."""
+        leading = self.inputs[0].shape[: -len(self.window) - 1]
+        return (*leading, self.num_output_maps, *(self._output_size(axis) for axis in range(len(self.window))))
+
+    def _output_size(self, axis: int) -> int:
+        if self.sizes[axis] < 0:
+            return -1
+        size = (self.sizes[axis] - 1) * self.stride[axis] + self.reach(axis) - sum(self.paddings(axis))
+        if size < 1:
+            raise NetworkError(self.name, f"its padding leaves nothing of an input {self.inputs[0].shape}", "Cut less.")
+        return size
+
+
+def check_groups(layer: IConvolutionLayer | IDeconvolutionLayer) -> None:
+    """Raise NetworkError where channels do not divide into groups."""
+    if layer.channels % layer.num_groups or layer.num_output_maps % layer.num_groups:
+        fault = f"{layer.num_groups} groups of {layer.channels} channels and {layer.num_output_maps} output maps"
+        raise NetworkError(layer.name, fault, "Both must be multiples of the number of groups.")
+
+
+def check_kernel(layer: IConvolutionLayer | IDeconvolutionLayer, shape: tuple[int, ...]) -> None:
+    """Raise NetworkError where the kernel or the bias does not have the size that is needed."""
+    for index, name, weights, wanted in ((1, "kernel", layer.kernel, shape), (2, "bias", layer.bias, shape[:1])):
+        tensor = layer.get_input(index)
+        wanted = wanted if index == 1 else (layer.num_output_maps,)  # noqa: PLW2901
+        if tensor is not None and weights.size:
+            raise NetworkError(layer.name, f"its {name} is both weights and a tensor", f"Set {name} to None.")
+        if tensor is not None and tuple(tensor.shape) != tuple(wanted):
+            raise NetworkError(layer.name, f"a {name} of shape {tensor.shape}, but it needs {Dims(wanted)}")
+    if layer.get_input(1) is None and layer.kernel.size != volume(shape):
+        fault = f"{layer.kernel.size} kernel weights, but its shape {Dims(shape)} needs {volume(shape)}"
+        raise NetworkError(layer.name, fault)
+    if layer.bias.size not in (0, layer.num_output_maps):
+        raise NetworkError(layer.name, f"{layer.bias.size} bias weights for {layer.num_output_maps} output maps")
+
+
+class IPoolingLayer(SlidingLayer):
+    """Maximum or mean of windows, or a blend: (1 - blend_factor) * maximum + blend_factor * mean.
+
+    As on TensorRT's layer, `type` takes a PoolingType; read, it is the kind of layer (see `pooling_type`).
+    """
+
+    title, clips = "Pooling", True
+
+    def __init__(self, network: INetworkDefinition, input: ITensor, type: PoolingType, window_size: Any) -> None:
+        super().__init__(network, [input], window_size)
+        self.pooling_type = PoolingType(type)
+        self.blend_factor, self.average_count_excludes_padding = 0.0, True
+
+    window_size = alias("window", "Sizes of the window.")
+    window_size_nd = alias("window", "Sizes of the window.")
+
+    @property
+    def type(self) -> LayerType:
+        """LayerType.POOLING; set it to a PoolingType."""
+        return LayerType.POOLING
+
+    @type.setter
+    def type(self, pooling_type: Any) -> None:
+        self.pooling_type = PoolingType(pooling_type)
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Return (…, C, H', W')."""
+        return (*self.inputs[0].shape[: -len(self.window)], *self.spatial_shape())
+
+
+class IPaddingLayer(ILayer):
+    """Noughts around the last two dimensions; negative amounts cut off."""
+
+    type, title = LayerType.PADDING, "Padding"
+    takes = (NUMBERS,)
+
+    def __init__(self, network: INetworkDefinition, input: ITensor, pre_padding: Any, post_padding: Any) -> None:
+        super().__init__(network, [input])
+        self.pre_padding, self.post_padding = Dims(pre_padding), Dims(post_padding)
+        if not len(self.pre_padding) == len(self.post_padding) == 2 or len(input.shape) < 2:
+            fault = f"padding {self.pre_padding} and {self.post_padding} of an input of shape {input.shape}"
+            raise NetworkError(self.name, fault, "Give the amounts for the last two dimensions.")
+
+    pre_padding_nd = alias("pre_padding", "Noughts before the last two dimensions.")
+    post_padding_nd = alias("post_padding", "Noughts behind the last two dimensions.")
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Return (…, H + before + after, W + before + after)."""
+        shape = self.inputs[0].shape
+        amounts = [self.pre_padding[axis] + self.post_padding[axis] for axis in (0, 1)]
+        sizes = [size if size < 0 else size + more for size, more in zip(shape[-2:], amounts, strict=True)]
+        if any(size < 1 <= whole for size, whole in zip(sizes, shape[-2:], strict=True)):
+            raise NetworkError(self.name, f"nothing is left of an input of shape {shape}", "Cut off less.")
+        return (*shape[:-2], *sizes)
+
+
+class IResizeLayer(ILayer):
+    """The input at other sizes: those of `shape`, or its own times `scales`, or those of input 1."""
+
+    type, title = LayerType.RESIZE, "Resize"
+    takes, most_inputs = (FLOATS, INT32), 2
+    input_instead = {"shape": 1}  # noqa: RUF012
+    scales: list[float]
+
+    def __init__(self, network: INetworkDefinition, input: ITensor) -> None:
+        super().__init__(network, [input])
+        self.shape, self.scales = Dims(), []
+        self.resize_mode = InterpolationMode.NEAREST
+        self.coordinate_transformation = ResizeCoordinateTransformation.ASYMMETRIC
+        self.selector_for_single_pixel = ResizeSelector.FORMULA
+        self.nearest_rounding = ResizeRoundMode.FLOOR
+        self.exclude_outside, self.cubic_coeff = False, -0.75
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "scales":
+            value = [float(scale) for scale in value]
+        super().__setattr__(name, Dims(value) if name == "shape" else value)
+
+    def output_shape(self, index: int) -> tuple[int, ...]:
+        """Return the new sizes."""
+        shape, sizes = self.inputs[0].shape, self.get_input(1)
+        if sizes is not None:
+            return known_values(sizes, len(shape))
+        if len(self.shape or self.scales) != len(shape):
+            fault = f"shape {self.shape} and scales {self.scales} for an input of shape {shape}"
+            raise NetworkError(self.name, fault, "Set one of them, with an entry for each dimension.")
+        if self.shape:
+            return self.shape
+        return tuple(size if size < 0 else floor(size * scale) for size, scale in zip(shape, self.scales, strict=True))
