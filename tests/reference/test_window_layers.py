@@ -243,6 +243,12 @@ def test_resize_to_the_size_of_another_tensor():
         np.testing.assert_array_equal(found, IMAGES.repeat(2, 2).repeat(2, 3))
 
 
+def two_kernels(network, tensor):
+    layer = network.add_convolution(tensor, 6, (3, 3), weights(6, 4, 3, 3))
+    layer.set_input(1, constant(network, weights(6, 4, 3, 3)))
+    return layer
+
+
 @pytest.mark.parametrize(
     ("add", "message"),
     [
@@ -265,10 +271,4 @@ def test_what_does_not_fit_is_named(add, message):
 def grouped(network, tensor, count):
     layer = network.add_convolution(tensor, 6, (3, 3), weights(6, 1, 3, 3))
     layer.num_groups = count
-    return layer
-
-
-def two_kernels(network, tensor):
-    layer = network.add_convolution(tensor, 6, (3, 3), weights(6, 4, 3, 3))
-    layer.set_input(1, constant(network, weights(6, 4, 3, 3)))
     return layer

@@ -572,7 +572,7 @@ def _transpose(parse: _Parse, node: Any, operands: list[Operand]) -> Operand:
     if value.logical and permutation == moves[value.logical]:
         return replace(value, logical=other[value.logical])
     meant = parse.axes.as_meant(value)
-    return replace(parse.axes.transposed(meant, permutation), order="", logical="")
+    return replace(parse.axes._transposed(meant, permutation), order="", logical="")
 
 
 @_parses("Reduce")
