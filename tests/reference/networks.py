@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import onnx
 
 import trtflow.reference as trt
 from trtflow.runtime.build import build_plan
@@ -39,7 +40,7 @@ def run_layer(
 ) -> list[np.ndarray]:
     """Return the outputs of a network of what `add(network, *inputs)` gives: a layer, or tensors.
 
-    Shapes and types that the network tells are compared with those that come out.
+    Shapes and types that the network tells are compared with those that come out, and the plan must be plain ONNX.
 
     Args:
         add: adds layers to a network with an input for each array.
@@ -72,6 +73,7 @@ def run_layer(
     skip = 0 if explicit else 1
     plan = build_plan(trt, define, precision, len(arrays[0]), explicit_batch=explicit, configure=configure)
     engine = trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan)
+    onnx.checker.check_model(onnx.load_from_string(plan), full_check=True)
     found = Session(trt, engine).run({f"x{index}": array for index, array in enumerate(arrays)})
     results = [found[f"y{index}"] for index in range(len(outputs))]
     for tensor, result in zip(outputs, results, strict=True):

@@ -84,6 +84,9 @@ def test_dimensions_before_the_channels_are_a_batch():
     flat = torch.tensor(VOLUMES.reshape(8, 5, 6, 7))
     wanted = functional.max_pool2d(functional.conv2d(flat, torch.tensor(kernel)), 2, 1)
     close(run_layer(add, VOLUMES)[0], wanted.reshape(2, 4, *wanted.shape[1:]))
+    rows = weights(3, 5 * 6 * 7)
+    (found,) = run_layer(lambda network, tensor: network.add_fully_connected(tensor, 3, rows), VOLUMES)
+    close(found[..., 0, 0], VOLUMES.reshape(2, 4, -1) @ rows.T)
 
 
 @pytest.mark.parametrize("explicit", [False, True])
