@@ -47,6 +47,16 @@ def test_names_are_ours_meanwhile():
     assert not ours()
 
 
+def test_a_folder_of_that_name_is_no_package(tmp_path, monkeypatch):
+    (tmp_path / "graphsurgeon").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    with nvidia_names():
+        import graphsurgeon as gs  # noqa: PLC0415
+
+        assert gs is graphsurgeon
+    assert not ours()
+
+
 def failing():
     with nvidia_names():
         import graphsurgeon  # noqa: F401, PLC0415

@@ -17,7 +17,7 @@ OURS = {"graphsurgeon": "trtflow.graphsurgeon", "uff": "trtflow.converters.uff"}
 @contextmanager
 def nvidia_names() -> Iterator[None]:
     """Let `import graphsurgeon` and `import uff` give ours meanwhile, unless NVIDIA's are installed."""
-    added = [name for name in OURS if name not in sys.modules and importlib.util.find_spec(name) is None]
+    added = [name for name in OURS if name not in sys.modules and not _is_installed(name)]
     for name in added:
         package = importlib.import_module(OURS[name])
         sys.modules[name] = package
@@ -30,6 +30,12 @@ def nvidia_names() -> Iterator[None]:
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] in added]:
             del sys.modules[name]
+
+
+def _is_installed(name: str) -> bool:
+    """Tell a package from nothing, and from a mere folder of that name on the path, which Python imports as empty."""
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.origin is not None
 
 
 def run_script(path: Path, arguments: Sequence[str]) -> None:
