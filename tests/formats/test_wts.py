@@ -54,6 +54,9 @@ def test_values_that_look_like_line_feeds_do_no_harm(tmp_path):
         (b"1\na 9 1 3f800000\n", "is no blob of weights"),
         (b"1\na 1 1 3f800000\n", "more than 16 bits"),
         (b"1\na 0 1 xyz\n", "is no blob of weights"),
+        (b"1\na 0 1 -1\n", "is no blob of weights"),
+        (b"1\na 0 1 11112222333344445\n", "is no blob of weights"),
+        (b"2\na 0 1 0\na 0 1 0\n", "blob 'a' is there twice"),
         (b"", "not a number of blobs"),
         (b"a 0 1 3f800000\n", "not a number of blobs"),
     ],
@@ -71,6 +74,22 @@ def test_version_2_that_is_cut_off(tmp_path, length):
     (tmp_path / "w").write_bytes((tmp_path / "w").read_bytes()[:length])
     with pytest.raises(FormatError):
         read_wts2(tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"1\na 7 (1,) \0\0\0\0\n", "at byte 2 is no header of a blob"),
+        (b"1\na 0 (2,) \0\0\0\0\n", r"blob 'a' of shape \(2,\) is cut off or damaged"),
+        (b"2\na 0 (1,) \0\0\0\0\n", "1 blobs, but 2 are stated"),
+        (b"2\na 2 (1,) \0\na 2 (1,) \0\n", "blob 'a' is there twice"),
+        (b"\0\0\n", "not a number of blobs"),
+    ],
+)
+def test_damaged_version_2(tmp_path, content, message):
+    (tmp_path / "w.wts2").write_bytes(content)
+    with pytest.raises(FormatError, match=message):
+        read_wts2(tmp_path / "w.wts2")
 
 
 def test_blob_that_is_missing_or_too_short(tmp_path):

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections import deque
+from collections.abc import Container
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from trtflow.formats import FormatError
 
-SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"  # of an object-based checkpoint's keys, those of TensorFlow 2
-BOOKKEEPING = ("_CHECKPOINTABLE_OBJECT_GRAPH", "global_step", "save_counter")
-SLOTS = (".OPTIMIZER_SLOT", "optimizer/", "/Adam", "/Momentum", "/RMSProp", "/Adagrad", "beta1_power", "beta2_power")
+OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"  # in checkpoints of TensorFlow 2: what object hangs below which
+VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"  # the end of their keys
+# What trainings of TensorFlow 1 keep: variables named after the one that they are for, such as w/Adam_1, and counters.
+SLOT = re.compile(r"(Adam|AdaMax|Adagrad|Adadelta|Momentum|RMSProp|Ftrl|LARS|LAMB)\w*")
+COUNTER = re.compile(r"beta[12]_power(_\d+)?|global_step")
 
 
 def read_checkpoint(prefix: Path, keep_optimizer: bool = False) -> dict[str, np.ndarray]:
@@ -26,22 +33,56 @@ def read_checkpoint(prefix: Path, keep_optimizer: bool = False) -> dict[str, np.
     """
     try:
         reader = tf.train.load_checkpoint(str(prefix))
-        types = reader.get_variable_to_dtype_map()
-        wanted = [name for name in sorted(types) if types[name].is_floating and not _is_bookkeeping(name)]
-        kept = [name for name in wanted if keep_optimizer or not any(slot in name for slot in SLOTS)]
-        values = [(_exported(name), reader.get_tensor(name).astype(np.float32)) for name in kept]
-    except (ValueError, tf.errors.OpError) as error:
+        names = _names(reader, keep_optimizer)
+        values = [(name.replace("/", "_"), reader.get_tensor(key).astype(np.float32)) for name, key in names]
+    except (ValueError, IndexError, tf.errors.OpError) as error:  # IndexError: values that are cut off
         fault = f"not a checkpoint of TensorFlow's, or a damaged one ({str(error).splitlines()[0]})"
         raise FormatError(prefix, fault, "Give the prefix of its .index and .data files.") from error
-    names = [name for name, _ in values]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise FormatError(prefix, f"two variables would be named {twice[0]!r}", "Rename one of them.")
-    return dict(values)
+    blobs = dict(values)
+    if len(blobs) != len(values):
+        twice = next(name for name in blobs if sum(name == other for other, _ in values) > 1)
+        raise FormatError(prefix, f"two variables would be named {twice!r}", "Rename one of them.")
+    return blobs
 
 
-def _exported(name: str) -> str:
-    return name.removesuffix(SUFFIX).replace("/", "_")
+def _names(reader: Any, keep_optimizer: bool) -> list[tuple[str, str]]:
+    """Return the names of the float variables, sorted, and the keys under which the checkpoint has them."""
+    types = reader.get_variable_to_dtype_map()
+    keys = [key for key in types if types[key].is_floating]
+    if OBJECTS in types:
+        own = _names_of_objects(TrackableObjectGraph.FromString(reader.get_tensor(OBJECTS)))
+    else:
+        own = {key: key for key in keys if not _is_of_training(key, types)}
+    return sorted((own.get(key, key.removesuffix(VALUE)), key) for key in keys if keep_optimizer or key in own)
 
 
-def _is_bookkeeping(name: str) -> bool:
-    return name.removesuffix(SUFFIX).split("/")[0] in BOOKKEEPING
+def _names_of_objects(objects: Any) -> dict[str, str]:
+    """Return the paths to the variables that can be reached past the optimizers, by their keys.
+
+    Keras's optimizer holds the model's weights too. Where it comes first the checkpoint has them under its keys, such
+    as optimizer/_trainable_variables/0/...; they are given the names that they have in the model.
+    """
+    names: dict[str, str] = {}
+    pending, seen = deque([(0, "")]), {0}
+    while pending:
+        index, path = pending.popleft()
+        node = objects.nodes[index]
+        names.update({attribute.checkpoint_key: path.removeprefix("/") for attribute in node.attributes})
+        for child in node.children:
+            if child.node_id not in seen and not _is_optimizer(child.local_name, objects.nodes[child.node_id]):
+                seen.add(child.node_id)
+                pending.append((child.node_id, f"{path}/{child.local_name}"))
+    return names
+
+
+def _is_optimizer(name: str, node: Any) -> bool:
+    children = {child.local_name for child in node.children}
+    return name == "optimizer" or bool(node.slot_variables) or {"_iterations", "_learning_rate"} <= children
+
+
+def _is_of_training(name: str, there: Container[str]) -> bool:
+    """Whether a variable of TensorFlow 1 is one that only a training needs."""
+    *path, last = name.split("/")
+    if SLOT.fullmatch(last):  # of w it is w/Adam, or train/w/Adam where the optimizer was made in a scope
+        return any("/".join(path[start:]) in there for start in range(len(path)))
+    return COUNTER.fullmatch(last) is not None

@@ -42,12 +42,13 @@ def read_wts(path: Path) -> dict[str, np.ndarray]:
     """Return the blobs of a version 1 file as flat arrays.
 
     Raises:
-        FormatError: the number of blobs, or that of a blob's values, is not the one that is stated.
+        FormatError: the number of blobs, or that of a blob's values, is not the one that is stated, or a blob is there
+            twice.
     """
     lines = path.read_bytes().splitlines()
-    blobs = dict(_read_line(path, line) for line in lines[1:] if line.strip())
-    _check_count(path, lines[0] if lines else b"", len(blobs))
-    return blobs
+    found = [_read_line(path, line) for line in lines[1:] if line.strip()]
+    _check_count(path, lines[0] if lines else b"", len(found))
+    return _by_name(path, found)
 
 
 def _read_line(path: Path, line: bytes) -> tuple[str, np.ndarray]:
@@ -55,7 +56,7 @@ def _read_line(path: Path, line: bytes) -> tuple[str, np.ndarray]:
     try:
         name, dtype, size = words[0].decode(), DTYPES[int(words[1])], int(words[2])
         bits = np.array([int(word, 16) for word in words[3:]], np.uint64)
-    except (IndexError, KeyError, ValueError) as error:
+    except (IndexError, KeyError, OverflowError, ValueError) as error:
         raise FormatError(path, f"the line {line[:40]!r} is no blob of weights ({error})", AGAIN) from error
     if len(bits) != size:
         raise FormatError(path, f"blob {name!r} has {len(bits)} values, {size} are stated", AGAIN)
@@ -77,12 +78,12 @@ def read_wts2(path: Path) -> dict[str, np.ndarray]:
     """Return the blobs of a version 2 file.
 
     Raises:
-        FormatError: the file is cut off, damaged, or has another number of blobs than it states.
+        FormatError: the file is cut off or damaged, has another number of blobs than it states, or one of them twice.
     """
     data = path.read_bytes()
     count, _, _ = data.partition(b"\n")
     place = len(count) + 1
-    blobs: dict[str, np.ndarray] = {}
+    found: list[tuple[str, np.ndarray]] = []
     while place < len(data):
         header = HEADER.match(data, place)
         if header is None or int(header[2]) not in DTYPES:
@@ -92,10 +93,10 @@ def read_wts2(path: Path) -> dict[str, np.ndarray]:
         end = header.end() + prod(shape) * dtype.itemsize
         if data[end : end + 1] != b"\n":
             raise FormatError(path, f"blob {name!r} of shape {shape} is cut off or damaged", AGAIN)
-        blobs[name] = np.frombuffer(data, dtype, prod(shape), header.end()).reshape(shape)
+        found.append((name, np.frombuffer(data, dtype, prod(shape), header.end()).reshape(shape)))
         place = end + 1
-    _check_count(path, count, len(blobs))
-    return blobs
+    _check_count(path, count, len(found))
+    return _by_name(path, found)
 
 
 def require(blobs: Mapping[str, np.ndarray], name: str, count: int, path: Path) -> np.ndarray:
@@ -115,6 +116,15 @@ def _dtype(path: Path, name: str, array: np.ndarray) -> np.dtype:
     if not name or any(character.isspace() for character in name):
         raise FormatError(path, f"the name {name!r} is empty or has blanks", "Rename the blob.")
     return dtype
+
+
+def _by_name(path: Path, found: list[tuple[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    blobs = dict(found)
+    if len(blobs) != len(found):
+        names = [name for name, _ in found]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise FormatError(path, f"blob {twice!r} is there twice", AGAIN)
+    return blobs
 
 
 def _check_count(path: Path, stated: bytes, found: int) -> None:

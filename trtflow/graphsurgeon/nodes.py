@@ -18,7 +18,11 @@ def create_node(name: str, op: str | None = None, trt_plugin: bool = False, **kw
         name: name of the node.
         op: its operation; by default the name.
         trt_plugin: whether it stands for a plugin of TensorRT's, whose attributes carry their types in their names.
-        kwargs: attributes. `dtype`, `shape` and `inputs` mean what they say; others become attributes of their type.
+        kwargs: attributes: numbers, lists of numbers, text, TensorFlow's types, and arrays, which become tensors, such
+            as the `value` of a Const. `shape` means what it says, and `inputs` are nodes or names of nodes.
+
+    Raises:
+        TypeError: an attribute is of another type.
     """
     node = NodeDef(name=name, op=op or name)
     return update_node(node, trt_plugin=trt_plugin, **kwargs)
@@ -32,20 +36,28 @@ def create_plugin_node(name: str, op: str | None = None, **kwargs: Any) -> Any:
 def update_node(
     node: Any, name: str | None = None, op: str | None = None, trt_plugin: bool = False, **kwargs: Any
 ) -> Any:
-    """Change a node in place, and return it; arguments as those of `create_node`."""
+    """Change a node in place, and return it; arguments as those of `create_node`, and `inputs` are added."""
     node.name, node.op = name or node.name, op or node.op
     for key, value in kwargs.items():
         if key == "inputs":
-            del node.input[:]
-            node.input.extend(getattr(item, "name", item) for item in value)
-        elif key == "dtype":
-            node.attr["dtype"].type = tf.as_dtype(value).as_datatype_enum
+            node.input.extend(item if isinstance(item, str) else item.name for item in value)
         elif key == "shape":
             node.attr["shape"].shape.CopyFrom(_shape_proto(value))
+        elif key == "dtype" or isinstance(value, tf.DType):
+            node.attr[key].type = tf.as_dtype(value).as_datatype_enum
+        elif isinstance(value, np.ndarray):
+            _set_tensor(node, key, value)
         else:
-            suffix, attribute = _attribute(value)
+            suffix, attribute = _attribute(key, value)
             node.attr[f"{key}_u_{suffix}" if trt_plugin else key].CopyFrom(attribute)
     return node
+
+
+def _set_tensor(node: Any, key: str, array: np.ndarray) -> None:
+    tensor = node.attr[key].tensor
+    tensor.CopyFrom(tf.make_tensor_proto(array))
+    if key == "value":  # a Const without its type is none
+        node.attr["dtype"].type = tensor.dtype
 
 
 def _shape_proto(value: Iterable[int | None]) -> Any:
@@ -53,7 +65,7 @@ def _shape_proto(value: Iterable[int | None]) -> Any:
     return tf.TensorShape(sizes).as_proto()
 
 
-def _attribute(value: Any) -> tuple[str, Any]:
+def _attribute(key: str, value: Any) -> tuple[str, Any]:
     """Return an attribute, and the suffix that a plugin's has; a bool is an integer, as NVIDIA's has it."""
     attribute = tf.compat.v1.AttrValue()
     if isinstance(value, (bool, int, np.integer, np.bool_)):
@@ -65,22 +77,21 @@ def _attribute(value: Any) -> tuple[str, Any]:
     if isinstance(value, (str, bytes)):
         attribute.s = value.encode() if isinstance(value, str) else value
         return "str", attribute
-    values = list(value)
-    if all(isinstance(item, (bool, int, np.integer)) for item in values):
-        attribute.list.i.extend(int(item) for item in values)
-        return "ilist", attribute
-    if all(isinstance(item, (int, float, np.integer, np.floating)) for item in values):
-        attribute.list.f.extend(float(item) for item in values)
-        return "flist", attribute
-    attribute.list.s.extend(item.encode() if isinstance(item, str) else item for item in values)
-    return "slist", attribute
+    if isinstance(value, (list, tuple)):
+        if all(isinstance(item, (bool, int, np.integer)) for item in value):
+            attribute.list.i.extend(int(item) for item in value)
+            return "ilist", attribute
+        if all(isinstance(item, (int, float, np.integer, np.floating)) for item in value):
+            attribute.list.f.extend(float(item) for item in value)
+            return "flist", attribute
+    raise TypeError(f"attribute {key!r}: {value!r} is no number, text, array or list of numbers")
 
 
-def shape(node: Any) -> list[int]:
+def shape(node: Any) -> tuple[int, ...]:
     """Return the shape attribute of a node; -1 where a size is open."""
-    return [dim.size for dim in node.attr["shape"].shape.dim]
+    return tuple(dim.size for dim in node.attr["shape"].shape.dim)
 
 
 def extract_numpy_array(node: Any) -> np.ndarray:
-    """Return the value of a constant."""
+    """Return the value of a constant, in its shape."""
     return tf.make_ndarray(node.attr["value"].tensor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,50 +22,58 @@ def owner(source: str) -> str:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return one thing, or several, as a list."""
-    return list(value) if isinstance(value, (list, tuple, set)) else [value]
+    """Return one node or one name, or several, as a list."""
+    return [value] if isinstance(value, (str, NodeDef)) else list(value)
 
 
 class StaticGraph:
     """A graph with its nodes indexed.
 
     Args:
-        graphdef: a GraphDef, the path of a frozen one, or a tf.Graph.
+        graphdef: a GraphDef, the path of a frozen one, a tf.Graph or another graph of this kind; it is copied.
 
     Attributes:
         node_map: nodes by name.
         node_outputs: for each node's name the nodes that read it.
-        graph_inputs: the placeholders.
-        graph_outputs: nodes that no other reads.
+        graph_inputs: the placeholders and queues.
+        graph_outputs: nodes that read others and that no other reads.
+
+    Nodes are found in the order of the graph, and are the graph's own: a change to one is a change to the graph.
     """
 
     def __init__(self, graphdef: Any = None) -> None:
-        self._graph = GraphDef()
+        self._internal_graphdef = GraphDef()  # NVIDIA's name, which users' scripts reach for
         if isinstance(graphdef, (str, Path)):
             self.read(graphdef)
         elif hasattr(graphdef, "as_graph_def"):
-            self._graph.CopyFrom(graphdef.as_graph_def())
+            self._internal_graphdef.CopyFrom(graphdef.as_graph_def())
         elif graphdef is not None:
-            self._graph.CopyFrom(graphdef)
+            self._internal_graphdef.CopyFrom(graphdef)
         self._index()
 
     def _index(self) -> None:
-        self.node_map: dict[str, Any] = {node.name: node for node in self._graph.node}
+        self.node_map: dict[str, Any] = {node.name: node for node in self._internal_graphdef.node}
         self.node_outputs: dict[str, list[Any]] = {name: [] for name in self.node_map}
-        for node in self._graph.node:
+        for node in self._internal_graphdef.node:
             for name in dict.fromkeys(owner(source) for source in node.input):
                 self.node_outputs.setdefault(name, []).append(node)
-        self.graph_inputs = [node for node in self._graph.node if node.op.startswith("Placeholder")]
-        self.graph_outputs = [node for node in self._graph.node if not self.node_outputs[node.name]]
+        self.graph_inputs = self.find_nodes_by_op(("Placeholder", "FIFOQueue", "FIFOQueueV2"))
+        self.graph_outputs = [
+            node for node in self._internal_graphdef.node if node.input and not self.node_outputs[node.name]
+        ]
 
-    def __iter__(self) -> Any:
-        return iter(self._graph.node)
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._internal_graphdef.node)
+
+    def __len__(self) -> int:
+        return len(self._internal_graphdef.node)
+
+    def __getitem__(self, key: str | int) -> Any:
+        return self.node_map[key] if isinstance(key, str) else self._internal_graphdef.node[key]
 
     def as_graph_def(self) -> Any:
-        """Return a copy of the graph."""
-        copy = GraphDef()
-        copy.CopyFrom(self._graph)
-        return copy
+        """Return the graph itself, not a copy."""
+        return self._internal_graphdef
 
     def read(self, filename: str | Path) -> None:
         """Take the graph from a file.
@@ -74,7 +82,7 @@ class StaticGraph:
             FormatError: the file holds no graph.
         """
         try:
-            self._graph = GraphDef.FromString(Path(filename).read_bytes())
+            self._internal_graphdef = GraphDef.FromString(Path(filename).read_bytes())
         except DecodeError as error:
             raise FormatError(
                 filename, "not a TensorFlow graph, or a damaged one", "Freeze the model again."
@@ -83,37 +91,36 @@ class StaticGraph:
 
     def write(self, filename: str | Path) -> None:
         """Write the graph; the same graph gives the same bytes."""
-        write_bytes(filename, self._graph.SerializeToString(deterministic=True))
+        write_bytes(filename, self._internal_graphdef.SerializeToString(deterministic=True))
 
     def write_tensorboard(self, logdir: str | Path) -> None:
         """Write the graph for TensorBoard; nodes of plugins, which TensorFlow does not know, are there too."""
         with tf.Graph().as_default():
             writer = tf.compat.v1.summary.FileWriter(str(logdir))
-            event = tf.compat.v1.Event(graph_def=self._graph.SerializeToString(deterministic=True))
+            event = tf.compat.v1.Event(graph_def=self._internal_graphdef.SerializeToString(deterministic=True))
             writer.add_event(event)
             writer.close()
 
     def find_nodes_by_op(self, op: str | Iterable[str]) -> list[Any]:
         """Return the nodes of an operation, or of several."""
         operations = set(as_list(op))
-        return [node for node in self._graph.node if node.op in operations]
+        return [node for node in self if node.op in operations]
 
     def find_nodes_by_name(self, name: str | Iterable[str]) -> list[Any]:
-        """Return the nodes whose whole name matches one of these regular expressions, or equals one."""
-        return [node for node in self._graph.node if any(_matches(pattern, node.name) for pattern in as_list(name))]
+        """Return the nodes whose name without its namespaces equals or, in whole, matches one of these expressions."""
+        return [node for node in self if _matches(name, _last_part(node.name))]
 
     def find_nodes_by_path(self, path: str | Iterable[str]) -> list[Any]:
-        """Return the nodes in one of these namespaces, which may be regular expressions, or of that very name."""
-        patterns = [pattern.rstrip("/") for pattern in as_list(path)]
-        return [node for node in self._graph.node if any(is_below(node.name, pattern) for pattern in patterns)]
+        """Return the nodes whose full name, namespaces included, equals or matches one of these expressions."""
+        return [node for node in self if _matches(path, node.name)]
 
     def find_node_inputs(self, node: Any) -> list[Any]:
         """Return the nodes that a node reads."""
         return [self.node_map[name] for name in map(owner, node.input) if name in self.node_map]
 
     def find_node_inputs_by_name(self, node: Any, name: str | Iterable[str]) -> list[Any]:
-        """Return those of a node's inputs whose name matches."""
-        return [item for item in self.find_node_inputs(node) if any(_matches(p, item.name) for p in as_list(name))]
+        """Return those of a node's inputs whose name matches, as in `find_nodes_by_name`."""
+        return [item for item in self.find_node_inputs(node) if _matches(name, _last_part(item.name))]
 
     def find_node_inputs_by_op(self, node: Any, op: str | Iterable[str]) -> list[Any]:
         """Return those of a node's inputs that are of an operation."""
@@ -130,20 +137,9 @@ class StaticGraph:
         return chains
 
 
-def _matches(pattern: str, name: str) -> bool:
-    if pattern == name:
-        return True
-    try:
-        return re.fullmatch(pattern, name) is not None
-    except re.error:  # a plain name with characters that a pattern cannot have
-        return False
+def _matches(patterns: str | Iterable[str], name: str) -> bool:
+    return any(pattern == name or re.fullmatch(pattern, name) for pattern in as_list(patterns))
 
 
-def is_below(name: str, namespace: str) -> bool:
-    """Whether a node's name is a namespace's, or lies in it; the namespace may be a regular expression."""
-    if name == namespace or name.startswith(f"{namespace}/"):
-        return True
-    try:
-        return re.match(rf"(?:{namespace})(?:/|$)", name) is not None
-    except re.error:
-        return False
+def _last_part(name: str) -> str:
+    return name.rpartition("/")[2]
