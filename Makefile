@@ -1,14 +1,16 @@
 # The commands of this repository. `make ssd` and `make test` need Python 3.11 and nothing else.
 PYTHON ?= python3.11
 CORES ?= all
+ENGINE_PYTHON ?= python3.10
 VENV := .venv
+ENGINE := .engine
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help ssd all check report test lint types unit clean
+.PHONY: help ssd all check report engine-env test-gpu test lint types unit clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 ssd: $(VENV)/.workflow ## make results/ssd_report.json
 	snakemake --cores $(CORES) results/ssd_report.json
@@ -22,6 +24,12 @@ check: $(VENV)/.workflow ## make every report and fail if a gate of one failed
 report: $(VENV)/.workflow ## make results/report.html, a page with all pictures and tables
 	snakemake --cores $(CORES) all
 	snakemake --report results/report.html
+
+engine-env: $(ENGINE)/.ready ## make .engine, the Python that runs TensorRT 8.6 on a GPU
+
+test-gpu: $(VENV)/.develop ## make all reports with TensorRT, then compare them with the reference's (needs a GPU)
+	snakemake --cores $(CORES) all --config backend=tensorrt
+	pytest tests/gpu
 
 test: lint types unit ## lint, check types and run all tests
 
@@ -39,6 +47,12 @@ unit: $(VENV)/.develop ## run the tests
 
 clean: ## remove what the workflow made; the environment stays
 	rm -rf results/[!.]* logs benchmarks .snakemake
+
+$(ENGINE)/.ready: envs/engine.txt
+	@command -v $(ENGINE_PYTHON) >/dev/null || { echo "error: $(ENGINE_PYTHON) is not there. Install Python 3.10, or set ENGINE_PYTHON to it." >&2; exit 1; }
+	$(ENGINE_PYTHON) -m venv $(ENGINE)
+	$(ENGINE)/bin/python -m pip install --quiet --requirement envs/engine.txt
+	touch $@
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }

@@ -21,12 +21,15 @@ rule measure_latency:
     resources:
         mem_mb=2000,
         runtime=10,
+        gpu=gpus(),
     params:
         plans=lambda wildcards, input: [
             f"{plan.split('.')[-2]}={plan}" for plan in input.plans
         ],
+        batch_sizes=timed_batches,
     shell:
-        "python {input.script:q} --backend-file {input.backend} --out {output} {params.plans} > {log} 2>&1"
+        "python {input.script:q} --backend-file {input.backend} --batch-sizes {params.batch_sizes} --out {output}"
+        " {params.plans} > {log} 2>&1"
 
 
 # Time an engine layer by layer.
@@ -49,6 +52,7 @@ rule profile_engine:
     resources:
         mem_mb=2000,
         runtime=10,
+        gpu=gpus(),
     shell:
         "python {input.script:q} --plan {input.plan} --precision {wildcards.precision}"
         " --backend-file {input.backend} --out {output} > {log} 2>&1"

@@ -76,6 +76,7 @@ rule calibrate:
     input:
         batches=lambda wildcards: batch_files(wildcards.sample),
         export=export_files,
+        plugins=compiled_plugins,
         backend="results/backend.json",
         script=script("calibrate"),
         library=sample_library("calibrate"),
@@ -92,13 +93,15 @@ rule calibrate:
     threads: 2
     resources:
         mem_mb=3000,
-        runtime=10,
+        runtime=30,
+        gpu=gpus(),
     params:
         export=folder_of("export"),
         folder=folder_of("batches"),
         batches=lambda wildcards: len(batch_files(wildcards.sample)),
         algorithm=calibration_algorithm,
+        builder=builder_options(),
     shell:
         "python {input.script:q} --sample {wildcards.sample} --export-dir {params.export} --batch-dir {params.folder}"
-        " --batches {params.batches} {params.algorithm} --backend-file {input.backend}"
+        " --batches {params.batches} {params.algorithm} {params.builder} --backend-file {input.backend}"
         " --out {output} > {log} 2>&1"

@@ -1,5 +1,8 @@
 """Configuration and the helpers that rules share. Nothing here imports more than yaml and jsonschema."""
 
+import shlex
+import shutil
+
 import yaml
 from snakemake.exceptions import WorkflowError
 
@@ -62,11 +65,13 @@ def merged(base, changes):
 
 
 def typed(value):
-    """Return a value with its numbers as numbers: nested ones of the command line arrive as text."""
+    """Return a value with numbers and truth values as such: nested ones of the command line arrive as text."""
     if isinstance(value, dict):
         return {key: typed(item) for key, item in value.items()}
     if isinstance(value, list):
         return [typed(item) for item in value]
+    if value in ("true", "false", "True", "False"):
+        return value.lower() == "true"
     for number in (int, float):
         try:
             return number(value) if isinstance(value, str) else value
@@ -106,6 +111,7 @@ def load_samples():
     return samples
 
 
+config["builder"] = typed(config.get("builder", {}))
 check_config(
     config,
     workflow.source_path("../config/schema/config.schema.json"),
@@ -222,6 +228,7 @@ DETECTORS, CLASSIFIERS = (
     samples_with(task="classification"),
 )
 INT8_SAMPLES = [name for name in SAMPLES if "int8" in SAMPLES[name]["precisions"]]
+PLUGIN_SAMPLES = [name for name in SAMPLES if SAMPLES[name].get("plugins")]
 REFITTED = samples_with(name="engine_refit_mnist")  # built with dummy weights first
 
 
@@ -309,6 +316,11 @@ def calibration_table(wildcards):
     return f"results/{wildcards.sample}/calibration/CalibrationTable{wildcards.sample}"
 
 
+def table_option(wildcards, input):
+    """Return the option that names the table of a job, where it has one."""
+    return f"--calibration-table {input.table}" if input.table else ""
+
+
 def calibration_algorithm(wildcards):
     """Return the option that names the algorithm of the table, where there is one."""
     calibration = sample_config(wildcards.sample).get("calibration")
@@ -351,8 +363,47 @@ def texts(wildcards):
     return [*drawn, f"{folder}/layers.{SAMPLES[wildcards.sample]['precisions'][0]}.txt"]
 
 
+def timed_batches(wildcards):
+    """Return the batch sizes to time: one, and the largest where the engine has a larger one."""
+    sample = sample_config(wildcards.sample)
+    return sorted({1, sample["max_batch_size"]})
+
+
 def before_refit(wildcards):
     """Return what a refitted engine's scores were before, where it is one."""
     if wildcards.sample not in REFITTED:
         return []
     return per_precision("results/{sample}/before_refit.{precision}.json")(wildcards)
+
+
+def engine_python():
+    """Return the Python that has TensorRT, from the workflow's own folder where the configuration means one there."""
+    own = os.path.join(workflow.basedir, config["engine_python"])
+    return own if os.path.exists(own) else config["engine_python"]
+
+
+def gpus():
+    """Return how many GPUs a step with an engine takes: none where the backend cannot be TensorRT."""
+    possible = config["backend"] == "tensorrt" or (
+        config["backend"] == "auto" and shutil.which(engine_python()) is not None
+    )
+    return 1 if possible else 0
+
+
+def builder_options():
+    """Return the command-line options of config/config.yaml's builder settings."""
+    settings = dict(config["builder"])
+    tf32, cache = settings.pop("tf32"), settings.pop("timing_cache")
+    given = [*options(settings), *(["--tf32"] if tf32 else [])]
+    return [*given, *([f"--timing-cache {shlex.quote(cache)}"] if cache else [])]
+
+
+def compiled_plugins(wildcards):
+    """Return the compiled plugins that an engine needs: none on the reference runtime, which has them in Python."""
+    if wildcards.sample not in PLUGIN_SAMPLES or config["backend"] == "reference":
+        return []
+    if config["backend"] == "auto":
+        backend = checkpoints.record_backend.get().output[0]
+        if read_yaml(backend)["name"] == "reference":
+            return []
+    return "results/plugins/plugins.json"

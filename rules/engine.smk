@@ -1,8 +1,9 @@
 """Engines, and where they are built."""
 
 
-# Write down runtime, version and device; another GPU or TensorRT rebuilds engines and nothing else.
-rule record_backend:
+# Write down runtime, version and device; another GPU or TensorRT rebuilds engines and nothing else. A checkpoint, for
+# with backend auto only this tells whether engines need compiled plugins.
+checkpoint record_backend:
     input:
         script=script("record_backend"),
         library=library("record_backend"),
@@ -17,10 +18,13 @@ rule record_backend:
     resources:
         mem_mb=500,
         runtime=5,
+        gpu=gpus(),
     params:
         backend=config["backend"],
+        python=engine_python(),
     shell:
-        "python {input.script:q} --backend {params.backend} --out {output} > {log} 2>&1"
+        "python {input.script:q} --backend {params.backend} --engine-python {params.python:q}"
+        " --out {output} > {log} 2>&1"
 
 
 # Build the engine of one precision.
@@ -28,13 +32,13 @@ rule build_engine:
     input:
         export=export_files,
         table=calibration_table,
+        plugins=compiled_plugins,
         backend="results/backend.json",
         script=script("build_engine"),
         library=sample_library("build_engine"),
     output:
         plan="results/{sample}/engine.{precision}.plan",
         origin="results/{sample}/engine.{precision}.json",
-        network="results/{sample}/network.{precision}.onnx",
         layers="results/{sample}/layers.{precision}.txt",
     log:
         "logs/{sample}/build_engine.{precision}.log",
@@ -47,18 +51,18 @@ rule build_engine:
     threads: 2
     resources:
         mem_mb=3000,
-        runtime=10,
+        runtime=30,
+        gpu=gpus(),
     params:
         export=folder_of("export"),
-        table=lambda wildcards, input: (
-            f"--calibration-table {input.table}" if input.table else ""
-        ),
+        table=table_option,
         algorithm=calibration_algorithm,
         max_batch_size=setting("max_batch_size"),
+        builder=builder_options(),
     shell:
         "python {input.script:q} --sample {wildcards.sample} --precision {wildcards.precision}"
         " --export-dir {params.export} {params.table} {params.algorithm} --backend-file {input.backend}"
-        " --max-batch-size {params.max_batch_size} --plan {output.plan} --network {output.network}"
+        " --max-batch-size {params.max_batch_size} {params.builder} --plan {output.plan}"
         " --layers {output.layers} > {log} 2>&1"
 
 
@@ -66,13 +70,13 @@ rule build_engine:
 rule build_dummy_engine:
     input:
         export=export_files,
+        plugins=compiled_plugins,
         backend="results/backend.json",
         script=script("build_engine"),
         library=sample_library("build_engine"),
     output:
         plan="results/{sample}/dummy/engine.{precision}.plan",
         origin="results/{sample}/dummy/engine.{precision}.json",
-        network="results/{sample}/dummy/network.{precision}.onnx",
         layers="results/{sample}/layers.{precision}.txt",
     log:
         "logs/{sample}/build_dummy_engine.{precision}.log",
@@ -85,14 +89,16 @@ rule build_dummy_engine:
     threads: 2
     resources:
         mem_mb=3000,
-        runtime=10,
+        runtime=30,
+        gpu=gpus(),
     params:
         export=folder_of("export"),
         max_batch_size=setting("max_batch_size"),
+        builder=builder_options(),
     shell:
         "python {input.script:q} --sample {wildcards.sample} --precision {wildcards.precision}"
         " --export-dir {params.export} --backend-file {input.backend} --max-batch-size {params.max_batch_size}"
-        " --plan {output.plan} --network {output.network} --layers {output.layers} > {log} 2>&1"
+        " {params.builder} --plan {output.plan} --layers {output.layers} > {log} 2>&1"
 
 
 # Run that engine as it is, then refit it with the trained weights.
@@ -109,7 +115,6 @@ rule refit_engine:
     output:
         plan="results/{sample}/engine.{precision}.plan",
         origin="results/{sample}/engine.{precision}.json",
-        network="results/{sample}/network.{precision}.onnx",
         before="results/{sample}/before_refit.{precision}.json",
     log:
         "logs/{sample}/refit_engine.{precision}.log",
@@ -122,7 +127,8 @@ rule refit_engine:
     threads: 2
     resources:
         mem_mb=3000,
-        runtime=10,
+        runtime=30,
+        gpu=gpus(),
     params:
         export=folder_of("export"),
         data=folder_of("labels"),
@@ -130,4 +136,34 @@ rule refit_engine:
     shell:
         "python {input.script:q} --sample {wildcards.sample} --dummy-plan {input.plan} --export-dir {params.export}"
         " --inputs {input.inputs} --data {params.data} --batch-size {params.batch_size} --backend-file {input.backend}"
-        " --plan {output.plan} --network {output.network} --before-out {output.before} > {log} 2>&1"
+        " --plan {output.plan} --before-out {output.before} > {log} 2>&1"
+
+
+# Lower the network to plain ONNX, whatever the backend; nothing else needs it.
+rule lower_network:
+    input:
+        export=export_files,
+        table=calibration_table,
+        script=script("lower_network"),
+        library=sample_library("lower_network"),
+    output:
+        "results/{sample}/network.{precision}.onnx",
+    log:
+        "logs/{sample}/lower_network.{precision}.log",
+    benchmark:
+        "benchmarks/{sample}/lower_network.{precision}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        export=folder_of("export"),
+        table=table_option,
+        algorithm=calibration_algorithm,
+        max_batch_size=setting("max_batch_size"),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --precision {wildcards.precision}"
+        " --export-dir {params.export} {params.table} {params.algorithm} --max-batch-size {params.max_batch_size}"
+        " --out {output} > {log} 2>&1"

@@ -48,6 +48,7 @@ rule infer:
     resources:
         mem_mb=2000,
         runtime=10,
+        gpu=gpus(),
     params:
         batch_size=setting("max_batch_size"),
     shell:

@@ -41,7 +41,7 @@ rule build_plugins:
         mem_mb=4000,
         runtime=10,
     params:
-        python=config["engine_python"],
+        python=engine_python(),
         folder=folder_of("record", 1),
     shell:
         "python {input.script:q} --engine-python {params.python:q} --out-dir {params.folder} > {log} 2>&1"

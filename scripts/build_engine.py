@@ -2,7 +2,7 @@
 
 python scripts/build_engine.py --sample ssd --precision int8 --export-dir results/ssd/export \\
     --calibration-table results/ssd/calibration/CalibrationTablessd --backend-file results/backend.json \\
-    --plan results/ssd/engine.int8.plan --network results/ssd/network.int8.onnx --layers results/ssd/layers.int8.txt
+    --plan results/ssd/engine.int8.plan --layers results/ssd/layers.int8.txt
 """
 
 import time
@@ -13,19 +13,21 @@ from typing import Any
 import _path  # noqa: F401
 
 from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
-from trtflow.cli import parser, run
+from trtflow.cli import parser
 from trtflow.formats import UserError
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_bytes, write_json, write_text
-from trtflow.runtime.backend import load, read_backend
-from trtflow.runtime.buffers import HostBuffer
+from trtflow.runtime.backend import check_device, load, read_backend
 from trtflow.runtime.build import PRECISIONS, build_plan
+from trtflow.runtime.devices import device_of
+from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.layers import engine_layers, network_layers
+from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
 from trtflow.samples import load as load_sample
 
 
 def main() -> None:
-    """Read the command line; write the plan, where it was built, and the lowered network."""
+    """Read the command line; write the plan, where and how it was built, and its layers."""
     arguments = parser(__doc__)
     arguments.add_argument("--sample", required=True, help="name of the sample")
     arguments.add_argument("--precision", choices=PRECISIONS, required=True, help="lowest precision to use")
@@ -35,19 +37,20 @@ def main() -> None:
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
     arguments.add_argument("--max-batch-size", type=int, default=8, help="largest batch of the engine")
     arguments.add_argument("--plan", type=Path, required=True, help="plan to write; a .json beside it tells its origin")
-    arguments.add_argument("--network", type=Path, help="ONNX file for the lowered network (reference backend)")
     arguments.add_argument("--layers", type=Path, help="text file for the layers of network and engine")
+    add_builder_options(arguments)
     options = arguments.parse_args()
 
     verify_checksums(options.export_dir)
     backend = read_backend(options.backend_file)
     trt = load(backend["name"])
+    check_device(backend, options.backend_file)
     calibrator = None
     if options.precision == "int8":
         table = options.calibration_table
         if table is None or not table.exists():
             raise UserError(f"{table}: no calibration table, which int8 needs. Make it with scripts/calibrate.py.")
-        calibrator = make_calibrator(trt, options.algorithm, None, table, HostBuffer)
+        calibrator = make_calibrator(trt, options.algorithm, None, table, device_of(trt).allocate)
     sample = load_sample(options.sample)
     listing: list[str] = []
 
@@ -65,13 +68,12 @@ def main() -> None:
             calibrator,
             explicit_batch=getattr(sample, "EXPLICIT_BATCH", False),
             refit=getattr(sample, "REFIT", False),
+            settings=builder_settings(options),
         )
     except UserError as error:
         used = f"{options.export_dir} and {options.calibration_table}" if calibrator else f"{options.export_dir}"
         raise UserError(f"no {options.precision} engine from {used}: {error}") from error
     seconds = time.perf_counter() - start
-    if options.network:
-        write_bytes(options.network, plan)  # a reference plan is the lowered network with its metadata
     if options.layers:
         write_text(options.layers, "\n".join([*listing, "", *engine_layers(trt, plan), ""]))
     write_bytes(options.plan, plan)
@@ -80,10 +82,11 @@ def main() -> None:
         "precision": options.precision,
         "max_batch_size": options.max_batch_size,
         "plugins": list(getattr(sample, "PLUGINS", ())),
+        "builder": builder_origin(options),
         "build_s": round(seconds, 3),
     }
     write_json(options.plan.with_suffix(".json"), origin)
 
 
 if __name__ == "__main__":
-    run(main)
+    run_on_backend(main)

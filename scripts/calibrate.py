@@ -4,6 +4,7 @@ python scripts/calibrate.py --sample ssd --export-dir results/ssd/export --batch
     --batches 50 --backend-file results/backend.json --out results/ssd/calibration/CalibrationTablessd
 """
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import _path  # noqa: F401
 
 from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
 from trtflow.calibration.streams import BatchStream
-from trtflow.cli import parser, run
+from trtflow.cli import parser
 from trtflow.formats.checksums import verify_checksums
-from trtflow.runtime.backend import load, read_backend
-from trtflow.runtime.buffers import HostBuffer
+from trtflow.runtime.backend import check_device, load, read_backend
 from trtflow.runtime.build import build_plan
+from trtflow.runtime.devices import device_of
+from trtflow.runtime.launch import run_on_backend
+from trtflow.runtime.options import add_builder_options, builder_settings
 from trtflow.samples import load as load_sample
 
 
@@ -31,16 +34,20 @@ def main() -> None:
     )
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
     arguments.add_argument("--out", type=Path, required=True, help="calibration table to write")
+    add_builder_options(arguments)
     options = arguments.parse_args()
 
     verify_checksums(options.export_dir)
     options.out.unlink(missing_ok=True)  # a table that is there would be used instead of the batches
     stream = BatchStream([options.batch_dir / f"batch{index}" for index in range(options.batches)])
-    trt = load(read_backend(options.backend_file)["name"])
-    calibrator = make_calibrator(trt, options.algorithm, stream, options.out, HostBuffer)
+    backend = read_backend(options.backend_file)
+    trt = load(backend["name"])
+    check_device(backend, options.backend_file)
+    calibrator = make_calibrator(trt, options.algorithm, stream, options.out, device_of(trt).allocate)
     define = partial(load_sample(options.sample).define_network, export=options.export_dir)
-    build_plan(trt, define, "int8", stream.batch_size, calibrator)
+    settings = replace(builder_settings(options), optimization_level=0)  # nobody runs this engine
+    build_plan(trt, define, "int8", stream.batch_size, calibrator, settings=settings)
 
 
 if __name__ == "__main__":
-    run(main)
+    run_on_backend(main)

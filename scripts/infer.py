@@ -9,9 +9,10 @@ from pathlib import Path
 import _path  # noqa: F401
 import numpy as np
 
-from trtflow.cli import parser, run
+from trtflow.cli import parser
 from trtflow.formats.arrays import read_arrays, write_arrays
 from trtflow.runtime.backend import read_backend
+from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.session import Session, load_engine
 from trtflow.samples import load as load_sample
 
@@ -28,12 +29,11 @@ def main() -> None:
     options = arguments.parse_args()
 
     sample = load_sample(options.sample)
-    session = Session(*load_engine(options.plan, read_backend(options.backend_file)))
     values, names = read_arrays(options.inputs, sample.INPUT, "images")
-    results: list[dict[str, np.ndarray]] = []
-    for first in range(0, len(values), options.batch_size):
-        outputs = session.run({sample.INPUT: values[first : first + options.batch_size]})
-        results.append(sample.postprocess(outputs))
+    firsts = range(0, len(values), options.batch_size)
+    batches = ({sample.INPUT: values[first : first + options.batch_size]} for first in firsts)
+    with Session(*load_engine(options.plan, read_backend(options.backend_file))) as session:
+        results = [sample.postprocess(outputs) for outputs in session.run_all(batches)]
     joined = {name: np.concatenate([result[name] for result in results]) for name in results[0]}
     if "detections" in joined:
         joined["detections"][..., 0] = np.arange(len(names))[:, None]  # number in the split, not in the batch
@@ -41,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_on_backend(main)

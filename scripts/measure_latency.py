@@ -1,17 +1,20 @@
-"""Time the engines of a sample against one another, in turns, with a batch of one.
+"""Time the engines of a sample against one another, with a batch of one and with larger ones.
 
-python scripts/measure_latency.py --backend-file results/backend.json --out results/ssd/latency.json \\
-    fp32=results/ssd/engine.fp32.plan int8=results/ssd/engine.int8.plan
+python scripts/measure_latency.py --backend-file results/backend.json --batch-sizes 1 8 \\
+    --out results/ssd/latency.json fp32=results/ssd/engine.fp32.plan int8=results/ssd/engine.int8.plan
 """
 
-from functools import partial
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import _path  # noqa: F401
 
-from trtflow.cli import parser, run
+from trtflow.cli import parser
+from trtflow.formats import UserError
 from trtflow.formats.files import write_json
 from trtflow.runtime.backend import read_backend
+from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.session import Session, load_engine
 from trtflow.runtime.timing import DURATION_S, measure
 
@@ -20,17 +23,43 @@ def main() -> None:
     """Read the command line, measure, write the percentiles."""
     arguments = parser(__doc__)
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
-    arguments.add_argument("--seconds", type=float, default=DURATION_S, help="duration of the measurement per engine")
+    arguments.add_argument("--batch-sizes", type=int, nargs="+", default=[1], help="images a query; the first leads")
+    arguments.add_argument("--seconds", type=float, default=DURATION_S, help="per engine, with the first batch size")
+    arguments.add_argument("--seconds-more", type=float, default=1.0, help="per engine, each further measurement")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     arguments.add_argument("plans", nargs="+", metavar="PRECISION=PLAN", help="engines")
     options = arguments.parse_args()
 
     backend = read_backend(options.backend_file)
     plans = dict(plan.split("=", 1) for plan in options.plans)
-    sessions = {name: Session(*load_engine(Path(plan), backend)) for name, plan in plans.items()}
-    queries = {name: partial(session.execute, 1) for name, session in sessions.items()}
-    write_json(options.out, measure(queries, options.seconds))
+    with ExitStack() as stack:
+        sessions = {
+            name: stack.enter_context(Session(*load_engine(Path(plan), backend))) for name, plan in plans.items()
+        }
+        rows: dict[str, list[dict[str, Any]]] = {name: [] for name in sessions}
+        for batch_size in dict.fromkeys(options.batch_sizes):
+            seconds = options.seconds if batch_size == options.batch_sizes[0] else options.seconds_more
+            for name, row in measure(sessions, batch_size, seconds).items():
+                rows[name].append(row)
+            for name, session in sessions.items():
+                rows[name] += measure_graph(name, session, batch_size, options.seconds_more)
+    write_json(options.out, {name: headline(found) for name, found in rows.items()})
+
+
+def measure_graph(name: str, session: Session, batch_size: int, seconds: float) -> list[dict[str, Any]]:
+    """Return the row of an engine that is launched as a CUDA graph; none where there are none."""
+    try:
+        found = measure({name: session}, batch_size, seconds, graph=True)
+    except (RuntimeError, UserError) as error:
+        print(f"{name}: no CUDA graph ({error})")
+        return []
+    return [{**found[name], "cuda_graph": True}]
+
+
+def headline(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the first row's latency and queries per second, and all rows."""
+    return {"latency_ms": rows[0]["latency_ms"], "throughput_per_s": rows[0]["queries_per_s"], "timing": rows}
 
 
 if __name__ == "__main__":
-    run(main)
+    run_on_backend(main)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import _path  # noqa: F401
 
-from trtflow.cli import parser, run
+from trtflow.cli import parser
 from trtflow.formats.files import write_json
 from trtflow.runtime.backend import read_backend
+from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.profile import profile_layers
 from trtflow.runtime.session import Session, load_engine
 
@@ -26,10 +27,11 @@ def main() -> None:
     options = arguments.parse_args()
 
     trt, engine = load_engine(options.plan, read_backend(options.backend_file))
-    layers = profile_layers(trt, Session(trt, engine), options.iterations)
+    with Session(trt, engine) as session:
+        layers = profile_layers(trt, session, options.iterations)
     profile = {"precision": options.precision, "iterations": options.iterations, "layers": layers}
     write_json(options.out, profile)
 
 
 if __name__ == "__main__":
-    run(main)
+    run_on_backend(main)

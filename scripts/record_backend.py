@@ -9,16 +9,21 @@ import _path  # noqa: F401
 
 from trtflow.cli import parser, run
 from trtflow.formats.files import write_json
-from trtflow.runtime.backend import BACKENDS, describe
+from trtflow.runtime.backend import CHOICES, describe
 
 
 def main() -> None:
     """Read the command line and write the description."""
     arguments = parser(__doc__)
-    arguments.add_argument("--backend", choices=BACKENDS, default="reference", help="implementation of TensorRT's API")
+    arguments.add_argument("--backend", choices=CHOICES, default="auto", help="implementation of TensorRT's API")
+    arguments.add_argument("--engine-python", default="python3.10", help="the Python that has TensorRT")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = arguments.parse_args()
-    write_json(options.out, describe(options.backend))
+    backend = describe(options.backend, options.engine_python)
+    print(f"backend {backend['name']}: {backend['version']} on {backend['device']}")
+    if "why" in backend:
+        print(f"not TensorRT, because: {backend['why']}")
+    write_json(options.out, backend)
 
 
 if __name__ == "__main__":

@@ -11,14 +11,16 @@ import time
 from pathlib import Path
 
 import _path  # noqa: F401
+import numpy as np
 
-from trtflow.cli import parser, run
+from trtflow.cli import parser
 from trtflow.datasets.digits import read_labels
 from trtflow.formats.arrays import read_arrays
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_bytes, write_json
 from trtflow.metrics.classification import top_k
 from trtflow.runtime.backend import read_backend
+from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.session import Session, load_engine, read_origin
 from trtflow.samples import load as load_sample
 
@@ -35,7 +37,6 @@ def main() -> None:
     arguments.add_argument("--batch-size", type=int, default=8, help="digits a run")
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
     arguments.add_argument("--plan", type=Path, required=True, help="plan to write; a .json beside it tells its origin")
-    arguments.add_argument("--network", type=Path, help="ONNX file for the refitted network (reference backend)")
     arguments.add_argument("--before-out", type=Path, required=True, help="JSON file for the score before")
     options = arguments.parse_args()
 
@@ -44,23 +45,20 @@ def main() -> None:
     trt, engine = load_engine(options.dummy_plan, read_backend(options.backend_file))
     (values,) = read_arrays(options.inputs, sample.INPUT)
     labels = read_labels(options.data, options.split)
-    session, right = Session(trt, engine), 0.0
-    for first in range(0, len(values), options.batch_size):
-        rows = slice(first, first + options.batch_size)
-        found = sample.postprocess(session.run({sample.INPUT: values[rows]}))["probabilities"]
-        right += top_k(found, labels[rows], 1) * len(found)
-    write_json(options.before_out, {"top1_before_refit": right / len(values)})
+    firsts = range(0, len(values), options.batch_size)
+    batches = ({sample.INPUT: values[first : first + options.batch_size]} for first in firsts)
+    with Session(trt, engine) as session:
+        found = [sample.postprocess(outputs)["probabilities"] for outputs in session.run_all(batches)]
+    write_json(options.before_out, {"top1_before_refit": top_k(np.concatenate(found), labels, 1)})
 
     start = time.perf_counter()
     sample.refit(trt, engine, options.export_dir)
     seconds = time.perf_counter() - start
     plan = bytes(engine.serialize())
-    if options.network:
-        write_bytes(options.network, plan)
     write_bytes(options.plan, plan)
     origin = read_origin(options.dummy_plan)
     write_json(options.plan.with_suffix(".json"), {**origin, "refit_s": round(seconds, 3)})
 
 
 if __name__ == "__main__":
-    run(main)
+    run_on_backend(main)

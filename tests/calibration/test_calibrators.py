@@ -13,7 +13,7 @@ from trtflow.calibration.calibrators import ALGORITHMS, BASES, make_calibrator
 from trtflow.calibration.streams import BatchStream
 from trtflow.formats import FormatError
 from trtflow.formats.batch_file import Batch, write_batch
-from trtflow.runtime.buffers import HostBuffer
+from trtflow.runtime.devices import HostBuffer
 
 TABLE = b"TRT-8600-EntropyCalibration2\ndata: 3c000889\n"
 

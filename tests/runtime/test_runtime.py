@@ -1,6 +1,10 @@
 """Sessions, engines that know where they were made, and trtexec's percentiles."""
 
 import json
+import os
+import sys
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,10 +12,11 @@ import pytest
 import trtflow.reference as trt
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_json
-from trtflow.runtime.backend import describe, load, read_backend
+from trtflow.runtime.backend import check_device, describe, load, other_python, read_backend
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.session import Session, load_engine
-from trtflow.runtime.timing import measure, percentile
+from trtflow.runtime.slots import Query
+from trtflow.runtime.timing import LEAST_QUERIES, measure, percentile
 
 
 def define(trt_module, network):
@@ -63,18 +68,116 @@ def test_backend_file_is_checked(tmp_path):
         load("cuda")
 
 
+ANSWER = {"version": "8.6.0", "device": "NVIDIA H200", "compute_capability": "9.0", "driver": "580.1"}
+
+
+def engine_python(folder, answer):
+    """Return a command that answers as the engine's Python does."""
+    path = folder / "python3.10"
+    path.write_text(
+        f"#!/bin/sh\necho '{json.dumps(answer)}'\n" if isinstance(answer, dict) else f"#!/bin/sh\n{answer}\n"
+    )
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_auto_takes_tensorrt_where_it_answers(tmp_path):
+    python = engine_python(tmp_path, ANSWER)
+    assert describe("auto", python) == {"name": "tensorrt", **ANSWER, "python": python}
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"error": "no GPU: CUDA finds none."}, "no GPU: CUDA finds none"),
+        ("echo 'Illegal instruction' >&2; exit 132", "failed: Illegal instruction"),
+        ("exit 0", "failed: no message"),
+    ],
+)
+def test_without_tensorrt_auto_takes_the_reference_and_says_why(tmp_path, answer, message):
+    python = engine_python(tmp_path, answer)
+    found = describe("auto", python)
+    assert found["name"] == "reference"
+    assert message in found["why"]
+    with pytest.raises(UserError, match=message):
+        describe("tensorrt", python)
+
+
+def test_missing_engine_python_is_named():
+    with pytest.raises(UserError, match=r"'/no/python' is not there. Set engine_python .* or backend to reference"):
+        describe("tensorrt", "/no/python")
+
+
+def test_this_python_has_no_tensorrt():
+    with pytest.raises(UserError, match=r"cannot import tensorrt .* Set engine_python"):
+        load("tensorrt")
+    with pytest.raises(UserError, match="TensorRT cannot be imported"):
+        check_device({"name": "tensorrt", **ANSWER})
+
+
+@pytest.fixture
+def tensorrt_backend(tmp_path, monkeypatch):
+    monkeypatch.delenv("TRTFLOW_SWITCHED_TO", raising=False)
+    path = tmp_path / "backend.json"
+    write_json(path, {"name": "tensorrt", **ANSWER, "python": sys.executable})
+    return path
+
+
+def test_scripts_switch_to_the_engines_python_once(tensorrt_backend):
+    assert os.path.samefile(other_python(tensorrt_backend), sys.executable)
+    with pytest.raises(UserError, match="has no tensorrt"):
+        other_python(tensorrt_backend)
+
+
+def test_scripts_stay_where_the_reference_is(tmp_path):
+    write_json(tmp_path / "backend.json", describe("reference"))
+    assert other_python(tmp_path / "backend.json") is None
+
+
+@pytest.mark.parametrize("key", ["version", "device", "compute_capability"])
+def test_backend_of_another_gpu_is_refused(monkeypatch, key):
+    monkeypatch.setattr("trtflow.runtime.backend.probe_here", lambda: {**ANSWER, key: "another"})
+    with pytest.raises(FormatError, match=rf"{key} is .*, but this process has another. Delete it and run snakemake"):
+        check_device({"name": "tensorrt", **ANSWER})
+
+
 def test_percentiles_are_elements_as_in_trtexec():
     times = np.arange(1, 101, dtype=float)[::-1]
     assert [percentile(times, percent) for percent in (50, 95, 99)] == [50, 95, 99]
     assert percentile(np.array([3.0]), 99) == 3.0
 
 
-def test_queries_are_timed_in_turns():
+class Clock:
+    """Stands in for a session: each query takes as long as it is told, and is noted."""
+
+    def __init__(self, name, calls, depth, seconds=0.001):
+        self.device, self.name, self.calls, self.seconds = SimpleNamespace(depth=depth), name, calls, seconds
+
+    def queries(self, batch_size, *, graph):
+        end = 0.0
+        while True:
+            self.calls.append(self.name)
+            time.sleep(self.seconds)
+            ms = self.seconds * 1000
+            yield Query(h2d=0.25 * ms, compute=0.5 * ms, d2h=0.25 * ms, enqueue=0.1, start=end, end=end + ms / 2)
+            end += ms / 2  # the copies of one overlap with the next
+
+
+def test_engines_of_a_cpu_are_timed_in_turns():
     calls = []
-    result = measure({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, duration_s=0.01)
-    turns = calls[calls.index("b") :]
-    first = next(index for index in range(len(turns)) if turns[index] == "a" and turns[index + 1] == "b")
-    assert set(zip(turns[first::2], turns[first + 1 :: 2], strict=False)) == {("a", "b")}
+    result = measure({name: Clock(name, calls, depth=1) for name in "ab"}, 4, duration_s=0.01)
+    turns = calls[-2 * LEAST_QUERIES :]
+    assert set(zip(turns[::2], turns[1::2], strict=True)) == {("a", "b")}
     latency = result["a"]["latency_ms"]
     assert 0 < latency["median"] <= latency["p95"] <= latency["p99"]
-    assert result["a"]["throughput_per_s"] > 0
+    assert result["a"]["queries_per_s"] == pytest.approx(1000)  # the other's time in between does not count
+    assert result["a"]["images_per_s"] == pytest.approx(4000)
+
+
+def test_engines_of_a_gpu_are_timed_in_one_piece():
+    calls = []
+    result = measure({name: Clock(name, calls, depth=2) for name in "ab"}, 1, duration_s=0.01)
+    assert "".join(calls).lstrip("a").lstrip("b").count("ba") == 0
+    assert result["b"]["latency_ms"]["median"] == pytest.approx(1)
+    assert result["b"]["queries_per_s"] == pytest.approx(2000)  # from the first start to the last end: they overlap
+    assert (result["b"]["h2d_ms"], result["b"]["compute_ms"]) == pytest.approx((0.25, 0.5))

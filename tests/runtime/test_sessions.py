@@ -6,6 +6,7 @@ import pytest
 import trtflow.reference as trt
 from trtflow.formats import UserError
 from trtflow.runtime.build import build_plan
+from trtflow.runtime.devices import HostBuffer, HostDevice
 from trtflow.runtime.profile import profile_layers
 from trtflow.runtime.session import Session
 from trtflow.runtime.timing import measure
@@ -93,10 +94,76 @@ def test_inputs_of_an_implicit_batch_share_it():
 @pytest.mark.parametrize("batch", [-1, 1])
 def test_sessions_can_be_timed_and_profiled(batch):
     made = session(batch, 2, 2, 2)
-    latency = measure({"query": lambda: made.execute(1)}, duration_s=0.01)["query"]["latency_ms"]
-    assert latency["median"] > 0
+    found = measure({"made": made}, 1, duration_s=0.01)["made"]
+    assert found["latency_ms"]["median"] >= found["compute_ms"] > 0
+    with pytest.raises(RuntimeError, match="only a GPU has CUDA graphs"):
+        measure({"made": made}, 1, duration_s=0.01, graph=True)
     names = {layer["name"] for layer in profile_layers(trt, made, 1)}
     assert {"sum", "fc"} <= names <= {"sum", "fc", "flat", "(reformat)"}
+
+
+class LateBuffer(HostBuffer):
+    """Memory whose copies happen when the stream is waited for, as those of a GPU may."""
+
+    def __init__(self, nbytes):
+        super().__init__(nbytes)
+        self.staged, self.freed = np.zeros(nbytes, np.uint8), False
+
+    def stage(self, values):
+        raw = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+        self.staged[: raw.size] = raw
+
+    def upload(self, nbytes, stream):
+        self._memory[:nbytes] = self.staged[:nbytes]
+
+    def free(self):
+        self.freed = True
+
+
+class LateDevice(HostDevice):
+    """A device that has two batches under way, and not more than so many buffers."""
+
+    depth = 2
+
+    def __init__(self, most=99):
+        self.made, self.most = [], most
+
+    def allocate(self, nbytes):
+        if len(self.made) == self.most:
+            raise UserError("out of device memory")
+        self.made.append(LateBuffer(nbytes))
+        return self.made[-1]
+
+
+def on(monkeypatch, device):
+    monkeypatch.setattr("trtflow.runtime.session.device_of", lambda module: device)
+    return device
+
+
+def test_batches_under_way_come_back_in_order(monkeypatch):
+    device = on(monkeypatch, LateDevice())
+    with session(-1, 2, 2, 2) as made:
+        batches = [feeds(count) for count in (4, 1, 3, 2, 4)]
+        for result, given in zip(made.run_all(batches), batches, strict=True):
+            check(result, given)
+    assert len(device.made) == 2 * 4
+    assert all(buffer.freed for buffer in device.made)
+
+
+def test_memory_is_given_back_after_an_error(monkeypatch):
+    device = on(monkeypatch, LateDevice())
+    with pytest.raises(UserError, match="got an array of shape"), session(-1, 2, 2, 2) as made:
+        list(made.run_all([feeds(4), feeds(5)]))
+    assert all(buffer.freed for buffer in device.made)
+
+
+@pytest.mark.parametrize("most", [1, 6])
+def test_memory_is_given_back_when_there_is_not_enough(monkeypatch, most):
+    device = on(monkeypatch, LateDevice(most))
+    with pytest.raises(UserError, match="out of device memory"):
+        session(-1, 2, 2, 2)
+    assert len(device.made) == most
+    assert all(buffer.freed for buffer in device.made)
 
 
 def configure_two_profiles(builder):

@@ -68,7 +68,7 @@ def calibration(folder):
 def engine(folder, precision="fp32"):
     common = ["--sample", "ssd", "--export-dir", folder / "export", "--backend-file", folder / "backend.json"]
     table = ["--calibration-table", folder / "Table"]
-    return [*common, "--precision", precision, *table, "--plan", folder / "e.plan", "--network", folder / "e.onnx"]
+    return [*common, "--precision", precision, *table, "--plan", folder / "e.plan"]
 
 
 def test_truncated_caffemodel(folder):

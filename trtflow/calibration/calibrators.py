@@ -10,7 +10,7 @@ from typing import Any
 from trtflow.calibration.streams import BatchStream
 from trtflow.formats.calibration_table import read_table, table_version
 from trtflow.formats.files import write_bytes
-from trtflow.runtime.buffers import Buffer
+from trtflow.runtime.devices import Buffer
 
 BASES = {
     "entropy2": ("IInt8EntropyCalibrator2", "EntropyCalibration2"),

@@ -2,33 +2,99 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import platform
+import shutil
+import subprocess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from trtflow.formats import FormatError, UserError
+from trtflow.runtime.probe import preload_libraries
+from trtflow.runtime.probe import probe as probe_here
 
-BACKENDS = ("reference",)
+BACKENDS = ("reference", "tensorrt")
+CHOICES = ("auto", *BACKENDS)
+KEYS = ("name", "version", "device", "compute_capability", "driver")
+ROOT = Path(__file__).resolve().parents[2]
+SWITCHED = "TRTFLOW_SWITCHED_TO"  # keeps a Python without TensorRT from starting itself for ever
+PROBE_S = 120  # a first import from a cold network disk takes long
+REMEDY = (
+    "Set engine_python to a Python 3.10 with TensorRT 8.6 (`make engine-env` makes one), or backend to reference, "
+    "which needs no GPU."
+)
+
+
+def check_device(backend: dict[str, Any], path: str | Path = "results/backend.json") -> None:
+    """Refuse to go on where TensorRT or the GPU of this process is another than the backend says.
+
+    Raises:
+        FormatError: it is another.
+        UserError: there is none.
+    """
+    if backend["name"] != "tensorrt":
+        return
+    found = probe_here()
+    if "error" in found:
+        raise UserError(f"backend tensorrt: {found['error']}")
+    for key in ("version", "device", "compute_capability"):
+        if found[key] != backend[key]:
+            fault = f"{key} is {backend[key]}, but this process has {found[key]}"
+            raise FormatError(
+                path, fault, "Delete it and run snakemake again, which rebuilds the engines for this GPU."
+            )
 
 
 def load(name: str) -> ModuleType:
     """Return the module that answers TensorRT's API under a backend's name."""
-    if name not in BACKENDS:
-        raise UserError(f"unknown backend {name!r}. Set backend in config/config.yaml to {' or '.join(BACKENDS)}.")
+    if name == "tensorrt":
+        try:
+            preload_libraries()
+            import tensorrt  # noqa: PLC0415 - only the backend that runs is loaded
+        except ImportError as error:
+            raise UserError(f"backend tensorrt: this Python cannot import tensorrt ({error}). {REMEDY}") from error
+        return tensorrt
+    if name != "reference":
+        raise UserError(f"unknown backend {name!r}. Set backend in config/config.yaml to {' or '.join(CHOICES)}.")
     import trtflow.reference  # noqa: PLC0415 - only the backend that runs is loaded
 
     return trtflow.reference
 
 
-def describe(name: str) -> dict[str, Any]:
-    """Return what engines of a backend depend on: name, version, device, compute capability, driver."""
-    trt = load(name)
+def describe(choice: str, engine_python: str = "python3.10") -> dict[str, Any]:
+    """Return what engines of a backend depend on: name, version, device, compute capability, driver.
+
+    Args:
+        choice: reference, tensorrt, or auto, which takes TensorRT where the engine's Python and a GPU answer.
+        engine_python: the Python that has TensorRT; a command or a path.
+
+    Returns:
+        for TensorRT also `python`, that Python; for auto that took the reference also `why`.
+
+    Raises:
+        UserError: TensorRT was asked for, and its Python, TensorRT itself, the GPU or its driver is not there.
+    """
+    if choice == "reference":
+        return _describe_reference()
+    if choice not in CHOICES:
+        load(choice)
+    try:
+        return {"name": "tensorrt", **probe(engine_python), "python": engine_python}
+    except UserError as error:
+        if choice == "tensorrt":
+            raise
+        return {**_describe_reference(), "why": str(error)}
+
+
+def _describe_reference() -> dict[str, Any]:
+    trt = load("reference")
     import onnxruntime  # noqa: PLC0415 - absent where TensorRT is the backend
 
     return {
-        "name": name,
+        "name": "reference",
         "version": f"{trt.__version__} on ONNX Runtime {onnxruntime.__version__}",
         "device": _processor(),
         "compute_capability": None,
@@ -36,11 +102,66 @@ def describe(name: str) -> dict[str, Any]:
     }
 
 
+def probe(engine_python: str) -> dict[str, Any]:
+    """Ask the engine's Python for version, device, compute capability and driver.
+
+    Raises:
+        UserError: it is not there, or says what it lacks.
+    """
+    command = shutil.which(engine_python)
+    if command is None:
+        raise UserError(f"backend tensorrt: engine_python {engine_python!r} is not there. {REMEDY}")
+    try:
+        done = subprocess.run(
+            [command, "-m", "trtflow.runtime.probe"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PROBE_S,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        )
+        found = json.loads(done.stdout.strip().splitlines()[-1])
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UserError(f"backend tensorrt: {engine_python} does not answer ({error}). {REMEDY}") from error
+    except (ValueError, IndexError) as error:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UserError(f"backend tensorrt: {engine_python} failed: {last}. {REMEDY}") from error
+    if "error" in found:
+        raise UserError(f"backend tensorrt: {engine_python}: {found['error']}")
+    return dict(found)
+
+
 def read_backend(path: Path) -> dict[str, Any]:
+    """Return what `results/backend.json` says that engines depend on."""
+    backend = _read(path)
+    return {key: backend[key] for key in KEYS}
+
+
+def other_python(path: Path) -> str | None:
+    """Return the Python to switch to for the backend of `results/backend.json`; None where this one has it.
+
+    Raises:
+        UserError: that Python is not there, or was switched to and lacks TensorRT.
+    """
+    backend = _read(path)
+    if backend["name"] != "tensorrt" or importlib.util.find_spec("tensorrt") is not None:
+        return None
+    python = shutil.which(backend.get("python", ""))
+    if python is None:
+        raise UserError(f"{path}: the engine's Python {backend.get('python')!r} is not there. {REMEDY}")
+    if os.environ.get(SWITCHED) == python:
+        raise UserError(f"{path}: the engine's Python {python} has no tensorrt. {REMEDY}")
+    os.environ[SWITCHED] = python
+    return python
+
+
+def _read(path: Path) -> dict[str, Any]:
     """Return the content of `results/backend.json`."""
     try:
         backend = json.loads(path.read_text())
-        return {key: backend[key] for key in ("name", "version", "device", "compute_capability", "driver")}
+        if missing := [key for key in KEYS if key not in backend]:
+            raise KeyError(*missing)
+        return dict(backend)
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(path, f"not a description of a backend ({error})", "Make it again with snakemake.") from error
 

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from trtflow.formats import UserError
+from trtflow.runtime.timing_cache import keep_timing_cache, use_timing_cache
 
 PRECISIONS = ("fp32", "fp16", "int8")
-WORKSPACE = 1 << 30  # bytes
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user can set for all builds (config/config.yaml, builder).
+
+    Attributes:
+        workspace_mb: limit of the scratch memory of a layer.
+        tf32: whether float32 layers may round their factors to 10 bits, which is TensorRT's own default.
+        optimization_level: 0 to 5, how long TensorRT looks for faster kernels; its default is 3.
+        timing_cache: file of kernel times that builds share; it shortens builds, and is written where it is not there.
+    """
+
+    workspace_mb: int = 1024
+    tf32: bool = False
+    optimization_level: int = 3
+    timing_cache: Path | None = None
 
 
 def build_plan(
@@ -22,6 +41,7 @@ def build_plan(
     explicit_batch: bool = False,
     refit: bool = False,
     configure: Callable[[ModuleType, Any], None] | None = None,
+    settings: Settings = Settings(),
 ) -> bytes:
     """Return the plan of a network.
 
@@ -36,6 +56,10 @@ def build_plan(
         explicit_batch: whether shapes of the network include the batch.
         refit: whether weights of the engine can be replaced.
         configure: sets what else there is to set in the builder configuration, given trt and the configuration.
+        settings: what holds for all builds.
+
+    Raises:
+        UserError: TensorRT refuses the network or cannot build it.
     """
     logger = trt.Logger(trt.Logger.WARNING)
     trt.init_libnvinfer_plugins(logger, "")
@@ -45,7 +69,12 @@ def build_plan(
     define(trt, network)
 
     config = builder.create_builder_config()
-    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE)
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.workspace_mb << 20)
+    config.builder_optimization_level = settings.optimization_level
+    if not settings.tf32:
+        config.clear_flag(trt.BuilderFlag.TF32)
+    if settings.timing_cache is not None:
+        use_timing_cache(config, settings.timing_cache)
     if precision == "fp16":
         config.set_flag(trt.BuilderFlag.FP16)
     if precision == "int8":
@@ -59,7 +88,12 @@ def build_plan(
         _add_batch_profile(builder, network, config, max_batch_size)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise UserError("TensorRT could not build the engine; its messages stand above this line.")
+        raise UserError(
+            "TensorRT could not build the engine; its messages stand above this line. Where they speak of memory, "
+            "lower max_batch_size or builder.workspace_mb, or end what else uses the GPU."
+        )
+    if settings.timing_cache is not None:
+        keep_timing_cache(config, settings.timing_cache)
     return bytes(plan)
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from trtflow.formats import FormatError, UserError
-from trtflow.runtime.backend import load
-from trtflow.runtime.buffers import HostBuffer
+from trtflow.runtime.backend import check_device, load
+from trtflow.runtime.devices import device_of
 from trtflow.runtime.plugins import load_plugins
+from trtflow.runtime.slots import Query, Slot, Streams
 
 
 def read_origin(plan: Path) -> dict[str, Any]:
@@ -34,7 +39,8 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
         backend: content of `results/backend.json`, the backend that is to run it.
 
     Raises:
-        FormatError: the plan was built by another version or for another device, or is damaged.
+        FormatError: the plan was built by another version or for another device, or is damaged; or this process has
+            another GPU or TensorRT than the backend says.
     """
     rebuild = f"Delete it and make {plan} again with snakemake."
     origin = read_origin(plan)
@@ -44,29 +50,38 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
         fault = ", ".join(f"built with {key} {built.get(key)}, not {backend[key]}" for key in keys)
         raise FormatError(plan, fault, rebuild)
     trt = load(backend["name"])
+    check_device(backend)
     load_plugins(trt, origin["plugins"])
     try:
         engine = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan.read_bytes())
     except UserError as error:
         raise FormatError(plan, str(error).rstrip("."), rebuild) from error
     if engine is None:
-        raise FormatError(plan, "TensorRT cannot load it", rebuild)
+        raise FormatError(plan, "TensorRT cannot load it; its messages stand above this line", rebuild)
     return trt, engine
 
 
 class Session:
     """A context with buffers for the largest shapes that the engine takes, under its first optimization profile.
 
+    On a GPU there are as many buffers as `depth`, and streams of their own for copies to the device, computing and
+    copies back, so that the copies of one batch overlap with computing another. Memory is given back by `close`, at the
+    end of a `with` block, and when the session is no longer used.
+
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
         engine: an engine with an implicit batch, or with an explicit one that is fixed or dynamic.
 
     Raises:
-        UserError: the shape of an output depends on the values of the inputs.
+        UserError: the shape of an output depends on the values of the inputs, or there is not enough memory.
     """
 
     def __init__(self, trt: ModuleType, engine: Any) -> None:
+        self._slots: list[Slot] = []
+        self.device = device_of(trt)
         self.engine, self.context = engine, engine.create_execution_context()
+        if self.context is None:
+            raise UserError("TensorRT could not make a context, most likely for want of device memory: see above.")
         # TensorRT 8.6 repeats all bindings for each further profile
         count = engine.num_bindings // max(1, engine.num_optimization_profiles)
         self.names = [engine.get_binding_name(index) for index in range(count)]
@@ -76,12 +91,29 @@ class Session:
         }
         self._inputs = {name: index for index, name in enumerate(self.names) if engine.binding_is_input(index)}
         self._ranges = {name: self._range(index) for name, index in self._inputs.items()}
+        self._current: dict[str, tuple[int, ...]] = {}
         largest = {name: shapes[2] for name, shapes in self._ranges.items()}
-        self._set_shapes(largest)
-        self._buffers = {
-            name: HostBuffer(int(np.prod(shape)) * self._dtypes[name].itemsize)
-            for name, shape in {**largest, **self._output_shapes(largest)}.items()
-        }
+        inputs, outputs = self._sizes(largest), self._sizes(self._output_shapes(largest))
+        self._streams = Streams(self.device)
+        try:
+            for _ in range(self.device.depth):
+                self._slots.append(Slot(self.device, inputs, outputs))
+        except UserError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give context and memory back; harmless when that was done."""
+        for slot in self._slots:
+            slot.free()
+        self._slots = []
+        self.context = None
 
     def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one batch.
@@ -96,18 +128,29 @@ class Session:
         Raises:
             UserError: an input is missing, or has a shape that the engine does not take.
         """
-        if set(feeds) != set(self._inputs):
-            raise UserError(f"got the inputs {', '.join(feeds)}, but the engine takes {', '.join(self._inputs)}.")
-        shapes = {name: feeds[name].shape for name in self._inputs}
-        self._check(shapes)
-        for name, values in feeds.items():
-            self._buffers[name].copy_from(values.astype(self._dtypes[name], copy=False))
-        self._run(shapes)
-        outputs = self._output_shapes(shapes)
-        return {name: self._buffers[name].copy_to(shape, self._dtypes[name]) for name, shape in outputs.items()}
+        return next(self.run_all([feeds]))
+
+    def run_all(self, batches: Iterable[dict[str, np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:
+        """Run batches as `run` does, and yield their outputs in order; `device.depth` of them are under way at once."""
+        pending: deque[tuple[Slot, dict[str, tuple[int, ...]]]] = deque()
+        try:
+            for slot, feeds in zip(cycle(self._slots), batches):
+                if len(pending) == len(self._slots):
+                    yield self._collect(*pending.popleft())
+                pending.append((slot, self._submit(slot, feeds)))
+            while pending:
+                yield self._collect(*pending.popleft())
+        finally:  # what is left under way would write into buffers that the next batch uses
+            for slot, _ in pending:
+                slot.wait()
 
     def execute(self, batch_size: int) -> None:
-        """Run a batch on what the buffers hold; other dynamic sizes are those the engine was optimised for.
+        """Run a batch on what the buffers hold, without copies; see `best_shapes`."""
+        self._enqueue(self._slots[0], self.best_shapes(batch_size))
+        self._streams.compute.synchronize()
+
+    def best_shapes(self, batch_size: int) -> dict[str, tuple[int, ...]]:
+        """Return shapes of the inputs for a batch; other dynamic sizes are those the engine was optimised for.
 
         Raises:
             UserError: the engine does not take such a batch.
@@ -118,7 +161,67 @@ class Session:
         shapes = {name: best for name, (_, best, _) in self._ranges.items()}
         shapes |= {name: (batch_size, *shapes[name][1:]) for name in batched}
         self._check(shapes)
-        self._run(shapes)
+        return shapes
+
+    def queries(self, batch_size: int, *, graph: bool = False) -> Iterator[Query]:
+        """Run a batch again and again on what the buffers hold, copies included, for as long as the caller wants.
+
+        Args:
+            batch_size: see `best_shapes`.
+            graph: whether to launch a CUDA graph instead of enqueueing each time.
+
+        Yields:
+            for each batch, when it is done, how long its parts took. `device.depth` batches are under way at once.
+
+        Raises:
+            RuntimeError: the engine cannot be recorded as a CUDA graph.
+        """
+        shapes = self.best_shapes(batch_size)
+        sizes = self._sizes({**shapes, **self._output_shapes(shapes)})
+        if graph:
+            self._record_graphs(shapes)
+        origin = self.device.create_event()
+        origin.record(self._streams.upload)
+        pending: deque[Slot] = deque()
+        try:
+            for slot in cycle(self._slots):
+                if len(pending) == len(self._slots):
+                    yield pending.popleft().times(origin)
+                slot.send(self._streams, sizes, slot.graph.launch if graph else partial(self._enqueue, slot, shapes))
+                pending.append(slot)
+        finally:
+            for slot in pending:
+                slot.wait()
+
+    def _record_graphs(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        """Record the execution of each slot, once it was run in the plain way, which TensorRT asks for."""
+        for slot in self._slots:
+            self._enqueue(slot, shapes)
+            self._streams.compute.synchronize()
+            if slot.graph is not None:
+                slot.graph.free()
+            slot.graph = self.device.capture(partial(self._enqueue, slot, shapes), self._streams.compute)
+
+    def _submit(self, slot: Slot, feeds: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+        """Send a batch on its way; return the shapes of its outputs."""
+        if set(feeds) != set(self._inputs):
+            raise UserError(f"got the inputs {', '.join(feeds)}, but the engine takes {', '.join(self._inputs)}.")
+        shapes = {name: feeds[name].shape for name in self._inputs}
+        self._check(shapes)
+        for name, values in feeds.items():
+            slot.buffers[name].stage(values.astype(self._dtypes[name], copy=False))
+        outputs = self._output_shapes(shapes)
+        slot.send(self._streams, self._sizes({**shapes, **outputs}), partial(self._enqueue, slot, shapes))
+        return outputs
+
+    def _collect(self, slot: Slot, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+        """Wait for a batch and return its outputs."""
+        slot.wait()
+        return {name: slot.buffers[name].values(shape, self._dtypes[name]) for name, shape in shapes.items()}
+
+    def _sizes(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
+        """Return bytes of arrays of these shapes."""
+        return {name: int(np.prod(shape)) * self._dtypes[name].itemsize for name, shape in shapes.items()}
 
     def _range(self, index: int) -> tuple[tuple[int, ...], ...]:
         """Return the smallest, best and largest shape of an input, with the batch."""
@@ -138,32 +241,35 @@ class Session:
         if self.engine.has_implicit_batch_dimension and len({shape[0] for shape in shapes.values()}) > 1:
             raise UserError(f"inputs of shapes {', '.join(map(str, shapes.values()))} differ in their batch.")
 
-    def _run(self, shapes: dict[str, tuple[int, ...]]) -> None:
-        """Run on what the buffers hold."""
-        bindings = [self._buffers[name].pointer for name in self.names] + self._spare
+    def _enqueue(self, slot: Slot, shapes: dict[str, tuple[int, ...]]) -> None:
+        """Let the compute stream run on what a slot's buffers hold."""
+        bindings, stream = [slot.buffers[name].pointer for name in self.names] + self._spare, self._streams.compute
         if self.engine.has_implicit_batch_dimension:
-            done = self.context.execute(batch_size=_batch_size(shapes), bindings=bindings)
+            done = self.context.execute_async(_batch_size(shapes), bindings, stream.handle)
         else:
             self._set_shapes(shapes)
-            done = self.context.execute_v2(bindings)
+            done = self.context.execute_async_v2(bindings, stream.handle)
         if not done:
             raise UserError("the engine could not run; its messages stand above this line.")
 
     def _set_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
-        if self.engine.has_implicit_batch_dimension:
+        """Tell the context the shapes of the inputs, unless it has them."""
+        if self.engine.has_implicit_batch_dimension or shapes == self._current:
             return
         for name, index in self._inputs.items():
             if not self.context.set_binding_shape(index, shapes[name]):
                 raise UserError(
                     f"input {name!r} cannot take the shape {shapes[name]}; see the messages above this line."
                 )
+        self._current = shapes
 
     def _output_shapes(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of the outputs for shapes of the inputs, which were set before."""
+        """Return the shapes of the outputs for shapes of the inputs."""
         outputs = {name: index for index, name in enumerate(self.names) if name not in self._inputs}
         if self.engine.has_implicit_batch_dimension:
             batch = _batch_size(shapes)
             return {name: (batch, *self.engine.get_binding_shape(index)) for name, index in outputs.items()}
+        self._set_shapes(shapes)
         found = {name: tuple(self.context.get_binding_shape(index)) for name, index in outputs.items()}
         for name, shape in found.items():
             if -1 in shape:

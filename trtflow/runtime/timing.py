@@ -1,12 +1,16 @@
-"""Latency as trtexec states it: warm-up, then percentiles over many single queries."""
+"""Latency and throughput as trtexec states them: warm-up, then percentiles over many queries."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
+
+from trtflow.runtime.session import Session
+from trtflow.runtime.slots import Query
 
 WARM_UP_S = 0.2
 DURATION_S = 3.0
@@ -20,40 +24,78 @@ def percentile(times: np.ndarray, percent: float) -> float:
     return float(ordered[max(index, 0)])
 
 
-def measure(queries: Mapping[str, Callable[[], object]], duration_s: float = DURATION_S) -> dict[str, dict[str, Any]]:
-    """Time several queries in turns, so that whatever else the machine does meets them all alike.
+def measure(
+    sessions: Mapping[str, Session], batch_size: int, duration_s: float = DURATION_S, *, graph: bool = False
+) -> dict[str, dict[str, Any]]:
+    """Time engines, on a CPU in turns, so that whatever else the machine does meets them all alike.
+
+    A GPU does nothing else meanwhile; there each engine has its time in one piece, as with trtexec, so that the copies
+    of one query overlap with computing another.
 
     Args:
-        queries: functions that return when their result is there, by name.
-        duration_s: seconds of measurement for each, after the warm-up.
+        sessions: the engines, by name.
+        batch_size: images a query.
+        duration_s: seconds of measurement for each engine, after the warm-up.
+        graph: whether to launch CUDA graphs.
 
     Returns:
-        for each name `latency_ms` (mean, median, p95, p99) and `throughput_per_s` (queries per second of their time).
+        for each name what `summary` returns.
+
+    Raises:
+        RuntimeError: CUDA graphs were asked for and an engine has none.
     """
-    for query in queries.values():
-        _repeat(query, WARM_UP_S)
-    times: dict[str, list[float]] = {name: [] for name in queries}
-    end = time.perf_counter() + duration_s * len(queries)
-    while time.perf_counter() < end or min(map(len, times.values())) < LEAST_QUERIES:
-        for name, query in queries.items():
-            start = time.perf_counter()
-            query()
-            times[name].append(time.perf_counter() - start)
-    return {name: _summary(np.array(values)) for name, values in times.items()}
+    streams = {name: session.queries(batch_size, graph=graph) for name, session in sessions.items()}
+    for queries in streams.values():
+        _take(queries, WARM_UP_S)
+    in_turns = all(session.device.depth == 1 for session in sessions.values())
+    if not in_turns:
+        return {name: summary(_take(queries, duration_s), batch_size) for name, queries in streams.items()}
+    taken: dict[str, list[Query]] = {name: [] for name in streams}
+    end = time.perf_counter() + duration_s * len(streams)
+    while time.perf_counter() < end or min(map(len, taken.values())) < LEAST_QUERIES:
+        for name, queries in streams.items():
+            taken[name].append(next(queries))
+    return {name: summary(queries, batch_size, in_turns=True) for name, queries in taken.items()}
 
 
-def _repeat(query: Callable[[], object], seconds: float) -> None:
+def _take(queries: Iterator[Query], seconds: float) -> list[Query]:
+    """Return the queries of some seconds, at least `LEAST_QUERIES`."""
     end = time.perf_counter() + seconds
+    taken = list(islice(queries, LEAST_QUERIES))
     while time.perf_counter() < end:
-        query()
+        taken.append(next(queries))
+    return taken
 
 
-def _summary(seconds: np.ndarray) -> dict[str, Any]:
-    ms = seconds * 1000
-    latency = {
-        "mean": float(ms.mean()),
-        "median": percentile(ms, 50),
-        "p95": percentile(ms, 95),
-        "p99": percentile(ms, 99),
+def summary(queries: list[Query], batch_size: int, *, in_turns: bool = False) -> dict[str, Any]:
+    """Return what trtexec reports of queries.
+
+    Args:
+        queries: at least one, in order.
+        batch_size: images a query.
+        in_turns: whether other engines had the device between the queries, so that only their own time counts.
+
+    Returns:
+        `latency_ms` (copy there, compute, copy back: mean, median, p95, p99); medians of its parts and of what
+        enqueueing takes the host, in ms; `queries_per_s` and `images_per_s`.
+    """
+    latencies = np.array([query.latency for query in queries])
+    total_ms = latencies.sum() if in_turns else queries[-1].end - queries[0].start
+    rate = float(len(queries) / total_ms * 1000)
+    parts = {f"{part}_ms": _median(queries, part) for part in ("h2d", "compute", "d2h", "enqueue")}
+    return {
+        "batch_size": batch_size,
+        "latency_ms": {
+            "mean": float(latencies.mean()),
+            "median": percentile(latencies, 50),
+            "p95": percentile(latencies, 95),
+            "p99": percentile(latencies, 99),
+        },
+        **parts,
+        "queries_per_s": rate,
+        "images_per_s": rate * batch_size,
     }
-    return {"latency_ms": latency, "throughput_per_s": float(len(seconds) / seconds.sum())}
+
+
+def _median(queries: list[Query], part: str) -> float:
+    return percentile(np.array([getattr(query, part) for query in queries]), 50)

@@ -1,0 +1,59 @@
+"""Lower a sample's network to plain ONNX, INT8 as quantize and dequantize nodes, for runtimes other than TensorRT 8.
+
+python scripts/lower_network.py --sample ssd --precision int8 --export-dir results/ssd/export \\
+    --calibration-table results/ssd/calibration/CalibrationTablessd --out results/ssd/network.int8.onnx
+"""
+
+from functools import partial
+from pathlib import Path
+
+import _path  # noqa: F401
+
+from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
+from trtflow.cli import parser, run
+from trtflow.formats.checksums import verify_checksums
+from trtflow.formats.files import write_bytes
+from trtflow.runtime.backend import load
+from trtflow.runtime.build import PRECISIONS, build_plan
+from trtflow.runtime.devices import device_of
+from trtflow.samples import load as load_sample
+
+
+def main() -> None:
+    """Read the command line; write the network, which is what a plan of the reference runtime holds."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--sample", required=True, help="name of the sample")
+    arguments.add_argument("--precision", choices=PRECISIONS, required=True, help="lowest precision to use")
+    arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
+    arguments.add_argument("--calibration-table", type=Path, help="INT8 scales, needed for int8")
+    arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
+    arguments.add_argument("--max-batch-size", type=int, default=8, help="largest batch of the network")
+    arguments.add_argument("--out", type=Path, required=True, help="ONNX file to write")
+    options = arguments.parse_args()
+
+    verify_checksums(options.export_dir)
+    trt, sample = load("reference"), load_sample(options.sample)
+    calibrator, refit = None, getattr(sample, "refit", None)
+    if options.precision == "int8":
+        allocate = device_of(trt).allocate
+        calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
+    define = partial(sample.define_network, export=options.export_dir)
+    explicit_batch = getattr(sample, "EXPLICIT_BATCH", False)
+    plan = build_plan(
+        trt,
+        define,
+        options.precision,
+        options.max_batch_size,
+        calibrator,
+        explicit_batch=explicit_batch,
+        refit=refit is not None,
+    )
+    if refit is not None:
+        engine = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
+        refit(trt, engine, options.export_dir)
+        plan = bytes(engine.serialize())
+    write_bytes(options.out, plan)
+
+
+if __name__ == "__main__":
+    run(main)
