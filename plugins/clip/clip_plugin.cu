@@ -19,10 +19,37 @@ __device__ float clipped(float x, float low, float high)
     return x < low ? low : (x > high ? high : x);
 }
 
-__device__ __half clipped(__half x, float low, float high)
+// Two at a time: one by one, in float, took more time than reading and writing them does.
+__device__ __half2 clipped(__half2 x, __half2 low, __half2 high)
 {
-    return __float2half_rn(clipped(__half2float(x), low, high));
+    return __hmin2_nan(__hmax2_nan(x, low), high);
 }
+
+__device__ __half clipped(__half x, __half low, __half high)
+{
+    return __low2half(clipped(__half2half2(x), __half2half2(low), __half2half2(high)));
+}
+
+//! What a kernel clips at once, and a limit in that form. A limit that half precision rounds is met by no value between.
+template <typename T>
+struct Lane
+{
+    using Type = T;
+    static __device__ T of(float limit)
+    {
+        return limit;
+    }
+};
+
+template <>
+struct Lane<__half>
+{
+    using Type = __half2;
+    static __device__ __half2 of(float limit)
+    {
+        return __float2half2_rn(limit);
+    }
+};
 
 //! 16 bytes at a time: the kernel does nothing but read and write memory.
 template <typename T>
@@ -37,15 +64,18 @@ union Pack
 template <typename T>
 __global__ void clipPacks(uint4 const* input, uint4* output, int64_t packs, float low, float high)
 {
+    using L = typename Lane<T>::Type;
+    L const least = Lane<T>::of(low);
+    L const most = Lane<T>::of(high);
     int64_t const stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
     for (int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; index < packs; index += stride)
     {
-        Pack<T> pack;
+        Pack<L> pack;
         pack.bits = input[index];
 #pragma unroll
-        for (T& value : pack.values)
+        for (L& value : pack.values)
         {
-            value = clipped(value, low, high);
+            value = clipped(value, least, most);
         }
         output[index] = pack.bits;
     }
@@ -57,7 +87,7 @@ __global__ void clipValues(T const* input, T* output, int64_t count, float low, 
     int64_t const stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
     for (int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; index < count; index += stride)
     {
-        output[index] = clipped(input[index], low, high);
+        output[index] = clipped(input[index], T(low), T(high));
     }
 }
 
