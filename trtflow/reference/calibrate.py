@@ -61,14 +61,18 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sha
         table = CalibrationTable.from_bytes(bytes(cache), "calibration cache")
         table.check(VERSION, ALGORITHMS[algorithm], "calibration cache")
         return table.scales
-    found = _collect(network, calibrator, shapes)
+    found = {name: collector.scale() for name, collector in collect(network, calibrator, shapes).items()}
     if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION_2, CalibrationAlgoType.MINMAX_CALIBRATION):
         _share_over_pools(network, found)
     calibrator.write_calibration_cache(CalibrationTable(VERSION, ALGORITHMS[algorithm], found).to_bytes())
     return found
 
 
-def _collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Shapes) -> dict[str, np.float32]:
+def collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Shapes) -> dict[str, Collector]:
+    """Run the calibrator's batches through the network; return what was seen of each tensor that gets an entry.
+
+    Args and errors are those of `scales`.
+    """
     tensors = _watched(network, calibrator.get_algorithm())
     inside = [tensor for tensor in tensors if not tensor.is_network_input]
     model = lower(network, Precisions(dict.fromkeys(network, DataType.FLOAT), {}), inside)
@@ -86,7 +90,7 @@ def _collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: S
         batches += 1
     if not batches:
         raise BuildError("the calibrator gave no batch. Check the list of its batch files.")
-    return {name: collector.scale() for name, collector in collectors.items()}
+    return collectors
 
 
 def _watched(network: INetworkDefinition, algorithm: CalibrationAlgoType) -> list[ITensor]:

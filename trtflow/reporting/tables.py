@@ -44,6 +44,19 @@ def gate_rows(report: Mapping[str, Any]) -> list[Row]:
     return [["gate", "value", "", "limit", "result"], *rows]
 
 
+def timing_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return a heading and one row a measurement; milliseconds are medians."""
+    head = ["precision", "batch", "CUDA graph", "latency ms", "H2D ms", "compute ms", "D2H ms", "enqueue ms"]
+    parts = ("h2d_ms", "compute_ms", "d2h_ms", "enqueue_ms", "queries_per_s", "images_per_s")
+    rows: list[Row] = [[*head, "queries/s", "images/s"]]
+    for precision, entry in report["precisions"].items():
+        for row in entry.get("timing", []):
+            graph = "yes" if row.get("cuda_graph") else "no"
+            median = row["latency_ms"]["median"]
+            rows.append([precision, row["batch_size"], graph, median, *(row[part] for part in parts)])
+    return rows
+
+
 def result_of(gate: Mapping[str, Any]) -> str:
     """Return "passed" or "failed"."""
     return "passed" if gate["passed"] else "failed"
@@ -64,7 +77,7 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def to_html(report: Mapping[str, Any]) -> str:
-    """Return a page with both tables that needs no other file."""
+    """Return a page with all tables that needs no other file."""
     title = f"{report['title']}: {'passed' if report['passed'] else 'failed'}"
     runtime = "{name} {version} on {device}".format_map(report["backend"])
     columns = list(zip(*precision_rows(report), strict=True))  # fits on a screen, as rows do not
@@ -74,6 +87,7 @@ def to_html(report: Mapping[str, Any]) -> str:
         f"<style>{STYLE}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n<p>{escape(source)}.</p>\n"
         f"<h2>Gates</h2>\n{_table(gate_rows(report), '')}"
         f"<h2>Precisions</h2>\n{_table(columns, runtime)}"
+        f"<h2>Timing</h2>\n{_table(timing_rows(report), 'Medians of a query, measured as trtexec does')}"
         f"{''.join(_text(name, lines) for name, lines in report.get('texts', {}).items())}"
         "</body>\n</html>\n"
     )

@@ -1,0 +1,29 @@
+"""Tables that TensorRT made on a GPU against those of the reference runtime, from the same batches.
+
+make test-gpu
+"""
+
+import json
+
+import pytest
+from on_gpu import SAMPLES, algorithm, require, script
+
+INT8 = [name for name, sample in SAMPLES.items() if "int8" in sample["precisions"]]
+NEAR_TIE = 1e-4  # relative to the divergence itself: what sums in another order can turn
+
+
+@pytest.mark.parametrize("name", INT8)
+def test_cpu_makes_the_table_of_the_gpu(tensorrt_results, reference, name):
+    made = tensorrt_results / name
+    theirs = require(made / f"calibration/CalibrationTable{name}")
+    ours, batches = reference / f"CalibrationTable{name}", made / "calibration/batches"
+    common = ["--sample", name, "--export-dir", made / "export", "--batch-dir", batches]
+    backend = ["--backend-file", reference / "backend.json", "--algorithm", algorithm(SAMPLES[name])]
+    script("calibrate", *common, "--batches", len(list(batches.glob("batch*"))), *backend, "--out", ours)
+    out = reference / f"tables.{name}.json"
+    print(script("compare_tables", theirs, ours, *common, "--out", out))
+    found = json.loads(out.read_text())
+    assert found["common"] > 0
+    for tensor, entry in found["differing"].items():
+        assert "divergence_excess" in entry, (tensor, entry)
+        assert entry["divergence_excess"] <= NEAR_TIE * entry["divergence"], (tensor, entry)

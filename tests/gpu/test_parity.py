@@ -1,0 +1,64 @@
+"""TensorRT against the reference runtime, for each sample and precision, from the same exports, tables and inputs.
+
+make test-gpu
+"""
+
+import json
+
+import numpy as np
+import pytest
+from on_gpu import SAMPLES, algorithm, require, script
+
+from trtflow.formats.files import write_json
+from trtflow.metrics.detections import max_difference
+
+CASES = [(name, precision) for name, sample in SAMPLES.items() for precision in sample["precisions"]]
+SCORES = {"detection": "map", "classification": "top1"}
+FP32 = 1e-4
+DETECTIONS = 5e-4  # boxes are products of exponentials of 30 layers' sums, in kernels that add in another order
+SCORE = 0.01
+
+
+def reference_predictions(reference, results, name, precision):
+    """Return the file of what the reference runtime predicts from what the TensorRT run used."""
+    sample, made = SAMPLES[name], results / name
+    plan, predictions = reference / name / f"engine.{precision}.plan", reference / name / f"{precision}.npz"
+    table = ["--calibration-table", made / f"calibration/CalibrationTable{name}"] if precision == "int8" else []
+    common = ["--sample", name, "--precision", precision, "--export-dir", made / "export", *table]
+    size = ["--max-batch-size", sample["max_batch_size"]]
+    script("lower_network", *common, "--algorithm", algorithm(sample), *size, "--out", plan)
+    backend = json.loads((reference / "backend.json").read_text())
+    origin = {"backend": backend, "plugins": sample.get("plugins", [])}
+    write_json(plan.with_suffix(".json"), origin)
+    run = ["--sample", name, "--plan", plan, "--backend-file", reference / "backend.json"]
+    inputs = ["--inputs", made / "inputs.npz", "--batch-size", sample["max_batch_size"]]
+    script("infer", *run, *inputs, "--out", predictions)
+    return predictions
+
+
+def score(results, name, precision, predictions, out):
+    """Return the task's score of predictions."""
+    task = SAMPLES[name]["task"]
+    data = results / name / ("data/val" if task == "detection" else "data")
+    script("score", "--task", task, "--predictions", predictions, "--data", data, "--split", "val", "--out", out)
+    return json.loads(out.read_text())["metrics"][SCORES[task]]
+
+
+@pytest.mark.parametrize(("name", "precision"), CASES)
+def test_tensorrt_agrees_with_the_reference(tensorrt_results, reference, name, precision):
+    if SAMPLES[name]["task"] not in SCORES:
+        pytest.skip(f"{name} has a test of its own")
+    engine = require(tensorrt_results / name / f"predictions.{precision}.npz")
+    expected = reference_predictions(reference, tensorrt_results, name, precision)
+    if precision == "fp32":
+        first, second = np.load(engine), np.load(expected)
+        if "detections" in first:
+            assert max_difference(first["detections"], second["detections"], threshold=0.01) <= DETECTIONS
+        else:
+            scale = np.abs(second["probabilities"]).max()
+            assert np.abs(first["probabilities"] - second["probabilities"]).max() <= FP32 * scale
+    scores = [
+        score(tensorrt_results, name, precision, path, reference / name / f"{precision}.{index}.json")
+        for index, path in enumerate((engine, expected))
+    ]
+    assert abs(scores[0] - scores[1]) <= SCORE
