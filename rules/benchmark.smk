@@ -27,8 +27,9 @@ rule measure_latency:
             f"{plan.split('.')[-2]}={plan}" for plan in input.plans
         ],
         batch_sizes=timed_batches,
+        seconds=config["latency_seconds"],
     shell:
-        "python {input.script:q} --backend-file {input.backend} --batch-sizes {params.batch_sizes} --out {output}"
+        "python {input.script:q} --backend-file {input.backend} --batch-sizes {params.batch_sizes} --seconds {params.seconds} --out {output}"
         " {params.plans} > {log} 2>&1"
 
 

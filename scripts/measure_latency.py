@@ -24,8 +24,9 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
     arguments.add_argument("--batch-sizes", type=int, nargs="+", default=[1], help="images a query; the first leads")
-    arguments.add_argument("--seconds", type=float, default=DURATION_S, help="per engine, with the first batch size")
-    arguments.add_argument("--seconds-more", type=float, default=1.0, help="per engine, each further measurement")
+    arguments.add_argument(
+        "--seconds", type=float, default=DURATION_S, help="per engine, with the first batch size; else a third"
+    )
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     arguments.add_argument("plans", nargs="+", metavar="PRECISION=PLAN", help="engines")
     options = arguments.parse_args()
@@ -38,11 +39,11 @@ def main() -> None:
         }
         rows: dict[str, list[dict[str, Any]]] = {name: [] for name in sessions}
         for batch_size in dict.fromkeys(options.batch_sizes):
-            seconds = options.seconds if batch_size == options.batch_sizes[0] else options.seconds_more
+            seconds = options.seconds if batch_size == options.batch_sizes[0] else options.seconds / 3
             for name, row in measure(sessions, batch_size, seconds).items():
                 rows[name].append(row)
             for name, session in sessions.items():
-                rows[name] += measure_graph(name, session, batch_size, options.seconds_more)
+                rows[name] += measure_graph(name, session, batch_size, options.seconds / 3)
     write_json(options.out, {name: headline(found) for name, found in rows.items()})
 
 
