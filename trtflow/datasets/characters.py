@@ -21,33 +21,43 @@ PLAIN = str.maketrans(
 AGAIN = "Make the data again."
 
 
-def write_topics(folder: Path, vocabulary: Path, train: int, val: int) -> None:
-    """Write `train.txt` and, from the end of the text, `val.txt`, and the numbers of all characters in them.
+def topics_text() -> str:
+    """Return the topics of Python's interactive help, in printable ASCII."""
+    from pydoc_data.topics import topics  # noqa: PLC0415 - only where the data are made
+
+    text = "\n\n".join(topics[name] for name in sorted(topics)).translate(PLAIN)
+    return "".join(char for char in text if char == "\n" or " " <= char <= "~")
+
+
+def write_splits(folder: Path, text: str, train: int | None, val: int) -> str:
+    """Write the end of a text as `val.txt`, and what comes before it as `train.txt`; return both together.
 
     Args:
-        folder: where to write the texts.
-        vocabulary: JSON file to write.
-        train, val: characters of each.
+        folder: where to write.
+        text: the text.
+        train: characters to train on; None for all that val leaves.
+        val: characters to score on.
 
     Raises:
         UserError: the text is shorter than that.
     """
-    from pydoc_data.topics import topics  # noqa: PLC0415 - only where the data are made
-
-    text = "\n\n".join(topics[name] for name in sorted(topics)).translate(PLAIN)
-    text = "".join(char for char in text if char == "\n" or " " <= char <= "~")
-    if train + val > len(text):
-        raise UserError(f"{train + val} characters wanted, Python's help has {len(text)}. Lower splits.train.")
-    text = text[-train - val :]
-    write_text(folder / "train.txt", text[:train])
-    write_text(folder / "val.txt", text[train:])
-    write_vocabulary(vocabulary, text)
+    wanted = val + (1 if train is None else train)
+    if val < 2 or wanted > len(text):
+        raise UserError(f"{wanted} characters wanted, {val} of them to score on, and the text has {len(text)}.")
+    text = text if train is None else text[-wanted:]
+    write_text(folder / "train.txt", text[:-val])
+    write_text(folder / "val.txt", text[-val:])
+    return text
 
 
-def write_vocabulary(path: Path, text: str) -> None:
-    """Write the numbers of a text's characters, in the order of their code points, as JSON."""
-    numbers = {char: index for index, char in enumerate(sorted(set(text)))}
-    write_text(path, json.dumps(numbers, indent=2) + "\n")
+def number_characters(text: str) -> dict[str, int]:
+    """Return the number of each character of a text, in the order of their code points."""
+    return {char: index for index, char in enumerate(sorted(set(text)))}
+
+
+def write_vocabulary(path: Path, numbers: Mapping[str, int]) -> None:
+    """Write the numbers of characters as JSON."""
+    write_text(path, json.dumps(dict(numbers), indent=2) + "\n")
 
 
 def read_vocabulary(path: Path) -> dict[str, int]:

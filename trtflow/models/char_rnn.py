@@ -121,20 +121,20 @@ def _batches(text: np.ndarray, schedule: Schedule, steps: int) -> Iterator[tuple
 
 def score(weights: Weights, text: np.ndarray) -> np.ndarray:
     """Return the log-probability of each character of a text int32 [characters] but the first, float32."""
-    call = tf.function(run, reduce_retracing=False)
+    call = tf.function(run)
     state, found = zero_state(weights, 1), []
     for first in track(range(0, len(text) - 1, CHUNK), "Scoring"):
         inputs, targets = text[first : first + CHUNK][: len(text) - 1 - first], text[first + 1 : first + CHUNK + 1]
         logits, state = call(weights, tf.constant(inputs[:, None]), state)
-        chances = tf.nn.log_softmax(logits[:, 0])
-        found.append(tf.gather(chances, targets, batch_dims=1).numpy())
+        found.append(tf.gather(tf.nn.log_softmax(logits[:, 0]), targets, batch_dims=1).numpy())
     return np.concatenate(found)
 
 
 def generate(weights: Weights, seed: Sequence[int], length: int) -> np.ndarray:
     """Return the numbers of the characters that follow a seed, each the likeliest, int32 [length]."""
     call = tf.function(run)
-    state, found, following = zero_state(weights, 1), [], list(seed)
+    state, following = zero_state(weights, 1), [int(char) for char in seed]
+    found: list[int] = []
     while len(found) < length:
         for char in following:
             logits, state = call(weights, tf.constant([[char]], tf.int32), state)
@@ -144,7 +144,7 @@ def generate(weights: Weights, seed: Sequence[int], length: int) -> np.ndarray:
 
 
 def save_checkpoint(weights: Weights, prefix: Path) -> None:
-    """Write a checkpoint as TensorFlow 1 does: variables by name, in `prefix`.index and `prefix`.data-00000-of-00001."""
+    """Write a checkpoint as TensorFlow 1 does, variables by name: `prefix`.index and `prefix`.data-00000-of-00001."""
     prefix.parent.mkdir(parents=True, exist_ok=True)
     names = sorted(weights)
     values = [tf.convert_to_tensor(weights[name]) for name in names]

@@ -6,7 +6,8 @@ nothing is copied but what `StepLoop.read` asks for. The same code runs on Tenso
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -14,7 +15,9 @@ import numpy as np
 
 from trtflow.formats import UserError
 from trtflow.runtime.plugins import is_reference
+from trtflow.runtime.timing import percentile
 
+WARM_UP_S = 0.2
 ALIGNMENT = 256  # bytes: TensorRT's least of a binding's address
 
 
@@ -179,3 +182,34 @@ def _aligned(rows: np.ndarray) -> np.ndarray:
     """Return a table whose rows begin at addresses that TensorRT takes; zeros lie between them."""
     step = ALIGNMENT // rows.itemsize
     return np.ascontiguousarray(np.pad(rows, ((0, 0), (0, -rows.shape[1] % step))))
+
+
+def measure_steps(queries: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, dict[str, Any]]:
+    """Time functions that take a step each, in turns, after a warm-up; by the host's clock, which waits for the result.
+
+    Args:
+        queries: the functions, by name.
+        seconds: how long to measure each.
+
+    Returns:
+        for each name `latency_ms` (mean, median, p95, p99) and `throughput_per_s`, steps a second of their own time.
+    """
+    times: dict[str, list[float]] = {name: [] for name in queries}
+    for phase in (WARM_UP_S, seconds):
+        for taken in times.values():
+            taken.clear()
+        end = time.perf_counter() + phase * len(queries)
+        while time.perf_counter() < end or not all(times.values()):
+            for name, query in queries.items():
+                start = time.perf_counter()
+                query()
+                times[name].append(time.perf_counter() - start)
+    found = {}
+    for name, taken in times.items():
+        ms = np.array(taken) * 1000
+        latency = {"mean": float(ms.mean()), **{f"p{part}": percentile(ms, part) for part in (95, 99)}}
+        found[name] = {
+            "latency_ms": {**latency, "median": percentile(ms, 50)},
+            "throughput_per_s": len(ms) / float(ms.sum()) * 1000,
+        }
+    return found
