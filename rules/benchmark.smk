@@ -83,6 +83,7 @@ rule measure_generation:
     resources:
         mem_mb=2000,
         runtime=10,
+        gpu=gpus(),
     params:
         export=folder_of("export"),
         plans=lambda wildcards, input: named_by_precision(input.plans),

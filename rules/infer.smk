@@ -137,6 +137,7 @@ rule generate:
     resources:
         mem_mb=2000,
         runtime=10,
+        gpu=gpus(),
     params:
         export=folder_of("export"),
         seeds=setting("generation", "seeds"),

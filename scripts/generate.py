@@ -5,12 +5,13 @@ python scripts/generate.py --sample char_rnn --plan results/char_rnn/engine.fp32
     --seeds "The " --length 100 --out results/char_rnn/predictions.fp32.npz
 """
 
+from contextlib import closing
 from pathlib import Path
 
 import _path  # noqa: F401
 import numpy as np
 
-from trtflow.cli import parser, run
+from trtflow.cli import parser, run_on_backend
 from trtflow.datasets.characters import decode, encode, read_vocabulary
 from trtflow.formats.arrays import write_arrays
 from trtflow.runtime.backend import read_backend
@@ -35,12 +36,14 @@ def main() -> None:
     vocabulary = read_vocabulary(options.export_dir / "vocab.json")
     text = encode(options.text.read_text(encoding="utf-8"), vocabulary, options.text)
     seeds = [encode(seed, vocabulary, f"seed {seed!r}") for seed in options.seeds]
-    loop = sample.make_loop(*load_engine(options.plan, read_backend(options.backend_file)), options.export_dir)
-    generated = np.array([sample.generate(loop, seed, options.length) for seed in seeds], np.int32)
+    trt, engine = load_engine(options.plan, read_backend(options.backend_file))
+    with closing(sample.make_loop(trt, engine, options.export_dir)) as loop:
+        generated = np.array([sample.generate(loop, seed, options.length) for seed in seeds], np.int32)
+        chances = sample.score(loop, text)
     for seed, found in zip(options.seeds, generated, strict=True):
         print(f"{seed}|{decode(found, vocabulary)}")
-    write_arrays(options.out, {"log_probabilities": sample.score(loop, text), "generated": generated})
+    write_arrays(options.out, {"log_probabilities": chances, "generated": generated})
 
 
 if __name__ == "__main__":
-    run(main)
+    run_on_backend(main)

@@ -5,12 +5,13 @@ python scripts/measure_generation.py --backend-file results/backend.json --expor
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import ModuleType
 
 import _path  # noqa: F401
 
-from trtflow.cli import parser, run
+from trtflow.cli import parser, run_on_backend
 from trtflow.formats.files import write_json
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.loop import StepLoop, measure_steps
@@ -42,13 +43,14 @@ def main() -> None:
     options = arguments.parse_args()
 
     sample, backend = load_sample(options.sample), read_backend(options.backend_file)
-    writers = {}
-    for item in options.plans:
-        name, plan = item.split("=", 1)
-        loop = sample.make_loop(*load_engine(Path(plan), backend), options.export_dir)
-        writers[name] = writer(sample, loop)
-    write_json(options.out, measure_steps(writers, options.seconds))
+    plans = dict(plan.split("=", 1) for plan in options.plans)
+    with ExitStack() as stack:
+        writers = {}
+        for name, plan in plans.items():
+            loop = sample.make_loop(*load_engine(Path(plan), backend), options.export_dir)
+            writers[name] = writer(sample, stack.enter_context(closing(loop)))
+        write_json(options.out, measure_steps(writers, options.seconds))
 
 
 if __name__ == "__main__":
-    run(main)
+    run_on_backend(main)

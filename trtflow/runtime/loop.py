@@ -1,7 +1,7 @@
 """Engines that run step after step on their own outputs, as a recurrent network does when it writes a text.
 
 Outputs that become inputs, and tables of which each step takes a row, stay on the device: a step moves pointers, and
-nothing is copied but what `StepLoop.read` asks for. The same code runs on TensorRT (PyCUDA) and on the reference.
+nothing is copied but what `StepLoop.read` asks for. The same code runs on TensorRT and on the reference.
 """
 
 from __future__ import annotations
@@ -9,87 +9,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from trtflow.formats import UserError
-from trtflow.runtime.plugins import is_reference
+from trtflow.runtime.devices import Buffer, device_of
 from trtflow.runtime.timing import percentile
 
 WARM_UP_S = 0.2
 ALIGNMENT = 256  # bytes: TensorRT's least of a binding's address
 
 
-class Memory(Protocol):
-    """Memory of a device from the address `pointer` on."""
-
-    pointer: int
-
-    def write(self, values: np.ndarray) -> None:
-        """Fill the memory from its start with the bytes of an array."""
-        ...
-
-    def read(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Return what the memory holds at its start, once all steps before are done, as a new array."""
-        ...
-
-
-class HostMemory:
-    """Memory of the host, which is the device of the reference runtime; aligned as a GPU's is."""
-
-    def __init__(self, nbytes: int, stream: None) -> None:
-        whole = np.zeros(nbytes + ALIGNMENT, np.uint8)
-        first = -whole.ctypes.data % ALIGNMENT
-        self._bytes = whole[first : first + nbytes]
-        self.pointer = self._bytes.ctypes.data
-
-    def write(self, values: np.ndarray) -> None:
-        """Fill the memory from its start with the bytes of an array."""
-        self._bytes[: values.nbytes] = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
-
-    def read(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Return what the memory holds at its start as a new array."""
-        return self._bytes[: _nbytes(shape, dtype)].view(dtype).reshape(shape).copy()
-
-
-class CudaMemory:
-    """Memory of a GPU, and page-locked memory of the host that its reads pass through."""
-
-    def __init__(self, nbytes: int, stream: Any) -> None:
-        import pycuda.driver as cuda  # noqa: PLC0415 - only where TensorRT is
-
-        self._cuda, self._stream = cuda, stream
-        self._device, self._host = cuda.mem_alloc(nbytes), cuda.pagelocked_zeros(nbytes, np.uint8)
-        self.pointer = int(self._device)
-
-    def write(self, values: np.ndarray) -> None:
-        """Fill the memory from its start with the bytes of an array, behind what the stream still does."""
-        self._stream.synchronize()  # it may still read what is overwritten, here and on the device
-        self._host[: values.nbytes] = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
-        self._cuda.memcpy_htod_async(self.pointer, self._host[: values.nbytes], self._stream)
-
-    def read(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Return what the memory holds at its start, once all steps before are done, as a new array."""
-        nbytes = _nbytes(shape, dtype)
-        self._cuda.memcpy_dtoh_async(self._host[:nbytes], self.pointer, self._stream)
-        self._stream.synchronize()
-        return self._host[:nbytes].view(dtype).reshape(shape).copy()
-
-
 def _nbytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
     return int(np.prod(shape)) * dtype.itemsize
 
 
-def _cuda_stream() -> Any:
-    import pycuda.autoprimaryctx  # noqa: F401, PLC0415 - TensorRT runs in the primary context
-    import pycuda.driver as cuda  # noqa: PLC0415
-
-    return cuda.Stream()
-
-
 class StepLoop:
-    """An engine with an implicit batch that is run step after step.
+    """An engine with an implicit batch that is run step after step. Memory is given back by `close`.
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
@@ -99,7 +36,7 @@ class StepLoop:
         batch_size: of every step; a table's row counts for one.
 
     Raises:
-        UserError: a name is no input or output of the engine, or sizes differ.
+        UserError: a name is no input or output of the engine, sizes differ, or there is not enough memory.
     """
 
     def __init__(
@@ -111,29 +48,38 @@ class StepLoop:
         batch_size: int = 1,
     ) -> None:
         self.engine, self.context, self.batch_size = engine, engine.create_execution_context(), batch_size
+        if self.context is None:
+            raise UserError("TensorRT could not make a context, most likely for want of device memory: see above.")
         self._place = {engine.get_binding_name(index): index for index in range(engine.num_bindings)}
         self._shapes = {name: (batch_size, *engine.get_binding_shape(index)) for name, index in self._place.items()}
         self._dtypes = {
             name: np.dtype(trt.nptype(engine.get_binding_dtype(index))) for name, index in self._place.items()
         }
         self._feedback, self._row_bytes = dict(feedback), dict[str, int]()
-        self._check(tables or {})
-        reference = is_reference(trt)
-        stream = None if reference else _cuda_stream()
-        memory: Any = HostMemory if reference else CudaMemory
-        self._handle = 0 if stream is None else int(stream.handle)
-        self._memory: dict[str, Memory] = {
-            name: memory(max(1, _nbytes(shape, self._dtypes[name])), stream) for name, shape in self._shapes.items()
-        }
+        padded = {name: _aligned(rows) for name, rows in self._checked(tables or {}).items()}
+        device = device_of(trt)
+        self._stream, self._memory = device.create_stream(), dict[str, Buffer]()
         self._bindings = [0] * engine.num_bindings
-        for name, rows in (tables or {}).items():
-            padded = _aligned(rows.astype(self._dtypes[name]))
-            self._memory[name] = memory(padded.nbytes, stream)
-            self._memory[name].write(padded)
-            self._row_bytes[name] = padded.strides[0]
+        try:
+            for name, shape in self._shapes.items():
+                nbytes = padded[name].nbytes if name in padded else _nbytes(shape, self._dtypes[name])
+                self._memory[name] = device.allocate(nbytes)
+        except UserError:
+            self.close()
+            raise
+        for name, rows in padded.items():
+            self._memory[name].copy_from(rows)
+            self._row_bytes[name] = rows.strides[0]
         self.reset()
 
-    def _check(self, tables: Mapping[str, np.ndarray]) -> None:
+    def close(self) -> None:
+        """Give context and memory back; harmless when that was done."""
+        for buffer in self._memory.values():
+            buffer.free()
+        self._memory, self.context = {}, None
+
+    def _checked(self, tables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the tables in their inputs' types; refuse names and sizes that do not fit."""
         for name in [*self._feedback, *self._feedback.values(), *tables]:
             if name not in self._place:
                 raise UserError(f"the engine has no binding {name!r}; it has {', '.join(self._place)}.")
@@ -144,6 +90,7 @@ class StepLoop:
         for name, rows in tables.items():
             if rows.shape[1:] != (int(np.prod(self._shapes[name])),):
                 raise UserError(f"input {name!r} has shape {self._shapes[name]}, but rows of a table {rows.shape}.")
+        return {name: rows.astype(self._dtypes[name]) for name, rows in tables.items()}
 
     def reset(self) -> None:
         """Begin anew: what is fed back is zero."""
@@ -154,7 +101,8 @@ class StepLoop:
 
     def write(self, name: str, values: np.ndarray) -> None:
         """Set an input [batch, …] from the host."""
-        self._memory[name].write(values.astype(self._dtypes[name], copy=False).reshape(self._shapes[name]))
+        self._stream.synchronize()  # a step may still read what is overwritten
+        self._memory[name].copy_from(values.astype(self._dtypes[name], copy=False).reshape(self._shapes[name]))
 
     def choose(self, name: str, row: int) -> None:
         """Let an input be a row of its table; nothing is copied."""
@@ -166,7 +114,7 @@ class StepLoop:
         Raises:
             UserError: the engine could not run.
         """
-        if not self.context.execute_async(self.batch_size, self._bindings, self._handle):
+        if not self.context.execute_async(self.batch_size, self._bindings, self._stream.handle):
             raise UserError("the engine could not run; its messages stand above this line.")
         for output, name in self._feedback.items():
             self._memory[output], self._memory[name] = self._memory[name], self._memory[output]
@@ -175,7 +123,10 @@ class StepLoop:
 
     def read(self, name: str) -> np.ndarray:
         """Return an output of the last step, [batch, …]; of one that is fed back, too."""
-        return self._memory[self._feedback.get(name, name)].read(self._shapes[name], self._dtypes[name])
+        buffer, shape, dtype = self._memory[self._feedback.get(name, name)], self._shapes[name], self._dtypes[name]
+        buffer.download(_nbytes(shape, dtype), self._stream)
+        self._stream.synchronize()
+        return buffer.values(shape, dtype)
 
 
 def _aligned(rows: np.ndarray) -> np.ndarray:
