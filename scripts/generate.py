@@ -11,10 +11,11 @@ from pathlib import Path
 import _path  # noqa: F401
 import numpy as np
 
-from trtflow.cli import parser, run_on_backend
+from trtflow.cli import parser
 from trtflow.datasets.characters import decode, encode, read_vocabulary
 from trtflow.formats.arrays import write_arrays
 from trtflow.runtime.backend import read_backend
+from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.session import load_engine
 from trtflow.samples import load as load_sample
 

@@ -11,9 +11,10 @@ from types import ModuleType
 
 import _path  # noqa: F401
 
-from trtflow.cli import parser, run_on_backend
+from trtflow.cli import parser
 from trtflow.formats.files import write_json
 from trtflow.runtime.backend import read_backend
+from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.loop import StepLoop, measure_steps
 from trtflow.runtime.session import load_engine
 from trtflow.samples import load as load_sample
