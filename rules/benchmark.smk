@@ -15,6 +15,8 @@ rule measure_latency:
         "logs/{sample}/measure_latency.log",
     benchmark:
         "benchmarks/{sample}/measure_latency.tsv"
+    wildcard_constraints:
+        sample=one_of([*DETECTORS, *CLASSIFIERS]),
     conda:
         ENVIRONMENT
     threads: workflow.cores or 1  # alone, so that nothing disturbs the measurement
@@ -57,3 +59,35 @@ rule profile_engine:
     shell:
         "python {input.script:q} --plan {input.plan} --precision {wildcards.precision}"
         " --backend-file {input.backend} --out {output} > {log} 2>&1"
+
+
+# Time the engines of a character model in turns: a query is one character written.
+rule measure_generation:
+    input:
+        plans=per_precision("results/{sample}/engine.{precision}.plan"),
+        origins=per_precision("results/{sample}/engine.{precision}.json"),
+        backend="results/backend.json",
+        export=export_files,
+        script=script("measure_generation"),
+        library=sample_library("measure_generation"),
+    output:
+        "results/{sample}/latency.json",
+    log:
+        "logs/{sample}/measure_generation.log",
+    benchmark:
+        "benchmarks/{sample}/measure_generation.tsv"
+    wildcard_constraints:
+        sample=one_of(TEXTS),
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+        gpu=gpus(),
+    params:
+        export=folder_of("export"),
+        plans=lambda wildcards, input: named_by_precision(input.plans),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --backend-file {input.backend}"
+        " --export-dir {params.export} --out {output} {params.plans} > {log} 2>&1"

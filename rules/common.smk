@@ -105,6 +105,8 @@ def load_samples():
         sample = read_yaml(workflow.source_path(f"../config/samples/{name}.yaml"))
         changes = typed(config["samples"].get(name, {}))
         source = f"samples.{name}" if changes else f"config/samples/{name}.yaml"
+        if config["data"] == "full":
+            sample = merged(sample, sample.get("full", {}))
         samples[name] = merged(sample, changes)
         check_config(samples[name], schema, source)
         check_batches(samples[name], source)
@@ -227,6 +229,10 @@ DETECTORS, CLASSIFIERS = (
     samples_with(task="detection"),
     samples_with(task="classification"),
 )
+TEXTS = samples_with(task="generation")
+TRAINED_TEXTS = [
+    name for name in TEXTS if SAMPLES[name]["model"]["weights"] == "trained"
+]
 INT8_SAMPLES = [name for name in SAMPLES if "int8" in SAMPLES[name]["precisions"]]
 PLUGIN_SAMPLES = [name for name in SAMPLES if SAMPLES[name].get("plugins")]
 REFITTED = samples_with(name="engine_refit_mnist")  # built with dummy weights first
@@ -292,8 +298,9 @@ EXPORTS = {
 
 def exports_of(sample):
     """Return what the engine of a sample is built from, with its checksums where there are any."""
+    vocabulary = ["vocab.json"] if sample in TEXTS else []
     mean = ["mean.binaryproto"] if SAMPLES[sample]["model"].get("mean") else []
-    names = [*EXPORTS[SAMPLES[sample]["source"]], *mean]
+    names = [*EXPORTS[SAMPLES[sample]["source"]], *mean, *vocabulary]
     return [f"results/{sample}/export/{name}" for name in names]
 
 
@@ -351,15 +358,19 @@ def last_predictions(wildcards):
 
 def figures(wildcards):
     """Return the pictures that a report names."""
-    first = "contact" if wildcards.sample in DETECTORS else "digits"
-    names = [first, "precisions", "profile", "training"]
+    sample = wildcards.sample
+    first = {**dict.fromkeys(DETECTORS, "contact"), **dict.fromkeys(TEXTS, "generated")}
+    untrained = sample in TEXTS and sample not in TRAINED_TEXTS
+    names = [first.get(sample, "digits"), "precisions", "profile"]
+    names += [] if untrained else ["training"]
     return [f"results/{wildcards.sample}/figures/{name}.png" for name in names]
 
 
 def texts(wildcards):
     """Return the texts that a report holds: the digits as the guide prints them, and the layers."""
     folder = f"results/{wildcards.sample}"
-    drawn = [] if wildcards.sample in DETECTORS else [f"{folder}/figures/digits.txt"]
+    name = "generated" if wildcards.sample in TEXTS else "digits"
+    drawn = [] if wildcards.sample in DETECTORS else [f"{folder}/figures/{name}.txt"]
     return [*drawn, f"{folder}/layers.{SAMPLES[wildcards.sample]['precisions'][0]}.txt"]
 
 
@@ -367,6 +378,60 @@ def timed_batches(wildcards):
     """Return the batch sizes to time: one, and the largest where the engine has a larger one."""
     sample = sample_config(wildcards.sample)
     return sorted({1, sample["max_batch_size"]})
+
+
+def metric_of(wildcards):
+    """Return the metric that a sample's precisions are plotted by."""
+    metrics = {**dict.fromkeys(DETECTORS, "map"), **dict.fromkeys(TEXTS, "perplexity")}
+    return metrics.get(wildcards.sample, "top1")
+
+
+def artefact(path):
+    """Return an input function: a published file of the sample with data: full, otherwise nothing."""
+
+    def file(wildcards):
+        full = config["data"] == "full"
+        return f"results/{wildcards.sample}/artefacts/{path}" if full else []
+
+    return file
+
+
+def mirror_option():
+    """Return the option that names the mirror, where there is one."""
+    return ["--mirror", shlex.quote(config["mirror"])] if config["mirror"] else []
+
+
+def optional(option, name):
+    """Return a params function: an option with the file of an input, where there is one."""
+
+    def given(wildcards, input):
+        return f"{option} {input[name]}" if input.get(name) else ""
+
+    return given
+
+
+def checkpoint_files(wildcards):
+    """Return the files of the TensorFlow checkpoint of a sample, trained or published."""
+    untrained = wildcards.sample in TEXTS and wildcards.sample not in TRAINED_TEXTS
+    folder = "artefacts" if untrained else "model"
+    prefix = f"results/{wildcards.sample}/{folder}/network"
+    return [f"{prefix}.index", f"{prefix}.data-00000-of-00001"]
+
+
+def checkpoint_prefix(wildcards, input):
+    """Return what the names of those files begin with."""
+    return input.checkpoint[0].removesuffix(".index")
+
+
+def published_texts(wildcards):
+    """Return the option with what is known to follow each seed, where something is."""
+    known = SAMPLES[wildcards.sample]["generation"].get("published", [])
+    return ["--published", *known] if known else []
+
+
+def named_by_precision(files):
+    """Return PRECISION=FILE arguments of files such as engine.fp32.plan."""
+    return [f"{path.split('.')[-2]}={path}" for path in files]
 
 
 def before_refit(wildcards):

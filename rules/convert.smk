@@ -113,8 +113,7 @@ rule convert_to_uff:
 # Write the weights of a TensorFlow checkpoint as .wts2.
 rule dump_tf_weights:
     input:
-        index="results/{sample}/model/network.index",
-        values="results/{sample}/model/network.data-00000-of-00001",
+        checkpoint=checkpoint_files,
         script=script("dump_tf_weights"),
         library=library("dump_tf_weights"),
     output:
@@ -131,6 +130,6 @@ rule dump_tf_weights:
         mem_mb=2000,
         runtime=5,
     params:
-        prefix=lambda wildcards, input: input.index.removesuffix(".index"),
+        prefix=checkpoint_prefix,
     shell:
         "python {input.script:q} --model {params.prefix} --output {output} > {log} 2>&1"

@@ -1,4 +1,4 @@
-"""Data sets: made here (mini)."""
+"""Data sets: made here (mini), or published (full)."""
 
 
 # Draw the pictures to train on; together they are one output.
@@ -83,3 +83,65 @@ rule make_digits:
         folder=folder_of("train"),
     shell:
         "python {input.script:q} {params.splits} --out-dir {params.folder} > {log} 2>&1"
+
+
+# Split a text, and number its characters: that of Python's help, or a published one.
+rule make_text:
+    input:
+        text=artefact("text.txt"),
+        known=artefact("vocab.json"),
+        script=script("make_text"),
+        library=library("make_text"),
+    output:
+        train="results/{sample}/data/train.txt",
+        val="results/{sample}/data/val.txt",
+        vocabulary="results/{sample}/export/vocab.json",
+    log:
+        "logs/{sample}/make_text.log",
+    benchmark:
+        "benchmarks/{sample}/make_text.tsv"
+    wildcard_constraints:
+        sample=one_of(TEXTS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        text=optional("--text", "text"),
+        known=optional("--known-vocabulary", "known"),
+        splits=lambda wildcards: options(sample_config(wildcards.sample)["splits"]),
+        folder=folder_of("train"),
+    shell:
+        "python {input.script:q} {params.text} {params.known} {params.splits} --out-dir {params.folder}"
+        " --vocabulary {output.vocabulary} > {log} 2>&1"
+
+
+# Take published files from the mirror.
+for _sample in SAMPLES:
+    for _artefact in SAMPLES[_sample].get("artefacts", []):
+
+        rule:
+            name:
+                f"fetch_{_sample}_{os.path.basename(_artefact['path']).replace('.', '_').replace('-', '_')}"
+            input:
+                script=script("fetch_artefact"),
+                library=library("fetch_artefact"),
+            output:
+                f"results/{_sample}/{_artefact['path']}",
+            log:
+                f"logs/{_sample}/fetch.{os.path.basename(_artefact['path'])}.log",
+            benchmark:
+                f"benchmarks/{_sample}/fetch.{os.path.basename(_artefact['path'])}.tsv"
+            conda:
+                ENVIRONMENT
+            resources:
+                mem_mb=500,
+                runtime=30,
+            params:
+                mirror=mirror_option(),
+                file=_artefact["file"],
+                sha256=_artefact["sha256"],
+            shell:
+                "python {input.script:q} {params.mirror} --file {params.file} --sha256 {params.sha256}"
+                " --out {output} > {log} 2>&1"

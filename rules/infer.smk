@@ -42,6 +42,8 @@ rule infer:
         "logs/{sample}/infer.{precision}.log",
     benchmark:
         "benchmarks/{sample}/infer.{precision}.tsv"
+    wildcard_constraints:
+        sample=one_of([*DETECTORS, *CLASSIFIERS]),
     conda:
         ENVIRONMENT
     threads: 2
@@ -69,6 +71,8 @@ rule score:
         "logs/{sample}/score.{precision}.log",
     benchmark:
         "benchmarks/{sample}/score.{precision}.tsv"
+    wildcard_constraints:
+        sample=one_of([*DETECTORS, *CLASSIFIERS]),
     conda:
         ENVIRONMENT
     resources:
@@ -96,6 +100,8 @@ rule compare_framework:
         "logs/{sample}/compare_framework.log",
     benchmark:
         "benchmarks/{sample}/compare_framework.tsv"
+    wildcard_constraints:
+        sample=one_of([*DETECTORS, *CLASSIFIERS]),
     conda:
         ENVIRONMENT
     resources:
@@ -106,3 +112,90 @@ rule compare_framework:
     shell:
         "python {input.script:q} --task {params.task} --predictions {input.predictions}"
         " --framework {input.framework} --out {output} > {log} 2>&1"
+
+
+# Score a text with an engine of a character model, and write on from seeds.
+rule generate:
+    input:
+        plan="results/{sample}/engine.{precision}.plan",
+        origin="results/{sample}/engine.{precision}.json",
+        backend="results/backend.json",
+        export=export_files,
+        text="results/{sample}/data/val.txt",
+        script=script("generate"),
+        library=sample_library("generate"),
+    output:
+        "results/{sample}/predictions.{precision}.npz",
+    log:
+        "logs/{sample}/generate.{precision}.log",
+    benchmark:
+        "benchmarks/{sample}/generate.{precision}.tsv"
+    wildcard_constraints:
+        sample=one_of(TEXTS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+        gpu=gpus(),
+    params:
+        export=folder_of("export"),
+        seeds=setting("generation", "seeds"),
+        length=setting("generation", "length"),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --plan {input.plan} --backend-file {input.backend}"
+        " --export-dir {params.export} --text {input.text} --seeds {params.seeds:q} --length {params.length}"
+        " --out {output} > {log} 2>&1"
+
+
+# Score what it foresaw and wrote.
+rule score_text:
+    input:
+        predictions="results/{sample}/predictions.{precision}.npz",
+        vocabulary="results/{sample}/export/vocab.json",
+        script=script("score_text"),
+        library=library("score_text"),
+    output:
+        "results/{sample}/metrics.{precision}.json",
+    log:
+        "logs/{sample}/score_text.{precision}.log",
+    benchmark:
+        "benchmarks/{sample}/score_text.{precision}.tsv"
+    wildcard_constraints:
+        sample=one_of(TEXTS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        published=published_texts,
+    shell:
+        "python {input.script:q} --predictions {input.predictions} --vocabulary {input.vocabulary}"
+        " {params.published:q} --out {output} > {log} 2>&1"
+
+
+# Compare it with what TensorFlow foresaw and wrote.
+rule compare_text:
+    input:
+        predictions=per_precision("results/{sample}/predictions.{precision}.npz"),
+        framework="results/{sample}/model/predictions.npz",
+        script=script("compare_text"),
+        library=library("compare_text"),
+    output:
+        "results/{sample}/agreement.json",
+    log:
+        "logs/{sample}/compare_text.log",
+    benchmark:
+        "benchmarks/{sample}/compare_text.tsv"
+    wildcard_constraints:
+        sample=one_of(TEXTS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        predictions=lambda wildcards, input: named_by_precision(input.predictions),
+    shell:
+        "python {input.script:q} --framework {input.framework} --out {output} {params.predictions} > {log} 2>&1"

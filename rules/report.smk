@@ -91,6 +91,41 @@ rule draw_digits:
         " --out {output.picture} --text-out {output.text} > {log} 2>&1"
 
 
+# Draw what a character model wrote.
+rule draw_text:
+    input:
+        predictions=last_predictions,
+        framework="results/{sample}/model/predictions.npz",
+        vocabulary="results/{sample}/export/vocab.json",
+        script=script("draw_text"),
+        library=library("draw_text"),
+    output:
+        text="results/{sample}/figures/generated.txt",
+        picture=report(
+            "results/{sample}/figures/generated.png",
+            caption="../report/generated.rst",
+            category="{sample}",
+            labels={"what": "generated text"},
+        ),
+    log:
+        "logs/{sample}/draw_text.log",
+    benchmark:
+        "benchmarks/{sample}/draw_text.tsv"
+    wildcard_constraints:
+        sample=one_of(TEXTS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        seeds=setting("generation", "seeds"),
+    shell:
+        "python {input.script:q} --predictions {input.predictions} --framework {input.framework}"
+        " --vocabulary {input.vocabulary} --seeds {params.seeds:q} --out {output.picture}"
+        " --text-out {output.text} > {log} 2>&1"
+
+
 # Plot result, latency and size of the engines side by side.
 rule plot_precisions:
     input:
@@ -121,7 +156,7 @@ rule plot_precisions:
     params:
         folder=folder_of("metrics"),
         precisions=setting("precisions"),
-        metric=lambda wildcards: "map" if wildcards.sample in DETECTORS else "top1",
+        metric=metric_of,
     shell:
         "python {input.script:q} --results-dir {params.folder} --precisions {params.precisions}"
         " --metric {params.metric} --out {output} > {log} 2>&1"

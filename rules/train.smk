@@ -134,7 +134,11 @@ rule train_keras_checkpoint:
     benchmark:
         "benchmarks/{sample}/train_keras_checkpoint.tsv"
     wildcard_constraints:
-        sample=one_of(samples_with(model_framework="tensorflow", source="wts2")),
+        sample=one_of(
+            samples_with(
+                task="classification", model_framework="tensorflow", source="wts2"
+            )
+        ),
     conda:
         ENVIRONMENT
     threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
@@ -149,3 +153,67 @@ rule train_keras_checkpoint:
     shell:
         "python {input.script:q} {params.network} --data {params.data} {params.settings} --out {params.prefix}"
         " --predictions {output.predictions} --log-out {output.training} > {log} 2>&1"
+
+
+# Train a character model in TensorFlow and keep it as a checkpoint.
+rule train_char_rnn:
+    input:
+        text="results/{sample}/data/train.txt",
+        vocabulary="results/{sample}/export/vocab.json",
+        script=script("train_char_rnn"),
+        library=library("train_char_rnn"),
+    output:
+        index="results/{sample}/model/network.index",
+        values="results/{sample}/model/network.data-00000-of-00001",
+        training="results/{sample}/model/training.json",
+    log:
+        "logs/{sample}/train_char_rnn.log",
+    benchmark:
+        "benchmarks/{sample}/train_char_rnn.tsv"
+    wildcard_constraints:
+        sample=one_of(TRAINED_TEXTS),
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        prefix=lambda wildcards, output: output.index.removesuffix(".index"),
+        hidden_size=setting("model", "hidden_size"),
+        embedding_size=setting("model", "embedding_size"),
+        settings=lambda wildcards: options(sample_config(wildcards.sample)["training"]),
+    shell:
+        "python {input.script:q} --text {input.text} --vocabulary {input.vocabulary}"
+        " --hidden-size {params.hidden_size} --embedding-size {params.embedding_size} {params.settings}"
+        " --out {params.prefix} --log-out {output.training} > {log} 2>&1"
+
+
+# Score and write text in TensorFlow, to compare engines with.
+rule predict_char_rnn:
+    input:
+        checkpoint=checkpoint_files,
+        text="results/{sample}/data/val.txt",
+        vocabulary="results/{sample}/export/vocab.json",
+        script=script("predict_char_rnn"),
+        library=library("predict_char_rnn"),
+    output:
+        "results/{sample}/model/predictions.npz",
+    log:
+        "logs/{sample}/predict_char_rnn.log",
+    benchmark:
+        "benchmarks/{sample}/predict_char_rnn.tsv"
+    wildcard_constraints:
+        sample=one_of(TEXTS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        prefix=checkpoint_prefix,
+        seeds=setting("generation", "seeds"),
+        length=setting("generation", "length"),
+    shell:
+        "python {input.script:q} --checkpoint {params.prefix} --vocabulary {input.vocabulary} --text {input.text}"
+        " --seeds {params.seeds:q} --length {params.length} --out {output} > {log} 2>&1"

@@ -30,6 +30,7 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 130,
 }
 LONGEST_NAME = 36  # characters of a layer's name in a plot
+LOWER_IS_BETTER = ("perplexity",)
 SMOOTHING = 20  # steps in the running mean of the loss
 
 
@@ -44,7 +45,10 @@ def write_precisions(path: Path, precisions: Mapping[str, Any], metric: str) -> 
     base = next(iter(precisions))
     median = precisions[base]["latency_ms"]["median"]
     panels = {
-        f"{metric} (higher is better)": ([entry["metrics"][metric] for entry in precisions.values()], "{:.3f}"),
+        f"{metric} ({'lower' if metric in LOWER_IS_BETTER else 'higher'} is better)": (
+            [entry["metrics"][metric] for entry in precisions.values()],
+            "{:.3f}",
+        ),
         f"median latency relative to {base}": (
             [entry["latency_ms"]["median"] / median for entry in precisions.values()],
             "{:.2f}",

@@ -298,6 +298,41 @@ class MatrixOperation(IntEnum):
     VECTOR = 2
 
 
+class RNNOperation(IntEnum):
+    """Cell of a recurrent layer."""
+
+    RELU = 0
+    TANH = 1
+    LSTM = 2
+    GRU = 3
+
+
+class RNNDirection(IntEnum):
+    """In which order a recurrent layer takes the steps."""
+
+    UNIDIRECTION = 0
+    BIDIRECTION = 1
+
+
+class RNNInputMode(IntEnum):
+    """What the first recurrent layer does with its input: a product with W, or nothing."""
+
+    LINEAR = 0
+    SKIP = 1
+
+
+class RNNGateType(IntEnum):
+    """Gate of a recurrent cell."""
+
+    INPUT = 0
+    OUTPUT = 1
+    FORGET = 2
+    UPDATE = 3
+    RESET = 4
+    CELL = 5
+    HIDDEN = 6
+
+
 class UnaryOperation(IntEnum):
     """Function of a unary layer."""
 

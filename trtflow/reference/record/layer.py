@@ -30,7 +30,7 @@ class ILayer:
         most_inputs: number of inputs where `set_input` can add some to those that the layer begins with.
         input_instead: attributes that an input can stand in for, and its index; setting the attribute removes it.
         weight_names: attributes that hold weights; they can be set to weights, arrays or None.
-        explicit_batch_only: whether TensorRT refuses the layer in a network with an implicit batch.
+        explicit_batch_only, implicit_batch_only: whether TensorRT refuses the layer with the other kind of batch.
         metadata: text that an engine inspector tells.
     """
 
@@ -43,6 +43,7 @@ class ILayer:
     input_instead: dict[str, int] = {}  # noqa: RUF012 - a constant of each class
     weight_names: tuple[str, ...] = ()
     explicit_batch_only = False
+    implicit_batch_only = False
     _places: dict[int, ITensor]
 
     def __init__(self, network: INetworkDefinition, inputs: list[ITensor]) -> None:

@@ -18,6 +18,7 @@ from trtflow.reference.record.element_layers import (
     IUnaryLayer,
 )
 from trtflow.reference.record.layer import ILayer
+from trtflow.reference.record.recurrent_layers import IRaggedSoftMaxLayer, IRNNv2Layer
 from trtflow.reference.record.tensor_layers import (
     IConcatenationLayer,
     IConstantLayer,
@@ -62,6 +63,8 @@ __all__ = [
     "IPluginV2Layer",
     "IPoolingLayer",
     "IQuantizeLayer",
+    "IRNNv2Layer",
+    "IRaggedSoftMaxLayer",
     "IReduceLayer",
     "IResizeLayer",
     "IScaleLayer",

@@ -18,6 +18,7 @@ from trtflow.reference.record.enums import (
     NetworkDefinitionCreationFlag,
     PoolingType,
     ReduceOperation,
+    RNNOperation,
     ScaleMode,
     TopKOperation,
     UnaryOperation,
@@ -258,6 +259,16 @@ class INetworkDefinition(Scope):
         """Add a normalisation by the moments along the axes whose bits are set."""
         return self._add(L.INormalizationLayer(self, input, scale, bias, axesMask))
 
+    def add_rnn_v2(
+        self, input: ITensor, layer_count: int, hidden_size: int, max_seq_length: int, op: RNNOperation
+    ) -> L.IRNNv2Layer:
+        """Add recurrent layers over sequences [S, E]; their weights are set gate by gate."""
+        return self._add(L.IRNNv2Layer(self, input, layer_count, hidden_size, max_seq_length, op))
+
+    def add_ragged_softmax(self, input: ITensor, bounds: ITensor) -> L.IRaggedSoftMaxLayer:
+        """Add a softmax over rows [Z, S] of different lengths [Z, 1]."""
+        return self._add(L.IRaggedSoftMaxLayer(self, [input, bounds]))
+
     def add_plugin_v2(self, inputs: list[ITensor], plugin: IPluginV2) -> L.IPluginV2Layer:
         """Add a layer that a plugin computes."""
         return self._add(L.IPluginV2Layer(self, list(inputs), plugin))
@@ -278,6 +289,8 @@ class INetworkDefinition(Scope):
     def _add(self, layer: Layer) -> Layer:
         if layer.explicit_batch_only and self.has_implicit_batch_dimension:
             raise NetworkError(layer.name, f"{layer.title} with an implicit batch", "Make the batch explicit.")
+        if layer.implicit_batch_only and not self.has_implicit_batch_dimension:
+            raise NetworkError(layer.name, f"{layer.title} with an explicit batch", "Make the batch implicit.")
         layer.add_outputs()
         self._layers.append(layer)
         return layer

@@ -78,8 +78,10 @@ def _emulate_half(model: onnx.ModelProto) -> None:
             elif node.input[0] in half:
                 node.op_type = "Identity"
                 del node.attribute[:]
-        elif node.output[0] in half and _rounds_here(node, index):
-            _round(node, nodes)
+        elif half.intersection(node.output) and _rounds_here(node, index):
+            for place, name in enumerate(node.output):
+                if name in half:
+                    _round(node, nodes, place)
     for tensor in graph.initializer:
         if tensor.data_type == TensorProto.FLOAT16:
             _set_initializer(tensor, numpy_helper.to_array(tensor).astype(np.float32))
@@ -96,14 +98,14 @@ def _rounds_here(node: onnx.NodeProto, index: _Index) -> bool:
     return node.op_type not in KEEP_ROUNDING and not deferred
 
 
-def _round(node: onnx.NodeProto, nodes: list[onnx.NodeProto]) -> None:
+def _round(node: onnx.NodeProto, nodes: list[onnx.NodeProto], place: int = 0) -> None:
     """Give `node` a float32 result that is rounded to float16 under its old name."""
-    name = node.output[0]
+    name = node.output[place]
     exact, rounded = f"{name}/exact", f"{name}/half"
     if node.op_type == "Cast":
-        node.output[0] = rounded
+        node.output[place] = rounded
     else:
-        node.output[0] = exact
+        node.output[place] = exact
         nodes.append(helper.make_node("Cast", [exact], [rounded], name=rounded, to=TensorProto.FLOAT16))
     nodes.append(helper.make_node("Cast", [rounded], [name], name=f"{name}/float", to=TensorProto.FLOAT))
 

@@ -1,0 +1,126 @@
+"""Time the step loop of char_rnn against the same network in PyTorch eager on the same device, in one run.
+
+python scripts/bench_char_rnn.py --backend tensorrt --hidden-size 512 --embedding-size 512 --out bench_char_rnn.json
+
+Both keep states and embeddings on the device and give the host each character they write. The weights are drawn by
+chance, which changes no time. It needs one Python with PyTorch and the backend; with `reference` both run on the CPU.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import _path  # noqa: F401
+import numpy as np
+import torch
+
+from trtflow.cli import parser, run
+from trtflow.datasets.characters import write_vocabulary
+from trtflow.formats import UserError
+from trtflow.formats.files import write_json
+from trtflow.formats.wts import write_wts2
+from trtflow.runtime.backend import load
+from trtflow.runtime.build import build_plan
+from trtflow.runtime.loop import StepLoop, measure_steps
+from trtflow.samples import char_rnn as sample
+
+FIRST = 32  # code point of the vocabulary's first character
+CHECKED = 50  # characters that both must write alike
+
+
+def draw_weights(export: Path, characters: int, embedding_size: int, hidden_size: int) -> None:
+    """Write model.wts2 and vocab.json of a network with weights drawn by chance."""
+    rng = np.random.default_rng(0)
+    shapes = {
+        sample.EMBED_NAME: (characters, embedding_size),
+        sample.FCW_NAME: (hidden_size, characters),
+        sample.FCB_NAME: (characters,),
+    }
+    for layer, inputs in enumerate((embedding_size, hidden_size)):
+        shapes[sample.RNNW_NAMES[layer]] = (inputs + hidden_size, 4 * hidden_size)
+        shapes[sample.RNNB_NAMES[layer]] = (4 * hidden_size,)
+    scale = 2 / np.sqrt(hidden_size)
+    blobs = {name: rng.uniform(-scale, scale, shape).astype(np.float32) for name, shape in shapes.items()}
+    write_wts2(export / "model.wts2", blobs)
+    write_vocabulary(export / "vocab.json", {chr(FIRST + number): number for number in range(characters)})
+
+
+class TorchWriter:
+    """The network in PyTorch, which writes one character a call; gates are stacked i, f, g, o."""
+
+    def __init__(self, weights: dict[str, np.ndarray], device: str, dtype: torch.dtype) -> None:
+        def tensor(array: np.ndarray) -> torch.Tensor:
+            return torch.tensor(array, device=device, dtype=dtype)
+
+        hidden_size = len(weights[sample.FCW_NAME])
+        self.embedding = tensor(weights[sample.EMBED_NAME])
+        self.lstm = torch.nn.LSTM(self.embedding.shape[1], hidden_size, sample.LAYER_COUNT, batch_first=True)
+        self.lstm.to(device, dtype).requires_grad_(requires_grad=False)
+        order = np.concatenate([np.arange(hidden_size) + gate * hidden_size for gate in (0, 2, 1, 3)])
+        for layer in range(sample.LAYER_COUNT):
+            parts = sample.convert_rnn_weights(weights[sample.RNNW_NAMES[layer]], hidden_size)
+            biases = sample.convert_rnn_bias(weights[sample.RNNB_NAMES[layer]])
+            for is_w, kind in ((True, "ih"), (False, "hh")):
+                getattr(self.lstm, f"weight_{kind}_l{layer}").copy_(tensor(parts[is_w][order]))
+                getattr(self.lstm, f"bias_{kind}_l{layer}").copy_(tensor(biases[is_w][order]))
+        self.lstm.flatten_parameters()
+        self.weight, self.bias = tensor(weights[sample.FCW_NAME]), tensor(weights[sample.FCB_NAME])
+        zeros = torch.zeros((sample.LAYER_COUNT, 1, hidden_size), device=device, dtype=dtype)
+        self.state, self.character = (zeros, zeros.clone()), torch.zeros((), device=device, dtype=torch.int64)
+
+    @torch.inference_mode()
+    def __call__(self) -> int:
+        """Write one character and return its number."""
+        value, self.state = self.lstm(self.embedding[self.character].reshape(1, 1, -1), self.state)
+        self.character = (value[0, 0] @ self.weight + self.bias).argmax()
+        return int(self.character)
+
+
+def engine_writer(loop: StepLoop) -> Callable[[], int]:
+    """Return a function that writes one character each time it is called, from the first of the vocabulary on."""
+    written = [0]
+
+    def write() -> int:
+        loop.choose(sample.INPUT, written[0])
+        loop.step()
+        written[0] = int(loop.read(sample.OUTPUT).item())
+        return written[0]
+
+    return write
+
+
+def main() -> None:
+    """Read the command line, build the engine, compare and time both."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--backend", default="reference", help="tensorrt on a GPU, or reference")
+    arguments.add_argument("--precision", choices=["fp32", "fp16"], default="fp32", help="of both")
+    arguments.add_argument("--characters", type=int, default=65, help="size of the vocabulary")
+    arguments.add_argument("--embedding-size", type=int, default=512, help="of a character")
+    arguments.add_argument("--hidden-size", type=int, default=512, help="of each layer")
+    arguments.add_argument("--seconds", type=float, default=3.0, help="duration of the measurement of each")
+    arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    options = arguments.parse_args()
+
+    trt, half = load(options.backend), options.precision == "fp16"
+    device = "cpu" if options.backend == "reference" else "cuda"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    with tempfile.TemporaryDirectory() as folder:
+        export = Path(folder)
+        draw_weights(export, options.characters, options.embedding_size, options.hidden_size)
+        plan = build_plan(trt, lambda trt, network: sample.define_network(trt, network, export), options.precision, 1)
+        engine = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
+        ours = engine_writer(sample.make_loop(trt, engine, export))
+        theirs = TorchWriter(sample.load_weights(export), device, torch.float16 if half else torch.float32)
+    texts = [[write() for _ in range(CHECKED)] for write in (ours, theirs)]
+    if texts[0] != texts[1] and not half:
+        raise UserError(f"the engine wrote {texts[0]}, PyTorch {texts[1]}: they are not the same network.")
+    found = measure_steps({"engine": ours, "torch": theirs}, options.seconds)
+    rates = {name: result["throughput_per_s"] for name, result in found.items()}
+    result = {"precision": options.precision, "characters_per_s": rates, "ratio": rates["engine"] / rates["torch"]}
+    print(json.dumps(result, indent=2))
+    write_json(options.out, {**result, "latency_ms": {name: value["latency_ms"] for name, value in found.items()}})
+
+
+if __name__ == "__main__":
+    run(main)

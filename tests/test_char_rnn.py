@@ -1,0 +1,81 @@
+"""The char_rnn sample for real, with a short training: it agrees with TensorFlow, and its report says what it wrote."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = (
+    "samples={char_rnn: {splits: {train: 20000, val: 400}, model: {hidden_size: 32, embedding_size: 16},"
+    " training: {steps: 30, batch_size: 8, sequence_length: 20, threads: 1}, generation: {length: 20}}}"
+)
+
+
+def snakemake(folder, *arguments):
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2", "--quiet", "all"]
+    command += ["--directory", folder, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("char_rnn")
+
+
+@pytest.fixture(scope="module")
+def report(folder):
+    done = snakemake(folder, "--config", "backend=reference", SMALL, "--", "results/char_rnn_report.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads((folder / "results" / "char_rnn_report.json").read_text())
+
+
+def test_engine_agrees_with_tensorflow_and_a_short_training_fails_its_gate(report):
+    passed = {gate["name"]: gate["passed"] for gate in report["gates"]}
+    assert passed.pop("perplexity") is False
+    assert all(passed.values()), report["gates"]
+    assert report["passed"] is False
+
+
+def test_report_has_the_text_and_its_pictures(report, folder):
+    lines = report["texts"]["generated"]
+    assert lines[0].startswith("The |")
+    assert len(lines) == 6
+    assert all((folder / path).exists() for path in report["figures"])
+    assert {Path(path).stem for path in report["figures"]} == {"generated", "precisions", "profile", "training"}
+    assert report["precisions"]["fp32"]["throughput_per_s"] > 0
+    assert set(report["inputs"]) == {"model.wts2", "vocab.json"}
+
+
+def test_a_seed_outside_the_vocabulary_stops_the_run_and_is_named(report, folder):
+    seeds = SMALL.replace("length: 20", "length: 20, seeds: [caffè]")
+    done = snakemake(folder, "--config", "backend=reference", seeds, "--", "results/char_rnn/predictions.fp32.npz")
+    assert done.returncode != 0
+    log = (folder / "logs" / "char_rnn" / "generate.fp32.log").read_text()
+    assert "error: seed 'caffè': character 'è' (line 1, character 5) is not in the vocabulary" in log
+
+
+def test_full_data_without_a_mirror_says_what_to_set(folder, tmp_path):
+    done = snakemake(tmp_path, "--config", "data=full", "backend=reference", "--", "results/char_rnn/data/val.txt")
+    assert done.returncode != 0
+    logs = "".join(path.read_text() for path in (tmp_path / "logs" / "char_rnn").glob("fetch.*.log"))
+    assert "Set mirror in config/config.yaml" in logs
+
+
+@pytest.mark.parametrize("content", [None, b"another text"])
+def test_a_mirror_without_the_right_file(tmp_path, content):
+    mirror = tmp_path / "mirror" / "char_rnn"
+    mirror.mkdir(parents=True)
+    if content is not None:
+        (mirror / "vocab.json").write_bytes(content)
+    target = "results/char_rnn/artefacts/vocab.json"
+    settings = ["data=full", "backend=reference", f"mirror={mirror.parent}"]
+    done = snakemake(tmp_path, "--config", *settings, "--", target)
+    assert done.returncode != 0
+    log = (tmp_path / "logs" / "char_rnn" / "fetch.vocab.json.log").read_text()
+    assert ("the mirror has no such file" if content is None else "its SHA-256 is") in log
+    assert not (tmp_path / target).exists()
