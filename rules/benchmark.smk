@@ -87,7 +87,8 @@ rule measure_generation:
         gpu=gpus(),
     params:
         export=folder_of("export"),
+        seconds=config["latency_seconds"],
         plans=lambda wildcards, input: named_by_precision(input.plans),
     shell:
         "python {input.script:q} --sample {wildcards.sample} --backend-file {input.backend}"
-        " --export-dir {params.export} --out {output} {params.plans} > {log} 2>&1"
+        " --export-dir {params.export} --seconds {params.seconds} --out {output} {params.plans} > {log} 2>&1"
