@@ -51,9 +51,11 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
         raise FormatError(plan, fault, rebuild)
     trt = load(backend["name"])
     check_device(backend)
+    logger = trt.Logger(trt.Logger.WARNING)
+    trt.init_libnvinfer_plugins(logger, "")  # TensorRT's own; a plan that holds one cannot be read without
     load_plugins(trt, origin["plugins"])
     try:
-        engine = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan.read_bytes())
+        engine = trt.Runtime(logger).deserialize_cuda_engine(plan.read_bytes())
     except UserError as error:
         raise FormatError(plan, str(error).rstrip("."), rebuild) from error
     if engine is None:
