@@ -1,6 +1,7 @@
 """graphsurgeon: searching, changing, collapsing, and nodes for plugins, as users' config.py files call it."""
 
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -415,5 +416,4 @@ def test_nvidias_names_are_ours_only_for_a_while():
         import graphsurgeon  # noqa: PLC0415
 
         assert graphsurgeon.DynamicGraph is gs.DynamicGraph
-    with pytest.raises(ModuleNotFoundError):
-        import graphsurgeon  # noqa: PLC0415
+    assert "graphsurgeon" not in sys.modules  # an import may find a folder of that name, this one for example
