@@ -52,7 +52,7 @@ def test_report_has_the_text_and_its_pictures(report, folder):
 
 
 def test_a_seed_outside_the_vocabulary_stops_the_run_and_is_named(report, folder):
-    seeds = SMALL.replace("length: 20", "length: 20, seeds: [caffè]")
+    seeds = SMALL.replace("{length: 20}", "{length: 20, seeds: [caffè]}")
     done = snakemake(folder, "--config", "backend=reference", seeds, "--", "results/char_rnn/predictions.fp32.npz")
     assert done.returncode != 0
     log = (folder / "logs" / "char_rnn" / "generate.fp32.log").read_text()
