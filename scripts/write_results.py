@@ -17,7 +17,7 @@ from trtflow.reporting.report import read_json, read_report
 TEXT = """\
 # Results
 
-Every sample with the reference runtime on a CPU ({cpu}) and with TensorRT on a GPU ({gpu}). The reports are in
+The samples with the reference runtime on a CPU ({cpu}) and with TensorRT on a GPU ({gpu}). The reports are in
 `{cpu_dir}` and `{gpu_dir}`; this page is made from them by
 
     python scripts/write_results.py --cpu {cpu_dir} --gpu {gpu_dir} --out {out}
@@ -30,9 +30,9 @@ and they by
 
 Latency is the median of a query with a batch of one: copy to the device, execution and copy back, by CUDA events as
 trtexec takes them. Images a second are queries a second, with copies overlapped, times the batch. The CPU has two
-cores and its times say little; fp16 and int8 are slower than fp32 there, for it has no such arithmetic.
+cores and its times say little.
 
-{results}
+{notes}{results}
 ## Calibration tables
 
 Tables that TensorRT made on the GPU against those that the reference runtime made on the CPU, from the same batches
@@ -46,12 +46,15 @@ def main() -> None:
     """Read the command line and write the page."""
     arguments = parser(__doc__)
     arguments.add_argument("--cpu", type=Path, required=True, help="folder of <sample>_report.json of the CPU run")
-    arguments.add_argument("--gpu", type=Path, required=True, help="the same of the GPU run, with tables.<sample>.json")
+    arguments.add_argument(
+        "--gpu", type=Path, required=True, help="the same of the GPU run, tables.<sample>.json, notes.md"
+    )
     arguments.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     options = arguments.parse_args()
 
     cpu, gpu = read_reports(options.cpu), read_reports(options.gpu)
     tables = {path.name.split(".")[1]: read_json(path) for path in sorted(options.gpu.glob("tables.*.json"))}
+    notes = options.gpu / "notes.md"
     text = TEXT.format(
         cpu=runtime(cpu),
         gpu=runtime(gpu),
@@ -59,6 +62,7 @@ def main() -> None:
         gpu_dir=options.gpu,
         out=options.out,
         results=to_markdown(result_rows(cpu, gpu)),
+        notes=f"{notes.read_text()}\n" if notes.exists() else "",
         tables=to_markdown(table_rows(tables)),
     )
     write_text(options.out, text)
