@@ -80,10 +80,9 @@ def copy(folder: Path) -> Workflow:
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(ROOT / part, folder / part)
-    for part in ("config/samples/*.yaml", "trtflow/samples/*.py"):
-        for path in folder.glob(part):
-            if path.stem not in ("ssd", "__init__"):
-                path.unlink()
+    for path in (folder / "config/samples").glob("*.yaml"):
+        if path.stem != "ssd":
+            path.unlink()
     sources = yaml.safe_load((folder / "rules/sources.yaml").read_text())
     sources["samples"] = {"ssd": sources["samples"]["ssd"]}
     (folder / "rules/sources.yaml").write_text(yaml.safe_dump(sources))
