@@ -83,10 +83,15 @@ def copy(folder: Path) -> Workflow:
     for path in (folder / "config/samples").glob("*.yaml"):
         if path.stem != "ssd":
             path.unlink()
-    sources = yaml.safe_load((folder / "rules/sources.yaml").read_text())
-    sources["samples"] = {"ssd": sources["samples"]["ssd"]}
-    (folder / "rules/sources.yaml").write_text(yaml.safe_dump(sources))
+    keep_samples(folder, "ssd")
     return Workflow(folder)
+
+
+def keep_samples(folder: Path, *names: str) -> None:
+    """Let a copy of the workflow have these samples alone."""
+    sources = yaml.safe_load((folder / "rules/sources.yaml").read_text())
+    sources["samples"] = {name: sources["samples"][name] for name in names}
+    (folder / "rules/sources.yaml").write_text(yaml.safe_dump(sources))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 import yaml
-from conftest import Workflow, copy
+from conftest import Workflow, copy, keep_samples
 
 DETERMINISTIC = (
     "model/ssd.pt",
@@ -145,6 +145,7 @@ def add_twin(workflow):
     shutil.copytree(workflow.path("export"), workflow.folder / "results/twin/export")
     command = [sys.executable, "scripts/list_sources.py", "rules/sources.yaml"]
     subprocess.run(command, cwd=workflow.folder, check=True)
+    keep_samples(workflow.folder, "ssd", "twin")
 
 
 def test_keep_going_leaves_other_samples_alone(editable):
