@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from trtflow.runtime.plugins import is_reference
+
 
 class Event(Protocol):
     """A moment on a stream."""
@@ -179,7 +181,7 @@ def device_of(trt: ModuleType) -> Device:
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
     """
-    if trt.__name__.startswith("trtflow."):
+    if is_reference(trt):
         return HostDevice()
     from trtflow.runtime.cuda import cuda_device  # noqa: PLC0415 - PyCUDA is there only where TensorRT is
 
