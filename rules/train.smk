@@ -53,6 +53,62 @@ rule predict_ssd:
         "python {input.script:q} --model {input.model} --data {params.data} --split val --out {output} > {log} 2>&1"
 
 
+# Train a narrow YOLOv3 in PyTorch and keep it as Darknet does.
+rule train_yolov3:
+    input:
+        data="results/yolov3_onnx/data/train",
+        script=script("train_yolov3"),
+        library=library("train_yolov3"),
+    output:
+        cfg="results/yolov3_onnx/model/yolov3.cfg",
+        weights="results/yolov3_onnx/model/yolov3.weights",
+        training="results/yolov3_onnx/model/training.json",
+    log:
+        "logs/yolov3_onnx/train_yolov3.log",
+    benchmark:
+        "benchmarks/yolov3_onnx/train_yolov3.tsv"
+    conda:
+        ENVIRONMENT
+    threads: SAMPLES["yolov3_onnx"]["training"]["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=30,
+    params:
+        width=SAMPLES["yolov3_onnx"]["model"]["width"],
+        size=SAMPLES["yolov3_onnx"]["model"]["size"],
+        settings=options(SAMPLES["yolov3_onnx"]["training"]),
+    shell:
+        "python {input.script:q} --data {input.data} --width {params.width} --size {params.size} {params.settings}"
+        " --cfg-out {output.cfg} --weights-out {output.weights} --log-out {output.training} > {log} 2>&1"
+
+
+# Run the Darknet network in PyTorch, to compare engines with.
+rule predict_yolov3:
+    input:
+        pictures=split_files("yolov3_onnx", "val"),
+        cfg="results/yolov3_onnx/model/yolov3.cfg",
+        weights="results/yolov3_onnx/model/yolov3.weights",
+        script=script("predict_yolov3"),
+        library=library("predict_yolov3"),
+    output:
+        "results/yolov3_onnx/model/predictions.npz",
+    log:
+        "logs/yolov3_onnx/predict_yolov3.log",
+    benchmark:
+        "benchmarks/yolov3_onnx/predict_yolov3.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        data=folder_of("pictures", 3),
+    shell:
+        "python {input.script:q} --cfg {input.cfg} --weights {input.weights} --data {params.data} --split val"
+        " --out {output} > {log} 2>&1"
+
+
 # Train a digit network in PyTorch.
 rule train_digits:
     input:

@@ -47,7 +47,9 @@ def read_cfg(path: Path) -> list[Section]:
             continue
         key, sign, value = line.partition("=")
         if not sections or not sign or not key:
-            raise FormatError(path, f"line {number} is no [section], option=value or #comment: {text[:60]!r}", "Mend it.")
+            raise FormatError(
+                path, f"line {number} is no [section], option=value or #comment: {text[:60]!r}", "Mend it."
+            )
         if key in sections[-1].options:
             raise FormatError(path, f"line {number} gives {key} of [{sections[-1].kind}] again", "Delete one of them.")
         sections[-1].options[key] = value
@@ -60,7 +62,9 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text().splitlines()
     except UnicodeDecodeError as error:
-        raise FormatError(path, f"not a text ({error})", "Take a network's .cfg; weights have the ending .weights.") from error
+        raise FormatError(
+            path, f"not a text ({error})", "Take a network's .cfg; weights have the ending .weights."
+        ) from error
 
 
 def format_cfg(sections: Sequence[Section]) -> str:

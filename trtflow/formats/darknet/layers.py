@@ -193,7 +193,9 @@ def _sources(index: int, kind: str, options: dict[str, Any]) -> tuple[int, ...]:
 def _convolutional(options: dict[str, Any], given: list[Shape]) -> Shape:
     (channels, *sides) = given[0]
     if channels % options["groups"] or options["filters"] % options["groups"]:
-        raise ValueError(f"{options['groups']} groups do not divide {channels} channels and {options['filters']} filters")
+        raise ValueError(
+            f"{options['groups']} groups do not divide {channels} channels and {options['filters']} filters"
+        )
     height, width = ((side + 2 * options["pad"] - options["size"]) // options["stride"] + 1 for side in sides)
     return options["filters"], height, width
 

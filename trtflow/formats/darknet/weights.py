@@ -102,6 +102,8 @@ def write_weights(path: Path, header: Header, layers: Sequence[Layer], values: M
             array = values.get(layer.index, {}).get(name)
             if array is None or array.shape != shape:
                 found = "missing" if array is None else f"of shape {array.shape}"
-                raise FormatError(path, f"{name} of layer {layer.index} are {found}, not of {shape}", "Give all values.")
+                raise FormatError(
+                    path, f"{name} of layer {layer.index} are {found}, not of {shape}", "Give all values."
+                )
             parts.append(np.ascontiguousarray(array, FLOAT).tobytes())
     write_bytes(path, b"".join(parts))
