@@ -152,7 +152,7 @@ def parameters_of(model: Darknet) -> dict[int, dict[str, Tensor]]:
     """Return the tensors behind Darknet's values, by the layer's index and in Darknet's names."""
     found: dict[int, dict[str, Tensor]] = {}
     for key, module in model.convolutions.items():
-        norm = model.batch_norms[key] if key in model.batch_norms else None
+        norm = model.batch_norms[key] if key in model.batch_norms else None  # noqa: SIM401 - it has no get
         tensors = {"biases": module.bias, "weights": module.weight}
         if norm is not None:
             names = {"biases": "bias", "scales": "weight", "means": "running_mean", "variances": "running_var"}

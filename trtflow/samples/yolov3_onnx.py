@@ -1,7 +1,7 @@
 """Object detection with the ONNX TensorRT backend in Python: guide chapter 23, yolov3_onnx.
 
-Darknet's cfg and weights were converted to ONNX (scripts/convert_darknet.py). The engine gives three raw maps; what they
-mean is decoded on the host, class by class the weaker of two boxes that overlap is dropped, and boxes are drawn.
+Darknet's cfg and weights were converted to ONNX (scripts/convert_darknet.py). The engine gives three raw maps; what
+they mean is decoded on the host, class by class the weaker of two boxes that overlap is dropped, and boxes are drawn.
 """
 
 from __future__ import annotations
