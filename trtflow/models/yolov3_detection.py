@@ -1,4 +1,4 @@
-"""From YOLOv3's raw outputs to detections, in PyTorch alone: what engines and the code behind them are compared with."""
+"""From YOLOv3's raw outputs to detections in PyTorch alone: what engines and the code behind them are compared with."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def flatten(model: Darknet, outputs: list[Tensor]) -> Tensor:
 
 
 def decode(raw: Tensor, slots: Slots) -> Tensor:
-    """Return boxes in pixels of the input, xmin, ymin, xmax, ymax, [..., P, 4], of raw ones [..., P, 4] (paper §2.1)."""
+    """Return boxes in pixels of the input, xmin, ymin, xmax, ymax, [..., P, 4], of raw ones [..., P, 4] (paper §2)."""
     centre = (raw[..., :2].sigmoid() + slots.cells) * slots.strides
     half = raw[..., 2:4].exp() * slots.anchors / 2
     return torch.cat([centre - half, centre + half], -1)

@@ -23,7 +23,7 @@ from trtflow.models.yolov3 import TRUNK, Darknet
 from trtflow.models.yolov3_detection import Slots, decode, flatten, slots_of
 
 LEAST_OVERLAP = 0.5  # in shape, of an anchor with an object that it answers for beside the best one
-IGNORED_OVERLAP = 0.7  # above which a box of no object is not held against the network, the cfg's ignore_thresh
+IGNORED_OVERLAP = 0.5  # above which a box that answers for no object is not held against the network (paper §2.1)
 CROP_SIZE = 64  # pixels of a side of an object that is cut out
 
 
