@@ -56,27 +56,29 @@ rule predict_ssd:
 # Train a narrow YOLOv3 in PyTorch and keep it as Darknet does.
 rule train_yolov3:
     input:
-        data="results/yolov3_onnx/data/train",
+        data="results/{sample}/data/train",
         script=script("train_yolov3"),
         library=library("train_yolov3"),
     output:
-        cfg="results/yolov3_onnx/model/yolov3.cfg",
-        weights="results/yolov3_onnx/model/yolov3.weights",
-        training="results/yolov3_onnx/model/training.json",
+        cfg="results/{sample}/model/yolov3.cfg",
+        weights="results/{sample}/model/yolov3.weights",
+        training="results/{sample}/model/training.json",
     log:
-        "logs/yolov3_onnx/train_yolov3.log",
+        "logs/{sample}/train_yolov3.log",
     benchmark:
-        "benchmarks/yolov3_onnx/train_yolov3.tsv"
+        "benchmarks/{sample}/train_yolov3.tsv"
+    wildcard_constraints:
+        sample=one_of(samples_with(source="darknet")),
     conda:
         ENVIRONMENT
-    threads: SAMPLES["yolov3_onnx"]["training"]["threads"]
+    threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
     resources:
         mem_mb=6000,
         runtime=30,
     params:
-        width=SAMPLES["yolov3_onnx"]["model"]["width"],
-        size=SAMPLES["yolov3_onnx"]["model"]["size"],
-        settings=options(SAMPLES["yolov3_onnx"]["training"]),
+        width=setting("model", "width"),
+        size=setting("model", "size"),
+        settings=lambda wildcards: options(sample_config(wildcards.sample)["training"]),
     shell:
         "python {input.script:q} --data {input.data} --width {params.width} --size {params.size} {params.settings}"
         " --cfg-out {output.cfg} --weights-out {output.weights} --log-out {output.training} > {log} 2>&1"
@@ -85,17 +87,19 @@ rule train_yolov3:
 # Run the Darknet network in PyTorch, to compare engines with.
 rule predict_yolov3:
     input:
-        pictures=split_files("yolov3_onnx", "val"),
-        cfg="results/yolov3_onnx/model/yolov3.cfg",
-        weights="results/yolov3_onnx/model/yolov3.weights",
+        pictures=held_out,
+        cfg="results/{sample}/model/yolov3.cfg",
+        weights="results/{sample}/model/yolov3.weights",
         script=script("predict_yolov3"),
         library=library("predict_yolov3"),
     output:
-        "results/yolov3_onnx/model/predictions.npz",
+        "results/{sample}/model/predictions.npz",
     log:
-        "logs/yolov3_onnx/predict_yolov3.log",
+        "logs/{sample}/predict_yolov3.log",
     benchmark:
-        "benchmarks/yolov3_onnx/predict_yolov3.tsv"
+        "benchmarks/{sample}/predict_yolov3.tsv"
+    wildcard_constraints:
+        sample=one_of(samples_with(source="darknet")),
     conda:
         ENVIRONMENT
     threads: 2
@@ -103,7 +107,7 @@ rule predict_yolov3:
         mem_mb=3000,
         runtime=10,
     params:
-        data=folder_of("pictures", 3),
+        data=data_of_job,
     shell:
         "python {input.script:q} --cfg {input.cfg} --weights {input.weights} --data {params.data} --split val"
         " --out {output} > {log} 2>&1"

@@ -6,6 +6,7 @@ sections are those of the authors' yolov3.cfg.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +31,7 @@ ANCHORS = (10, 13, 16, 30, 33, 23, 30, 61, 62, 45, 59, 119, 116, 90, 156, 198, 3
 BLOCKS = (1, 2, 8, 8, 4)  # residual blocks of Darknet-53 after each halving of the picture
 TRUNK = 74  # the last of Darknet-53's layers, 75 in all with number 0
 SLOPE, EPSILON = 0.1, 1e-5  # of leaky below 0, of batch normalisation
-RARE = -4.0  # logit of an object before training: most cells have none
+RARE = -6.5  # logit of an object before training: about one place in 600 has one
 
 
 def yolov3_sections(width: float, class_count: int, size: int) -> list[Section]:
@@ -139,13 +140,17 @@ def _activate(value: Tensor, name: str) -> Tensor:
 
 
 def _expect_nothing(module: nn.Module, layer: Layer) -> None:
-    """Set the biases of a predicting convolution so that it sees no objects at first, else these drown the rest."""
+    """Set the biases of a predicting convolution to how often there is an object, and which.
+
+    Else the first steps are all about that, and Adam, which remembers their slopes, takes small steps ever after.
+    """
     assert isinstance(module, nn.Conv2d)
     assert module.bias is not None
     nn.init.normal_(module.weight, std=0.01)
     nn.init.zeros_(module.bias)
     with torch.no_grad():
-        module.bias.view(len(layer.anchors), -1)[:, 4] = RARE
+        biases = module.bias.view(len(layer.anchors), -1)
+        biases[:, 4], biases[:, 5:] = RARE, math.log(1 / max(layer.options["classes"] - 1, 1))
 
 
 def parameters_of(model: Darknet) -> dict[int, dict[str, Tensor]]:
