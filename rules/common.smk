@@ -291,6 +291,7 @@ EXPORTS = {
     "wts": ["model.wts", "SHA256SUMS"],
     "arrays": ["weights.npz", "SHA256SUMS"],
     "onnx": ["model.onnx", "SHA256SUMS"],
+    "darknet": ["model.onnx", "yolov3.cfg", "SHA256SUMS"],
     "uff": ["model.uff"],
     "wts2": ["model.wts2"],
 }
