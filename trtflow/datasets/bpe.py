@@ -15,7 +15,7 @@ Pair = tuple[str, str]
 
 
 def learn_merges(words: Mapping[str, int], count: int) -> list[Pair]:
-    """Return the first `count` merges of words with their frequencies; of equal pairs the least in order comes first."""
+    """Return the first `count` merges of words with their frequencies; of equal pairs the first in order wins."""
     cut = {word: tuple(word) for word in words}
     pairs: Counter[Pair] = Counter()
     for word, pieces in cut.items():

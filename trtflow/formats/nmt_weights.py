@@ -2,8 +2,8 @@
 
 A file is `float32 values | int32 meta[] | int32 number of meta | "trtsamplenmt"`, all little-endian. The first of meta
 is the type of the values, 0 for float32 and 1 for float16; what follows depends on the file, see `FILES`. The values of
-a recurrent network are, for each layer, W of the gates f, i, c, o, each [H, inputs], then R of them, each [H, H]; behind
-all layers, for each, the eight biases [H] in the same order.
+a recurrent network are, for each layer, W of the gates f, i, c, o, each [H, inputs], then R of them, each [H, H];
+behind all layers, for each, the eight biases [H] in the same order.
 """
 
 from __future__ import annotations

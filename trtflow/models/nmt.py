@@ -59,9 +59,9 @@ def lstm(weights: Weights, name: str, value: tf.Tensor, states: State) -> tuple[
         place = CELLS[name] % layer
         gates = tf.concat([value, hidden], -1) @ weights[f"{place}kernel"] + weights[f"{place}bias"]
         update, candidate, forget, output = tf.split(gates, 4, axis=-1)
-        cell = tf.sigmoid(forget + FORGET_BIAS) * cell + tf.sigmoid(update) * tf.tanh(candidate)
-        value = tf.sigmoid(output) * tf.tanh(cell)
-        found.append((value, cell))
+        new = tf.sigmoid(forget + FORGET_BIAS) * cell + tf.sigmoid(update) * tf.tanh(candidate)
+        value = tf.sigmoid(output) * tf.tanh(new)
+        found.append((value, new))
     return value, found
 
 
@@ -169,7 +169,7 @@ class Decoder:
         self._run = tf.function(self._next)
 
     def step(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the probabilities of the likeliest words behind each hypothesis, and the words, [batch, beam, beam]."""
+        """Return probabilities and numbers of the likeliest words behind each hypothesis, [batch, beam, beam]."""
         chances, found, self._attention, self._states = self._run(
             tf.constant(words), tf.constant(parents), self._attention, self._states
         )
