@@ -417,7 +417,9 @@ def figures(wildcards):
 def texts(wildcards):
     """Return the texts that a report holds: the digits as the guide prints them, and the layers."""
     folder = f"results/{wildcards.sample}"
-    named = dict.fromkeys(TEXTS, "generated") | dict.fromkeys(TRANSLATORS, "translation")
+    named = dict.fromkeys(TEXTS, "generated") | dict.fromkeys(
+        TRANSLATORS, "translation"
+    )
     name = named.get(wildcards.sample, "digits")
     drawn = [] if wildcards.sample in DETECTORS else [f"{folder}/figures/{name}.txt"]
     return [*drawn, f"{folder}/layers.{SAMPLES[wildcards.sample]['precisions'][0]}.txt"]

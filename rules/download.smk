@@ -142,7 +142,11 @@ for _sample in SAMPLES:
                 mirror=mirror_option(),
                 file=_artefact["file"],
                 checksum=options(
-                    {key: _artefact[key] for key in ("sha256", "md5") if key in _artefact}
+                    {
+                        key: _artefact[key]
+                        for key in ("sha256", "md5")
+                        if key in _artefact
+                    }
                 ),
             shell:
                 "python {input.script:q} {params.mirror} --file {params.file} {params.checksum}"
