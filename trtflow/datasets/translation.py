@@ -80,7 +80,7 @@ def _pair(rng: np.random.Generator) -> tuple[str, str]:
         number = int(rng.integers(10**digits))
         return num2words(number, lang=SOURCE), num2words(number, lang=TARGET)
     day = date.fromordinal(FIRST_DAY + int(rng.integers(DAYS)))
-    hour = time(*(int(part) for part in rng.integers((24, 60, 60))))
+    hour = time(int(rng.integers(24)), int(rng.integers(60)))
     style = ("full", "long", "medium")[int(rng.integers(3))]
     dates = [format_date(day, style, locale=language) for language in (SOURCE, TARGET)]
     times = [format_time(hour, "short", locale=language) for language in (SOURCE, TARGET)]

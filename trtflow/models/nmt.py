@@ -28,7 +28,7 @@ State = list[tuple[tf.Tensor, tf.Tensor]]
 
 def create_weights(source_words: int, target_words: int, units: int, layers: int) -> dict[str, tf.Variable]:
     """Return fresh variables, drawn from TensorFlow's global seed."""
-    shapes = {
+    shapes: dict[str, tuple[int, ...]] = {
         MATRICES["encembed"]: (source_words, units),
         MATRICES["decembed"]: (target_words, units),
         MATRICES["decmem"]: (units, units),

@@ -45,7 +45,7 @@ def write_translation_figure(
         for place, (precision, scores) in enumerate(details.items()):
             values = [scores["bleu"], *scores["precisions"]]
             lefts = np.arange(len(values)) + (place - (len(details) - 1) / 2) * width
-            bars = below.bar(lefts, values, width, label=precision, color=COLOURS[place])
+            bars = below.bar(lefts, values, width, label=precision, color=COLOURS[precision])
             below.bar_label(bars, fmt="%.1f", padding=1)
         below.set_xticks(range(len(names)), names)
         below.set_ylim(0, 115)
