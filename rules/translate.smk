@@ -58,12 +58,13 @@ if config["data"] == "mini":
             vocabularies=folder_of("vocabularies"),
             prefix=lambda wildcards, output: output.index.removesuffix(".index"),
             units=setting("model", "hidden_size"),
+            layers=setting("model", "layers"),
             settings=lambda wildcards: options(
                 sample_config(wildcards.sample)["training"]
             ),
         shell:
             "python {input.script:q} --data {params.data} --vocabulary-dir {params.vocabularies}"
-            " --units {params.units} {params.settings} --out {params.prefix} --log-out {output.training}"
+            " --units {params.units} --layers {params.layers} {params.settings} --out {params.prefix} --log-out {output.training}"
             " > {log} 2>&1"
 
     # Convert the checkpoint to the guide's weight files (§11.5).

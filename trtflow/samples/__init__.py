@@ -4,7 +4,7 @@ Each says what data it takes (`read_images(folder, split)`, the data set's own f
 (`preprocess(images, export)`, for the binding `INPUT`), what it is made of (`define_network(trt, network, export)`) and
 what its outputs mean (`postprocess(outputs)`). Where it needs them: `EXPLICIT_BATCH`, a network without an implicit
 batch; `PLUGINS`, plugins that the engine
-needs; `REFIT` with `refit(trt, engine, export)`, weights given after the build.
+needs; `NETWORKS`, all networks by name where there are several; `REFIT` with `refit(trt, engine, export)`, weights given after the build.
 """
 
 from __future__ import annotations
