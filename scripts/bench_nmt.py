@@ -11,7 +11,6 @@ import json
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 

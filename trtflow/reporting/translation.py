@@ -39,6 +39,7 @@ def write_translation_figure(
         above.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         above.set_xticks(range(len(source)), source, rotation=60, ha="right")
         above.set_yticks(range(len(target)), target)
+        above.grid(visible=False)
         above.set_title("Attention: what each word of the translation looked at")
         names = ["BLEU", *(f"{count} words" if count > 1 else "1 word" for count in range(1, 5))]
         width = 0.8 / len(details)
