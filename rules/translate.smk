@@ -329,10 +329,11 @@ rule measure_translation:
         folder=folder_of("plans"),
         precisions=setting("precisions"),
         settings=inference_options("batch", "max_output_sequence_length"),
+        seconds=config["latency_seconds"],
     shell:
         "python {input.script:q} --backend-file {input.backend} --export-dir {params.export}"
         " --source {input.data[0]} --results-dir {params.folder} --precisions {params.precisions}"
-        " {params.settings} --out {output} > {log} 2>&1"
+        " {params.settings} --seconds {params.seconds} --out {output} > {log} 2>&1"
 
 
 # Draw what the words of a translation looked at, and BLEU's precisions; write the first translations.
