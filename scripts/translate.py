@@ -5,6 +5,7 @@ python scripts/translate.py --encoder results/nmt/encoder.fp32.plan --plan resul
     --data-writer text --output-file results/nmt/translations.fp32.txt
 """
 
+import importlib.util
 import time
 from pathlib import Path
 
@@ -71,6 +72,8 @@ def main() -> None:
     translator.close()
     if options.data_writer == "benchmark":
         print(f"{len(found)} sentences in {seconds:.3f} s: {len(found) / seconds:.1f} sentences/s")
+    elif options.data_writer == "bleu" and importlib.util.find_spec("sacrebleu") is None:
+        print("This Python has no sacrebleu: score the output file with score_translation.py in one that has.")
     elif options.data_writer == "bleu":
         references = read_sentences(options.data_dir / f"{options.split}.{TARGET}", options.max_inference_samples)
         scores = bleu_scores(translations, [join(line) for line in references])

@@ -50,6 +50,6 @@ def write_translation_figure(
             below.bar_label(bars, fmt="%.1f", padding=1)
         below.set_xticks(range(len(names)), names)
         below.set_ylim(0, 115)
-        below.legend(loc="lower right")
+        below.legend(loc="upper right", ncols=len(details), borderaxespad=0)
         below.set_title("BLEU and its precisions")
         save_figure(figure, path)
