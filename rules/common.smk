@@ -233,6 +233,7 @@ TEXTS = samples_with(task="generation")
 TRAINED_TEXTS = [
     name for name in TEXTS if SAMPLES[name]["model"]["weights"] == "trained"
 ]
+TRANSLATORS = samples_with(task="translation")
 INT8_SAMPLES = [name for name in SAMPLES if "int8" in SAMPLES[name]["precisions"]]
 PLUGIN_SAMPLES = [name for name in SAMPLES if SAMPLES[name].get("plugins")]
 REFITTED = samples_with(name="engine_refit_mnist")  # built with dummy weights first
@@ -286,11 +287,57 @@ def per_precision(pattern):
     return files
 
 
+NMT_WEIGHTS = "encembed encrnn decembed decrnn decatt decmem decproj".split()
+WEIGHT_FILES = [f"results/{{sample}}/export/{name}.bin" for name in NMT_WEIGHTS]
+VOCABULARIES = [f"results/{{sample}}/export/vocab.{name}" for name in ("de", "en")]
+
+
+def sentence_files(*splits):
+    """Return the files of splits of a translator's data, German first."""
+    return [
+        f"results/{{sample}}/data/{split}.{language}"
+        for split in splits
+        for language in ("de", "en")
+    ]
+
+
+def inference_options(*names):
+    """Return a params function: options of §11.3 as the sample has them."""
+
+    def given(wildcards):
+        settings = sample_config(wildcards.sample)["inference"]
+        return options({name: settings[name] for name in names})
+
+    return given
+
+
+def framework_translations(wildcards):
+    """Return TensorFlow's own translations; the published weights come without a checkpoint."""
+    trained = config["data"] == "mini"
+    return f"results/{wildcards.sample}/model/translations.txt" if trained else []
+
+
+def attention_to_draw(wildcards):
+    """Return the attention of the sample's first precision."""
+    precision = sample_config(wildcards.sample)["precisions"][0]
+    return f"results/{wildcards.sample}/attention.{precision}.npz"
+
+
+def artefact_files(sample):
+    """Return the published files of a sample."""
+    return [f"results/{sample}/{item['path']}" for item in SAMPLES[sample]["artefacts"]]
+
+
 EXPORTS = {
+    "nmt": [
+        *(f"{name}.bin" for name in NMT_WEIGHTS),
+        *("vocab.de", "vocab.en", "inference.json"),
+    ],
     "caffe": ["model.prototxt", "model.caffemodel", "SHA256SUMS"],
     "wts": ["model.wts", "SHA256SUMS"],
     "arrays": ["weights.npz", "SHA256SUMS"],
     "onnx": ["model.onnx", "SHA256SUMS"],
+    "darknet": ["model.onnx", "yolov3.cfg", "SHA256SUMS"],
     "uff": ["model.uff"],
     "wts2": ["model.wts2"],
 }
@@ -361,6 +408,8 @@ def figures(wildcards):
     sample = wildcards.sample
     first = {**dict.fromkeys(DETECTORS, "contact"), **dict.fromkeys(TEXTS, "generated")}
     untrained = sample in TEXTS and sample not in TRAINED_TEXTS
+    first |= dict.fromkeys(TRANSLATORS, "translation")
+    untrained |= sample in TRANSLATORS and config["data"] == "full"
     names = [first.get(sample, "digits"), "precisions", "profile"]
     names += [] if untrained else ["training"]
     return [f"results/{wildcards.sample}/figures/{name}.png" for name in names]
@@ -369,7 +418,10 @@ def figures(wildcards):
 def texts(wildcards):
     """Return the texts that a report holds: the digits as the guide prints them, and the layers."""
     folder = f"results/{wildcards.sample}"
-    name = "generated" if wildcards.sample in TEXTS else "digits"
+    named = dict.fromkeys(TEXTS, "generated") | dict.fromkeys(
+        TRANSLATORS, "translation"
+    )
+    name = named.get(wildcards.sample, "digits")
     drawn = [] if wildcards.sample in DETECTORS else [f"{folder}/figures/{name}.txt"]
     return [*drawn, f"{folder}/layers.{SAMPLES[wildcards.sample]['precisions'][0]}.txt"]
 
@@ -383,6 +435,7 @@ def timed_batches(wildcards):
 def metric_of(wildcards):
     """Return the metric that a sample's precisions are plotted by."""
     metrics = {**dict.fromkeys(DETECTORS, "map"), **dict.fromkeys(TEXTS, "perplexity")}
+    metrics |= dict.fromkeys(TRANSLATORS, "bleu")
     return metrics.get(wildcards.sample, "top1")
 
 

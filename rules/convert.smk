@@ -27,6 +27,34 @@ rule export_ssd:
         "python {input.script:q} --model {input.model} --out-dir {params.folder} > {log} 2>&1"
 
 
+# Convert Darknet's cfg and weights to ONNX.
+rule convert_darknet:
+    input:
+        cfg="results/{sample}/model/yolov3.cfg",
+        weights="results/{sample}/model/yolov3.weights",
+        script=script("convert_darknet"),
+        library=library("convert_darknet"),
+    output:
+        model="results/{sample}/export/model.onnx",
+        cfg="results/{sample}/export/yolov3.cfg",
+        checksums="results/{sample}/export/SHA256SUMS",
+    log:
+        "logs/{sample}/convert_darknet.log",
+    benchmark:
+        "benchmarks/{sample}/convert_darknet.tsv"
+    wildcard_constraints:
+        sample=one_of(samples_with(source="darknet")),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=3000,
+        runtime=5,
+    params:
+        folder=folder_of("model"),
+    shell:
+        "python {input.script:q} --cfg {input.cfg} --weights {input.weights} --out-dir {params.folder} > {log} 2>&1"
+
+
 # Write a PyTorch digit network as a Caffe model, .wts, arrays or ONNX.
 for _sample in samples_with(task="classification", model_framework="pytorch"):
 

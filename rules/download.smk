@@ -141,7 +141,13 @@ for _sample in SAMPLES:
             params:
                 mirror=mirror_option(),
                 file=_artefact["file"],
-                sha256=_artefact["sha256"],
+                checksum=options(
+                    {
+                        key: _artefact[key]
+                        for key in ("sha256", "md5")
+                        if key in _artefact
+                    }
+                ),
             shell:
-                "python {input.script:q} {params.mirror} --file {params.file} --sha256 {params.sha256}"
+                "python {input.script:q} {params.mirror} --file {params.file} {params.checksum}"
                 " --out {output} > {log} 2>&1"

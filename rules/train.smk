@@ -53,6 +53,66 @@ rule predict_ssd:
         "python {input.script:q} --model {input.model} --data {params.data} --split val --out {output} > {log} 2>&1"
 
 
+# Train a narrow YOLOv3 in PyTorch and keep it as Darknet does.
+rule train_yolov3:
+    input:
+        data="results/{sample}/data/train",
+        script=script("train_yolov3"),
+        library=library("train_yolov3"),
+    output:
+        cfg="results/{sample}/model/yolov3.cfg",
+        weights="results/{sample}/model/yolov3.weights",
+        training="results/{sample}/model/training.json",
+    log:
+        "logs/{sample}/train_yolov3.log",
+    benchmark:
+        "benchmarks/{sample}/train_yolov3.tsv"
+    wildcard_constraints:
+        sample=one_of(samples_with(source="darknet")),
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=30,
+    params:
+        width=setting("model", "width"),
+        size=setting("model", "size"),
+        settings=lambda wildcards: options(sample_config(wildcards.sample)["training"]),
+    shell:
+        "python {input.script:q} --data {input.data} --width {params.width} --size {params.size} {params.settings}"
+        " --cfg-out {output.cfg} --weights-out {output.weights} --log-out {output.training} > {log} 2>&1"
+
+
+# Run the Darknet network in PyTorch, to compare engines with.
+rule predict_yolov3:
+    input:
+        pictures=held_out,
+        cfg="results/{sample}/model/yolov3.cfg",
+        weights="results/{sample}/model/yolov3.weights",
+        script=script("predict_yolov3"),
+        library=library("predict_yolov3"),
+    output:
+        "results/{sample}/model/predictions.npz",
+    log:
+        "logs/{sample}/predict_yolov3.log",
+    benchmark:
+        "benchmarks/{sample}/predict_yolov3.tsv"
+    wildcard_constraints:
+        sample=one_of(samples_with(source="darknet")),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        data=data_of_job,
+    shell:
+        "python {input.script:q} --cfg {input.cfg} --weights {input.weights} --data {params.data} --split val"
+        " --out {output} > {log} 2>&1"
+
+
 # Train a digit network in PyTorch.
 rule train_digits:
     input:

@@ -6,9 +6,10 @@ python scripts/build_engine.py --sample ssd --precision int8 --export-dir result
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import _path  # noqa: F401
 
@@ -30,6 +31,7 @@ def main() -> None:
     """Read the command line; write the plan, where and how it was built, and its layers."""
     arguments = parser(__doc__)
     arguments.add_argument("--sample", required=True, help="name of the sample")
+    arguments.add_argument("--network", help="which of the sample's networks, where it has several")
     arguments.add_argument("--precision", choices=PRECISIONS, required=True, help="lowest precision to use")
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
     arguments.add_argument("--calibration-table", type=Path, help="INT8 scales, needed for int8")
@@ -52,10 +54,11 @@ def main() -> None:
             raise UserError(f"{table}: no calibration table, which int8 needs. Make it with scripts/calibrate.py.")
         calibrator = make_calibrator(trt, options.algorithm, None, table, device_of(trt).allocate)
     sample = load_sample(options.sample)
+    define_network = network_of(sample, options.network)
     listing: list[str] = []
 
     def define(trt: ModuleType, network: Any) -> None:
-        sample.define_network(trt, network, options.export_dir)
+        define_network(trt, network, options.export_dir)
         listing.extend(network_layers(network))
 
     start = time.perf_counter()
@@ -86,6 +89,16 @@ def main() -> None:
         "build_s": round(seconds, 3),
     }
     write_json(options.plan.with_suffix(".json"), origin)
+
+
+def network_of(sample: ModuleType, name: str | None) -> Callable[[ModuleType, Any, Path], None]:
+    """Return the definition of a sample's network, or of another one that it has."""
+    if name is None:
+        return cast("Callable[[ModuleType, Any, Path], None]", sample.define_network)
+    networks = getattr(sample, "NETWORKS", {})
+    if name not in networks:
+        raise UserError(f"no network {name!r}. The sample has {', '.join(networks) or 'one, which has no name'}.")
+    return cast("Callable[[ModuleType, Any, Path], None]", networks[name])
 
 
 if __name__ == "__main__":

@@ -44,9 +44,11 @@ def main() -> None:
     trt = load(backend["name"])
     check_device(backend, options.backend_file)
     calibrator = make_calibrator(trt, options.algorithm, stream, options.out, device_of(trt).allocate)
-    define = partial(load_sample(options.sample).define_network, export=options.export_dir)
+    sample = load_sample(options.sample)
+    define = partial(sample.define_network, export=options.export_dir)
     settings = replace(builder_settings(options), optimization_level=0)  # nobody runs this engine
-    build_plan(trt, define, "int8", stream.batch_size, calibrator, settings=settings)
+    explicit_batch = getattr(sample, "EXPLICIT_BATCH", False)
+    build_plan(trt, define, "int8", stream.batch_size, calibrator, explicit_batch=explicit_batch, settings=settings)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ from trtflow.formats import FormatError
 from trtflow.formats.arrays import read_arrays
 from trtflow.formats.files import write_json
 from trtflow.metrics.classification import largest_difference
-from trtflow.metrics.detections import max_difference
+from trtflow.metrics.detections import least_matched_iou, max_difference
 
 RESULTS = {"detection": "detections", "classification": "probabilities"}
 
 
 def main() -> None:
-    """Read the command line, compare and write the largest difference."""
+    """Read the command line, compare and write the largest difference, of boxes the worst overlap too."""
     arguments = parser(__doc__)
     arguments.add_argument("--task", choices=list(RESULTS), required=True, help="what is predicted")
     arguments.add_argument("--predictions", type=Path, required=True, help="npz file of the engine")
@@ -35,10 +35,11 @@ def main() -> None:
     if images.tolist() != others.tolist():
         raise FormatError(options.predictions, f"not of the same images as {options.framework}", "Make both again.")
     if options.task == "detection":
-        difference = max_difference(engine, framework, options.threshold)
+        largest = max_difference(engine, framework, options.threshold)
+        found = {"agreement": largest, "matched_iou": least_matched_iou(engine, framework)}
     else:
-        difference = largest_difference(engine, framework)
-    write_json(options.out, {options.precision: {"agreement": difference}})
+        found = {"agreement": largest_difference(engine, framework)}
+    write_json(options.out, {options.precision: found})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ import _path  # noqa: F401
 
 from trtflow.cli import parser, run
 from trtflow.formats import FormatError, UserError
-from trtflow.formats.files import atomic_path, sha256_of
+from trtflow.formats.files import atomic_path, md5_of, sha256_of
+
+DIGESTS = {"SHA-256": sha256_of, "MD5": md5_of}
 
 
 def main() -> None:
@@ -20,7 +22,9 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--mirror", type=Path, help="folder with the published files")
     arguments.add_argument("--file", required=True, help="the file's path in it")
-    arguments.add_argument("--sha256", required=True, help="checksum that it must have")
+    checksum = arguments.add_mutually_exclusive_group()
+    checksum.add_argument("--sha256", help="checksum that it must have")
+    checksum.add_argument("--md5", help="the same, where that is what was published")
     arguments.add_argument("--out", type=Path, required=True, help="file to write")
     options = arguments.parse_args()
 
@@ -33,8 +37,9 @@ def main() -> None:
         raise FormatError(source, "the mirror has no such file", "Put it there, or set mirror to another folder.")
     with atomic_path(options.out) as temporary:
         shutil.copyfile(source, temporary)
-        if (found := sha256_of(temporary)) != options.sha256:
-            raise FormatError(source, f"its SHA-256 is {found}, not {options.sha256}", "Fetch it again.")
+        for name, wanted in (("SHA-256", options.sha256), ("MD5", options.md5)):
+            if wanted and (found := DIGESTS[name](temporary)) != wanted:
+                raise FormatError(source, f"its {name} is {found}, not {wanted}", "Fetch it again.")
 
 
 if __name__ == "__main__":

@@ -53,10 +53,14 @@ def closure(start: Path) -> list[str]:
 def sources() -> dict[str, dict[str, list[str]]]:
     """Return the files of each script, and of each sample with the sample's own module."""
     scripts = sorted(path for path in (ROOT / "scripts").glob("*.py") if not path.name.startswith("_"))
-    samples = sorted(path for path in (ROOT / "trtflow" / "samples").glob("*.py") if path.name != "__init__.py")
+    folder = ROOT / "trtflow" / "samples"
+    packages = {path.parent.name: path for path in folder.glob("*/__init__.py")}
+    samples = packages | {path.stem: path for path in folder.glob("*.py") if path.name != "__init__.py"}
     return {
         "scripts": {path.stem: closure(path) for path in scripts},
-        "samples": {path.stem: [*closure(path), path.relative_to(ROOT).as_posix()] for path in samples},
+        "samples": {
+            name: sorted({*closure(path), path.relative_to(ROOT).as_posix()}) for name, path in samples.items()
+        },
     }
 
 

@@ -30,7 +30,12 @@ SMALL_TEXT = (
     (r"(?m)^splits: .*", "splits: {train: 20000, val: 300}"),
     (r"\bsteps: \d+", "steps: 3"),
 )
-SMALL = {"ssd": SMALL_SSD, "char_rnn": SMALL_TEXT}  # all others: digits
+SMALL_NMT = (
+    (r"(?m)^splits: .*", "splits: {train: 300, val: 20, seed: 0}"),
+    (r"hidden_size: \d+", "hidden_size: 16"),
+    (r"\bsteps: \d+", "steps: 3"),
+)
+SMALL = {"ssd": SMALL_SSD, "yolov3_onnx": SMALL_SSD, "char_rnn": SMALL_TEXT, "nmt": SMALL_NMT}  # all others: digits
 FAILS_SMALL = {"snakemake check"}  # a training of three steps passes no gate on the result
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trtflow.metrics.detections import max_difference, pairwise_iou
+from trtflow.metrics.detections import least_matched_iou, max_difference, pairwise_iou
 
 BOX, OTHER = (0.1, 0.1, 0.3, 0.3), (0.6, 0.6, 0.9, 0.9)
 
@@ -67,3 +67,23 @@ def test_what_the_other_run_may_leave_out_counts_above_that_alone():
 def test_runs_over_other_images_are_refused():
     with pytest.raises(ValueError, match="not of the same images"):
         max_difference(run(), np.concatenate([run(), run()]))
+
+
+def test_worst_overlap_of_matched_boxes():
+    first = run((1, 0.9, BOX), (2, 0.8, OTHER))
+    moved = run((2, 0.3, OTHER), (1, 0.9, (0.1, 0.1, 0.3, 0.28)))
+    assert least_matched_iou(first, first) == 1
+    assert least_matched_iou(first, moved) == pytest.approx(0.9)
+    assert least_matched_iou(moved, first) == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("second", [run((1, 0.9, OTHER)), run((2, 0.9, BOX)), run()])
+def test_box_without_a_match_has_no_overlap(second):
+    assert least_matched_iou(run((1, 0.9, BOX)), second) == 0
+    assert least_matched_iou(second, run((1, 0.9, BOX))) == 0
+
+
+def test_faint_boxes_need_no_match_and_no_boxes_are_no_agreement():
+    assert least_matched_iou(run((1, 0.9, BOX), (2, 0.1, OTHER)), run((1, 0.9, BOX))) == 1
+    assert least_matched_iou(run(), run()) == 0
+    assert least_matched_iou(run((1, 0.1, BOX)), run((1, 0.1, BOX))) == 0

@@ -131,6 +131,47 @@ def test_weights_in_a_file_beside_the_model_are_found(tmp_path):
     assert network.num_layers > 5
 
 
+@pytest.mark.parametrize("opset", [7, 9, 10, 13])
+def test_doubling_is_a_resize_layer_in_every_opset(opset):
+    """Upsample of the guide's days, with its scales as an attribute and as an input, and the two forms of Resize."""
+    scales = np.array([1, 1, 2, 2], np.float32)
+    node = {
+        7: helper.make_node("Upsample", ["x"], ["y"], "up", scales=scales.tolist()),
+        9: helper.make_node("Upsample", ["x", "s"], ["y"], "up"),
+        10: helper.make_node("Resize", ["x", "s"], ["y"], "up"),
+        13: helper.make_node(
+            "Resize",
+            ["x", "", "s"],
+            ["y"],
+            "up",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        ),
+    }[opset]
+    model = small_model(node, opset=opset, weights={} if opset == 7 else {"s": scales})
+    assert [layer.type for layer in parsed(model)[1]] == [trt.LayerType.RESIZE]
+    data = np.random.default_rng(0).normal(size=(2, 3, 8, 8)).astype(np.float32)
+    np.testing.assert_array_equal(run(model, {"x": data})["y"], data.repeat(2, 2).repeat(2, 3))
+
+
+@pytest.mark.parametrize("coordinates", ["asymmetric", "half_pixel", "align_corners"])
+def test_linear_resize_as_onnx_runtime_has_it(coordinates):
+    node = helper.make_node(
+        "Resize", ["x", "", "s"], ["y"], "up", mode="linear", coordinate_transformation_mode=coordinates
+    )
+    model = small_model(node, opset=13, weights={"s": np.array([1, 1, 2, 3], np.float32)})
+    data = np.random.default_rng(0).normal(size=(2, 3, 8, 8)).astype(np.float32)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert [layer.type for layer in parsed(model)[1]] == [trt.LayerType.RESIZE]
+    np.testing.assert_allclose(run(model, {"x": data})["y"], session.run(None, {"x": data})[0], atol=1e-5)
+
+
+def test_upsampling_by_an_input_is_told():
+    nodes = [helper.make_node("Abs", ["x"], ["a"]), helper.make_node("Upsample", ["x", "a"], ["y"], "up")]
+    errors = parsed(small_model(*nodes, shape=(4,), opset=9), expect=False)[2]
+    assert "'up' (Upsample): its scales depend on an input" in errors.get_error(0).desc()
+
+
 def test_unknown_operators_are_told_each_with_its_node():
     nodes = [
         helper.make_node("Relu", ["x"], ["a"], "fine"),

@@ -42,8 +42,16 @@ def write_json(path: str | os.PathLike[str], data: Any) -> None:
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
     """Return the hexadecimal SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()  # hashlib.file_digest is not in Python 3.10, the engine environment
-    with open(path, "rb") as file:
+    return _digest(hashlib.sha256(), path)
+
+
+def md5_of(path: str | os.PathLike[str]) -> str:
+    """Return the hexadecimal MD5 of a file, for files of which nothing better was published."""
+    return _digest(hashlib.md5(usedforsecurity=False), path)
+
+
+def _digest(digest: Any, path: str | os.PathLike[str]) -> str:
+    with open(path, "rb") as file:  # hashlib.file_digest is not in Python 3.10, the engine environment
         for piece in iter(lambda: file.read(1 << 20), b""):
             digest.update(piece)
-    return digest.hexdigest()
+    return str(digest.hexdigest())

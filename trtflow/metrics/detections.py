@@ -74,6 +74,34 @@ def max_difference(first: np.ndarray, second: np.ndarray, threshold: float = 0.0
     return max((_image_difference(*rows, threshold) for rows in zip(first, second, strict=True)), default=0.0)
 
 
+def least_matched_iou(first: np.ndarray, second: np.ndarray, threshold: float = 0.5) -> float:
+    """Return the worst overlap of two runs over the same images.
+
+    Every detection of a score of at least `threshold`, of either run, is matched with the detection of the other run
+    that overlaps it most and has its label, whatever that one's score.
+
+    Args:
+        first: float32 [N, K, 7].
+        second: float32 [N, K, 7].
+        threshold: score from which a detection must have a match.
+
+    Returns:
+        the smallest of these intersections over union; 0 where a detection has no match, or there is none to match.
+    """
+    worst = [
+        _best_iou(mine[(mine[:, 1] >= 0) & (mine[:, 2] >= threshold)], theirs)
+        for pair in zip(first, second, strict=True)
+        for mine, theirs in (pair, pair[::-1])
+    ]
+    return float(np.concatenate(worst).min(initial=1.0)) if any(map(len, worst)) else 0.0
+
+
+def _best_iou(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the largest overlap of each row with one of `others` that has its label."""
+    overlaps = pairwise_iou(rows[:, 3:], others[:, 3:])
+    return np.where(rows[:, None, 1] == others[None, :, 1], overlaps, 0).max(1, initial=0)
+
+
 def _image_difference(first: np.ndarray, second: np.ndarray, threshold: float) -> float:
     """Return the largest difference between two runs over one image, [K, 7] each."""
     alone = [_excess(first, second, threshold), _excess(second, first, threshold)]

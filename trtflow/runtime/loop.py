@@ -104,6 +104,27 @@ class StepLoop:
         self._stream.synchronize()  # a step may still read what is overwritten
         self._memory[name].copy_from(values.astype(self._dtypes[name], copy=False).reshape(self._shapes[name]))
 
+    def take(self, name: str, other: StepLoop, output: str) -> None:
+        """Let an input be what another loop put out: the two exchange memory, and nothing is copied.
+
+        Raises:
+            UserError: their shapes or types differ.
+        """
+        ours, theirs = (self._shapes[name], self._dtypes[name]), (other._shapes[output], other._dtypes[output])
+        if ours != theirs:
+            raise UserError(
+                f"output {output!r} cannot become input {name!r}: their shapes are {theirs[0]} and {ours[0]}."
+            )
+        self._stream.synchronize()
+        other._stream.synchronize()
+        self._memory[name], other._memory[output] = other._memory[output], self._memory[name]
+        self._bindings[self._place[name]] = self._memory[name].pointer
+        other._bindings[other._place[output]] = other._memory[output].pointer
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an input or output, with the batch."""
+        return tuple(self._shapes[name])
+
     def choose(self, name: str, row: int) -> None:
         """Let an input be a row of its table; nothing is copied."""
         self._bindings[self._place[name]] = self._memory[name].pointer + row * self._row_bytes[name]

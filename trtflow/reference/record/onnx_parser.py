@@ -24,9 +24,12 @@ from trtflow.reference.record.enums import (
     ActivationType,
     DataType,
     ElementWiseOperation,
+    InterpolationMode,
     MatrixOperation,
     PoolingType,
     ReduceOperation,
+    ResizeCoordinateTransformation,
+    ResizeRoundMode,
     ScaleMode,
     UnaryOperation,
 )
@@ -79,6 +82,13 @@ REDUCTIONS = {
     "ReduceMax": ReduceOperation.MAX,
     "ReduceMin": ReduceOperation.MIN,
     "ReduceMean": ReduceOperation.AVG,
+}
+COORDINATES = {item.name.lower(): item for item in ResizeCoordinateTransformation}
+ROUNDINGS = {
+    "round_prefer_floor": ResizeRoundMode.HALF_DOWN,
+    "round_prefer_ceil": ResizeRoundMode.HALF_UP,
+    "floor": ResizeRoundMode.FLOOR,
+    "ceil": ResizeRoundMode.CEIL,
 }
 
 
@@ -541,6 +551,36 @@ def _gemm(parse: _Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
         return product.outputs[0]
     bias = parse.ranked(operands[2], 2, f"{node.name}_bias")
     return parse.network.add_elementwise(product.outputs[0], bias, ElementWiseOperation.SUM).outputs[0]
+
+
+@_parses("Resize")
+def _resize(parse: _Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
+    if parse.opset < 11:  # it was Upsample under another name
+        return _upsample(parse, node, operands)
+    mode = _attribute(node, "mode", b"nearest").decode()
+    coordinates = _attribute(node, "coordinate_transformation_mode", b"half_pixel").decode()
+    rounding = _attribute(node, "nearest_mode", b"round_prefer_floor").decode()
+    by_scales = len(operands) == 3 and operands[2] is not None
+    others = {"axes", "antialias", "keep_aspect_ratio_policy"} & {item.name for item in node.attribute}
+    if mode not in ("nearest", "linear") or coordinates not in COORDINATES or not by_scales or others:
+        raise UnsupportedForm
+    layer = parse.network.add_resize(_float(_need(operands[0], tensor=True)))
+    layer.scales = _need(operands[2]).tolist()
+    layer.resize_mode, layer.coordinate_transformation = InterpolationMode[mode.upper()], COORDINATES[coordinates]
+    layer.nearest_rounding = ROUNDINGS[rounding]
+    return layer.outputs[0]
+
+
+@_parses("Upsample")
+def _upsample(parse: _Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
+    scales = _attribute(node, "scales") if len(operands) < 2 else operands[1]
+    if scales is None or isinstance(scales, ITensor):
+        raise UserError("its scales depend on an input. Make them constant")
+    layer = parse.network.add_resize(operands[0])  # nearest, asymmetric and rounded down, which is what it means
+    layer.scales = [float(scale) for scale in scales]
+    if _attribute(node, "mode", b"nearest") != b"nearest":
+        layer.resize_mode = InterpolationMode.LINEAR
+    return layer.outputs[0]
 
 
 @_parses(*ACTIVATIONS)

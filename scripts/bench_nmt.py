@@ -1,0 +1,193 @@
+"""Time sampleNMT's engines against the same network in PyTorch eager on the same device, in one run.
+
+python scripts/bench_nmt.py --backend tensorrt --out bench_nmt.json
+
+Batch 128, beam 5, two layers of 512 and 36,548 words, as the guide has them. Both run the same beam search on the host,
+for the same number of steps, and keep states, attention and memory on the device. The weights are drawn by chance,
+which changes no time. It needs one Python with PyTorch and the backend; with `reference` both run on the CPU.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import _path  # noqa: F401
+import numpy as np
+import torch
+
+from trtflow.cli import parser, run
+from trtflow.datasets.translation import SPECIAL, START, padded
+from trtflow.formats import UserError
+from trtflow.formats.files import write_json, write_text
+from trtflow.formats.nmt_weights import Recurrent, write_matrix, write_recurrent
+from trtflow.runtime.backend import load
+from trtflow.runtime.beam_search import BeamSearch
+from trtflow.runtime.build import Settings, build_plan
+from trtflow.runtime.loop import measure_steps
+from trtflow.samples import nmt
+from trtflow.samples.nmt.model import Model
+
+GATES = (1, 0, 2, 3)  # PyTorch stacks i, f, g, o; the files have f, i, c, o
+TOLERANCE = {"fp32": 1e-3, "fp16": 3e-2}  # relative, of the first step's likelihoods
+
+
+def draw_weights(export: Path, words: int, units: int, layers: int, beam: int, length: int) -> None:
+    """Write weight files, vocabularies and settings of a network with weights drawn by chance."""
+    rng = np.random.default_rng(0)
+
+    def draw(*shape: int) -> np.ndarray:
+        return rng.uniform(-0.1, 0.1, shape).astype(np.float32)
+
+    shapes = {"encembed": (words, units), "decembed": (words, units), "decmem": (units, units)}
+    shapes |= {"decatt": (2 * units, units), "decproj": (units, words)}
+    for name, shape in shapes.items():
+        write_matrix(export / f"{name}.bin", draw(*shape))
+    for name, first in (("encrnn", units), ("decrnn", 2 * units)):
+        sizes = [first, *[units] * (layers - 1)]
+        kernels = [(draw(4, units, size), draw(4, units, units)) for size in sizes]
+        write_recurrent(export / f"{name}.bin", Recurrent(kernels, draw(layers, 2, 4, units)))
+    vocabulary = [*SPECIAL, *(f"word{number}" for number in range(len(SPECIAL), words))]
+    for language in ("de", "en"):
+        write_text(export / f"vocab.{language}", "".join(f"{word}\n" for word in vocabulary))
+    write_json(export / "inference.json", {"beam": beam, "max_input_sequence_length": length})
+
+
+def torch_lstm(weights: Recurrent, device: str, dtype: torch.dtype) -> torch.nn.LSTM:
+    """Return PyTorch's LSTM with weights of a file."""
+    lstm = torch.nn.LSTM(weights.inputs, weights.units, weights.layers, batch_first=True).to(device, dtype)
+    lstm.requires_grad_(requires_grad=False)
+    for layer, kernels in enumerate(weights.kernels):
+        for place, kind in enumerate(("ih", "hh")):
+            kernel = kernels[place][list(GATES)].reshape(4 * weights.units, -1)
+            getattr(lstm, f"weight_{kind}_l{layer}").copy_(torch.tensor(kernel))
+            bias = weights.biases[layer, place][list(GATES)].reshape(-1)
+            getattr(lstm, f"bias_{kind}_l{layer}").copy_(torch.tensor(bias))
+    lstm.flatten_parameters()
+    return lstm
+
+
+class TorchTranslator:
+    """The network in PyTorch, eager."""
+
+    def __init__(self, model: Model, device: str, dtype: torch.dtype) -> None:
+        self.matrices = {
+            name: torch.tensor(value, device=device, dtype=dtype) for name, value in model.matrices.items()
+        }
+        self.encoder, self.decoder = (torch_lstm(part, device, dtype) for part in (model.encoder, model.decoder))
+        self.beam, self.length, self.device = model.beam, model.max_length, device
+
+    @torch.inference_mode()
+    def begin(self, sentences: Sequence[np.ndarray]) -> np.ndarray:
+        """Encode a batch of sentences; return their lengths."""
+        lengths = np.array([len(sentence) for sentence in sentences], np.int32)
+        words = torch.tensor(padded(sentences, self.length), device=self.device)
+        packed = torch.nn.utils.rnn.pack_padded_sequence(
+            self.matrices["encembed"][words], torch.tensor(lengths), batch_first=True, enforce_sorted=False
+        )
+        outputs, states = self.encoder(packed)
+        self.memory, _ = torch.nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True, total_length=self.length)
+        self.keys = (self.memory @ self.matrices["decmem"]).transpose(1, 2)
+        self.outside = (
+            torch.arange(self.length, device=self.device) >= torch.tensor(lengths, device=self.device)[:, None]
+        )
+        self.states = [state.repeat_interleave(self.beam, 1) for state in states]
+        self.attention = torch.zeros_like(self.states[0][0]).reshape(len(sentences), self.beam, -1)
+        self.first = self.beam * torch.arange(len(sentences), device=self.device)[:, None]
+        return lengths
+
+    @torch.inference_mode()
+    def step(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return likelihoods and numbers of the likeliest words, [batch, beam, beam]."""
+        rays = (torch.tensor(parents, device=self.device) + self.first).reshape(-1)
+        states = tuple(state[:, rays] for state in self.states)
+        attention = self.attention.reshape(len(rays), -1)[rays]
+        embedded = self.matrices["decembed"][torch.tensor(words, device=self.device).reshape(-1)]
+        output, self.states = self.decoder(torch.cat([embedded, attention], -1)[:, None], states)
+        query = output.reshape(*words.shape, -1)
+        scores = (query @ self.keys).masked_fill(self.outside[:, None], -torch.inf)
+        context = scores.softmax(-1) @ self.memory
+        self.attention = torch.tanh(torch.cat([query, context], -1) @ self.matrices["decatt"])
+        chances, found = (self.attention @ self.matrices["decproj"]).softmax(-1).topk(self.beam)
+        return chances.float().cpu().numpy(), found.int().cpu().numpy()
+
+
+def translating(
+    translator: nmt.Translator | TorchTranslator, sentences: Sequence[np.ndarray], steps: int
+) -> Callable[[], None]:
+    """Return a function that translates a batch, in a given number of steps."""
+
+    def translate() -> None:
+        translator.begin(sentences)
+        found = BeamSearch(np.full(len(sentences), steps), translator.beam, translator.beam, START)
+        for _ in range(steps):
+            found.advance(*translator.step(found.words, found.parents))
+
+    return translate
+
+
+def build_translator(trt: ModuleType, export: Path, precision: str, batch: int) -> nmt.Translator:
+    """Return the engines, built."""
+    runtime, settings = trt.Runtime(trt.Logger(trt.Logger.WARNING)), Settings(workspace_mb=4096)
+    encoder, generator = (
+        runtime.deserialize_cuda_engine(
+            build_plan(trt, partial(define, export=export), precision, batch, settings=settings)
+        )
+        for define in nmt.NETWORKS.values()
+    )
+    return nmt.Translator(trt, encoder, generator, batch)
+
+
+def check(ours: nmt.Translator, theirs: TorchTranslator, sentences: Sequence[np.ndarray], tolerance: float) -> None:
+    """Refuse to time two networks whose first likelihoods differ."""
+    words, parents = (np.full((len(sentences), ours.beam), value, np.int32) for value in (START, 0))
+    found = []
+    for side in (ours, theirs):
+        side.begin(sentences)
+        found.append(side.step(words, parents)[0])
+    difference = float(np.abs(found[0] / found[1] - 1).max())
+    if not difference <= tolerance:
+        raise UserError(f"likelihoods differ by up to {difference:.2g}: they are not the same network.")
+
+
+def main() -> None:
+    """Read the command line, build the engines, compare and time both."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--backend", default="reference", help="tensorrt on a GPU, or reference")
+    arguments.add_argument("--precision", choices=list(TOLERANCE), default="fp32", help="of both")
+    arguments.add_argument("--batch", type=int, default=128, help="sentences of a batch")
+    arguments.add_argument("--beam", type=int, default=5, help="hypotheses of each")
+    arguments.add_argument("--words", type=int, default=36548, help="of each vocabulary")
+    arguments.add_argument("--units", type=int, default=512, help="of each layer")
+    arguments.add_argument("--layers", type=int, default=2, help="of encoder and decoder")
+    arguments.add_argument("--length", type=int, default=150, help="most words of a sentence")
+    arguments.add_argument("--steps", type=int, default=50, help="words of each translation")
+    arguments.add_argument("--seconds", type=float, default=10.0, help="duration of the measurement of each")
+    arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    options = arguments.parse_args()
+
+    trt, device = load(options.backend), "cpu" if options.backend == "reference" else "cuda"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    rng = np.random.default_rng(1)
+    lengths = rng.integers(1, min(50, options.length) + 1, size=options.batch)
+    sentences = [rng.integers(len(SPECIAL), options.words, size=size).astype(np.int32) for size in lengths]
+    with tempfile.TemporaryDirectory() as folder:
+        export = Path(folder)
+        draw_weights(export, options.words, options.units, options.layers, options.beam, options.length)
+        ours = build_translator(trt, export, options.precision, options.batch)
+        dtype = torch.float16 if options.precision == "fp16" else torch.float32
+        theirs = TorchTranslator(nmt.read_model(export), device, dtype)
+    check(ours, theirs, sentences, TOLERANCE[options.precision])
+    sides: dict[str, nmt.Translator | TorchTranslator] = {"engine": ours, "torch": theirs}
+    queries = {name: translating(side, sentences, options.steps) for name, side in sides.items()}
+    found = measure_steps(queries, options.seconds)
+    rates = {name: result["throughput_per_s"] * options.batch for name, result in found.items()}
+    result = {"precision": options.precision, "sentences_per_s": rates, "ratio": rates["engine"] / rates["torch"]}
+    print(json.dumps(result, indent=2))
+    write_json(options.out, {**result, "latency_ms": {name: value["latency_ms"] for name, value in found.items()}})
+
+
+if __name__ == "__main__":
+    run(main)

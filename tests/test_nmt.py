@@ -1,0 +1,90 @@
+"""The nmt sample for real, with a short training: it agrees with TensorFlow, and its report says what it translated."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = (
+    "samples={nmt: {splits: {train: 400, val: 20}, model: {hidden_size: 16, merges: 30},"
+    " training: {steps: 40, batch_size: 16, learning_rate: 0.03, threads: 1},"
+    " inference: {batch: 8, beam: 3, max_input_sequence_length: 30}, max_batch_size: 8, precisions: [fp32]}}"
+)
+
+
+def snakemake(folder, *arguments):
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2", "--quiet", "all"]
+    command += ["--directory", folder, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("nmt")
+
+
+@pytest.fixture(scope="module")
+def report(folder):
+    done = snakemake(folder, "--config", "backend=reference", SMALL, "--", "results/nmt_report.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads((folder / "results" / "nmt_report.json").read_text())
+
+
+def test_engine_agrees_with_tensorflow_and_a_short_training_fails_its_gate(report):
+    passed = {gate["name"]: gate["passed"] for gate in report["gates"]}
+    assert passed["bleu"] is False
+    assert passed["framework_bleu_difference"] is True
+    assert report["precisions"]["fp32"]["metrics"]["sentences_agreement"] == 1
+    assert report["passed"] is False
+
+
+def test_report_has_bleus_signature_and_its_pictures(report, folder):
+    found = report["precisions"]["fp32"]
+    assert "tok:none" in found["details"]["signature"]
+    assert found["throughput_per_s"] > 0
+    assert {Path(path).stem for path in report["figures"]} == {"translation", "precisions", "profile", "training"}
+    assert all((folder / path).exists() for path in report["figures"])
+    assert report["texts"]["translation"][0].startswith("de  ")
+    assert {"encrnn.bin", "decproj.bin", "vocab.de", "inference.json"} <= set(report["inputs"])
+
+
+@pytest.mark.parametrize(("sentence", "fault"), [("", "line 2 is empty"), ("a " * 31, "line 2 has 31 words")])
+def test_sentences_that_the_engine_cannot_take_stop_the_run(report, folder, tmp_path, sentence, fault):
+    results = folder / "results"
+    (tmp_path / "val.de").write_text(f"eins\n{sentence}\n")
+    options = {
+        "encoder": results / "nmt" / "encoder.fp32.plan",
+        "plan": results / "nmt" / "engine.fp32.plan",
+        "backend-file": results / "backend.json",
+        "export-dir": results / "nmt" / "export",
+        "data-dir": tmp_path,
+    }
+    command = [sys.executable, ROOT / "scripts" / "translate.py", *(f"--{key}={path}" for key, path in options.items())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"error: {tmp_path / 'val.de'}: {fault}" in done.stderr
+
+
+def test_full_data_without_a_mirror_says_what_to_set(tmp_path):
+    done = snakemake(tmp_path, "--config", "data=full", "backend=reference", "--", "results/nmt/data/val.de")
+    assert done.returncode != 0
+    logs = "".join(path.read_text() for path in (tmp_path / "logs" / "nmt").glob("fetch.*.log"))
+    assert "Set mirror in config/config.yaml" in logs
+
+
+def test_the_guides_files_are_held_against_its_checksums(tmp_path):
+    mirror = tmp_path / "mirror" / "nmt"
+    mirror.mkdir(parents=True)
+    (mirror / "vocab.bpe.32000.de").write_bytes(b"another")
+    settings = ["data=full", "backend=reference", f"mirror={mirror.parent}"]
+    done = snakemake(tmp_path, "--config", *settings, "--", "results/nmt/artefacts/vocab.de")
+    assert done.returncode != 0
+    (log,) = (path.read_text() for path in (tmp_path / "logs" / "nmt").glob("fetch.vocab.de.log"))
+    found = hashlib.md5(b"another", usedforsecurity=False).hexdigest()
+    assert f"its MD5 is {found}, not c1d0ca6d4994c75574f28df7c9e8253f" in log

@@ -1,0 +1,16 @@
+"""Neural machine translation with sequence-to-sequence models: guide chapter 11, sampleNMT.
+
+Two engines. The encoder reads sentences; the generator extends each of a beam of hypotheses by a word, with Luong's
+attention over what the encoder made of the sentence. States, attention vectors and memory stay on the device; the beam
+search sees the likeliest words and says which hypothesis goes on from which.
+"""
+
+from __future__ import annotations
+
+from trtflow.samples.nmt.engines import define_encoder, define_network
+from trtflow.samples.nmt.model import read_model
+from trtflow.samples.nmt.translator import Translator
+
+__all__ = ["NETWORKS", "Translator", "define_network", "read_model"]
+
+NETWORKS = {"encoder": define_encoder, "generator": define_network}

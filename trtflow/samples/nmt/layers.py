@@ -1,0 +1,73 @@
+"""The parts of the network as the guide has them, a function each: they take and return tensors of the network."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from trtflow.formats.nmt_weights import GATES, Recurrent
+
+
+def add_constant(network: Any, values: np.ndarray) -> Any:
+    """Return a tensor of weights; its layer keeps no name of its own."""
+    return network.add_constant(values.shape, np.ascontiguousarray(values)).get_output(0)
+
+
+def add_product(trt: ModuleType, network: Any, left: Any, right: Any, *, transpose_right: bool = False) -> Any:
+    """Return the matrix product of two tensors."""
+    none, transpose = trt.MatrixOperation.NONE, trt.MatrixOperation.TRANSPOSE
+    layer = network.add_matrix_multiply(left, none, right, transpose if transpose_right else none)
+    return layer.get_output(0)
+
+
+def add_embedder(network: Any, words: Any, embedding: np.ndarray) -> Any:
+    """slp_embedder: Gather from a Constant. Words int32 [N] become [N, E]."""
+    return network.add_gather(add_constant(network, embedding), words, 0).get_output(0)
+
+
+def add_reshape(network: Any, value: Any, shape: tuple[int, ...]) -> Any:
+    """Return a tensor in another shape: Shuffle."""
+    layer = network.add_shuffle(value)
+    layer.reshape_dims = shape
+    return layer.get_output(0)
+
+
+def add_lstm(trt: ModuleType, network: Any, data: Any, weights: Recurrent, steps: int) -> Any:
+    """lstm_encoder, lstm_decoder: RNNv2 with the weights of each gate."""
+    rnn = network.add_rnn_v2(data, weights.layers, weights.units, steps, trt.RNNOperation.LSTM)
+    rnn.input_mode, rnn.direction = trt.RNNInputMode.LINEAR, trt.RNNDirection.UNIDIRECTION
+    for layer, kernels in enumerate(weights.kernels):
+        for place, is_w in enumerate((True, False)):
+            for index, name in enumerate(GATES):
+                gate = getattr(trt.RNNGateType, name)
+                rnn.set_weights_for_gate(layer, gate, is_w, np.ascontiguousarray(kernels[place][index]))
+                rnn.set_bias_for_gate(layer, gate, is_w, np.ascontiguousarray(weights.biases[layer, place, index]))
+    return rnn
+
+
+def add_alignment(trt: ModuleType, network: Any, query: Any, keys: Any) -> Any:
+    """multiplicative_alignment: scores [beam, T] of decoder outputs [beam, H] and keys [T, H]."""
+    return add_product(trt, network, query, keys, transpose_right=True)
+
+
+def add_context(trt: ModuleType, network: Any, scores: Any, memory: Any, lengths: Any) -> tuple[Any, Any]:
+    """context: RaggedSoftMax over the words that are there, and the sum of memory [T, H] it weighs: [beam, H]."""
+    weights = network.add_ragged_softmax(scores, lengths).get_output(0)
+    return add_product(trt, network, weights, memory), weights
+
+
+def add_attention(trt: ModuleType, network: Any, query: Any, context: Any, kernel: np.ndarray) -> Any:
+    """slp_attention: tanh of a matrix [2 H, A] and decoder output and context together."""
+    both = network.add_concatenation([query, context])
+    both.axis = 1
+    product = add_product(trt, network, both.get_output(0), add_constant(network, kernel))
+    return network.add_activation(product, trt.ActivationType.TANH).get_output(0)
+
+
+def add_likelihood(trt: ModuleType, network: Any, logits: Any, beam: int) -> Any:
+    """softmax_likelihood: SoftMax [beam, words], and TopK: the likeliest words, [beam, beam]."""
+    softmax = network.add_softmax(logits)
+    softmax.axes = 1 << 1
+    return network.add_topk(softmax.get_output(0), trt.TopKOperation.MAX, beam, 1 << 1)
