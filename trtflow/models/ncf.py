@@ -105,7 +105,7 @@ def train(model: keras.Model, ratings: np.ndarray, schedule: Schedule) -> list[f
 
 
 def _batches(ratings: np.ndarray, schedule: Schedule, users: int, movies: int) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield users and movies, int32 [n, 1], and whether they were watched, float32 [n, 1]; n is 1 + NEGATIVES batches."""
+    """Yield users and movies, int32 [n, 1] both, and whether they were watched, float32 [n, 1]."""
     rated = np.zeros((users, movies), bool)
     rated[ratings[:, 0], ratings[:, 1]] = True
     rng = np.random.default_rng(schedule.seed)

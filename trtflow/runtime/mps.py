@@ -104,7 +104,10 @@ def _start(folder: Path) -> None:
 def _stop() -> None:
     """Stop the daemon that the environment names, with servers that still have clients, and wait until it is gone."""
     end = time.monotonic() + COMMAND_S
-    while _control("quit -t 1") and time.monotonic() < end:
+    while _control("quit -t 1"):
+        if time.monotonic() >= end:
+            print(f"MPS: the daemon at {os.environ[PIPES]} is still there; end it with `echo quit | {CONTROL}`")
+            return
         time.sleep(0.1)
 
 

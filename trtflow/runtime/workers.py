@@ -6,6 +6,7 @@ that died had not answered. So no lock is shared that a dying process could keep
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -48,10 +49,8 @@ class Worker:
 
     def send(self, message: Any) -> None:
         """Tell it something; where it is dead, `receive` will say so."""
-        try:
+        with contextlib.suppress(OSError):
             self.connection.send(message)
-        except OSError:
-            pass
 
     def receive(self) -> Any:
         """Return what it says.
@@ -248,6 +247,7 @@ def _answered(session: Session, feeds: Feeds, span: Span, batch_size: int, *, ke
     """Return the outputs of a span of queries, which goes on at the beginning where it passes the end."""
     first, count = span
     places = np.arange(first, first + count) % len(next(iter(feeds.values())))
-    batches = ({name: each[places[at : at + batch_size]] for name, each in feeds.items()} for at in range(0, count, batch_size))
+    runs = (places[at : at + batch_size] for at in range(0, count, batch_size))
+    batches = ({name: each[run] for name, each in feeds.items()} for run in runs)
     parts = list(session.run_all(batches))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if keep else {}
