@@ -30,7 +30,13 @@ SMALL_TEXT = (
     (r"(?m)^splits: .*", "splits: {train: 20000, val: 300}"),
     (r"\bsteps: \d+", "steps: 3"),
 )
-SMALL = {"ssd": SMALL_SSD, "char_rnn": SMALL_TEXT}  # all others: digits
+SMALL_RATINGS = ((r"\bsteps: 1200", "steps: 3"),)
+SMALL = {
+    "ssd": SMALL_SSD,
+    "char_rnn": SMALL_TEXT,
+    "movielens": SMALL_RATINGS,
+    "movielens_mps": (*SMALL_RATINGS, (r"processes: .*", "processes: [1, 2]")),
+}  # all others: digits
 FAILS_SMALL = {"snakemake check"}  # a training of three steps passes no gate on the result
 
 

@@ -69,11 +69,11 @@ class Worker:
             raise EOFError(f"worker {self.process.pid} failed: {message}") from message
         return message
 
-    def end(self) -> None:
+    def end(self, patience_s: float) -> None:
         """Ask it to end, and kill it if it does not."""
         self.send(None)
         self.connection.close()
-        self.process.join(END_S)
+        self.process.join(patience_s)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
@@ -117,24 +117,24 @@ class WorkerPool:
             while missing := set(self._workers) - ready:
                 ready |= {worker for worker, _ in self._messages(missing)}
         except BaseException:
-            self.close()
+            self.close(0.0)
             raise
 
     def __enter__(self) -> WorkerPool:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *exception: object) -> None:
+        self.close(END_S if kind is None else 0.0)
 
     @property
     def pids(self) -> list[int]:
         """Return the process numbers of the workers that live."""
         return [worker.process.pid for worker in self._workers if worker.process.pid is not None]
 
-    def close(self) -> None:
-        """End all workers; harmless when that was done."""
+    def close(self, patience_s: float = END_S) -> None:
+        """End all workers, and kill those that have not ended in time; harmless when that was done."""
         for worker in self._workers:
-            worker.end()
+            worker.end(patience_s)
         self._workers = []
 
     def answer(self) -> Feeds:
@@ -207,7 +207,7 @@ class WorkerPool:
     def _bury(self, worker: Worker, why: str) -> None:
         """Take a dead worker off the list and say so; without any other there is nobody left to answer."""
         self._workers.remove(worker)
-        worker.end()
+        worker.end(0.0)
         self.lost.append(why)
         print(f"{why}; {len(self._workers)} others go on", flush=True)
         if not self._workers:
