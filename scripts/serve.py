@@ -17,6 +17,7 @@ import numpy as np
 
 from trtflow.cli import parser
 from trtflow.datasets.ratings import read_choices
+from trtflow.formats import UserError
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.files import write_json
 from trtflow.models.ncf_layers import read_sizes
@@ -80,7 +81,13 @@ def measured(options: Namespace, users: np.ndarray, choices: np.ndarray) -> Iter
     with ExitStack() as stack:
         if options.exclusive:
             stack.enter_context(mps.exclusive_process())
-        daemon = stack.enter_context(mps.daemon())
+        try:
+            daemon = stack.enter_context(mps.daemon())
+        except UserError as error:
+            if options.mps == "always":
+                raise
+            print(f"without MPS: {error}")
+            return
         for processes in options.processes:
             yield measure(processes, options.batch_size, daemon)
 
