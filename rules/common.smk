@@ -230,10 +230,13 @@ DETECTORS, CLASSIFIERS = (
     samples_with(task="classification"),
 )
 TEXTS = samples_with(task="generation")
-TRAINED_TEXTS = [
-    name for name in TEXTS if SAMPLES[name]["model"]["weights"] == "trained"
-]
 TRANSLATORS = samples_with(task="translation")
+RECOMMENDERS = samples_with(task="recommendation")
+PUBLISHED = samples_with(model_weights="published")
+UNTRAINED = PUBLISHED + (TRANSLATORS if config["data"] == "full" else [])
+TRAINED_TEXTS = [name for name in TEXTS if name not in UNTRAINED]
+TRAINED_RECOMMENDERS = [name for name in RECOMMENDERS if name not in UNTRAINED]
+SERVED = [name for name in SAMPLES if SAMPLES[name].get("serving")]
 INT8_SAMPLES = [name for name in SAMPLES if "int8" in SAMPLES[name]["precisions"]]
 PLUGIN_SAMPLES = [name for name in SAMPLES if SAMPLES[name].get("plugins")]
 REFITTED = samples_with(name="engine_refit_mnist")  # built with dummy weights first
@@ -347,7 +350,8 @@ def exports_of(sample):
     """Return what the engine of a sample is built from, with its checksums where there are any."""
     vocabulary = ["vocab.json"] if sample in TEXTS else []
     mean = ["mean.binaryproto"] if SAMPLES[sample]["model"].get("mean") else []
-    names = [*EXPORTS[SAMPLES[sample]["source"]], *mean, *vocabulary]
+    sizes = ["sizes.json"] if sample in RECOMMENDERS else []
+    names = [*EXPORTS[SAMPLES[sample]["source"]], *mean, *vocabulary, *sizes]
     return [f"results/{sample}/export/{name}" for name in names]
 
 
@@ -406,23 +410,30 @@ def last_predictions(wildcards):
 def figures(wildcards):
     """Return the pictures that a report names."""
     sample = wildcards.sample
-    first = {**dict.fromkeys(DETECTORS, "contact"), **dict.fromkeys(TEXTS, "generated")}
-    untrained = sample in TEXTS and sample not in TRAINED_TEXTS
-    first |= dict.fromkeys(TRANSLATORS, "translation")
-    untrained |= sample in TRANSLATORS and config["data"] == "full"
+    first = {
+        **dict.fromkeys(DETECTORS, "contact"),
+        **dict.fromkeys(TEXTS, "generated"),
+        **dict.fromkeys(TRANSLATORS, "translation"),
+        **dict.fromkeys(RECOMMENDERS, "ranking"),
+    }
     names = [first.get(sample, "digits"), "precisions", "profile"]
-    names += [] if untrained else ["training"]
+    names += [] if sample in UNTRAINED else ["training"]
+    names += ["serving"] if sample in SERVED else []
     return [f"results/{wildcards.sample}/figures/{name}.png" for name in names]
 
 
 def texts(wildcards):
-    """Return the texts that a report holds: the digits as the guide prints them, and the layers."""
+    """Return the texts that a report holds: the answers as the guide prints them, and the layers."""
     folder = f"results/{wildcards.sample}"
-    named = dict.fromkeys(TEXTS, "generated") | dict.fromkeys(
-        TRANSLATORS, "translation"
-    )
-    name = named.get(wildcards.sample, "digits")
-    drawn = [] if wildcards.sample in DETECTORS else [f"{folder}/figures/{name}.txt"]
+    first = {
+        **dict.fromkeys(CLASSIFIERS, ["digits"]),
+        **dict.fromkeys(TEXTS, ["generated"]),
+        **dict.fromkeys(TRANSLATORS, ["translation"]),
+        **dict.fromkeys(RECOMMENDERS, ["recommendations"]),
+    }
+    names = first.get(wildcards.sample, [])
+    names = ["serving", *names] if wildcards.sample in SERVED else names
+    drawn = [f"{folder}/figures/{name}.txt" for name in names]
     return [*drawn, f"{folder}/layers.{SAMPLES[wildcards.sample]['precisions'][0]}.txt"]
 
 
@@ -434,8 +445,12 @@ def timed_batches(wildcards):
 
 def metric_of(wildcards):
     """Return the metric that a sample's precisions are plotted by."""
-    metrics = {**dict.fromkeys(DETECTORS, "map"), **dict.fromkeys(TEXTS, "perplexity")}
-    metrics |= dict.fromkeys(TRANSLATORS, "bleu")
+    metrics = {
+        **dict.fromkeys(DETECTORS, "map"),
+        **dict.fromkeys(TEXTS, "perplexity"),
+        **dict.fromkeys(TRANSLATORS, "bleu"),
+        **dict.fromkeys(RECOMMENDERS, "hr10"),
+    }
     return metrics.get(wildcards.sample, "top1")
 
 
@@ -465,8 +480,7 @@ def optional(option, name):
 
 def checkpoint_files(wildcards):
     """Return the files of the TensorFlow checkpoint of a sample, trained or published."""
-    untrained = wildcards.sample in TEXTS and wildcards.sample not in TRAINED_TEXTS
-    folder = "artefacts" if untrained else "model"
+    folder = "artefacts" if wildcards.sample in UNTRAINED else "model"
     prefix = f"results/{wildcards.sample}/{folder}/network"
     return [f"{prefix}.index", f"{prefix}.data-00000-of-00001"]
 
@@ -474,6 +488,47 @@ def checkpoint_files(wildcards):
 def checkpoint_prefix(wildcards, input):
     """Return what the names of those files begin with."""
     return input.checkpoint[0].removesuffix(".index")
+
+
+def choices_file(wildcards):
+    """Return the movies that users of a recommender choose from, made or published."""
+    folder = "artefacts" if wildcards.sample in UNTRAINED else "data"
+    return f"results/{wildcards.sample}/{folder}/test.negative"
+
+
+def frozen_inputs(wildcards):
+    """Return the options that name the inputs of a frozen graph."""
+    names = sample_config(wildcards.sample)["model"]["input"]
+    return [
+        f"--input {name}" for name in ([names] if isinstance(names, str) else names)
+    ]
+
+
+def published_movies(wildcards):
+    """Return the option with the movies that are known to be the best of the first users, where some are."""
+    known = sample_config(wildcards.sample).get("published", [])
+    return ["--published", *known] if known else []
+
+
+def serving_options(wildcards):
+    """Return the options of how many processes ask the engine at once."""
+    settings = dict(SAMPLES[wildcards.sample]["serving"])
+    counts, exclusive = settings.pop("processes"), settings.pop("exclusive")
+    flag = ["--exclusive"] if exclusive else []
+    return [f"--processes {' '.join(map(str, counts))}", *options(settings), *flag]
+
+
+def measurements(wildcards):
+    """Return what a sample that several processes asked has of it."""
+    if wildcards.sample not in SERVED:
+        return []
+    return f"results/{wildcards.sample}/serving.{wildcards.precision}.json"
+
+
+def first_measurements(wildcards):
+    """Return what several processes reached with the sample's first precision."""
+    precision = sample_config(wildcards.sample)["precisions"][0]
+    return f"results/{wildcards.sample}/serving.{precision}.json"
 
 
 def published_texts(wildcards):

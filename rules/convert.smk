@@ -103,10 +103,10 @@ rule freeze:
         mem_mb=2000,
         runtime=5,
     params:
-        input=setting("model", "input"),
+        inputs=frozen_inputs,
         output=setting("model", "output"),
     shell:
-        "python {input.script:q} {input.model} --input {params.input} --output {params.output} --out {output} > {log} 2>&1"
+        "python {input.script:q} {input.model} {params.inputs} --output {params.output} --out {output} > {log} 2>&1"
 
 
 # Convert a frozen graph to UFF, after a sample's own changes to it.

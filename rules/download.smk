@@ -117,6 +117,34 @@ rule make_text:
         " --vocabulary {output.vocabulary} > {log} 2>&1"
 
 
+# Make ratings, or read published ones, and hold the last of each user out.
+rule make_ratings:
+    input:
+        archive=artefact("ml-1m.zip"),
+        script=script("make_ratings"),
+        library=library("make_ratings"),
+    output:
+        train="results/{sample}/data/train.rating",
+        choices="results/{sample}/data/test.negative",
+    log:
+        "logs/{sample}/make_ratings.log",
+    benchmark:
+        "benchmarks/{sample}/make_ratings.tsv"
+    wildcard_constraints:
+        sample=one_of(TRAINED_RECOMMENDERS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1500,
+        runtime=5,
+    params:
+        archive=optional("--archive", "archive"),
+        splits=lambda wildcards: options(sample_config(wildcards.sample)["splits"]),
+        folder=folder_of("train"),
+    shell:
+        "python {input.script:q} {params.archive} {params.splits} --out-dir {params.folder} > {log} 2>&1"
+
+
 # Take published files from the mirror.
 for _sample in SAMPLES:
     for _artefact in SAMPLES[_sample].get("artefacts", []):
@@ -149,5 +177,5 @@ for _sample in SAMPLES:
                     }
                 ),
             shell:
-                "python {input.script:q} {params.mirror} --file {params.file} {params.checksum}"
+                "python {input.script:q} {params.mirror} --file {params.file:q} {params.checksum}"
                 " --out {output} > {log} 2>&1"

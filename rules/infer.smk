@@ -199,3 +199,127 @@ rule compare_text:
         predictions=lambda wildcards, input: named_by_precision(input.predictions),
     shell:
         "python {input.script:q} --framework {input.framework} --out {output} {params.predictions} > {log} 2>&1"
+
+
+# Ask the engine of a recommender for every user.
+rule recommend:
+    input:
+        plan="results/{sample}/engine.{precision}.plan",
+        origin="results/{sample}/engine.{precision}.json",
+        backend="results/backend.json",
+        export=export_files,
+        choices=choices_file,
+        script=script("recommend"),
+        library=sample_library("recommend"),
+    output:
+        "results/{sample}/predictions.{precision}.npz",
+    log:
+        "logs/{sample}/recommend.{precision}.log",
+    benchmark:
+        "benchmarks/{sample}/recommend.{precision}.tsv"
+    wildcard_constraints:
+        sample=one_of([name for name in RECOMMENDERS if name not in SERVED]),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+        gpu=gpus(),
+    params:
+        export=folder_of("export"),
+        batch_size=setting("max_batch_size"),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --plan {input.plan} --backend-file {input.backend}"
+        " --export-dir {params.export} --choices {input.choices} --batch-size {params.batch_size}"
+        " --out {output} > {log} 2>&1"
+
+
+# Ask it from one process, from several, and from several under MPS, and time them.
+rule serve:
+    input:
+        plan="results/{sample}/engine.{precision}.plan",
+        origin="results/{sample}/engine.{precision}.json",
+        backend="results/backend.json",
+        export=export_files,
+        choices=choices_file,
+        script=script("serve"),
+        library=sample_library("serve"),
+    output:
+        answers="results/{sample}/predictions.{precision}.npz",
+        serving="results/{sample}/serving.{precision}.json",
+    log:
+        "logs/{sample}/serve.{precision}.log",
+    benchmark:
+        "benchmarks/{sample}/serve.{precision}.tsv"
+    wildcard_constraints:
+        sample=one_of(SERVED),
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores or 1  # alone, so that nothing disturbs the measurement
+    resources:
+        mem_mb=8000,
+        runtime=15,
+        gpu=gpus(),
+    params:
+        export=folder_of("export"),
+        serving=serving_options,
+        large_batch=setting("max_batch_size"),
+        seconds=config["latency_seconds"],
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --plan {input.plan} --backend-file {input.backend}"
+        " --export-dir {params.export} --choices {input.choices} {params.serving} --large-batch {params.large_batch}"
+        " --seconds {params.seconds} --out {output.answers} --serving-out {output.serving} > {log} 2>&1"
+
+
+# Score how high the engine ranks the movie that each user watched next.
+rule score_recommendations:
+    input:
+        predictions="results/{sample}/predictions.{precision}.npz",
+        serving=measurements,
+        script=script("score_recommendations"),
+        library=library("score_recommendations"),
+    output:
+        "results/{sample}/metrics.{precision}.json",
+    log:
+        "logs/{sample}/score_recommendations.{precision}.log",
+    benchmark:
+        "benchmarks/{sample}/score_recommendations.{precision}.tsv"
+    wildcard_constraints:
+        sample=one_of(RECOMMENDERS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        published=published_movies,
+        serving=optional("--serving", "serving"),
+    shell:
+        "python {input.script:q} --predictions {input.predictions} {params.published} {params.serving}"
+        " --out {output} > {log} 2>&1"
+
+
+# Compare its answers with TensorFlow's.
+rule compare_recommendations:
+    input:
+        predictions=per_precision("results/{sample}/predictions.{precision}.npz"),
+        framework="results/{sample}/model/predictions.npz",
+        script=script("compare_recommendations"),
+        library=library("compare_recommendations"),
+    output:
+        "results/{sample}/agreement.json",
+    log:
+        "logs/{sample}/compare_recommendations.log",
+    benchmark:
+        "benchmarks/{sample}/compare_recommendations.tsv"
+    wildcard_constraints:
+        sample=one_of(RECOMMENDERS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        predictions=lambda wildcards, input: named_by_precision(input.predictions),
+    shell:
+        "python {input.script:q} --framework {input.framework} --out {output} {params.predictions} > {log} 2>&1"

@@ -126,6 +126,66 @@ rule draw_text:
         " --text-out {output.text} > {log} 2>&1"
 
 
+# Write a recommender's answers as the guide's sample prints them, and plot how good they are.
+rule draw_ranking:
+    input:
+        predictions=last_predictions,
+        script=script("draw_ranking"),
+        library=library("draw_ranking"),
+    output:
+        all="results/{sample}/recommendations.txt",
+        text="results/{sample}/figures/recommendations.txt",
+        picture=report(
+            "results/{sample}/figures/ranking.png",
+            caption="../report/ranking.rst",
+            category="{sample}",
+            labels={"what": "ranking"},
+        ),
+    log:
+        "logs/{sample}/draw_ranking.log",
+    benchmark:
+        "benchmarks/{sample}/draw_ranking.tsv"
+    wildcard_constraints:
+        sample=one_of(RECOMMENDERS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    shell:
+        "python {input.script:q} --predictions {input.predictions} --out {output.picture} --text-out {output.text}"
+        " --all-out {output.all} > {log} 2>&1"
+
+
+# Plot queries a second against processes, and say which to take.
+rule plot_serving:
+    input:
+        serving=first_measurements,
+        script=script("plot_serving"),
+        library=library("plot_serving"),
+    output:
+        text="results/{sample}/figures/serving.txt",
+        picture=report(
+            "results/{sample}/figures/serving.png",
+            caption="../report/serving.rst",
+            category="{sample}",
+            labels={"what": "processes"},
+        ),
+    log:
+        "logs/{sample}/plot_serving.log",
+    benchmark:
+        "benchmarks/{sample}/plot_serving.tsv"
+    wildcard_constraints:
+        sample=one_of(SERVED),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    shell:
+        "python {input.script:q} --serving {input.serving} --out {output.picture} --text-out {output.text} > {log} 2>&1"
+
+
 # Plot result, latency and size of the engines side by side.
 rule plot_precisions:
     input:

@@ -161,7 +161,11 @@ rule train_keras_digits:
     benchmark:
         "benchmarks/{sample}/train_keras_digits.tsv"
     wildcard_constraints:
-        sample=one_of(samples_with(model_framework="tensorflow", source="uff")),
+        sample=one_of(
+            samples_with(
+                task="classification", model_framework="tensorflow", source="uff"
+            )
+        ),
     conda:
         ENVIRONMENT
     threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
@@ -277,3 +281,82 @@ rule predict_char_rnn:
     shell:
         "python {input.script:q} --checkpoint {params.prefix} --vocabulary {input.vocabulary} --text {input.text}"
         " --seeds {params.seeds:q} --length {params.length} --out {output} > {log} 2>&1"
+
+
+# Train a recommender in TensorFlow and keep it as Keras does.
+rule train_ncf:
+    input:
+        ratings="results/{sample}/data/train.rating",
+        script=script("train_ncf"),
+        library=library("train_ncf"),
+    output:
+        model="results/{sample}/model/network.keras",
+        sizes="results/{sample}/export/sizes.json",
+        training="results/{sample}/model/training.json",
+    log:
+        "logs/{sample}/train_ncf.log",
+    benchmark:
+        "benchmarks/{sample}/train_ncf.tsv"
+    wildcard_constraints:
+        sample=one_of(TRAINED_RECOMMENDERS),
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        users=setting("splits", "users"),
+        movies=setting("splits", "movies"),
+        settings=lambda wildcards: options(sample_config(wildcards.sample)["training"]),
+    shell:
+        "python {input.script:q} --ratings {input.ratings} --users {params.users} --movies {params.movies}"
+        " {params.settings} --out {output.model} --sizes-out {output.sizes} --log-out {output.training} > {log} 2>&1"
+
+
+# Take a recommender's published weights, and keep them as Keras does.
+rule load_ncf:
+    input:
+        weights="results/{sample}/artefacts/weights.h5",
+        script=script("load_ncf"),
+        library=library("load_ncf"),
+    output:
+        model="results/{sample}/model/network.keras",
+        sizes="results/{sample}/export/sizes.json",
+    log:
+        "logs/{sample}/load_ncf.log",
+    benchmark:
+        "benchmarks/{sample}/load_ncf.tsv"
+    wildcard_constraints:
+        sample=one_of([name for name in RECOMMENDERS if name in UNTRAINED]),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    shell:
+        "python {input.script:q} --weights {input.weights} --out {output.model} --sizes-out {output.sizes} > {log} 2>&1"
+
+
+# Ask a recommender in TensorFlow, to compare engines with.
+rule predict_ncf:
+    input:
+        model="results/{sample}/model/network.keras",
+        choices=choices_file,
+        script=script("predict_ncf"),
+        library=library("predict_ncf"),
+    output:
+        "results/{sample}/model/predictions.npz",
+    log:
+        "logs/{sample}/predict_ncf.log",
+    benchmark:
+        "benchmarks/{sample}/predict_ncf.tsv"
+    wildcard_constraints:
+        sample=one_of(RECOMMENDERS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "python {input.script:q} --model {input.model} --choices {input.choices} --out {output} > {log} 2>&1"

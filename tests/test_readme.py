@@ -35,7 +35,15 @@ SMALL_NMT = (
     (r"hidden_size: \d+", "hidden_size: 16"),
     (r"\bsteps: \d+", "steps: 3"),
 )
-SMALL = {"ssd": SMALL_SSD, "yolov3_onnx": SMALL_SSD, "char_rnn": SMALL_TEXT, "nmt": SMALL_NMT}  # all others: digits
+SMALL_RATINGS = ((r"\bsteps: 1200", "steps: 3"),)
+SMALL = {
+    "ssd": SMALL_SSD,
+    "yolov3_onnx": SMALL_SSD,
+    "char_rnn": SMALL_TEXT,
+    "nmt": SMALL_NMT,
+    "movielens": SMALL_RATINGS,
+    "movielens_mps": (*SMALL_RATINGS, (r"processes: .*", "processes: [1, 2]")),
+}  # all others: digits
 FAILS_SMALL = {"snakemake check"}  # a training of three steps passes no gate on the result
 
 

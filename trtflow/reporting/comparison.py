@@ -8,7 +8,7 @@ from typing import Any
 from trtflow.reporting.tables import formatted
 
 Reports = Mapping[str, Mapping[str, Any]]
-LEADING = ("map", "top1", "hit_ratio", "bleu", "perplexity")  # the metric that a sample is known by, first match wins
+LEADING = ("map", "top1", "hr10", "bleu", "perplexity")  # the metric that a sample is known by, first match wins
 
 
 def to_markdown(rows: Sequence[Sequence[Any]]) -> str:

@@ -98,7 +98,7 @@ def read_precision(folder: Path, precision: str) -> dict[str, Any]:
         "engine_bytes": (folder / f"engine.{precision}.plan").stat().st_size,
         "build_s": read_json(folder / f"engine.{precision}.json")["build_s"],
     }
-    return {**result, "details": scores["details"]} if "details" in scores else result
+    return {**result, **{key: scores[key] for key in ("details", "serving") if key in scores}}
 
 
 def make_report(

@@ -57,6 +57,15 @@ def timing_rows(report: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
+def serving_rows(report: Mapping[str, Any]) -> list[Row]:
+    """Return a heading and one row a number of processes; no row where a sample was asked by one process only."""
+    keys = ("processes", "batch_size", "mps", "queries_per_s", "identical", "workers_lost")
+    rows: list[Row] = [["precision", "processes", "batch", "MPS", "queries/s", "same answers", "workers lost"]]
+    for precision, entry in report["precisions"].items():
+        rows += [[precision, *(row[key] for key in keys)] for row in entry.get("serving", [])]
+    return rows
+
+
 def result_of(gate: Mapping[str, Any]) -> str:
     """Return "passed" or "failed"."""
     return "passed" if gate["passed"] else "failed"
@@ -88,9 +97,14 @@ def to_html(report: Mapping[str, Any]) -> str:
         f"<h2>Gates</h2>\n{_table(gate_rows(report), '')}"
         f"<h2>Precisions</h2>\n{_table(columns, runtime)}"
         f"<h2>Timing</h2>\n{_table(timing_rows(report), 'Medians of a query, measured as trtexec does')}"
+        f"{_serving(serving_rows(report))}"
         f"{''.join(_text(name, lines) for name, lines in report.get('texts', {}).items())}"
         "</body>\n</html>\n"
     )
+
+
+def _serving(rows: Sequence[Row]) -> str:
+    return f"<h2>Processes</h2>\n{_table(rows, 'Queries a second of all processes together')}" if rows[1:] else ""
 
 
 def _text(name: str, lines: Sequence[str]) -> str:

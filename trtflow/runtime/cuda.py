@@ -58,6 +58,8 @@ class CudaStream:
 class CudaBuffer:
     """Device memory with pinned host memory of the same size, from and to which the GPU copies on its own.
 
+    Both begin as zeros: an engine that is timed on what they hold may take it for places in a table.
+
     Args:
         nbytes: size.
 
@@ -70,7 +72,8 @@ class CudaBuffer:
         self._host: Any = None
         try:
             self._device = cuda.mem_alloc(max(nbytes, 1))
-            self._host = cuda.pagelocked_empty(max(nbytes, 1), np.uint8)
+            cuda.memset_d8(self._device, 0, max(nbytes, 1))
+            self._host = cuda.pagelocked_zeros(max(nbytes, 1), np.uint8)
         except cuda.MemoryError as error:
             self.free()
             free, total = cuda.mem_get_info()

@@ -1,0 +1,29 @@
+"""How high a recommender ranks the movie that a user watched next (He et al., WWW 2017, §4.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def ranks(probabilities: np.ndarray, choices: np.ndarray) -> np.ndarray:
+    """Return the rank of each user's held-out movie, int64 [users], 0 for the first.
+
+    A movie that is as probable counts as ahead, so that equal answers gain nothing. Where the held-out movie is among
+    the others too, as in the published test set for 156 users, it does not compete with itself. NaN ranks last.
+
+    Args:
+        probabilities: float [users, choices].
+        choices: movies, integers [users, choices], the held-out one last.
+    """
+    others = choices != choices[:, -1:]
+    return (others & ~(probabilities < probabilities[:, -1:])).sum(axis=1)
+
+
+def hit_ratio(places: np.ndarray, k: int) -> float:
+    """Return the share of users whose held-out movie is among the first k, HR@k; `places` as `ranks` returns them."""
+    return float(np.mean(places < k))
+
+
+def ndcg(places: np.ndarray, k: int) -> float:
+    """Return the mean of 1 / log2(rank + 2) of those that are among the first k, 0 for others: NDCG@k of one movie."""
+    return float(np.mean(np.where(places < k, 1 / np.log2(places + 2), 0.0)))
