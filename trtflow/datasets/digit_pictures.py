@@ -17,7 +17,8 @@ from trtflow.progress import track
 
 CLASSES = tuple("0123456789")
 SPLITS = ("train", "calibration", "val")
-SHARES = (0.6, 0.95)  # smallest and largest digit with its margin, of the picture's side
+SHARES = (0.75, 1.0)  # smallest and largest digit with its margin, of the picture's side
+CALM = 0.5  # contrast of the grounds, as a share of the scenes'
 AGAIN = "Make the data set again."
 
 
@@ -36,7 +37,7 @@ def make_picture(
 
     from trtflow.datasets.digit_scenes import ground, paint  # noqa: PLC0415
 
-    picture = ground(rng, size)
+    picture = CALM * ground(rng, size) + (1 - CALM) * 128
     index = int(rng.integers(len(digits)))
     side = int(rng.integers(int(SHARES[0] * size), int(SHARES[1] * size) + 1))
     ink = np.asarray(Image.fromarray(digits[index]).resize((side, side), Image.Resampling.BICUBIC)).clip(0, 1)

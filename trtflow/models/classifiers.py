@@ -18,16 +18,28 @@ from trtflow.models.classifier_layers import Layer, layers_of
 from trtflow.models.schedule import Schedule
 from trtflow.models.training import minimise
 
-LRN = {"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 1.0}
+LRN_SIZE, LRN_ALPHA, LRN_BETA = 5, 1e-4, 0.75
 SMOOTHING = 0.1  # of the labels (arXiv:1512.00567): keeps the probabilities behind the first apart
 PREDICTED = 50  # pictures of a batch outside training
+
+
+def local_response_norm(value: Tensor) -> Tensor:
+    """Divide maps [N, C, H, W] by (1 + alpha * mean of squares over five neighbouring maps) ** beta.
+
+    The sum is a convolution with a band of ones: PyTorch's own, a pooling in three dimensions, takes a quarter of a step.
+    """
+    places = torch.arange(value.shape[1])
+    band = ((places[:, None] - places).abs() <= LRN_SIZE // 2).to(value.dtype)
+    total = functional.conv2d(value.square(), band[:, :, None, None])
+    return value / (1 + LRN_ALPHA / LRN_SIZE * total) ** LRN_BETA
+
 
 COMPUTE: dict[str, Callable[[Layer, list[Tensor]], Tensor]] = {  # layers without weights
     "relu": lambda layer, values: functional.relu(values[0]),
     # Caffe rounds the size of a pooled map up
     "max": lambda layer, values: functional.max_pool2d(values[0], layer.kernel, layer.stride, layer.pad, ceil_mode=True),
     "average": lambda layer, values: functional.avg_pool2d(values[0], layer.kernel, layer.stride),
-    "lrn": lambda layer, values: functional.local_response_norm(values[0], **LRN),
+    "lrn": lambda layer, values: local_response_norm(values[0]),
     "concat": lambda layer, values: torch.cat(values, 1),
     "sum": lambda layer, values: values[0] + values[1],
     "dropout": lambda layer, values: values[0],

@@ -60,6 +60,7 @@ ACTIVATIONS = {
 }
 BINARY = {
     "Add": ElementWiseOperation.SUM,
+    "Sum": ElementWiseOperation.SUM,
     "Sub": ElementWiseOperation.SUB,
     "Mul": ElementWiseOperation.PROD,
     "Div": ElementWiseOperation.DIV,
