@@ -17,7 +17,8 @@ from trtflow.progress import track
 
 CLASSES = tuple("0123456789")
 SPLITS = ("train", "calibration", "val")
-SHARES = (0.75, 1.0)  # smallest and largest digit with its margin, of the picture's side
+LEAST = 0.7  # of the picture's side: the smallest width and height of a digit with its margin
+TURN = 12.0  # degrees a digit is turned at most
 CALM = 0.5  # contrast of the grounds, as a share of the scenes'
 AGAIN = "Make the data set again."
 
@@ -39,10 +40,11 @@ def make_picture(
 
     picture = CALM * ground(rng, size) + (1 - CALM) * 128
     index = int(rng.integers(len(digits)))
-    side = int(rng.integers(int(SHARES[0] * size), int(SHARES[1] * size) + 1))
-    ink = np.asarray(Image.fromarray(digits[index]).resize((side, side), Image.Resampling.BICUBIC)).clip(0, 1)
-    left, top = (int(rng.integers(0, size - side + 1)) for _ in range(2))
-    paint(picture[top : top + side, left : left + side], ink, rng)
+    width, height = (int(side) for side in rng.integers(int(LEAST * size), size + 1, 2))
+    digit = Image.fromarray(digits[index]).resize((width, height), Image.Resampling.BICUBIC)
+    ink = np.asarray(digit.rotate(rng.uniform(-TURN, TURN), Image.Resampling.BILINEAR)).clip(0, 1)
+    left, top = (int(rng.integers(0, room + 1)) for room in (size - width, size - height))
+    paint(picture[top : top + height, left : left + width], ink, rng)
     return picture.clip(0, 255).astype(np.uint8), int(values[index])
 
 

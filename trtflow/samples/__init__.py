@@ -4,21 +4,30 @@ Each says what data it takes (`read_images(folder, split)`, the data set's own f
 (`preprocess(images, export)`, for the binding `INPUT`), what it is made of (`define_network(trt, network, export)`) and
 what its outputs mean (`postprocess(outputs)`). Where it needs them: `EXPLICIT_BATCH`, a network without an implicit
 batch; `PLUGINS`, plugins that the engine
-needs; `REFIT` with `refit(trt, engine, export)`, weights given after the build.
+needs; `REFIT` with `refit(trt, engine, export)`, weights given after the build; `HALF_WEIGHTS`, define_network also takes
+the type of the weights; `configure_builder(trt, config)` and `configure_network(trt, network, ranges, kept)`, INT8 from
+dynamic ranges; `PROGRAMS`, other forms of the same model by name.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from types import ModuleType
+from typing import Any
 
 from trtflow.formats import UserError
 
 
-def load(name: str) -> ModuleType:
-    """Return the module of a sample."""
+def load(name: str) -> Any:
+    """Return the module of a sample, or of `<sample>.<program>` one of its `PROGRAMS`."""
+    name, _, program = name.partition(".")
     known = sorted(module.name for module in pkgutil.iter_modules(__path__))
     if name not in known:
         raise UserError(f"unknown sample {name!r}. Known: {', '.join(known)}.")
-    return importlib.import_module(f"{__name__}.{name}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    if not program:
+        return module
+    programs = getattr(module, "PROGRAMS", {})
+    if program not in programs:
+        raise UserError(f"sample {name!r} has no program {program!r}. Known: {', '.join(programs) or 'none'}.")
+    return programs[program]
