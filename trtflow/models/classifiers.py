@@ -73,6 +73,9 @@ class Classifier(nn.Module):
             elif layer.kind == "dense":
                 self.dense[layer.name] = nn.Linear(inputs, layer.channels)
         self.apply(_initialise)
+        for layer in self.layers:
+            if layer.kind == "sum":  # a block begins as its shortcut (arXiv:1706.02677)
+                nn.init.zeros_(self.norms[layer.bottoms[1]].weight)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits [N, classes] of pictures [N, 3, size, size]."""
@@ -115,12 +118,13 @@ def train(model: Classifier, images: np.ndarray, labels: np.ndarray, schedule: S
 
 
 def randomise(model: Classifier, seed: int) -> None:
-    """Give a network that is not trained moments of its normalisations that are not all noughts and ones."""
+    """Give the normalisations of a network that is not trained factors and moments that are not all noughts and ones."""
     generator = torch.Generator().manual_seed(seed)
     for norm in model.norms.values():
         assert isinstance(norm, nn.BatchNorm2d)
         assert norm.running_mean is not None
         assert norm.running_var is not None
+        nn.init.uniform_(norm.weight, 0.5, 1.0, generator=generator)
         norm.running_mean.normal_(0, 0.1, generator=generator)
         norm.running_var.uniform_(0.5, 1.5, generator=generator)
 
