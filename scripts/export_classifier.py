@@ -83,7 +83,9 @@ def main() -> None:
 
     model = model_of(options)
     if model.settings["network"] == "googlenet" and options.format != ["caffe"]:
-        raise UserError("GoogLeNet is exported to Caffe only, as sampleGoogleNet reads it. Leave the other formats out.")
+        raise UserError(
+            "GoogLeNet is exported to Caffe only, as sampleGoogleNet reads it. Leave the other formats out."
+        )
     files = [name for form in options.format for name in FORMATS[form](model, options.out_dir)]
     if options.format != ["tensorflow"]:  # a graph is a step on the way to UFF, not what engines are built from
         input_size.write_input_size(options.out_dir, model.settings["size"])

@@ -136,7 +136,9 @@ def test_onnx_export_is_valid_and_agrees_with_onnx_runtime(resnet, pictures):
 def test_onnx_names_are_caffe2s(resnet):
     outputs = [name for node in to_onnx(resnet).graph.node for name in node.output]
     assert len(outputs) == len(set(outputs)) == 176
-    assert outputs[:5] == [f"gpu_0/{name}" for name in ("conv1_1", "res_conv1_bn_1", "res_conv1_bn_2", "pool1_1", "res2_0_branch1_1")]
+    assert outputs[:5] == [
+        f"gpu_0/{name}" for name in ("conv1_1", "res_conv1_bn_1", "res_conv1_bn_2", "pool1_1", "res2_0_branch1_1")
+    ]
     assert {"gpu_0/res2_0_branch2a_bn_2", "gpu_0/res2_0_branch2c_bn_3", "gpu_0/res5_2_branch2c_bn_2"} <= set(outputs)
     assert outputs[-4:] == ["gpu_0/pool5_1", "OC2_DUMMY_0", "gpu_0/pred_1", "gpu_0/softmax_1"]
 

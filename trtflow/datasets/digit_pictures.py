@@ -23,9 +23,7 @@ CALM = 0.5  # contrast of the grounds, as a share of the scenes'
 AGAIN = "Make the data set again."
 
 
-def make_picture(
-    rng: np.random.Generator, digits: np.ndarray, values: np.ndarray, size: int
-) -> tuple[np.ndarray, int]:
+def make_picture(rng: np.random.Generator, digits: np.ndarray, values: np.ndarray, size: int) -> tuple[np.ndarray, int]:
     """Return one picture, uint8 [size, size, 3], and the digit on it.
 
     Args:
@@ -57,9 +55,7 @@ def write_split(root: Path, split: str, count: int, size: int, seed: int) -> Non
     digits, values = digits_of(split)
     lines = []
     for index in track(range(count), f"Drawing {split} pictures"):
-        image, label = make_picture(
-            np.random.default_rng([seed, SPLITS.index(split), index]), digits, values, size
-        )
+        image, label = make_picture(np.random.default_rng([seed, SPLITS.index(split), index]), digits, values, size)
         name = f"{split}/{index:06d}.jpg"
         with atomic_path(root / name) as temporary:
             Image.fromarray(image).save(temporary, "JPEG", quality=95, subsampling=0)
@@ -91,5 +87,3 @@ def _entry(path: Path, number: int, line: str) -> tuple[str, int]:
     if not name or not label.isdigit() or int(label) >= len(CLASSES):
         raise FormatError(path, f"line {number}: {line[:60]!r} is not <file> <label below {len(CLASSES)}>", AGAIN)
     return name, int(label)
-
-

@@ -192,7 +192,9 @@ class _Caffe2Graph:
             shape = np.array([-1, arrays["kernel"].shape[1]])
             flat = helper.make_node("Reshape", [*values, self._weights("OC2_DUMMY_1", shape, "")], ["OC2_DUMMY_0"])
             self.nodes.append(flat)
-            weights = [self._weights(f"{name}_{part}_0", arrays[role]) for part, role in (("w", "kernel"), ("b", "bias"))]
+            weights = [
+                self._weights(f"{name}_{part}_0", arrays[role]) for part, role in (("w", "kernel"), ("b", "bias"))
+            ]
             return "Gemm", ["OC2_DUMMY_0", *weights], {"transB": 1}
         if layer.kind == "average":
             return "AveragePool", values, window

@@ -77,7 +77,10 @@ def _inception(number: str, bottom: str, width: float) -> list[Layer]:
         Layer(f"{at}/pool", "max", (bottom,), f"{at}/pool", 0, 3, 1, 1),
         *_convolution(f"{at}/pool_proj", f"{at}/relu_pool_proj", f"{at}/pool", project, 1),
         Layer(
-            f"{at}/output", "concat", tuple(f"{at}/{part}" for part in ("1x1", "3x3", "5x5", "pool_proj")), f"{at}/output"
+            f"{at}/output",
+            "concat",
+            tuple(f"{at}/{part}" for part in ("1x1", "3x3", "5x5", "pool_proj")),
+            f"{at}/output",
         ),
     ]
 

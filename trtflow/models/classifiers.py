@@ -37,7 +37,9 @@ def local_response_norm(value: Tensor) -> Tensor:
 COMPUTE: dict[str, Callable[[Layer, list[Tensor]], Tensor]] = {  # layers without weights
     "relu": lambda layer, values: functional.relu(values[0]),
     # Caffe rounds the size of a pooled map up
-    "max": lambda layer, values: functional.max_pool2d(values[0], layer.kernel, layer.stride, layer.pad, ceil_mode=True),
+    "max": lambda layer, values: functional.max_pool2d(
+        values[0], layer.kernel, layer.stride, layer.pad, ceil_mode=True
+    ),
     "average": lambda layer, values: functional.avg_pool2d(values[0], layer.kernel, layer.stride),
     "lrn": lambda layer, values: local_response_norm(values[0]),
     "concat": lambda layer, values: torch.cat(values, 1),

@@ -75,6 +75,8 @@ _OPERATIONS: dict[str, Any] = {
     "dense": _dense,
     "relu": lambda layer, values, arrays: tf.nn.relu(values[0], name=layer.name),
     "sum": lambda layer, values, arrays: tf.add(*values, name=layer.name),
-    "average": lambda layer, values, arrays: tf.nn.avg_pool2d(values[0], layer.kernel, layer.stride, "VALID", name="pool5"),
+    "average": lambda layer, values, arrays: tf.nn.avg_pool2d(
+        values[0], layer.kernel, layer.stride, "VALID", name="pool5"
+    ),
     "softmax": lambda layer, values, arrays: tf.nn.softmax(values[0], name=OUTPUT),
 }

@@ -106,7 +106,9 @@ def build_plan(
 def _use_dla(trt: ModuleType, builder: Any, config: Any, core: int) -> None:
     if not 0 <= core < builder.num_DLA_cores:
         there = f"{builder.num_DLA_cores} DLA cores" if builder.num_DLA_cores else "no DLA"
-        raise UserError(f"DLA core {core} is to be used, but this device has {there}. Leave dla_core out to use the GPU.")
+        raise UserError(
+            f"DLA core {core} is to be used, but this device has {there}. Leave dla_core out to use the GPU."
+        )
     config.default_device_type, config.DLA_core = trt.DeviceType.DLA, core
     config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
 

@@ -13,9 +13,34 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable, Collection
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from trtflow.formats import UserError
+
+
+def definition(
+    sample: Any, export: Path, precision: str, ranges: Path | None = None, kept: Collection[str] = ()
+) -> Callable[[ModuleType, Any], None]:
+    """Return what `build_plan` calls to define a sample's network in one precision.
+
+    Args:
+        sample: what `load` returns.
+        export: folder of the exported model.
+        precision: fp32, fp16 or int8.
+        ranges: file of dynamic ranges, where int8 takes them instead of a calibrator.
+        kept: layers that these leave in float32.
+    """
+
+    def define(trt: ModuleType, network: Any) -> None:
+        half = getattr(sample, "HALF_WEIGHTS", False) and precision == "fp16"
+        sample.define_network(trt, network, export, *([trt.float16] if half else []))
+        if ranges is not None:
+            sample.configure_network(trt, network, ranges, kept)
+
+    return define
 
 
 def load(name: str) -> Any:
