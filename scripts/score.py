@@ -20,7 +20,6 @@ from trtflow.formats.files import write_json
 from trtflow.metrics.classification import classification_scores, largest_difference
 from trtflow.metrics.scores import detection_scores
 
-
 LABELS = {"digits": digits.read_labels, "pictures": digit_pictures.read_labels}
 
 

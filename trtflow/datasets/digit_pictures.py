@@ -6,7 +6,6 @@ each. The digits are scikit-learn's, dealt out as those of the scenes are: none 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np

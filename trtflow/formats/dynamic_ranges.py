@@ -1,4 +1,4 @@
-"""Per-tensor dynamic ranges as sampleINT8API reads them: one line `<tensor>:<largest absolute value>` each (guide §9)."""
+"""Per-tensor dynamic ranges as sampleINT8API reads them: a line `<tensor>:<largest absolute value>` each (guide §9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From PyTorch to Caffe and ONNX: GoogLeNet and ResNet-50 with the names of the models that the guide's samples read."""
+"""From PyTorch to Caffe and ONNX: GoogLeNet and ResNet-50 with the names of the models that NVIDIA reads."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def arrays_of(model: Classifier) -> dict[str, dict[str, np.ndarray]]:
 def _moments(norm: nn.BatchNorm2d) -> dict[str, np.ndarray]:
     tensors = {"gamma": norm.weight, "beta": norm.bias, "mean": norm.running_mean, "variance": norm.running_var}
     arrays = {role: tensor.detach().numpy() for role, tensor in tensors.items() if tensor is not None}
-    return {**arrays, "epsilon": np.float32(norm.eps)}
+    return {**arrays, "epsilon": np.array(norm.eps, np.float32)}
 
 
 def to_caffe(model: Classifier) -> NetParameter:
@@ -144,7 +144,7 @@ def to_onnx(model: Classifier) -> onnx.ModelProto:
 
 
 def caffe2_name(layer: Layer) -> str:
-    """Return a layer's name in Caffe2: res2a_branch2b becomes res2_0_branch2b, and what works in place behind it _bn."""
+    """Return a layer's name in Caffe2: res2a_branch2b becomes res2_0_branch2b, and what works in place there _bn."""
     in_place = layer.kind in ("norm", "relu", "sum")
     name = layer.bottoms[-1] if layer.kind in ("norm", "sum") else layer.name.removesuffix("_relu")
     if name.startswith("res"):

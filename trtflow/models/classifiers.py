@@ -6,6 +6,7 @@ import io
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ PREDICTED = 50  # pictures of a batch outside training
 def local_response_norm(value: Tensor) -> Tensor:
     """Divide maps [N, C, H, W] by (1 + alpha * mean of squares over five neighbouring maps) ** beta.
 
-    The sum is a convolution with a band of ones: PyTorch's own, a pooling in three dimensions, takes a quarter of a step.
+    The sum is a convolution with a band of ones: PyTorch's own pools in three dimensions, a quarter of a step.
     """
     places = torch.arange(value.shape[1])
     band = ((places[:, None] - places).abs() <= LRN_SIZE // 2).to(value.dtype)
@@ -61,7 +62,7 @@ class Classifier(nn.Module):
 
     def __init__(self, network: str, class_count: int, width: float, size: int) -> None:
         super().__init__()
-        self.settings = {"network": network, "class_count": class_count, "width": width, "size": size}
+        self.settings: dict[str, Any] = {"network": network, "class_count": class_count, "width": width, "size": size}
         self.layers = layers_of(network, class_count, width, size)
         self.convolutions, self.norms, self.dense = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
         channels = {"data": 3}
@@ -77,7 +78,9 @@ class Classifier(nn.Module):
         self.apply(_initialise)
         for layer in self.layers:
             if layer.kind == "sum":  # a block begins as its shortcut (arXiv:1706.02677)
-                nn.init.zeros_(self.norms[layer.bottoms[1]].weight)
+                norm = self.norms[layer.bottoms[1]]
+                assert isinstance(norm, nn.BatchNorm2d)
+                nn.init.zeros_(norm.weight)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits [N, classes] of pictures [N, 3, size, size]."""
@@ -120,7 +123,7 @@ def train(model: Classifier, images: np.ndarray, labels: np.ndarray, schedule: S
 
 
 def randomise(model: Classifier, seed: int) -> None:
-    """Give the normalisations of a network that is not trained factors and moments that are not all noughts and ones."""
+    """Give the normalisations of an untrained network factors and moments other than noughts and ones."""
     generator = torch.Generator().manual_seed(seed)
     for norm in model.norms.values():
         assert isinstance(norm, nn.BatchNorm2d)

@@ -116,7 +116,7 @@ def layer_times(profiles: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, fl
 
 
 def profile_table(profiles: Sequence[Mapping[str, Any]]) -> str:
-    """Return a line a layer in network order: its milliseconds in each precision, its share of the first's; totals last."""
+    """Return a line a layer: its milliseconds in each precision, its share of the first's; totals come last."""
     times = layer_times(profiles)
     names = list(dict.fromkeys(name for layers in times.values() for name in layers))
     totals = {precision: sum(layers.values()) for precision, layers in times.items()}

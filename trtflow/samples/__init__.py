@@ -3,10 +3,10 @@
 Each says what data it takes (`read_images(folder, split)`, the data set's own function), what the engine sees of it
 (`preprocess(images, export)`, for the binding `INPUT`), what it is made of (`define_network(trt, network, export)`) and
 what its outputs mean (`postprocess(outputs)`). Where it needs them: `EXPLICIT_BATCH`, a network without an implicit
-batch; `PLUGINS`, plugins that the engine
-needs; `REFIT` with `refit(trt, engine, export)`, weights given after the build; `HALF_WEIGHTS`, define_network also takes
-the type of the weights; `configure_builder(trt, config)` and `configure_network(trt, network, ranges, kept)`, INT8 from
-dynamic ranges; `PROGRAMS`, other forms of the same model by name.
+batch; `PLUGINS`, plugins that the engine needs; `REFIT` with `refit(trt, engine, export)`, weights given after the
+build; `HALF_WEIGHTS`, define_network also takes the type of the weights; `configure_builder(trt, config)` and
+`configure_network(trt, network, ranges, kept)`, INT8 from dynamic ranges; `PROGRAMS`, other forms of the same model by
+name.
 """
 
 from __future__ import annotations
