@@ -42,8 +42,8 @@ def export_onnx(model: Classifier, folder: Path) -> list[str]:
 
 def export_tensorflow(model: Classifier, folder: Path) -> list[str]:
     """Write frozen.pb, which convert_to_uff.py makes UFF of."""
-    from trtflow.converters.freeze import write_graph  # noqa: PLC0415 - TensorFlow takes seconds to load
-    from trtflow.models.resnet_tensorflow import to_graph  # noqa: PLC0415
+    # TensorFlow takes seconds to load
+    from trtflow.models.resnet_tensorflow import to_graph, write_graph  # noqa: PLC0415
 
     write_graph(to_graph(model.layers, arrays_of(model), model.settings["size"]), folder / "frozen.pb")
     return ["frozen.pb"]

@@ -163,9 +163,10 @@ def test_damaged_checkpoint_is_an_error(tmp_path):
         load_classifier(tmp_path / "network.pt")
 
 
-def test_size_that_does_not_fit_is_an_error():
-    with pytest.raises(UserError, match="an input of 100 pixels: googlenet takes multiples of 32"):
-        layers_of("googlenet", 10, 1.0, 100)
+@pytest.mark.parametrize("size", [32, 100])
+def test_size_that_does_not_fit_is_an_error(size):
+    with pytest.raises(UserError, match=f"an input of {size} pixels: googlenet takes multiples of 32 from 64 on"):
+        layers_of("googlenet", 10, 1.0, size)
 
 
 def test_response_norm_is_pytorchs():

@@ -15,7 +15,7 @@ from trtflow.runtime.build import build_plan
 from trtflow.runtime.session import Session
 from trtflow.samples import definition, int8_api, load
 
-SIZE = 32
+SIZE = 64
 
 
 @pytest.fixture(scope="module")

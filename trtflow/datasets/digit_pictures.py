@@ -12,7 +12,6 @@ import numpy as np
 
 from trtflow.formats import FormatError
 from trtflow.formats.files import atomic_path, write_text
-from trtflow.progress import track
 
 CLASSES = tuple("0123456789")
 SPLITS = ("train", "calibration", "val")
@@ -50,6 +49,7 @@ def write_split(root: Path, split: str, count: int, size: int, seed: int) -> Non
     from PIL import Image  # noqa: PLC0415
 
     from trtflow.datasets.digit_scenes import digits_of  # noqa: PLC0415
+    from trtflow.progress import track  # noqa: PLC0415
 
     digits, values = digits_of(split)
     lines = []

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from trtflow.formats import UserError
 
 REDUCTION = 32  # factor between the sides of the input and of the last maps
+LEAST_SIZE = 64  # pixels; of less, windows of 3 do not fit the maps that GoogLeNet pools last
 INCEPTIONS = {  # channels of 1x1, 3x3_reduce, 3x3, 5x5_reduce, 5x5, pool_proj
     "3a": (64, 96, 128, 16, 32, 32),
     "3b": (128, 128, 192, 32, 96, 64),
@@ -165,8 +166,9 @@ def layers_of(network: str, class_count: int, width: float, size: int) -> list[L
     """Return the layers of a network.
 
     Raises:
-        UserError: the input's side is no multiple of 32, so that maps of neighbouring layers would not fit.
+        UserError: the input's side is no multiple of 32, or too small for the windows of the last layers.
     """
-    if size < REDUCTION or size % REDUCTION:
-        raise UserError(f"an input of {size} pixels: {network} takes multiples of {REDUCTION}. Set model.size to one.")
+    if size < LEAST_SIZE or size % REDUCTION:
+        takes = f"multiples of {REDUCTION} from {LEAST_SIZE} on"
+        raise UserError(f"an input of {size} pixels: {network} takes {takes}. Set model.size to one.")
     return NETWORKS[network](class_count, width, size)
