@@ -43,9 +43,10 @@ def export_onnx(model: Classifier, folder: Path) -> list[str]:
 def export_tensorflow(model: Classifier, folder: Path) -> list[str]:
     """Write frozen.pb, which convert_to_uff.py makes UFF of."""
     # TensorFlow takes seconds to load
-    from trtflow.models.resnet_tensorflow import to_graph, write_graph  # noqa: PLC0415
+    from trtflow.models.resnet_tensorflow import to_graph  # noqa: PLC0415
 
-    write_graph(to_graph(model.layers, arrays_of(model), model.settings["size"]), folder / "frozen.pb")
+    graph = to_graph(model.layers, arrays_of(model), model.settings["size"])
+    write_bytes(folder / "frozen.pb", graph.SerializeToString(deterministic=True))
     return ["frozen.pb"]
 
 

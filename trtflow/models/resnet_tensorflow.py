@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded: no notes on CPU instructions
@@ -14,7 +13,6 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import numpy as np
 import tensorflow as tf
 
-from trtflow.formats.files import write_bytes
 from trtflow.models.classifier_layers import Layer
 
 INPUT, OUTPUT = "input", "output"  # of resnet50-infer-5.uff
@@ -36,11 +34,6 @@ def to_graph(layers: Sequence[Layer], arrays: Mapping[str, Mapping[str, np.ndarr
             values = [blobs[name] for name in layer.bottoms]
             blobs[layer.top] = _OPERATIONS[layer.kind](layer, values, arrays.get(layer.name, {}))
     return graph.as_graph_def()
-
-
-def write_graph(graphdef: Any, path: Path) -> None:
-    """Write a graph; the same graph gives the same bytes."""
-    write_bytes(path, graphdef.SerializeToString(deterministic=True))
 
 
 def _constant(layer: Layer, role: str, values: np.ndarray) -> Any:
