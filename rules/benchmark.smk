@@ -56,9 +56,11 @@ rule profile_engine:
         mem_mb=2000,
         runtime=10,
         gpu=gpus(),
+    params:
+        batch_size=setting("profile_batch_size"),
     shell:
         "python {input.script:q} --plan {input.plan} --precision {wildcards.precision}"
-        " --backend-file {input.backend} --out {output} > {log} 2>&1"
+        " --batch-size {params.batch_size} --backend-file {input.backend} --out {output} > {log} 2>&1"
 
 
 # Time the engines of a character model in turns: a query is one character written.

@@ -87,7 +87,7 @@ rule calibrate:
     benchmark:
         "benchmarks/{sample}/calibrate.tsv"
     wildcard_constraints:
-        sample=one_of(INT8_SAMPLES),
+        sample=one_of(name for name in INT8_SAMPLES if name not in RANGED),
     conda:
         ENVIRONMENT
     threads: 2
@@ -105,3 +105,98 @@ rule calibrate:
         "python {input.script:q} --sample {wildcards.sample} --export-dir {params.export} --batch-dir {params.folder}"
         " --batches {params.batches} {params.algorithm} {params.builder} --backend-file {input.backend}"
         " --out {output} > {log} 2>&1"
+
+
+# Record the dynamic range of each tensor on the batches, in place of a calibration (guide §9).
+rule record_ranges:
+    input:
+        batches=lambda wildcards: batch_files(wildcards.sample),
+        export=export_files,
+        backend="results/backend.json",
+        script=script("record_ranges"),
+        library=sample_library("record_ranges"),
+    output:
+        "results/{sample}/calibration/ranges.txt",
+    log:
+        "logs/{sample}/record_ranges.log",
+    benchmark:
+        "benchmarks/{sample}/record_ranges.tsv"
+    wildcard_constraints:
+        sample=one_of(RANGED),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=30,
+        gpu=gpus(),
+    params:
+        export=folder_of("export"),
+        folder=folder_of("batches"),
+        batches=lambda wildcards: len(batch_files(wildcards.sample)),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --export-dir {params.export} --batch-dir {params.folder}"
+        " --batches {params.batches} --backend-file {input.backend} --out {output} > {log} 2>&1"
+
+
+# List the tensors that need one.
+rule write_tensors:
+    input:
+        export=export_files,
+        backend="results/backend.json",
+        script=script("write_tensors"),
+        library=sample_library("write_tensors"),
+    output:
+        "results/{sample}/tensors.txt",
+    log:
+        "logs/{sample}/write_tensors.log",
+    benchmark:
+        "benchmarks/{sample}/write_tensors.tsv"
+    wildcard_constraints:
+        sample=one_of(RANGED),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+        gpu=gpus(),
+    params:
+        export=folder_of("export"),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --export-dir {params.export}"
+        " --backend-file {input.backend} --out {output} > {log} 2>&1"
+
+
+# Search the layers that must not be INT8, where mixed_precision is set.
+rule find_mixed_precision:
+    input:
+        ranges="results/{sample}/calibration/ranges.txt",
+        batches=lambda wildcards: batch_files(wildcards.sample),
+        export=export_files,
+        backend="results/backend.json",
+        script=script("find_mixed_precision"),
+        library=sample_library("find_mixed_precision"),
+    output:
+        "results/{sample}/calibration/kept_layers.txt",
+    log:
+        "logs/{sample}/find_mixed_precision.log",
+    benchmark:
+        "benchmarks/{sample}/find_mixed_precision.tsv"
+    wildcard_constraints:
+        sample=one_of(RANGED),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=240,
+        gpu=gpus(),
+    params:
+        export=folder_of("export"),
+        folder=folder_of("batches"),
+        batches=lambda wildcards: len(batch_files(wildcards.sample)),
+        limit=setting("mixed_precision", "limit"),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --export-dir {params.export} --ranges {input.ranges}"
+        " --batch-dir {params.folder} --batches {params.batches} --limit {params.limit}"
+        " --backend-file {input.backend} --out {output} > {log} 2>&1"

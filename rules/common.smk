@@ -180,6 +180,12 @@ def digit_network(sample):
     return [*options({key: model[key] for key in keys if key in model}), *mean]
 
 
+def picture_network(sample):
+    """Return the options that say which network of pictures to train, how wide, and on which form of them."""
+    model = SAMPLES[sample]["model"]
+    return options({key: model[key] for key in ("network", "width", "size", "pixels")})
+
+
 def script(name):
     """Return the path of a script, wherever the workflow was imported from."""
     return workflow.source_path(f"../scripts/{name}.py")
@@ -229,6 +235,15 @@ DETECTORS, CLASSIFIERS = (
     samples_with(task="detection"),
     samples_with(task="classification"),
 )
+# classifiers of coloured pictures; those of digits are all others
+PICTURES = [
+    *samples_with(model_network="googlenet"),
+    *samples_with(model_network="resnet50"),
+]
+DIGITS = [name for name in CLASSIFIERS if name not in PICTURES]
+DIGITS_IN_PYTORCH = [
+    name for name in DIGITS if name in samples_with(model_framework="pytorch")
+]
 TEXTS = samples_with(task="generation")
 TRANSLATORS = samples_with(task="translation")
 RECOMMENDERS = samples_with(task="recommendation")
@@ -238,16 +253,24 @@ TRAINED_TEXTS = [name for name in TEXTS if name not in UNTRAINED]
 TRAINED_RECOMMENDERS = [name for name in RECOMMENDERS if name not in UNTRAINED]
 SERVED = [name for name in SAMPLES if SAMPLES[name].get("serving")]
 INT8_SAMPLES = [name for name in SAMPLES if "int8" in SAMPLES[name]["precisions"]]
+RANGED = [  # INT8 from dynamic ranges, without a calibrator
+    name
+    for name in INT8_SAMPLES
+    if SAMPLES[name]["calibration"]["algorithm"] == "ranges"
+]
+PROGRAMS = [name for name in SAMPLES if SAMPLES[name].get("programs")]
 PLUGIN_SAMPLES = [name for name in SAMPLES if SAMPLES[name].get("plugins")]
 REFITTED = samples_with(name="engine_refit_mnist")  # built with dummy weights first
 
 
 def split_files(sample, split):
-    """Return the files of a split: pictures with annotations in VOC's layout, or one file of digits."""
-    if sample in CLASSIFIERS:
-        return [f"results/{sample}/data/{split}.npz"]
+    """Return the files of a split: pictures with annotations in VOC's layout or a list of labels, or one of digits."""
     root = f"results/{sample}/data/{split}"
+    if sample in DIGITS:
+        return [f"{root}.npz"]
     ids = [f"{index:06d}" for index in range(SAMPLES[sample]["splits"][split])]
+    if sample in PICTURES:
+        return [f"{root}.txt", *(f"{root}/{image}.jpg" for image in ids)]
     return [
         f"{root}/ImageSets/Main/{split}.txt",
         *(f"{root}/JPEGImages/{image}.jpg" for image in ids),
@@ -346,8 +369,20 @@ EXPORTS = {
 }
 
 
+def exported_by_classifier(sample):
+    """Return the files that scripts/export_classifier.py writes for a sample, and the forms it writes."""
+    forms = [SAMPLES[sample]["source"], *SAMPLES[sample].get("programs", [])]
+    forms = [form for form in forms if form != "uff"]
+    names = [*(name for form in forms for name in EXPORTS[form]), "input.json"]
+    return [f"results/{sample}/export/{name}" for name in dict.fromkeys(names)], forms
+
+
 def exports_of(sample):
     """Return what the engine of a sample is built from, with its checksums where there are any."""
+    if sample in PICTURES:
+        uff = "uff" in SAMPLES[sample].get("programs", [])
+        converted = [f"results/{sample}/export/model.uff"] if uff else []
+        return [*exported_by_classifier(sample)[0], *converted]
     vocabulary = ["vocab.json"] if sample in TEXTS else []
     mean = ["mean.binaryproto"] if SAMPLES[sample]["model"].get("mean") else []
     sizes = ["sizes.json"] if sample in RECOMMENDERS else []
@@ -371,18 +406,46 @@ def calibration_table(wildcards):
     """Return the table that an int8 engine needs."""
     if wildcards.precision != "int8":
         return []
+    if wildcards.sample in RANGED:
+        return f"results/{wildcards.sample}/calibration/ranges.txt"
     return f"results/{wildcards.sample}/calibration/CalibrationTable{wildcards.sample}"
 
 
 def table_option(wildcards, input):
     """Return the option that names the table of a job, where it has one."""
-    return f"--calibration-table {input.table}" if input.table else ""
+    name = "ranges" if wildcards.sample in RANGED else "calibration-table"
+    return f"--{name} {input.table}" if input.table else ""
+
+
+def kept_layers(wildcards):
+    """Return the list of layers that an int8 engine leaves in float32, where one is searched."""
+    sample = sample_config(wildcards.sample)
+    if wildcards.precision != "int8" or "mixed_precision" not in sample:
+        return []
+    if wildcards.sample not in RANGED:
+        raise WorkflowError(
+            f"samples.{wildcards.sample}: mixed_precision needs calibration.algorithm: ranges"
+        )
+    return f"results/{wildcards.sample}/calibration/kept_layers.txt"
+
+
+def kept_option(wildcards, input):
+    """Return the option that names that list, where there is one."""
+    return f"--keep {input.kept}" if input.kept else ""
+
+
+def dla_option(wildcards):
+    """Return the option that names the DLA of a sample, where it has one."""
+    sample = sample_config(wildcards.sample)
+    return f"--dla-core {sample['dla_core']}" if "dla_core" in sample else ""
 
 
 def calibration_algorithm(wildcards):
     """Return the option that names the algorithm of the table, where there is one."""
     calibration = sample_config(wildcards.sample).get("calibration")
-    return f"--algorithm {calibration['algorithm']}" if calibration else ""
+    if calibration is None or wildcards.sample in RANGED:
+        return ""
+    return f"--algorithm {calibration['algorithm']}"
 
 
 def random_batch(wildcards):
@@ -415,6 +478,7 @@ def figures(wildcards):
         **dict.fromkeys(TEXTS, "generated"),
         **dict.fromkeys(TRANSLATORS, "translation"),
         **dict.fromkeys(RECOMMENDERS, "ranking"),
+        **dict.fromkeys(PICTURES, "pictures"),
     }
     names = [first.get(sample, "digits"), "precisions", "profile"]
     names += [] if sample in UNTRAINED else ["training"]
@@ -426,7 +490,8 @@ def texts(wildcards):
     """Return the texts that a report holds: the answers as the guide prints them, and the layers."""
     folder = f"results/{wildcards.sample}"
     first = {
-        **dict.fromkeys(CLASSIFIERS, ["digits"]),
+        **dict.fromkeys(DIGITS, ["digits"]),
+        **dict.fromkeys(PICTURES, ["top5", "profile"]),
         **dict.fromkeys(TEXTS, ["generated"]),
         **dict.fromkeys(TRANSLATORS, ["translation"]),
         **dict.fromkeys(RECOMMENDERS, ["recommendations"]),
@@ -434,6 +499,7 @@ def texts(wildcards):
     names = first.get(wildcards.sample, [])
     names = ["serving", *names] if wildcards.sample in SERVED else names
     drawn = [f"{folder}/figures/{name}.txt" for name in names]
+    drawn += [f"{folder}/tensors.txt"] if wildcards.sample in RANGED else []
     return [*drawn, f"{folder}/layers.{SAMPLES[wildcards.sample]['precisions'][0]}.txt"]
 
 
@@ -540,6 +606,31 @@ def published_texts(wildcards):
 def named_by_precision(files):
     """Return PRECISION=FILE arguments of files such as engine.fp32.plan."""
     return [f"{path.split('.')[-2]}={path}" for path in files]
+
+
+def compared(wildcards):
+    """Return what engines of other precisions and of other forms of a model say beside the first."""
+    sample, folder = wildcards.sample, f"results/{wildcards.sample}"
+    several = sample in PICTURES and len(SAMPLES[sample]["precisions"]) > 1
+    top5 = [f"{folder}/top5.json"] if several else []
+    return [*top5, *([f"{folder}/programs.json"] if sample in PROGRAMS else [])]
+
+
+def of_other_precisions(wildcards):
+    """Return the predictions of all precisions but the first."""
+    precisions = sample_config(wildcards.sample)["precisions"][1:]
+    return [
+        f"results/{wildcards.sample}/predictions.{precision}.npz"
+        for precision in precisions
+    ]
+
+
+def of_other_programs(wildcards):
+    """Return the predictions of the other forms of a sample's model."""
+    programs = sample_config(wildcards.sample)["programs"]
+    return [
+        f"results/{wildcards.sample}/{program}/predictions.npz" for program in programs
+    ]
 
 
 def before_refit(wildcards):

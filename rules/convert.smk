@@ -56,7 +56,7 @@ rule convert_darknet:
 
 
 # Write a PyTorch digit network as a Caffe model, .wts, arrays or ONNX.
-for _sample in samples_with(task="classification", model_framework="pytorch"):
+for _sample in DIGITS_IN_PYTORCH:
 
     rule:
         name:
@@ -123,7 +123,12 @@ rule convert_to_uff:
     benchmark:
         "benchmarks/{sample}/convert_to_uff.tsv"
     wildcard_constraints:
-        sample=one_of(samples_with(source="uff")),
+        sample=one_of(
+            [
+                *samples_with(source="uff"),
+                *(name for name in PROGRAMS if "uff" in SAMPLES[name]["programs"]),
+            ]
+        ),
     conda:
         ENVIRONMENT
     resources:
@@ -161,3 +166,56 @@ rule dump_tf_weights:
         prefix=checkpoint_prefix,
     shell:
         "python {input.script:q} --model {params.prefix} --output {output} > {log} 2>&1"
+
+
+# Write GoogLeNet or ResNet-50 in the forms that a sample reads.
+for _sample in PICTURES:
+
+    rule:
+        name:
+            f"export_{_sample}"
+        input:
+            model=f"results/{_sample}/model/network.pt",
+            script=script("export_classifier"),
+            library=library("export_classifier"),
+        output:
+            exports=exported_by_classifier(_sample)[0],
+        log:
+            f"logs/{_sample}/export.log",
+        benchmark:
+            f"benchmarks/{_sample}/export.tsv"
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=2000,
+            runtime=5,
+        params:
+            forms=exported_by_classifier(_sample)[1],
+            folder=folder_of("exports"),
+        shell:
+            "python {input.script:q} --model {input.model} --format {params.forms} --out-dir {params.folder} > {log} 2>&1"
+
+
+# Make a frozen TensorFlow graph of the same weights, on the way to UFF.
+rule make_tensorflow_graph:
+    input:
+        model="results/{sample}/model/network.pt",
+        script=script("export_classifier"),
+        library=library("export_classifier"),
+    output:
+        "results/{sample}/model/frozen.pb",
+    log:
+        "logs/{sample}/make_tensorflow_graph.log",
+    benchmark:
+        "benchmarks/{sample}/make_tensorflow_graph.tsv"
+    wildcard_constraints:
+        sample=one_of(name for name in PROGRAMS if name in PICTURES),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=3000,
+        runtime=5,
+    params:
+        folder=folder_of("model"),
+    shell:
+        "python {input.script:q} --model {input.model} --format tensorflow --out-dir {params.folder} > {log} 2>&1"

@@ -72,7 +72,7 @@ rule make_digits:
     benchmark:
         "benchmarks/{sample}/make_digits.tsv"
     wildcard_constraints:
-        sample=one_of(CLASSIFIERS),
+        sample=one_of(DIGITS),
     conda:
         ENVIRONMENT
     resources:
@@ -179,3 +179,63 @@ for _sample in SAMPLES:
             shell:
                 "python {input.script:q} {params.mirror} --file {params.file:q} {params.checksum}"
                 " --out {output} > {log} 2>&1"
+
+
+# Draw the coloured pictures to train on; with their list they are one output.
+rule make_training_pictures:
+    input:
+        script=script("make_digit_pictures"),
+        library=library("make_digit_pictures"),
+    output:
+        pictures=directory("results/{sample}/data/train"),
+        labels="results/{sample}/data/train.txt",
+    log:
+        "logs/{sample}/make_training_pictures.log",
+    benchmark:
+        "benchmarks/{sample}/make_training_pictures.tsv"
+    wildcard_constraints:
+        sample=one_of(PICTURES),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        folder=folder_of("labels"),
+        amount=setting("splits", "train"),
+        size=setting("model", "size"),
+        seed=setting("splits", "seed"),
+    shell:
+        "python {input.script:q} --split train --count {params.amount} --size {params.size} --seed {params.seed}"
+        " --out-dir {params.folder} > {log} 2>&1"
+
+
+for _sample in PICTURES:
+    for _split in ("val", "calibration"):
+
+        rule:
+            name:
+                f"make_{_sample}_{_split}_pictures"
+            input:
+                script=script("make_digit_pictures"),
+                library=library("make_digit_pictures"),
+            output:
+                pictures=split_files(_sample, _split),
+            log:
+                f"logs/{_sample}/make_{_split}_pictures.log",
+            benchmark:
+                f"benchmarks/{_sample}/make_{_split}_pictures.tsv"
+            conda:
+                ENVIRONMENT
+            resources:
+                mem_mb=1000,
+                runtime=10,
+            params:
+                split=_split,
+                folder=folder_of("pictures"),
+                amount=SAMPLES[_sample]["splits"][_split],
+                size=SAMPLES[_sample]["model"]["size"],
+                seed=SAMPLES[_sample]["splits"]["seed"],
+            shell:
+                "python {input.script:q} --split {params.split} --count {params.amount} --size {params.size}"
+                " --seed {params.seed} --out-dir {params.folder} > {log} 2>&1"

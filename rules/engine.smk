@@ -32,6 +32,7 @@ rule build_engine:
     input:
         export=export_files,
         table=calibration_table,
+        kept=kept_layers,
         plugins=compiled_plugins,
         backend="results/backend.json",
         script=script("build_engine"),
@@ -56,13 +57,15 @@ rule build_engine:
     params:
         export=folder_of("export"),
         table=table_option,
+        kept=kept_option,
         algorithm=calibration_algorithm,
         max_batch_size=setting("max_batch_size"),
         builder=builder_options(),
+        dla=dla_option,
     shell:
         "python {input.script:q} --sample {wildcards.sample} --precision {wildcards.precision}"
-        " --export-dir {params.export} {params.table} {params.algorithm} --backend-file {input.backend}"
-        " --max-batch-size {params.max_batch_size} {params.builder} --plan {output.plan}"
+        " --export-dir {params.export} {params.table} {params.kept} {params.algorithm} --backend-file {input.backend}"
+        " --max-batch-size {params.max_batch_size} {params.builder} {params.dla} --plan {output.plan}"
         " --layers {output.layers} > {log} 2>&1"
 
 
@@ -144,6 +147,7 @@ rule lower_network:
     input:
         export=export_files,
         table=calibration_table,
+        kept=kept_layers,
         script=script("lower_network"),
         library=sample_library("lower_network"),
     output:
@@ -161,9 +165,45 @@ rule lower_network:
     params:
         export=folder_of("export"),
         table=table_option,
+        kept=kept_option,
         algorithm=calibration_algorithm,
         max_batch_size=setting("max_batch_size"),
     shell:
         "python {input.script:q} --sample {wildcards.sample} --precision {wildcards.precision}"
-        " --export-dir {params.export} {params.table} {params.algorithm} --max-batch-size {params.max_batch_size}"
+        " --export-dir {params.export} {params.table} {params.kept} {params.algorithm} --max-batch-size {params.max_batch_size}"
         " --out {output} > {log} 2>&1"
+
+
+# Build the engine of another form of a sample's model.
+rule build_program_engine:
+    input:
+        export=export_files,
+        backend="results/backend.json",
+        script=script("build_engine"),
+        library=sample_library("build_engine"),
+    output:
+        plan="results/{sample}/{program}/engine.plan",
+        origin="results/{sample}/{program}/engine.json",
+        layers="results/{sample}/{program}/layers.txt",
+    log:
+        "logs/{sample}/build_program_engine.{program}.log",
+    benchmark:
+        "benchmarks/{sample}/build_program_engine.{program}.tsv"
+    wildcard_constraints:
+        sample=one_of(PROGRAMS),
+        program="caffe|uff",
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=30,
+        gpu=gpus(),
+    params:
+        export=folder_of("export"),
+        max_batch_size=setting("max_batch_size"),
+        builder=builder_options(),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample}.{wildcards.program} --precision fp32"
+        " --export-dir {params.export} --backend-file {input.backend} --max-batch-size {params.max_batch_size}"
+        " {params.builder} --plan {output.plan} --layers {output.layers} > {log} 2>&1"

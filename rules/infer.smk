@@ -82,9 +82,10 @@ rule score:
         task=setting("task"),
         data=data_of_job,
         batch=random_batch,
+        form=lambda wildcards: "pictures" if wildcards.sample in PICTURES else "digits",
     shell:
         "python {input.script:q} --task {params.task} --predictions {input.predictions} --data {params.data}"
-        " --split val {params.batch} --out {output} > {log} 2>&1"
+        " --split val --data-set {params.form} {params.batch} --out {output} > {log} 2>&1"
 
 
 # Compare the engine's predictions with the framework's own.
@@ -323,3 +324,124 @@ rule compare_recommendations:
         predictions=lambda wildcards, input: named_by_precision(input.predictions),
     shell:
         "python {input.script:q} --framework {input.framework} --out {output} {params.predictions} > {log} 2>&1"
+
+
+# Compare precisions with the first: the five likeliest classes.
+rule compare_precisions:
+    input:
+        reference=lambda wildcards: (
+            f"results/{wildcards.sample}/predictions.{sample_config(wildcards.sample)['precisions'][0]}.npz"
+        ),
+        predictions=of_other_precisions,
+        script=script("compare_top5"),
+        library=library("compare_top5"),
+    output:
+        "results/{sample}/top5.json",
+    log:
+        "logs/{sample}/compare_precisions.log",
+    benchmark:
+        "benchmarks/{sample}/compare_precisions.tsv"
+    wildcard_constraints:
+        sample=one_of(PICTURES),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        predictions=lambda wildcards, input: [
+            f"{path.split('.')[-2]}={path}" for path in input.predictions
+        ],
+    shell:
+        "python {input.script:q} --reference {input.reference} --out {output} {params.predictions} > {log} 2>&1"
+
+
+# Preprocess the held-out pictures for another form of a sample's model, whose input has another name.
+rule prepare_program_inputs:
+    input:
+        pictures=held_out,
+        export=export_files,
+        script=script("prepare_inputs"),
+        library=sample_library("prepare_inputs"),
+    output:
+        "results/{sample}/{program}/inputs.npz",
+    log:
+        "logs/{sample}/prepare_program_inputs.{program}.log",
+    benchmark:
+        "benchmarks/{sample}/prepare_program_inputs.{program}.tsv"
+    wildcard_constraints:
+        sample=one_of(PROGRAMS),
+        program="caffe|uff",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        data=data_of_job,
+        export=folder_of("export"),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample}.{wildcards.program} --data {params.data} --split val"
+        " --export-dir {params.export} --out {output} > {log} 2>&1"
+
+
+# Run the engine of another form of a sample's model.
+rule infer_program:
+    input:
+        inputs="results/{sample}/{program}/inputs.npz",
+        plan="results/{sample}/{program}/engine.plan",
+        origin="results/{sample}/{program}/engine.json",
+        backend="results/backend.json",
+        script=script("infer"),
+        library=sample_library("infer"),
+    output:
+        "results/{sample}/{program}/predictions.npz",
+    log:
+        "logs/{sample}/infer_program.{program}.log",
+    benchmark:
+        "benchmarks/{sample}/infer_program.{program}.tsv"
+    wildcard_constraints:
+        sample=one_of(PROGRAMS),
+        program="caffe|uff",
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=10,
+        gpu=gpus(),
+    params:
+        batch_size=setting("max_batch_size"),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample}.{wildcards.program} --plan {input.plan}"
+        " --backend-file {input.backend} --inputs {input.inputs} --batch-size {params.batch_size}"
+        " --out {output} > {log} 2>&1"
+
+
+# Compare what the forms of a model say.
+rule compare_programs:
+    input:
+        reference="results/{sample}/predictions.fp32.npz",
+        predictions=of_other_programs,
+        script=script("compare_top5"),
+        library=library("compare_top5"),
+    output:
+        "results/{sample}/programs.json",
+    log:
+        "logs/{sample}/compare_programs.log",
+    benchmark:
+        "benchmarks/{sample}/compare_programs.tsv"
+    wildcard_constraints:
+        sample=one_of(PROGRAMS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        predictions=lambda wildcards, input: [
+            f"{path.split('/')[-2]}={path}" for path in input.predictions
+        ],
+    shell:
+        "python {input.script:q} --reference {input.reference} --precision fp32 --tolerance 0.00001"
+        " --out {output} {params.predictions} > {log} 2>&1"

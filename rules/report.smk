@@ -78,7 +78,7 @@ rule draw_digits:
     benchmark:
         "benchmarks/{sample}/draw_digits.tsv"
     wildcard_constraints:
-        sample=one_of(CLASSIFIERS),
+        sample=one_of(DIGITS),
     conda:
         ENVIRONMENT
     resources:
@@ -186,6 +186,39 @@ rule plot_serving:
         "python {input.script:q} --serving {input.serving} --out {output.picture} --text-out {output.text} > {log} 2>&1"
 
 
+# Draw pictures and what the engine says of them.
+rule draw_pictures:
+    input:
+        pictures=held_out,
+        predictions=last_predictions,
+        script=script("draw_pictures"),
+        library=library("draw_pictures"),
+    output:
+        text="results/{sample}/figures/top5.txt",
+        picture=report(
+            "results/{sample}/figures/pictures.png",
+            caption="../report/pictures.rst",
+            category="{sample}",
+            labels={"what": "pictures"},
+        ),
+    log:
+        "logs/{sample}/draw_pictures.log",
+    benchmark:
+        "benchmarks/{sample}/draw_pictures.tsv"
+    wildcard_constraints:
+        sample=one_of(PICTURES),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        data=folder_of("pictures"),
+    shell:
+        "python {input.script:q} --predictions {input.predictions} --data {params.data} --split val"
+        " --out {output.picture} --text-out {output.text} > {log} 2>&1"
+
+
 # Plot result, latency and size of the engines side by side.
 rule plot_precisions:
     input:
@@ -195,6 +228,7 @@ rule plot_precisions:
         latency="results/{sample}/latency.json",
         agreement="results/{sample}/agreement.json",
         before=before_refit,
+        compared=compared,
         script=script("plot_precisions"),
         library=library("plot_precisions"),
     output:
@@ -229,7 +263,8 @@ rule plot_profile:
         script=script("plot_profile"),
         library=library("plot_profile"),
     output:
-        report(
+        table="results/{sample}/figures/profile.txt",
+        plot=report(
             "results/{sample}/figures/profile.png",
             caption="../report/profile.rst",
             category="{sample}",
@@ -245,7 +280,7 @@ rule plot_profile:
         mem_mb=1000,
         runtime=5,
     shell:
-        "python {input.script:q} {input.profiles} --out {output} > {log} 2>&1"
+        "python {input.script:q} {input.profiles} --out {output.plot} --table-out {output.table} > {log} 2>&1"
 
 
 # Plot the loss.
@@ -286,6 +321,7 @@ rule write_report:
         backend="results/backend.json",
         export=export_files,
         before=before_refit,
+        compared=compared,
         figures=figures,
         texts=texts,
         script=script("write_report"),

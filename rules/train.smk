@@ -129,7 +129,7 @@ rule train_digits:
     benchmark:
         "benchmarks/{sample}/train_digits.tsv"
     wildcard_constraints:
-        sample=one_of(samples_with(task="classification", model_framework="pytorch")),
+        sample=one_of(DIGITS_IN_PYTORCH),
     conda:
         ENVIRONMENT
     threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
@@ -360,3 +360,36 @@ rule predict_ncf:
         runtime=10,
     shell:
         "python {input.script:q} --model {input.model} --choices {input.choices} --out {output} > {log} 2>&1"
+
+
+# Train GoogLeNet or ResNet-50 in PyTorch.
+rule train_classifier:
+    input:
+        train="results/{sample}/data/train",
+        labels="results/{sample}/data/train.txt",
+        val=held_out,
+        script=script("train_classifier"),
+        library=library("train_classifier"),
+    output:
+        model="results/{sample}/model/network.pt",
+        training="results/{sample}/model/training.json",
+        predictions="results/{sample}/model/predictions.npz",
+    log:
+        "logs/{sample}/train_classifier.log",
+    benchmark:
+        "benchmarks/{sample}/train_classifier.tsv"
+    wildcard_constraints:
+        sample=one_of(PICTURES),
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        data=folder_of("labels"),
+        network=lambda wildcards: picture_network(wildcards.sample),
+        settings=lambda wildcards: options(sample_config(wildcards.sample)["training"]),
+    shell:
+        "python {input.script:q} {params.network} --data {params.data} {params.settings} --out {output.model}"
+        " --predictions {output.predictions} --log-out {output.training} > {log} 2>&1"

@@ -6,10 +6,9 @@ python scripts/build_engine.py --sample ssd --precision int8 --export-dir result
 """
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 import _path  # noqa: F401
 
@@ -24,6 +23,7 @@ from trtflow.runtime.devices import device_of
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.layers import engine_layers, network_layers
 from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
+from trtflow.samples import definition
 from trtflow.samples import load as load_sample
 
 
@@ -35,11 +35,14 @@ def main() -> None:
     arguments.add_argument("--precision", choices=PRECISIONS, required=True, help="lowest precision to use")
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
     arguments.add_argument("--calibration-table", type=Path, help="INT8 scales, needed for int8")
+    arguments.add_argument("--ranges", type=Path, help="dynamic ranges, which int8 can have instead of a table")
+    arguments.add_argument("--keep", type=Path, help="list of layers that are not to be INT8, with --ranges")
     arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
     arguments.add_argument("--max-batch-size", type=int, default=8, help="largest batch of the engine")
     arguments.add_argument("--plan", type=Path, required=True, help="plan to write; a .json beside it tells its origin")
     arguments.add_argument("--layers", type=Path, help="text file for the layers of network and engine")
+    arguments.add_argument("--dla-core", type=int, help="DLA to run on, with the GPU for what it cannot do")
     add_builder_options(arguments)
     options = arguments.parse_args()
 
@@ -48,17 +51,18 @@ def main() -> None:
     trt = load(backend["name"])
     check_device(backend, options.backend_file)
     calibrator = None
-    if options.precision == "int8":
-        table = options.calibration_table
-        if table is None or not table.exists():
-            raise UserError(f"{table}: no calibration table, which int8 needs. Make it with scripts/calibrate.py.")
-        calibrator = make_calibrator(trt, options.algorithm, None, table, device_of(trt).allocate)
+    if options.precision == "int8" and options.ranges is None:
+        allocate = device_of(trt).allocate
+        calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
     sample = load_sample(options.sample)
-    define_network = network_of(sample, options.network)
+    kept = options.keep.read_text().splitlines() if options.keep else []
+    define_network = definition(
+        sample, options.export_dir, options.precision, options.ranges, kept, network=options.network
+    )
     listing: list[str] = []
 
     def define(trt: ModuleType, network: Any) -> None:
-        define_network(trt, network, options.export_dir)
+        define_network(trt, network)
         listing.extend(network_layers(network))
 
     start = time.perf_counter()
@@ -71,10 +75,13 @@ def main() -> None:
             calibrator,
             explicit_batch=getattr(sample, "EXPLICIT_BATCH", False),
             refit=getattr(sample, "REFIT", False),
+            configure=sample.configure_builder if options.ranges else None,
+            dla_core=options.dla_core,
             settings=builder_settings(options),
         )
     except UserError as error:
-        used = f"{options.export_dir} and {options.calibration_table}" if calibrator else f"{options.export_dir}"
+        scales = options.calibration_table if calibrator else options.ranges
+        used = f"{options.export_dir} and {scales}" if scales else f"{options.export_dir}"
         raise UserError(f"no {options.precision} engine from {used}: {error}") from error
     seconds = time.perf_counter() - start
     if options.layers:
@@ -89,16 +96,6 @@ def main() -> None:
         "build_s": round(seconds, 3),
     }
     write_json(options.plan.with_suffix(".json"), origin)
-
-
-def network_of(sample: ModuleType, name: str | None) -> Callable[[ModuleType, Any, Path], None]:
-    """Return the definition of a sample's network, or of another one that it has."""
-    if name is None:
-        return cast("Callable[[ModuleType, Any, Path], None]", sample.define_network)
-    networks = getattr(sample, "NETWORKS", {})
-    if name not in networks:
-        raise UserError(f"no network {name!r}. The sample has {', '.join(networks) or 'one, which has no name'}.")
-    return cast("Callable[[ModuleType, Any, Path], None]", networks[name])
 
 
 if __name__ == "__main__":

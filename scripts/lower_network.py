@@ -4,7 +4,6 @@ python scripts/lower_network.py --sample ssd --precision int8 --export-dir resul
     --calibration-table results/ssd/calibration/CalibrationTablessd --out results/ssd/network.int8.onnx
 """
 
-from functools import partial
 from pathlib import Path
 
 import _path  # noqa: F401
@@ -16,6 +15,7 @@ from trtflow.formats.files import write_bytes
 from trtflow.runtime.backend import load
 from trtflow.runtime.build import PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
+from trtflow.samples import definition
 from trtflow.samples import load as load_sample
 
 
@@ -26,6 +26,8 @@ def main() -> None:
     arguments.add_argument("--precision", choices=PRECISIONS, required=True, help="lowest precision to use")
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
     arguments.add_argument("--calibration-table", type=Path, help="INT8 scales, needed for int8")
+    arguments.add_argument("--ranges", type=Path, help="dynamic ranges, which int8 can have instead of a table")
+    arguments.add_argument("--keep", type=Path, help="list of layers that are not to be INT8, with --ranges")
     arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
     arguments.add_argument("--max-batch-size", type=int, default=8, help="largest batch of the network")
     arguments.add_argument("--out", type=Path, required=True, help="ONNX file to write")
@@ -34,10 +36,11 @@ def main() -> None:
     verify_checksums(options.export_dir)
     trt, sample = load("reference"), load_sample(options.sample)
     calibrator, refit = None, getattr(sample, "refit", None)
-    if options.precision == "int8":
+    if options.precision == "int8" and options.ranges is None:
         allocate = device_of(trt).allocate
         calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
-    define = partial(sample.define_network, export=options.export_dir)
+    kept = options.keep.read_text().splitlines() if options.keep else []
+    define = definition(sample, options.export_dir, options.precision, options.ranges, kept)
     explicit_batch = getattr(sample, "EXPLICIT_BATCH", False)
     plan = build_plan(
         trt,

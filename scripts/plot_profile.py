@@ -9,7 +9,8 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
-from trtflow.reporting.figures import write_profile
+from trtflow.formats.files import write_text
+from trtflow.reporting.figures import profile_table, write_profile
 from trtflow.reporting.report import read_json
 
 
@@ -18,9 +19,13 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("profiles", type=Path, nargs="+", help="JSON files of profile_engine.py")
     arguments.add_argument("--count", type=int, default=20, help="number of layers")
+    arguments.add_argument("--table-out", type=Path, help="text file for the times of all layers")
     arguments.add_argument("--out", type=Path, required=True, help="PNG file to write")
     options = arguments.parse_args()
-    write_profile(options.out, [read_json(path) for path in options.profiles], options.count)
+    profiles = [read_json(path) for path in options.profiles]
+    write_profile(options.out, profiles, options.count)
+    if options.table_out:
+        write_text(options.table_out, profile_table(profiles))
 
 
 if __name__ == "__main__":

@@ -23,13 +23,15 @@ def main() -> None:
     arguments.add_argument("--precision", required=True, help="the engine's precision, for the record")
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
     arguments.add_argument("--iterations", type=int, default=10, help="runs to take the mean of")
+    arguments.add_argument("--batch-size", type=int, default=1, help="inputs of a run")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = arguments.parse_args()
 
     trt, engine = load_engine(options.plan, read_backend(options.backend_file))
     with Session(trt, engine) as session:
-        layers = profile_layers(trt, session, options.iterations)
-    profile = {"precision": options.precision, "iterations": options.iterations, "layers": layers}
+        layers = profile_layers(trt, session, options.iterations, options.batch_size)
+    settings = {"iterations": options.iterations, "batch_size": options.batch_size}
+    profile = {"precision": options.precision, **settings, "layers": layers}
     write_json(options.out, profile)
 
 

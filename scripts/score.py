@@ -4,6 +4,7 @@ python scripts/score.py --task detection --predictions results/ssd/predictions.i
     --data results/ssd/data/val --split val --out results/ssd/metrics.int8.json
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ import _path  # noqa: F401
 import numpy as np
 
 from trtflow.cli import parser, run
-from trtflow.datasets import digit_scenes, digits
+from trtflow.datasets import digit_pictures, digit_scenes, digits
 from trtflow.datasets.voc import read_predictions
 from trtflow.formats import FormatError
 from trtflow.formats.arrays import read_arrays
 from trtflow.formats.files import write_json
 from trtflow.metrics.classification import classification_scores, largest_difference
 from trtflow.metrics.scores import detection_scores
+
+LABELS = {"digits": digits.read_labels, "pictures": digit_pictures.read_labels}
 
 
 def score_detector(predictions: Path, data: Path, split: str) -> dict[str, Any]:
@@ -26,10 +29,12 @@ def score_detector(predictions: Path, data: Path, split: str) -> dict[str, Any]:
     return detection_scores(detections, truths, digit_scenes.CLASSES)
 
 
-def score_classifier(predictions: Path, data: Path, split: str, batch: int, seed: int) -> dict[str, Any]:
+def score_classifier(
+    predictions: Path, data: Path, split: str, batch: int, seed: int, read_labels: Callable[[Path, str], np.ndarray]
+) -> dict[str, Any]:
     """Return the scores of probabilities, with those of a random batch where one is wanted."""
     (probabilities,) = read_arrays(predictions, "probabilities")
-    labels = digits.read_labels(data, split)
+    labels = read_labels(data, split)
     if len(probabilities) != len(labels):
         fault = f"{len(probabilities)} predictions, but {data} has {len(labels)} digits in {split}"
         raise FormatError(predictions, fault, "Run infer.py again.")
@@ -51,6 +56,7 @@ def main() -> None:
     arguments.add_argument("--predictions", type=Path, required=True, help="npz file of infer.py")
     arguments.add_argument("--data", type=Path, required=True, help="folder of the data set")
     arguments.add_argument("--split", default="val", help="images that the predictions are of")
+    arguments.add_argument("--data-set", choices=list(LABELS), default="digits", help="form of a classifier's data")
     arguments.add_argument("--random-batch", type=int, default=0, help="digits of a batch to score on its own")
     arguments.add_argument("--seed", type=int, default=0, help="of that batch")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
@@ -60,7 +66,7 @@ def main() -> None:
     if options.task == "detection":
         scores = score_detector(*place)
     else:
-        scores = score_classifier(*place, options.random_batch, options.seed)
+        scores = score_classifier(*place, options.random_batch, options.seed, LABELS[options.data_set])
     write_json(options.out, scores)
 
 

@@ -66,7 +66,7 @@ def test_objects_lie_apart_in_the_image_and_are_of_every_class():
 
 def test_box_is_where_the_digit_is_half_painted(monkeypatch):
     monkeypatch.setattr(digit_scenes, "MOST_DIGITS", 1)
-    monkeypatch.setattr(digit_scenes, "_ground", lambda rng: np.full((300, 300, 3), 128, np.float32))
+    monkeypatch.setattr(digit_scenes, "ground", lambda rng, size: np.full((300, 300, 3), 128, np.float32))
     digits = digit_scenes.digits_of("train")
     for seed in range(10):
         image, annotation = digit_scenes.make_scene(np.random.default_rng(seed), *digits)

@@ -44,3 +44,17 @@ def test_input_is_blue_green_red_minus_the_means(picture):
     assert (batch.shape, batch.dtype, batch.flags.c_contiguous) == ((2, 3, 6, 6), np.float32, True)
     red, green, blue = picture[4, 2].astype(np.float32)
     np.testing.assert_array_equal(batch[1, :, 4, 2], [blue - 104, green - 117, red - 123])
+
+
+def test_cmyk_picture_becomes_red_green_blue(tmp_path):
+    Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "a.jpg")
+    red, green, blue = read_image(tmp_path / "a.jpg")[2, 2]
+    assert red > 200
+    assert max(green, blue) < 60
+
+
+@pytest.mark.parametrize("side", [9000, 20000])  # beyond our limit, and beyond Pillow's own
+def test_huge_picture_is_an_error(tmp_path, side):
+    Image.new("1", (side, side)).save(tmp_path / "a.png")
+    with pytest.raises(FormatError, match=r"a\.png: (the picture is 9000x9000, more than|not a readable picture)"):
+        read_image(tmp_path / "a.png")

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from trtflow.calibration.streams import BatchStream
+from trtflow.formats import UserError
 from trtflow.formats.calibration_table import read_table, table_version
 from trtflow.formats.files import write_bytes
 from trtflow.runtime.devices import Buffer
@@ -40,9 +41,13 @@ def make_calibrator(
 
     Raises:
         FormatError: the table is damaged, or of another version or algorithm.
-        FileNotFoundError: there is neither a stream nor the table.
+        UserError: there is neither a stream nor the table.
     """
     base, name = BASES[algorithm]
+    if stream is None and (table is None or not table.exists()):
+        raise UserError(
+            f"{table or 'int8'}: no calibration table, which int8 needs. Make it with scripts/calibrate.py."
+        )
     # here and not in the callback: TensorRT swallows what a callback raises, and calibrates again
     if table is not None and (stream is None or table.exists()):
         read_table(table).check(table_version(trt.__version__), name, table)

@@ -37,7 +37,7 @@ def digits_of(split: str) -> tuple[np.ndarray, np.ndarray]:
 
 def make_scene(rng: np.random.Generator, digits: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, Annotation]:
     """Return one scene, uint8 [300, 300, 3], and its objects."""
-    scene = _ground(rng)
+    scene = ground(rng, SIZE)
     boxes: list[np.ndarray] = []
     labels: list[int] = []
     wanted = rng.integers(1, MOST_DIGITS + 1)
@@ -52,7 +52,7 @@ def make_scene(rng: np.random.Generator, digits: np.ndarray, values: np.ndarray)
         box = np.array([left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1], np.float32)
         if any(_overlap(box, other) for other in boxes):
             continue
-        _paint(scene[top : top + side, left : left + side], ink, rng)
+        paint(scene[top : top + side, left : left + side], ink, rng)
         boxes.append(box)
         labels.append(int(values[index]) + 1)
     image = scene.clip(0, 255).astype(np.uint8)
@@ -60,14 +60,14 @@ def make_scene(rng: np.random.Generator, digits: np.ndarray, values: np.ndarray)
     return image, Annotation("", (SIZE, SIZE), np.stack(boxes), np.array(labels, np.int64), none_difficult)
 
 
-def _ground(rng: np.random.Generator) -> np.ndarray:
-    """Return a smooth random ground of middling brightness with a little grain, float32 [300, 300, 3]."""
+def ground(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Return a smooth random ground of middling brightness with a little grain, float32 [size, size, 3]."""
     coarse = rng.uniform(60, 196, (5, 5, 3)).astype(np.uint8)
-    smooth = np.asarray(Image.fromarray(coarse).resize((SIZE, SIZE), Image.Resampling.BICUBIC), np.float32)
-    return smooth + rng.integers(-8, 9, (SIZE, SIZE, 1), np.int8).astype(np.float32)
+    smooth = np.asarray(Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC), np.float32)
+    return smooth + rng.integers(-8, 9, (size, size, 1), np.int8).astype(np.float32)
 
 
-def _paint(patch: np.ndarray, ink: np.ndarray, rng: np.random.Generator) -> None:
+def paint(patch: np.ndarray, ink: np.ndarray, rng: np.random.Generator) -> None:
     """Blend a digit into a patch of the scene, much darker or much lighter than the ground there."""
     light = patch.mean() < 128
     colour = rng.uniform(205, 255, 3) if light else rng.uniform(0, 50, 3)

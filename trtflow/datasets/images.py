@@ -11,6 +11,10 @@ from trtflow.formats import FormatError
 from trtflow.formats.netpbm import read_ppm
 
 BGR_MEANS = np.array([104, 117, 123], np.float32)  # of VGG's training set; guide §16.2
+IMAGENET_MEANS = np.array([0.485, 0.456, 0.406], np.float32)  # red, green, blue, of pixels from 0 to 1
+IMAGENET_DEVIATIONS = np.array([0.229, 0.224, 0.225], np.float32)
+CENTRE, SPREAD = np.float32(0.45), np.float32(0.225)  # what introductory_parser_samples takes for all three colours
+MOST_PIXELS = 1 << 26  # of a picture that is read: 8192x8192
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -21,8 +25,11 @@ def read_image(path: Path) -> np.ndarray:
 
     try:
         with Image.open(path) as image:
+            if image.width * image.height > MOST_PIXELS:
+                fault = f"the picture is {image.width}x{image.height}, more than {MOST_PIXELS} pixels"
+                raise FormatError(path, fault, "Scale it down first.")
             return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise FormatError(path, f"not a readable picture ({error})", "Make or fetch it again.") from error
@@ -35,6 +42,28 @@ def read_sized_image(path: Path, size: int) -> np.ndarray:
         fault = f"the picture is {image.shape[1]}x{image.shape[0]}, but the network takes {size}x{size}"
         raise FormatError(path, fault, "Scale it first; boxes in relative coordinates stay valid.")
     return image
+
+
+def fit(image: np.ndarray, size: int) -> np.ndarray:
+    """Scale a picture so that its shorter side fits and cut out the middle, as ImageNet's pictures are.
+
+    Args:
+        image: uint8 [H, W, 3]; one of the right size comes back as it is.
+        size: side of the square, pixels.
+
+    Returns:
+        uint8 [size, size, 3].
+    """
+    if image.shape[:2] == (size, size):
+        return image
+    from PIL import Image  # noqa: PLC0415 - not in the engine environment, which imports this
+
+    height, width = image.shape[:2]
+    factor = size / min(height, width)
+    scaled = (max(size, round(width * factor)), max(size, round(height * factor)))
+    whole = np.asarray(Image.fromarray(image).resize(scaled, Image.Resampling.BICUBIC))
+    top, left = (whole.shape[0] - size) // 2, (whole.shape[1] - size) // 2
+    return whole[top : top + size, left : left + size]
 
 
 def to_bgr_input(images: Sequence[np.ndarray]) -> np.ndarray:
@@ -65,3 +94,18 @@ def to_unit_input(images: Sequence[np.ndarray], size: int) -> np.ndarray:
     fitted = [Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC) for image in images]
     batch = np.stack([np.asarray(image) for image in fitted]).astype(np.float32) / np.float32(255)
     return np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+
+
+def to_imagenet_input(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return uint8 [H, W, 3] pictures as sampleINT8API 5.1 does: float32 [N, 3, H, W], ImageNet's moments taken out."""
+    batch = (np.stack(images).astype(np.float32) / 255 - IMAGENET_MEANS) / IMAGENET_DEVIATIONS
+    return np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+
+
+def to_centred_input(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return uint8 [H, W, 3] pictures as introductory_parser_samples does: float32 [N, 3, H, W], (p/255 - .45)/.225."""
+    batch = (np.stack(images).astype(np.float32) / 255 - CENTRE) / SPREAD
+    return np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+
+
+FORMS = {"bgr": to_bgr_input, "imagenet": to_imagenet_input, "centred": to_centred_input}

@@ -43,6 +43,24 @@ def classification_scores(
     return {"metrics": metrics, "details": {"recall": recall}}
 
 
+def top_k_agreement(probabilities: np.ndarray, reference: np.ndarray, k: int, tolerance: float) -> float:
+    """Return the share of rows where the k most probable classes are those of a reference, in any order.
+
+    A class may stand for another where the reference's own probabilities of both differ by no more than `tolerance`:
+    which of two equals comes first says nothing of an engine. Rows with a NaN disagree.
+
+    Args:
+        probabilities: [N, classes].
+        reference: [N, classes].
+        k: how many guesses count.
+        tolerance: difference of probabilities that counts as none.
+    """
+    chosen = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    least = np.sort(reference, axis=1)[:, -k:].min(axis=1, keepdims=True)
+    valid = np.take_along_axis(reference, chosen, axis=1) >= least - tolerance
+    return float((valid.all(axis=1) & np.isfinite(probabilities).all(axis=1)).mean())
+
+
 def largest_difference(first: np.ndarray, second: np.ndarray) -> float:
     """Return the largest absolute difference of two arrays of equal shape; NaN where one holds a NaN."""
     return float(np.abs(first.astype(np.float64) - second).max())

@@ -80,7 +80,7 @@ def write_profile(path: Path, profiles: Sequence[Mapping[str, Any]], count: int 
         profiles: contents of `profile.<precision>.json`.
         count: number of layers.
     """
-    times = {profile["precision"]: {layer["name"]: layer["ms"] for layer in profile["layers"]} for profile in profiles}
+    times = layer_times(profiles)
     names = list(dict.fromkeys(name for layers in times.values() for name in layers))
     costs = {name: max(layers.get(name, 0.0) for layers in times.values()) for name in names}
     costliest = set(sorted(names, key=lambda name: -costs[name])[:count])
@@ -104,10 +104,32 @@ def write_profile(path: Path, profiles: Sequence[Mapping[str, Any]], count: int 
         axes.margins(y=0.01)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-        axes.set_xlabel("ms a run, batch of one")
+        axes.set_xlabel(f"ms a run, batch of {profiles[0].get('batch_size', 1)}")
         axes.set_title(f"The {len(shown)} costliest of {len(names)} layers, in network order")
         axes.legend(loc="best")
         save_figure(figure, path)
+
+
+def layer_times(profiles: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return the milliseconds of each layer by precision, of contents of `profile.<precision>.json`."""
+    return {profile["precision"]: {layer["name"]: layer["ms"] for layer in profile["layers"]} for profile in profiles}
+
+
+def profile_table(profiles: Sequence[Mapping[str, Any]]) -> str:
+    """Return a line a layer: its milliseconds in each precision, its share of the first's; totals come last."""
+    times = layer_times(profiles)
+    names = list(dict.fromkeys(name for layers in times.values() for name in layers))
+    totals = {precision: sum(layers.values()) for precision, layers in times.items()}
+    first = next(iter(times))
+    width = max(map(len, [*names, "all layers"]))
+    lines = [
+        f"{'layer':{width}}" + "".join(f"{f'{precision} ms':>12}" for precision in times) + f"{f'% of {first}':>12}"
+    ]
+    for name in [*names, "all layers"]:
+        shown = totals if name == "all layers" else {key: layers.get(name, 0.0) for key, layers in times.items()}
+        share = 100 * shown[first] / totals[first] if totals[first] else 0.0
+        lines.append(f"{name:{width}}" + "".join(f"{shown[key]:12.4f}" for key in times) + f"{share:12.1f}")
+    return "\n".join(lines) + "\n"
 
 
 def _shortened(name: str) -> str:

@@ -31,6 +31,7 @@ PACKAGES = (
     "tensorrt",
     "torch",
 )
+COMPARISONS = ("agreement", "top5", "programs")  # files of metrics that more than one set of predictions gives
 OPERATORS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
 
 
@@ -89,8 +90,9 @@ def read_precision(folder: Path, precision: str) -> dict[str, Any]:
     latency = read_json(folder / "latency.json")
     if precision not in latency:
         raise FormatError(folder / "latency.json", f"no times of {precision}", "Measure it again.")
-    agreement, before = folder / "agreement.json", folder / f"before_refit.{precision}.json"
-    found = read_json(agreement).get(precision, {}) if agreement.exists() else {}
+    before = folder / f"before_refit.{precision}.json"
+    compared = [path for name in COMPARISONS if (path := folder / f"{name}.json").exists()]
+    found = {name: value for path in compared for name, value in read_json(path).get(precision, {}).items()}
     refitted = read_json(before) if before.exists() else {}
     result = {
         "metrics": {**scores["metrics"], **found, **refitted},

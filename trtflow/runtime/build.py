@@ -42,13 +42,14 @@ def build_plan(
     refit: bool = False,
     configure: Callable[[ModuleType, Any], None] | None = None,
     settings: Settings = Settings(),
+    dla_core: int | None = None,
 ) -> bytes:
     """Return the plan of a network.
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
         define: adds the layers to a network and marks its outputs.
-        precision: fp32, fp16 or int8; int8 needs a calibrator.
+        precision: fp32, fp16 or int8; int8 needs a calibrator, or dynamic ranges that `define` sets.
         max_batch_size: largest batch of the engine. With an explicit batch it bounds the inputs whose first dimension
             is -1; a batch that the network fixes stays what it is.
         calibrator: serves the INT8 table, or the batches to make one; with an explicit batch that is dynamic these
@@ -57,14 +58,17 @@ def build_plan(
         refit: whether weights of the engine can be replaced.
         configure: sets what else there is to set in the builder configuration, given trt and the configuration.
         settings: what holds for all builds.
+        dla_core: the DLA that layers run on where they can, the others on the GPU; None for the GPU alone.
 
     Raises:
-        UserError: TensorRT refuses the network or cannot build it.
+        UserError: the device has no fast INT8 or no such DLA, or TensorRT refuses the network or cannot build it.
     """
     logger = trt.Logger(trt.Logger.WARNING)
     trt.init_libnvinfer_plugins(logger, "")
     builder = trt.Builder(logger)
     builder.max_batch_size = max_batch_size
+    if precision == "int8" and not builder.platform_has_fast_int8:
+        raise UserError("this device has no fast INT8. Leave int8 out of precisions.")
     network = builder.create_network(int(explicit_batch) << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
     define(trt, network)
 
@@ -80,6 +84,8 @@ def build_plan(
     if precision == "int8":
         config.set_flag(trt.BuilderFlag.INT8)
         config.int8_calibrator = calibrator
+    if dla_core is not None:
+        _use_dla(trt, builder, config, dla_core)
     if refit:
         config.set_flag(trt.BuilderFlag.REFIT)
     if configure is not None:
@@ -95,6 +101,16 @@ def build_plan(
     if settings.timing_cache is not None:
         keep_timing_cache(config, settings.timing_cache)
     return bytes(plan)
+
+
+def _use_dla(trt: ModuleType, builder: Any, config: Any, core: int) -> None:
+    if not 0 <= core < builder.num_DLA_cores:
+        there = f"{builder.num_DLA_cores} DLA cores" if builder.num_DLA_cores else "no DLA"
+        raise UserError(
+            f"DLA core {core} is to be used, but this device has {there}. Leave dla_core out to use the GPU."
+        )
+    config.default_device_type, config.DLA_core = trt.DeviceType.DLA, core
+    config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
 
 
 def _add_batch_profile(builder: Any, network: Any, config: Any, max_batch_size: int) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from trtflow.runtime.session import Session
 
 
-def profile_layers(trt: ModuleType, session: Session, iterations: int) -> list[dict[str, Any]]:
-    """Return the mean time of each layer with a batch of one, in network order: its name and ms."""
+def profile_layers(trt: ModuleType, session: Session, iterations: int, batch_size: int = 1) -> list[dict[str, Any]]:
+    """Return the mean time of each layer with a batch, in network order: its name and ms."""
 
     class Recorder(trt.IProfiler):  # type: ignore[name-defined]
         """Adds up what TensorRT reports."""
@@ -24,5 +24,5 @@ def profile_layers(trt: ModuleType, session: Session, iterations: int) -> list[d
     recorder = Recorder()
     session.context.profiler = recorder
     for _ in range(iterations):
-        session.execute(1)
+        session.execute(batch_size)
     return [{"name": name, "ms": total / iterations} for name, total in recorder.totals.items()]

@@ -4,22 +4,69 @@ Each says what data it takes (`read_images(folder, split)`, the data set's own f
 (`preprocess(images, export)`, for the binding `INPUT`), what it is made of (`define_network(trt, network, export)`) and
 what its outputs mean (`postprocess(outputs)`). Where it needs them: `EXPLICIT_BATCH`, a network without an implicit
 batch; `PLUGINS`, plugins that the engine needs; `NETWORKS`, all networks by name where there are several; `REFIT` with
-`refit(trt, engine, export)`, weights given after the build. Samples that run step by step have functions of their own
-instead of the first, second and last of these.
+`refit(trt, engine, export)`, weights given after the build; `HALF_WEIGHTS`, define_network also takes the type of the
+weights; `configure_builder(trt, config)` and `configure_network(trt, network, ranges, kept)`, INT8 from dynamic ranges;
+`PROGRAMS`, other forms of the same model by name. Samples that run step by step have functions of their own instead of
+the first, second and last of the functions above.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable, Collection
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from trtflow.formats import UserError
 
 
-def load(name: str) -> ModuleType:
-    """Return the module of a sample."""
+def definition(
+    sample: Any,
+    export: Path,
+    precision: str,
+    ranges: Path | None = None,
+    kept: Collection[str] = (),
+    network: str | None = None,
+) -> Callable[[ModuleType, Any], None]:
+    """Return what `build_plan` calls to define a sample's network in one precision.
+
+    Args:
+        sample: what `load` returns.
+        export: folder of the exported model.
+        precision: fp32, fp16 or int8.
+        ranges: file of dynamic ranges, where int8 takes them instead of a calibrator.
+        kept: layers that these leave in float32.
+        network: which of `NETWORKS`; None for the one that `define_network` defines.
+
+    Raises:
+        UserError: there is no network of that name.
+    """
+    networks = getattr(sample, "NETWORKS", {})
+    if network not in (None, *networks):
+        raise UserError(f"no network {network!r}. The sample has {', '.join(networks) or 'one, which has no name'}.")
+    define_network = sample.define_network if network is None else networks[network]
+
+    def define(trt: ModuleType, defined: Any) -> None:
+        half = getattr(sample, "HALF_WEIGHTS", False) and precision == "fp16"
+        define_network(trt, defined, export, *([trt.float16] if half else []))
+        if ranges is not None:
+            sample.configure_network(trt, defined, ranges, kept)
+
+    return define
+
+
+def load(name: str) -> Any:
+    """Return the module of a sample, or of `<sample>.<program>` one of its `PROGRAMS`."""
+    name, _, program = name.partition(".")
     known = sorted(module.name for module in pkgutil.iter_modules(__path__))
     if name not in known:
         raise UserError(f"unknown sample {name!r}. Known: {', '.join(known)}.")
-    return importlib.import_module(f"{__name__}.{name}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    if not program:
+        return module
+    programs = getattr(module, "PROGRAMS", {})
+    if program not in programs:
+        raise UserError(f"sample {name!r} has no program {program!r}. Known: {', '.join(programs) or 'none'}.")
+    return programs[program]

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digits import read_images, unit
-from trtflow.formats import UserError
 from trtflow.runtime.outputs import softmax
+from trtflow.runtime.parsers import parse_onnx
 
 __all__ = ["read_images"]
 
@@ -28,12 +28,7 @@ def preprocess(images: np.ndarray, export: Path) -> np.ndarray:
 
 def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     """§5.1 and §5.2: parse, or say which node was the matter, then report the layers."""
-    model = export / "model.onnx"
-    parser = trt.OnnxParser(network, trt.Logger(trt.Logger.WARNING))
-    if not parser.parse_from_file(str(model)):
-        errors = [parser.get_error(index) for index in range(parser.num_errors)]
-        reasons = "; ".join(f"node {error.node()}: {error.desc()}" for error in errors)
-        raise UserError(f"{model}: the ONNX parser could not read it: {reasons}")
+    parse_onnx(trt, network, export / "model.onnx")
     print("\n".join(layer_report(network)))
 
 

@@ -63,6 +63,7 @@ ACTIVATIONS = {
 }
 BINARY = {
     "Add": ElementWiseOperation.SUM,
+    "Sum": ElementWiseOperation.SUM,
     "Sub": ElementWiseOperation.SUB,
     "Mul": ElementWiseOperation.PROD,
     "Div": ElementWiseOperation.DIV,

@@ -1,0 +1,66 @@
+"""Dynamic ranges of a network's tensors: which tensors there are, and how large each becomes on given batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from trtflow.runtime.build import build_plan
+from trtflow.runtime.session import Session
+
+
+def ranged_tensors(trt: ModuleType, network: Any) -> list[Any]:
+    """Return the tensors that INT8 needs a range of: inputs, then every layer's float outputs, constants left out."""
+    inputs = [network.get_input(index) for index in range(network.num_inputs)]
+    layers = [network.get_layer(index) for index in range(network.num_layers)]
+    outputs = [
+        layer.get_output(place)
+        for layer in layers
+        if layer.type != trt.LayerType.CONSTANT
+        for place in range(layer.num_outputs)
+    ]
+    floats = (trt.float32, trt.float16)
+    return [tensor for tensor in [*inputs, *outputs] if tensor.dtype in floats and not tensor.is_shape_tensor]
+
+
+def record_ranges(
+    trt: ModuleType,
+    define: Callable[[ModuleType, Any], None],
+    batches: Iterable[np.ndarray],
+    batch_size: int,
+    *,
+    explicit_batch: bool,
+) -> dict[str, float]:
+    """Run a network in float32 with every tensor an output; return each one's largest absolute value.
+
+    Args:
+        trt: NVIDIA's tensorrt or trtflow.reference.
+        define: adds the layers to a network with one input and marks its outputs.
+        batches: float32 [n, C, H, W] each, n at most `batch_size`.
+        batch_size: largest batch.
+        explicit_batch: whether shapes of the network include the batch.
+
+    Returns:
+        ranges by tensor, in network order.
+    """
+    names: list[str] = []
+
+    def define_watched(trt: ModuleType, network: Any) -> None:
+        define(trt, network)
+        marked = {network.get_output(index).name for index in range(network.num_outputs)}
+        for tensor in ranged_tensors(trt, network):
+            names.append(tensor.name)
+            if not tensor.is_network_input and tensor.name not in marked:
+                network.mark_output(tensor)
+
+    plan = build_plan(trt, define_watched, "fp32", batch_size, explicit_batch=explicit_batch)
+    session = Session(trt, trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan))
+    ranges = dict.fromkeys(names, 0.0)
+    for batch in batches:
+        feeds = {names[0]: batch}
+        for name, values in [*feeds.items(), *session.run(feeds).items()]:
+            ranges[name] = max(ranges[name], float(np.abs(values).max()))
+    return ranges

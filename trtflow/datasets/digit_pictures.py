@@ -1,0 +1,88 @@
+"""Coloured pictures of one handwritten digit each, on textured grounds: what classifiers of the ImageNet kind train on.
+
+Pictures are JPEG files, listed with their labels as Caffe's tools want it: `val.txt` has a line `val/000000.jpg 7` for
+each. The digits are scikit-learn's, dealt out as those of the scenes are: none of the validation split is in another.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from trtflow.formats import FormatError
+from trtflow.formats.files import atomic_path, write_text
+
+CLASSES = tuple("0123456789")
+SPLITS = ("train", "calibration", "val")
+LEAST = 0.7  # of the picture's side: the smallest width and height of a digit with its margin
+TURN = 12.0  # degrees a digit is turned at most
+CALM = 0.5  # contrast of the grounds, as a share of the scenes'
+AGAIN = "Make the data set again."
+
+
+def make_picture(rng: np.random.Generator, digits: np.ndarray, values: np.ndarray, size: int) -> tuple[np.ndarray, int]:
+    """Return one picture, uint8 [size, size, 3], and the digit on it.
+
+    Args:
+        rng: what is drawn from.
+        digits: ink from 0 to 1, float32 [n, h, w].
+        values: int64 [n].
+        size: side of the picture, pixels.
+    """
+    from PIL import Image  # noqa: PLC0415 - reading a split needs neither Pillow nor scikit-learn
+
+    from trtflow.datasets.digit_scenes import ground, paint  # noqa: PLC0415
+
+    picture = CALM * ground(rng, size) + (1 - CALM) * 128
+    index = int(rng.integers(len(digits)))
+    width, height = (int(side) for side in rng.integers(int(LEAST * size), size + 1, 2))
+    digit = Image.fromarray(digits[index]).resize((width, height), Image.Resampling.BICUBIC)
+    ink = np.asarray(digit.rotate(rng.uniform(-TURN, TURN), Image.Resampling.BILINEAR)).clip(0, 1)
+    left, top = (int(rng.integers(0, room + 1)) for room in (size - width, size - height))
+    paint(picture[top : top + height, left : left + width], ink, rng)
+    return picture.clip(0, 255).astype(np.uint8), int(values[index])
+
+
+def write_split(root: Path, split: str, count: int, size: int, seed: int) -> None:
+    """Write `count` pictures of a split below `root`, and the list of them; a picture depends on its number alone."""
+    from PIL import Image  # noqa: PLC0415
+
+    from trtflow.datasets.digit_scenes import digits_of  # noqa: PLC0415
+    from trtflow.progress import track  # noqa: PLC0415
+
+    digits, values = digits_of(split)
+    lines = []
+    for index in track(range(count), f"Drawing {split} pictures"):
+        image, label = make_picture(np.random.default_rng([seed, SPLITS.index(split), index]), digits, values, size)
+        name = f"{split}/{index:06d}.jpg"
+        with atomic_path(root / name) as temporary:
+            Image.fromarray(image).save(temporary, "JPEG", quality=95, subsampling=0)
+        lines.append(f"{name} {label}\n")
+    write_text(root / f"{split}.txt", "".join(lines))
+
+
+def read_images(root: Path, split: str) -> tuple[list[Path], list[str]]:
+    """Return the paths and the names of a split's pictures."""
+    entries = _entries(root, split)
+    return [root / name for name, _ in entries], [name for name, _ in entries]
+
+
+def read_labels(root: Path, split: str) -> np.ndarray:
+    """Return the digits of a split's pictures, int64 [N]."""
+    return np.array([label for _, label in _entries(root, split)], np.int64)
+
+
+def _entries(root: Path, split: str) -> list[tuple[str, int]]:
+    path = root / f"{split}.txt"
+    entries = [_entry(path, number, line) for number, line in enumerate(path.read_text().splitlines(), 1)]
+    if not entries:
+        raise FormatError(path, "the list is empty", AGAIN)
+    return entries
+
+
+def _entry(path: Path, number: int, line: str) -> tuple[str, int]:
+    name, _, label = line.rpartition(" ")
+    if not name or not label.isdigit() or int(label) >= len(CLASSES):
+        raise FormatError(path, f"line {number}: {line[:60]!r} is not <file> <label below {len(CLASSES)}>", AGAIN)
+    return name, int(label)

@@ -1,0 +1,83 @@
+"""Performing inference in INT8 precision: guide chapter 9, sampleINT8API.
+
+No calibrator: the user gives a dynamic range for every tensor, and says in which precision each layer computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from trtflow.calibration.ranges import ranged_tensors
+from trtflow.datasets.digit_pictures import read_images, read_labels
+from trtflow.datasets.images import fit, read_image, to_imagenet_input
+from trtflow.formats.dynamic_ranges import check_ranges, read_ranges
+from trtflow.models.input_size import read_input_size
+from trtflow.runtime.parsers import parse_onnx
+
+__all__ = ["read_images", "read_labels"]
+
+INPUT, OUTPUT = "gpu_0/data_0", "gpu_0/softmax_1"
+EXPLICIT_BATCH = True
+
+
+def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
+    """ImageNet's mean and deviation taken out, as in 5.1: float32 [N, 3, H, W]."""
+    size = read_input_size(export)
+    return to_imagenet_input([fit(read_image(path), size) for path in paths])
+
+
+def define_network(trt: ModuleType, network: Any, export: Path) -> None:
+    """Parse ResNet-50 from ONNX."""
+    parse_onnx(trt, network, export / "model.onnx")
+
+
+def configure_builder(trt: ModuleType, config: Any) -> None:
+    """§9.1: strict types, of which 8.6 has two forms. This one says in the log where a layer has no such kernel."""
+    config.set_flag(trt.BuilderFlag.PREFER_PRECISION_CONSTRAINTS)
+
+
+def configure_network(trt: ModuleType, network: Any, path: Path, kept: Collection[str] = ()) -> None:
+    """§9.2: give every tensor its range, and every layer its precision.
+
+    Args:
+        trt: NVIDIA's tensorrt or trtflow.reference.
+        network: the parsed network.
+        path: file of ranges; tensors that it lacks or that the network lacks are an error.
+        kept: names of layers to compute in float32.
+    """
+    ranges = read_ranges(path)
+    tensors = {tensor.name: tensor for tensor in ranged_tensors(trt, network)}
+    check_ranges(path, ranges, list(tensors))
+    for name, tensor in tensors.items():
+        tensor.set_dynamic_range(-ranges[name], ranges[name])
+    for layer in (network.get_layer(index) for index in range(network.num_layers)):
+        if layer.type == trt.LayerType.CONSTANT:
+            set_range_of_constant(trt, layer)
+        elif layer.type != trt.LayerType.SHAPE:
+            set_precision(layer, trt.float32 if layer.name in kept else trt.int8)
+
+
+def set_range_of_constant(trt: ModuleType, layer: Any) -> None:
+    """Give a constant the range of its own values, which no file has; whole numbers need none."""
+    layer.__class__ = trt.IConstantLayer  # TensorRT hands out layers as the base class
+    weights = np.asarray(layer.weights)
+    if weights.size and weights.dtype.kind == "f":
+        largest = float(np.abs(weights).max())
+        layer.get_output(0).set_dynamic_range(-largest, largest)
+
+
+def set_precision(layer: Any, dtype: Any) -> None:
+    """Set the type that a layer computes in and the types of its outputs."""
+    layer.precision = dtype
+    for place in range(layer.num_outputs):
+        layer.set_output_type(place, dtype)
+
+
+def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the probabilities of the classes, float32 [N, classes]."""
+    return {"probabilities": outputs[OUTPUT]}

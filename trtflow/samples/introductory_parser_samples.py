@@ -1,0 +1,79 @@
+"""Introduction to importing Caffe, TensorFlow and ONNX models: guide chapter 18, introductory_parser_samples.
+
+One ResNet-50, three files, three parsers: caffe_resnet50, onnx_resnet50 and uff_resnet50. The sample's own engines come
+from ONNX; `PROGRAMS` has all three, which must say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from trtflow.datasets.digit_pictures import read_images
+from trtflow.datasets.images import fit, read_image, to_centred_input
+from trtflow.formats import UserError
+from trtflow.models.input_size import read_input_size
+from trtflow.runtime.parsers import parse_onnx
+
+CAFFE, ONNX, UFF = ("data", "prob"), ("gpu_0/data_0", "gpu_0/softmax_1"), ("input", "output")
+
+
+def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
+    """(p / 255 - 0.45) / 0.225 of a pixel p, float32 [N, 3, H, W]: the same for all three."""
+    size = read_input_size(export)
+    return to_centred_input([fit(read_image(path), size) for path in paths])
+
+
+def define_caffe(trt: ModuleType, network: Any, export: Path) -> None:
+    """caffe_resnet50: the deploy file has the layers, the caffemodel their weights; the output is marked by name."""
+    deploy, model = str(export / "model.prototxt"), str(export / "model.caffemodel")
+    tensors = trt.CaffeParser().parse(deploy=deploy, model=model, network=network, dtype=trt.float32)
+    network.mark_output(tensors.find(CAFFE[1]))
+
+
+def define_onnx(trt: ModuleType, network: Any, export: Path) -> None:
+    """onnx_resnet50: everything is in one file, inputs and outputs too."""
+    parse_onnx(trt, network, export / "model.onnx")
+
+
+def define_uff(trt: ModuleType, network: Any, export: Path) -> None:
+    """uff_resnet50: input and output are registered before the file is parsed."""
+    size = read_input_size(export)
+    parser = trt.UffParser()
+    parser.register_input(UFF[0], (3, size, size))
+    parser.register_output(UFF[1])
+    model = export / "model.uff"
+    if not parser.parse(str(model), network):
+        raise UserError(f"{model}: the UFF parser could not read it; its messages stand above this line.")
+
+
+@dataclass(frozen=True)
+class Program:
+    """One of the three, with the attributes that a sample's module has."""
+
+    INPUT: str
+    OUTPUT: str
+    EXPLICIT_BATCH: bool
+    define_network: Callable[[ModuleType, Any, Path], None]
+
+    read_images = staticmethod(read_images)
+    preprocess = staticmethod(preprocess)
+
+    def postprocess(self, outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the probabilities of the classes, float32 [N, classes]."""
+        probabilities = outputs[self.OUTPUT]
+        return {"probabilities": probabilities.reshape(len(probabilities), -1)}
+
+
+PROGRAMS = {
+    "caffe": Program(*CAFFE, False, define_caffe),
+    "onnx": Program(*ONNX, True, define_onnx),
+    "uff": Program(*UFF, False, define_uff),
+}
+INPUT, EXPLICIT_BATCH = PROGRAMS["onnx"].INPUT, PROGRAMS["onnx"].EXPLICIT_BATCH
+define_network, postprocess = PROGRAMS["onnx"].define_network, PROGRAMS["onnx"].postprocess
