@@ -14,7 +14,8 @@ from trtflow.datasets.digit_scenes import write_split
 from trtflow.datasets.voc import Annotation
 from trtflow.formats import UserError
 from trtflow.models.schedule import Schedule
-from trtflow.models.ssd import SSD, decode, prior_boxes, save_checkpoint
+from trtflow.models.ssd import SSD, decode, prior_boxes
+from trtflow.models.ssd_networks import save_checkpoint
 from trtflow.models.ssd_training import (
     CROP_SIZE,
     cut_objects,

@@ -57,7 +57,8 @@ def nms_session(classes=4, keep=50, **fields):
     ]
     boxes = np.stack([prior_boxes().numpy().ravel(), np.tile(np.float32([0.1, 0.1, 0.2, 0.2]), count)])
     prior = network.add_constant((2, count * 4, 1), boxes).get_output(0)
-    made = plugin("NMS_TRT", numClasses=classes, keepTopK=keep, **fields)
+    settings = {"codeType": 1, "inputOrder": [0, 1, 2], **fields}
+    made = plugin("NMS_TRT", numClasses=classes, keepTopK=keep, **settings)
     layer = network.add_plugin_v2([*inputs, prior], made)
     for index, name in enumerate(("detections", "count")):
         layer.get_output(index).name = name
@@ -98,8 +99,8 @@ def test_nms_without_detections_gives_unused_rows():
 
 
 def test_nms_that_is_not_implemented_is_refused():
-    with pytest.raises(trt.NetworkError, match="NMS_TRT with shareLocation = False"):
-        nms_session(shareLocation=False)
+    with pytest.raises(trt.NetworkError, match="NMS_TRT with codeType = 4"):
+        nms_session(codeType=4)
 
 
 def test_unknown_and_missing_fields_are_named():

@@ -430,6 +430,7 @@ def _detection_output(net: _Net, layer: Any, inputs: list[ITensor]) -> ILayer:
         "keepTopK": parameter.keep_top_k,
         "confidenceThreshold": np.float32(parameter.confidence_threshold),
         "nmsThreshold": np.float32(parameter.nms_param.nms_threshold),
+        "inputOrder": np.arange(3),
         "codeType": parameter.code_type - 1,  # Caffe counts from 1, NMS_TRT from 0
     }
     return net.plugin(layer, "NMS_TRT", inputs, fields)
