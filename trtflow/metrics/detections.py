@@ -103,3 +103,22 @@ def _mutually_nearest(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     columns = distances.argmin(1)
     rows = np.flatnonzero(distances.argmin(0)[columns] == np.arange(len(distances)))
     return rows, columns[rows]
+
+
+def least_matched_iou(first: np.ndarray, second: np.ndarray, threshold: float) -> float:
+    """Return the least overlap of a detection with its partner in the other run, over all of at least this score.
+
+    A detection's partner is the one of its label in its image that it overlaps most, whatever that one's score. Without
+    a partner the overlap is 0; without any such detection in either run it is 1.
+
+    Args:
+        first: float32 [N, K, 7].
+        second: float32 [N, K, 7], of the same images.
+        threshold: least score of a detection that counts.
+    """
+    overlaps = [1.0]
+    for mine, theirs in [*zip(first, second, strict=True), *zip(second, first, strict=True)]:
+        for row in mine[(mine[:, 1] >= 0) & (mine[:, 2] >= threshold)]:
+            others = theirs[theirs[:, 1] == row[1], 3:]
+            overlaps.append(float(pairwise_iou(row[None, 3:], others).max(initial=0)))
+    return min(overlaps)
