@@ -233,9 +233,23 @@ TEXTS = samples_with(task="generation")
 TRAINED_TEXTS = [
     name for name in TEXTS if SAMPLES[name]["model"]["weights"] == "trained"
 ]
+TRAINED_DETECTORS = [
+    name for name in DETECTORS if "trained_by" not in SAMPLES[name]["model"]
+]
+FROZEN_DETECTORS = samples_with(task="detection", model_network="inception_v2")
 INT8_SAMPLES = [name for name in SAMPLES if "int8" in SAMPLES[name]["precisions"]]
 PLUGIN_SAMPLES = [name for name in SAMPLES if SAMPLES[name].get("plugins")]
 REFITTED = samples_with(name="engine_refit_mnist")  # built with dummy weights first
+
+
+def model_file(name):
+    """Return an input function: a file of the sample's model, or of the sample's whose model it takes."""
+
+    def file(wildcards):
+        model = sample_config(wildcards.sample)["model"]
+        return f"results/{model.get('trained_by', wildcards.sample)}/model/{name}"
+
+    return file
 
 
 def split_files(sample, split):

@@ -1,7 +1,8 @@
 """Compare detections of engines with those of the framework: boxes, scores, and VOC's mean average precision of both.
 
-python scripts/compare_detections.py --framework results/uff_ssd/model/predictions.npz --data results/uff_ssd/data/val \\
-    --split val --threshold 0.5 --out results/uff_ssd/agreement.json fp32=results/uff_ssd/predictions.fp32.npz
+python scripts/compare_detections.py --framework results/uff_ssd/model/predictions.npz \\
+    --data results/uff_ssd/data/val --split val \\
+    --threshold 0.5 --out results/uff_ssd/agreement.json fp32=results/uff_ssd/predictions.fp32.npz
 """
 
 from pathlib import Path

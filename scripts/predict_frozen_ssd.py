@@ -1,7 +1,7 @@
 """Run a frozen TensorFlow detector over the images of a split in TensorFlow alone, to compare engines with.
 
-python scripts/predict_frozen_ssd.py --graph results/tf_ssd/model/frozen.pb --data results/tf_ssd/data/val --split val \\
-    --out results/tf_ssd/model/predictions.npz
+python scripts/predict_frozen_ssd.py --graph results/tf_ssd/model/frozen.pb --data results/tf_ssd/data/val \\
+    --split val --out results/tf_ssd/model/predictions.npz
 """
 
 from pathlib import Path

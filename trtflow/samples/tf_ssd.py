@@ -1,8 +1,9 @@
 """Object detection with a TensorFlow SSD network: guide chapter 13, sampleUffSSD.
 
-An SSD on InceptionV2 comes as a frozen TensorFlow graph. `config/preprocessors/ssd_inception_v2.py` puts plugins in place
-of what TensorRT does not have before the graph becomes UFF: GridAnchor_TRT makes the default boxes, FlattenConcat_TRT
-joins the predictions of six maps, NMS_TRT decodes and suppresses boxes. The UFF parser finds all three in the registry.
+An SSD on InceptionV2 comes as a frozen TensorFlow graph. `config/preprocessors/ssd_inception_v2.py` puts plugins in
+place of what TensorRT does not have before the graph becomes UFF: GridAnchor_TRT makes the default boxes,
+FlattenConcat_TRT joins the predictions of six maps, NMS_TRT decodes and suppresses boxes. The UFF parser finds them in
+the registry.
 """
 
 from __future__ import annotations
