@@ -30,7 +30,7 @@ SMALL_TEXT = (
     (r"(?m)^splits: .*", "splits: {train: 20000, val: 300}"),
     (r"\bsteps: \d+", "steps: 3"),
 )
-SMALL = {"ssd": SMALL_SSD, "char_rnn": SMALL_TEXT}  # all others: digits
+SMALL = {"ssd": SMALL_SSD, "tf_ssd": SMALL_SSD, "uff_ssd": SMALL_SSD[:1], "char_rnn": SMALL_TEXT}  # all others: digits
 FAILS_SMALL = {"snakemake check"}  # a training of three steps passes no gate on the result
 
 

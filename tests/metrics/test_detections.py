@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trtflow.metrics.detections import max_difference, pairwise_iou
+from trtflow.metrics.detections import least_matched_iou, max_difference, pairwise_iou
 
 BOX, OTHER = (0.1, 0.1, 0.3, 0.3), (0.6, 0.6, 0.9, 0.9)
 
@@ -67,3 +67,17 @@ def test_what_the_other_run_may_leave_out_counts_above_that_alone():
 def test_runs_over_other_images_are_refused():
     with pytest.raises(ValueError, match="not of the same images"):
         max_difference(run(), np.concatenate([run(), run()]))
+
+
+def test_least_matched_iou():
+    first = run((1, 0.9, BOX), (2, 0.8, OTHER), (1, 0.3, OTHER))
+    assert least_matched_iou(first, first, 0.5) == pytest.approx(1)
+    shifted = run((1, 0.9, (0.1, 0.1, 0.3, 0.2)), (2, 0.4, OTHER))
+    assert least_matched_iou(first, shifted, 0.5) == pytest.approx(0.5)
+    assert least_matched_iou(shifted, first, 0.5) == pytest.approx(0.5)
+
+
+def test_detection_without_a_partner_of_its_label_overlaps_nothing():
+    assert least_matched_iou(run((1, 0.9, BOX)), run((2, 0.9, BOX)), 0.5) == 0
+    assert least_matched_iou(run(), run((1, 0.6, BOX)), 0.5) == 0
+    assert least_matched_iou(run(), run((1, 0.4, BOX)), 0.5) == 1
