@@ -46,6 +46,7 @@ SINGLE_PRECISION_PLUGINS = (  # as TensorRT's own take float only
     "GridAnchor_TRT",
     "FlattenConcat_TRT",
     "NMS_TRT",
+    "RPROI_TRT",
 )
 
 
