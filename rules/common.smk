@@ -93,6 +93,19 @@ def check_batches(sample, source):
         )
 
 
+def check_owners(samples):
+    """Refuse a model of a sample that is not there, trains none itself, or trains another network."""
+    for name, sample in samples.items():
+        owner = sample["model"].get("trained_by")
+        if owner is None:
+            continue
+        model = samples[owner]["model"] if owner in samples else {}
+        if "trained_by" in model or model.get("network") != sample["model"]["network"]:
+            raise WorkflowError(
+                f"samples.{name}: model.trained_by: sample {owner!r} trains no {sample['model']['network']}"
+            )
+
+
 def load_samples():
     """Read config/samples/*.yaml with the changes from `samples:`."""
     schema = workflow.source_path("../config/schema/sample.schema.json")
@@ -110,6 +123,7 @@ def load_samples():
         samples[name] = merged(sample, changes)
         check_config(samples[name], schema, source)
         check_batches(samples[name], source)
+    check_owners(samples)
     return samples
 
 
