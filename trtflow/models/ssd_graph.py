@@ -77,6 +77,10 @@ def _constant(values: Tensor | np.ndarray, name: str) -> Any:
     return tf.identity(tf.constant(array, tf.float32, name=name), name=f"{name}/read")
 
 
+def _kernel(model: SSDInception, name: str) -> Tensor:
+    return model.get_parameter(f"convolutions.{name}.weight")
+
+
 def _feature_maps(model: SSDInception, x: Any) -> list[Any]:
     """Return the maps that boxes are predicted from."""
     maps = {}
@@ -93,7 +97,7 @@ def _feature_maps(model: SSDInception, x: Any) -> list[Any]:
 
 def _first(model: SSDInception, x: Any) -> Any:
     """Add the separable convolution."""
-    depthwise, pointwise = (model.convolutions[f"{FIRST.scope}/{part}"].weight for part in ("depthwise", "pointwise"))
+    depthwise, pointwise = (_kernel(model, f"{FIRST.scope}/{part}") for part in ("depthwise", "pointwise"))
     kernel = depthwise.reshape(3, -1, *depthwise.shape[2:]).permute(2, 3, 0, 1)  # height, width, channel, of each
     strides = [1, FIRST.stride, FIRST.stride, 1]
     with scope(f"{FIRST.scope}/"):
@@ -107,7 +111,7 @@ def _run(model: SSDInception, units: Sequence[Unit], x: Any) -> Any:
     for unit in units:
         if unit.channels:
             with scope(f"{unit.scope}/"):
-                kernel = _constant(model.convolutions[unit.scope].weight.permute(2, 3, 1, 0), "weights")
+                kernel = _constant(_kernel(model, unit.scope).permute(2, 3, 1, 0), "weights")
                 x = _normalise(model, unit, tf.nn.conv2d(x, kernel, unit.stride, "SAME", name="Conv2D"))
         elif unit.pooling == "MaxPool":
             x = tf.nn.max_pool2d(x, unit.kernel, unit.stride, "SAME", name=f"{unit.scope}/MaxPool")
@@ -117,12 +121,12 @@ def _run(model: SSDInception, units: Sequence[Unit], x: Any) -> Any:
 
 
 def _normalise(model: SSDInception, unit: Unit, x: Any) -> Any:
-    norm = model.batch_norms[unit.scope]
+    norm = f"batch_norms.{unit.scope}"
     parts = {
-        "gamma": norm.weight,
-        "beta": norm.bias,
-        "moving_mean": norm.running_mean,
-        "moving_variance": norm.running_var,
+        "gamma": model.get_parameter(f"{norm}.weight"),
+        "beta": model.get_parameter(f"{norm}.bias"),
+        "moving_mean": model.get_buffer(f"{norm}.running_mean"),
+        "moving_variance": model.get_buffer(f"{norm}.running_var"),
     }
     moments = [_constant(values, f"BatchNorm/{name}") for name, values in parts.items()]
     x, *_ = tf.compat.v1.nn.fused_batch_norm(x, *moments, EPSILON, is_training=False, name="BatchNorm/FusedBatchNorm")
@@ -143,12 +147,12 @@ def _predict(model: SSDInception, x: Any, index: int) -> tuple[Any, Any]:
 
 def _head(model: SSDInception, x: Any, namespace: str, name: str, order: Sequence[int]) -> Any:
     """Add a predictor; `order` is that of a box's values."""
-    head = model.heads[f"{namespace}/{name}"]
-    rows = np.arange(head.out_channels).reshape(-1, len(order))[:, list(order)].ravel()
+    weights, biases = (model.get_parameter(f"heads.{namespace}/{name}.{part}") for part in ("weight", "bias"))
+    rows = np.arange(len(biases)).reshape(-1, len(order))[:, list(order)].ravel()
     with scope(f"{namespace}/{name}/"):
-        kernel = _constant(head.weight[rows].permute(2, 3, 1, 0), "weights")
+        kernel = _constant(weights[rows].permute(2, 3, 1, 0), "weights")
         x = tf.nn.conv2d(x, kernel, 1, "SAME", name="Conv2D")
-        return tf.nn.bias_add(x, _constant(head.bias[rows], "biases"), name="BiasAdd")
+        return tf.nn.bias_add(x, _constant(biases[rows], "biases"), name="BiasAdd")
 
 
 def _anchors() -> Any:
