@@ -93,6 +93,19 @@ def check_batches(sample, source):
         )
 
 
+def check_owners(samples):
+    """Refuse a model of a sample that is not there, trains none itself, or trains another network."""
+    for name, sample in samples.items():
+        owner = sample["model"].get("trained_by")
+        if owner is None:
+            continue
+        model = samples[owner]["model"] if owner in samples else {}
+        if "trained_by" in model or model.get("network") != sample["model"]["network"]:
+            raise WorkflowError(
+                f"samples.{name}: model.trained_by: sample {owner!r} trains no {sample['model']['network']}"
+            )
+
+
 def load_samples():
     """Read config/samples/*.yaml with the changes from `samples:`."""
     schema = workflow.source_path("../config/schema/sample.schema.json")
@@ -110,6 +123,7 @@ def load_samples():
         samples[name] = merged(sample, changes)
         check_config(samples[name], schema, source)
         check_batches(samples[name], source)
+    check_owners(samples)
     return samples
 
 
@@ -235,6 +249,12 @@ DETECTORS, CLASSIFIERS = (
     samples_with(task="detection"),
     samples_with(task="classification"),
 )
+SSDS = [
+    *samples_with(task="detection", model_network="vgg16"),
+    *samples_with(task="detection", model_network="inception_v2"),
+]
+TRAINED_SSDS = [name for name in SSDS if "trained_by" not in SAMPLES[name]["model"]]
+FROZEN_DETECTORS = samples_with(task="detection", model_network="inception_v2")
 # classifiers of coloured pictures; those of digits are all others
 PICTURES = [
     *samples_with(model_network="googlenet"),
@@ -261,6 +281,16 @@ RANGED = [  # INT8 from dynamic ranges, without a calibrator
 PROGRAMS = [name for name in SAMPLES if SAMPLES[name].get("programs")]
 PLUGIN_SAMPLES = [name for name in SAMPLES if SAMPLES[name].get("plugins")]
 REFITTED = samples_with(name="engine_refit_mnist")  # built with dummy weights first
+
+
+def model_file(name):
+    """Return an input function: a file of the sample's model, or of the sample's whose model it takes."""
+
+    def file(wildcards):
+        model = sample_config(wildcards.sample)["model"]
+        return f"results/{model.get('trained_by', wildcards.sample)}/model/{name}"
+
+    return file
 
 
 def split_files(sample, split):

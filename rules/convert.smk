@@ -83,6 +83,29 @@ for _sample in DIGITS_IN_PYTORCH:
             "python {input.script:q} --format {params.form} --model {input.model} --out-dir {params.folder} > {log} 2>&1"
 
 
+# Write an SSD on InceptionV2 as a frozen TensorFlow graph.
+rule freeze_ssd:
+    input:
+        model="results/{sample}/model/ssd.pt",
+        script=script("freeze_ssd"),
+        library=library("freeze_ssd"),
+    output:
+        "results/{sample}/model/frozen.pb",
+    log:
+        "logs/{sample}/freeze_ssd.log",
+    benchmark:
+        "benchmarks/{sample}/freeze_ssd.tsv"
+    wildcard_constraints:
+        sample=one_of(name for name in FROZEN_DETECTORS if name in TRAINED_SSDS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    shell:
+        "python {input.script:q} --model {input.model} --out {output} > {log} 2>&1"
+
+
 # Freeze a Keras model: variables become constants, input and output take the names that the sample knows.
 rule freeze:
     input:
@@ -96,7 +119,9 @@ rule freeze:
     benchmark:
         "benchmarks/{sample}/freeze.tsv"
     wildcard_constraints:
-        sample=one_of(samples_with(source="uff")),
+        sample=one_of(
+            name for name in samples_with(source="uff") if name not in FROZEN_DETECTORS
+        ),
     conda:
         ENVIRONMENT
     resources:
@@ -112,7 +137,7 @@ rule freeze:
 # Convert a frozen graph to UFF, after a sample's own changes to it.
 rule convert_to_uff:
     input:
-        frozen="results/{sample}/model/frozen.pb",
+        frozen=model_file("frozen.pb"),
         preprocessor=preprocessor,
         script=script("convert_to_uff"),
         library=library("convert_to_uff"),

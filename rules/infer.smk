@@ -102,7 +102,9 @@ rule compare_framework:
     benchmark:
         "benchmarks/{sample}/compare_framework.tsv"
     wildcard_constraints:
-        sample=one_of([*DETECTORS, *CLASSIFIERS]),
+        sample=one_of(
+            name for name in [*DETECTORS, *CLASSIFIERS] if name not in FROZEN_DETECTORS
+        ),
     conda:
         ENVIRONMENT
     resources:
@@ -174,6 +176,36 @@ rule score_text:
     shell:
         "python {input.script:q} --predictions {input.predictions} --vocabulary {input.vocabulary}"
         " {params.published:q} --out {output} > {log} 2>&1"
+
+
+# Compare every engine's boxes, and its mAP, with those of the frozen graph in TensorFlow.
+rule compare_detections:
+    input:
+        pictures=held_out,
+        predictions=per_precision("results/{sample}/predictions.{precision}.npz"),
+        framework="results/{sample}/model/predictions.npz",
+        script=script("compare_detections"),
+        library=library("compare_detections"),
+    output:
+        "results/{sample}/agreement.json",
+    log:
+        "logs/{sample}/compare_detections.log",
+    benchmark:
+        "benchmarks/{sample}/compare_detections.tsv"
+    wildcard_constraints:
+        sample=one_of(FROZEN_DETECTORS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        data=folder_of("pictures", 3),
+        threshold=setting("figures", "threshold"),
+        predictions=lambda wildcards, input: named_by_precision(input.predictions),
+    shell:
+        "python {input.script:q} --framework {input.framework} --data {params.data} --split val"
+        " --threshold {params.threshold} --out {output} {params.predictions} > {log} 2>&1"
 
 
 # Compare it with what TensorFlow foresaw and wrote.

@@ -286,7 +286,7 @@ rule plot_profile:
 # Plot the loss.
 rule plot_training:
     input:
-        training="results/{sample}/model/training.json",
+        training=model_file("training.json"),
         script=script("plot_training"),
         library=library("plot_training"),
     output:

@@ -1,31 +1,61 @@
 """Trainings, and what the frameworks themselves predict."""
 
 
-# Train SSD300 in PyTorch.
+# Train SSD300, on VGG-16 or InceptionV2, in PyTorch.
 rule train_ssd:
     input:
-        data="results/ssd/data/train",
+        data="results/{sample}/data/train",
         script=script("train_ssd"),
         library=library("train_ssd"),
     output:
-        model="results/ssd/model/ssd.pt",
-        training="results/ssd/model/training.json",
+        model="results/{sample}/model/ssd.pt",
+        training="results/{sample}/model/training.json",
     log:
-        "logs/ssd/train_ssd.log",
+        "logs/{sample}/train_ssd.log",
     benchmark:
-        "benchmarks/ssd/train_ssd.tsv"
+        "benchmarks/{sample}/train_ssd.tsv"
+    wildcard_constraints:
+        sample=one_of(TRAINED_SSDS),
     conda:
         ENVIRONMENT
-    threads: SAMPLES["ssd"]["training"]["threads"]
+    threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
     resources:
         mem_mb=6000,
         runtime=30,
     params:
-        width=SAMPLES["ssd"]["model"]["width"],
-        settings=options(SAMPLES["ssd"]["training"]),
+        network=setting("model", "network"),
+        width=setting("model", "width"),
+        settings=lambda wildcards: options(sample_config(wildcards.sample)["training"]),
     shell:
-        "python {input.script:q} --data {input.data} --width {params.width} {params.settings}"
+        "python {input.script:q} --network {params.network} --data {input.data} --width {params.width} {params.settings}"
         " --out {output.model} --log-out {output.training} > {log} 2>&1"
+
+
+# Run a frozen detector in TensorFlow, to compare engines with.
+rule predict_frozen_ssd:
+    input:
+        pictures=held_out,
+        graph=model_file("frozen.pb"),
+        script=script("predict_frozen_ssd"),
+        library=library("predict_frozen_ssd"),
+    output:
+        "results/{sample}/model/predictions.npz",
+    log:
+        "logs/{sample}/predict_frozen_ssd.log",
+    benchmark:
+        "benchmarks/{sample}/predict_frozen_ssd.tsv"
+    wildcard_constraints:
+        sample=one_of(FROZEN_DETECTORS),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        data=folder_of("pictures", 3),
+    shell:
+        "python {input.script:q} --graph {input.graph} --data {params.data} --split val --out {output} > {log} 2>&1"
 
 
 # Run the trained network in PyTorch, to compare engines with.

@@ -27,7 +27,7 @@ def show(rows: list[list[str]]) -> None:
         Console().print(table)
         return
     widths = [max(map(len, column)) for column in zip(HEADING, *rows, strict=True)]
-    for row in (HEADING, *rows):
+    for row in [list(HEADING), *rows]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 

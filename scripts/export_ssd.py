@@ -10,8 +10,8 @@ import _path  # noqa: F401
 from trtflow.cli import parser, run
 from trtflow.formats.caffe import convert_ssd_prototxt, without_weights, write_caffemodel, write_prototxt
 from trtflow.formats.checksums import write_checksums
-from trtflow.models.ssd import load_checkpoint
 from trtflow.models.ssd_export import export
+from trtflow.models.ssd_networks import load_checkpoint
 
 STOCK, PROTOTXT, CAFFEMODEL = NAMES = ("deploy.prototxt", "model.prototxt", "model.caffemodel")
 
@@ -23,7 +23,7 @@ def main() -> None:
     arguments.add_argument("--out-dir", type=Path, required=True, help="folder to write")
     options = arguments.parse_args()
 
-    net = export(load_checkpoint(options.model))
+    net = export(load_checkpoint(options.model, "vgg16"))
     stock = without_weights(net)
     write_prototxt(stock, options.out_dir / STOCK)
     write_prototxt(convert_ssd_prototxt(stock), options.out_dir / PROTOTXT)

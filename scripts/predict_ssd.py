@@ -14,8 +14,9 @@ from trtflow.cli import parser, run
 from trtflow.datasets.images import read_sized_image, to_bgr_input
 from trtflow.datasets.voc import image_path, read_image_set
 from trtflow.formats.arrays import write_arrays
-from trtflow.models.ssd import SIZE, load_checkpoint
+from trtflow.models.ssd import SIZE
 from trtflow.models.ssd_detection import detect
+from trtflow.models.ssd_networks import load_checkpoint
 from trtflow.progress import track
 
 BATCH_SIZE = 8
@@ -30,7 +31,7 @@ def main() -> None:
     arguments.add_argument("--out", type=Path, required=True, help="npz file to write")
     options = arguments.parse_args()
 
-    model = load_checkpoint(options.model)
+    model = load_checkpoint(options.model, "vgg16")
     ids = read_image_set(options.data, options.split)
     results = []
     for first in track(range(0, len(ids), BATCH_SIZE), "Predicting"):

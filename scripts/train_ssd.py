@@ -1,4 +1,4 @@
-"""Train SSD300 in PyTorch on a data set in Pascal VOC's layout.
+"""Train SSD300, on VGG-16 or InceptionV2, in PyTorch on a data set in Pascal VOC's layout.
 
 python scripts/train_ssd.py --data results/ssd/data/train --out results/ssd/model/ssd.pt \\
     --log-out results/ssd/model/training.json
@@ -19,7 +19,8 @@ from trtflow.datasets.images import read_sized_image
 from trtflow.datasets.voc import image_path, read_split
 from trtflow.formats.files import write_json
 from trtflow.models.schedule import Schedule
-from trtflow.models.ssd import SIZE, SSD, save_checkpoint
+from trtflow.models.ssd import SIZE
+from trtflow.models.ssd_networks import NETWORKS, save_checkpoint
 from trtflow.models.ssd_training import pretrain, train
 from trtflow.models.training import prepare_torch
 
@@ -29,6 +30,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--data", type=Path, required=True, help="data set")
     arguments.add_argument("--split", default="train", help="images to train on")
+    arguments.add_argument("--network", choices=list(NETWORKS), default="vgg16", help="trunk of the detector")
     arguments.add_argument("--width", type=float, default=0.125, help="factor on all channels; 1 is the original")
     arguments.add_argument("--pretraining-steps", type=int, default=150, help="batches of single objects")
     arguments.add_argument("--pretraining-batch-size", type=int, default=32, help="objects of a batch")
@@ -44,7 +46,7 @@ def main() -> None:
     annotations = read_split(options.data, options.split, CLASSES)
     images = np.stack([read_sized_image(image_path(options.data, item.image_id), SIZE) for item in annotations])
     prepare_torch(options.seed, options.threads)
-    model = SSD(len(CLASSES), options.width)
+    model = NETWORKS[options.network](len(CLASSES), options.width)
     first = Schedule(options.pretraining_steps, options.pretraining_batch_size, options.learning_rate, options.seed)
     second = Schedule(options.steps, options.batch_size, options.learning_rate, options.seed)
     losses = {

@@ -38,6 +38,8 @@ SMALL_NMT = (
 SMALL_RATINGS = ((r"\bsteps: 1200", "steps: 3"),)
 SMALL = {
     "ssd": SMALL_SSD,
+    "tf_ssd": SMALL_SSD,
+    "uff_ssd": SMALL_SSD[:1],
     "yolov3_onnx": SMALL_SSD,
     "char_rnn": SMALL_TEXT,
     "nmt": SMALL_NMT,

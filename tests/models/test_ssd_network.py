@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from trtflow.formats import FormatError
-from trtflow.models import ssd
+from trtflow.models import ssd, ssd_networks
 
 CELLS = (38, 19, 10, 5, 3, 1)
 CONVOLUTIONS = {  # of the authors' VGG_VOC0712_SSD_300x300: channels in, channels out, side of the kernel
@@ -110,9 +110,9 @@ def test_intersection_over_union():
 
 def test_checkpoint_is_read_back_and_has_the_same_bytes_again(model, tmp_path):
     for name in ("a.pt", "b.pt"):
-        ssd.save_checkpoint(model, tmp_path / name)
+        ssd_networks.save_checkpoint(model, tmp_path / name)
     assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
-    read = ssd.load_checkpoint(tmp_path / "a.pt")
+    read = ssd_networks.load_checkpoint(tmp_path / "a.pt", "vgg16")
     assert (read.width, read.class_count, read.training) == (0.125, 11, False)
     for name, value in model.state_dict().items():
         assert torch.equal(read.state_dict()[name], value)
@@ -123,7 +123,13 @@ def test_checkpoint_is_read_back_and_has_the_same_bytes_again(model, tmp_path):
 )
 def test_damaged_checkpoint_is_an_error(model, tmp_path, damage):
     path = tmp_path / "ssd.pt"
-    ssd.save_checkpoint(model, path)
+    ssd_networks.save_checkpoint(model, path)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(FormatError, match=r"ssd\.pt: not a checkpoint of SSD"):
-        ssd.load_checkpoint(path)
+        ssd_networks.load_checkpoint(path, "vgg16")
+
+
+def test_checkpoint_of_another_network_is_an_error(model, tmp_path):
+    ssd_networks.save_checkpoint(model, tmp_path / "ssd.pt")
+    with pytest.raises(FormatError, match=r"ssd\.pt: the network is vgg16, not inception_v2"):
+        ssd_networks.load_checkpoint(tmp_path / "ssd.pt", "inception_v2")

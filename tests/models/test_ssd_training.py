@@ -14,13 +14,16 @@ from trtflow.datasets.digit_scenes import write_split
 from trtflow.datasets.voc import Annotation
 from trtflow.formats import UserError
 from trtflow.models.schedule import Schedule
-from trtflow.models.ssd import SSD, decode, prior_boxes, save_checkpoint
+from trtflow.models.ssd import SSD, decode, prior_boxes
+from trtflow.models.ssd_inception import SSDInception
+from trtflow.models.ssd_networks import save_checkpoint
 from trtflow.models.ssd_training import (
     CROP_SIZE,
     cut_objects,
     match,
     multibox_loss,
     pretrain,
+    sigmoid_loss,
     train,
 )
 from trtflow.models.training import prepare_torch
@@ -64,6 +67,12 @@ def test_loss_takes_the_three_hardest_of_the_background():
     assert loss.item() == pytest.approx(cross_entropy + boxes, rel=1e-6)
 
 
+def test_loss_of_independent_classes():
+    logits, labels = torch.tensor([[[2.0, -1.0, 0.5]]]), torch.tensor([[2]])
+    expected = np.log1p(np.exp(2)) + np.log1p(np.exp(-1)) + np.log1p(np.exp(-0.5))
+    assert sigmoid_loss(logits, labels).item() == pytest.approx(expected, rel=1e-6)
+
+
 def test_batches_hold_every_picture_once_an_epoch():
     batches = list(Schedule(steps=5, batch_size=4, learning_rate=1, seed=0).batches(10))
     assert [len(batch) for batch in batches] == [4] * 5
@@ -103,6 +112,13 @@ def test_training_learns(scene):
     prepare_torch(seed=0, threads=1)
     losses = train(SSD(11, width=0.03125), *scene, Schedule(12, 2, 0.003, 0))
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_inception_learns(scene):
+    prepare_torch(seed=0, threads=1)
+    model = SSDInception(11, width=0.0625)
+    losses = pretrain(model, *scene, Schedule(1, 2, 0.003, 0)) + train(model, *scene, Schedule(10, 2, 0.003, 0))
+    assert losses[-1] < 0.5 * losses[1]
 
 
 def test_diverging_training_is_an_error(scene):

@@ -8,6 +8,7 @@ from networks import build
 import trtflow.reference as trt
 from trtflow.models.ssd import SSD, prior_boxes
 from trtflow.models.ssd_detection import detect
+from trtflow.models.ssd_inception import default_boxes
 from trtflow.runtime.session import Session
 
 RNG = np.random.default_rng(2)
@@ -52,12 +53,15 @@ def nms_session(classes=4, keep=50, **fields):
     network = builder.create_network()
     count = len(prior_boxes())
     inputs = [
-        network.add_input("loc", trt.float32, (count * 4, 1, 1)),
+        network.add_input(
+            "loc", trt.float32, (count * 4 * (1 if fields.get("shareLocation", True) else classes), 1, 1)
+        ),
         network.add_input("conf", trt.float32, (count * classes, 1, 1)),
     ]
     boxes = np.stack([prior_boxes().numpy().ravel(), np.tile(np.float32([0.1, 0.1, 0.2, 0.2]), count)])
     prior = network.add_constant((2, count * 4, 1), boxes).get_output(0)
-    made = plugin("NMS_TRT", numClasses=classes, keepTopK=keep, **fields)
+    settings = {"codeType": 1, "inputOrder": [0, 1, 2], **fields}
+    made = plugin("NMS_TRT", numClasses=classes, keepTopK=keep, **settings)
     layer = network.add_plugin_v2([*inputs, prior], made)
     for index, name in enumerate(("detections", "count")):
         layer.get_output(index).name = name
@@ -98,8 +102,8 @@ def test_nms_without_detections_gives_unused_rows():
 
 
 def test_nms_that_is_not_implemented_is_refused():
-    with pytest.raises(trt.NetworkError, match="NMS_TRT with shareLocation = False"):
-        nms_session(shareLocation=False)
+    with pytest.raises(trt.NetworkError, match="NMS_TRT with codeType = 4"):
+        nms_session(codeType=4)
 
 
 def test_unknown_and_missing_fields_are_named():
@@ -118,3 +122,103 @@ def test_plugin_without_a_lowering_is_named():
 
     with pytest.raises(trt.NetworkError, match="cannot run Mystery_TRT"):
         build(lambda network, tensor: network.add_plugin_v2([tensor], Mystery()).get_output(0), (1, 2, 2))
+
+
+# TensorFlow's SSD
+
+GRID = {
+    "numLayers": 6,
+    "minSize": 0.2,
+    "maxSize": 0.95,
+    "aspectRatios": [1.0, 2.0, 0.5, 3.0, 0.33],
+    "variance": [0.1, 0.1, 0.2, 0.2],
+    "featureMapShapes": [19, 10, 5, 3, 2, 1],
+}
+
+
+def test_grid_anchors_are_tensorflows_default_boxes(run):
+    """The guide's 2 x 7668 x 1 (§13.4), the same for every picture."""
+
+    def define(network, tensor):
+        layer = network.add_plugin_v2([], plugin("GridAnchor_TRT", **GRID))
+        assert layer.num_outputs == 6
+        assert tuple(layer.get_output(0).shape) == (2, 4332, 1)
+        joined = network.add_concatenation([layer.get_output(index) for index in range(6)])
+        joined.axis = 1
+        scaled = network.add_elementwise(joined.get_output(0), tensor, trt.ElementWiseOperation.PROD)
+        return scaled.get_output(0)
+
+    result = run(define, np.ones((2, 1, 1, 1), np.float32))
+    assert result.shape == (2, 2, 7668, 1)
+    np.testing.assert_allclose(result[1, 0].reshape(-1, 4), default_boxes(), atol=1e-6)
+    np.testing.assert_array_equal(result[0, 1].reshape(-1, 4), np.tile(np.float32(GRID["variance"]), (1917, 1)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"featureMapShapes": [19, 10]}, "2 featureMapShapes for numLayers 6"),
+        ({"aspectRatios": [1.0, 2.0]}, "fewer than 3 aspectRatios"),
+    ],
+)
+def test_grid_anchors_that_do_not_fit_are_refused(change, message):
+    with pytest.raises(trt.NetworkError, match=message):
+        plugin("GridAnchor_TRT", **{**GRID, **change})
+
+
+def test_flatten_concat_of_the_registry(run):
+    x = RNG.normal(size=(2, 5, 1, 4)).astype(np.float32)
+    made = plugin("FlattenConcat_TRT", axis=1, ignoreBatch=0)
+    result = run(lambda network, tensor: network.add_plugin_v2([tensor, tensor], made).get_output(0), x)
+    np.testing.assert_array_equal(result, np.tile(x.reshape(2, 20, 1, 1), (1, 2, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"), [({"axis": 4}, "axis 4, not 1, 2 or 3"), ({"axis": 1, "ignoreBatch": 1}, "ignoreBatch")]
+)
+def test_flatten_concat_that_tensorrt_gets_wrong_is_refused(fields, message):
+    with pytest.raises(trt.NetworkError, match=message):
+        plugin("FlattenConcat_TRT", **fields)
+
+
+def test_flatten_concat_of_other_shapes_is_refused():
+    layer = plugin("FlattenConcat_TRT", axis=1)
+    with pytest.raises(trt.NetworkError, match="differ along axis 1 only"):
+        layer.get_output_shape(0, [trt.Dims((5, 1, 4)), trt.Dims((5, 2, 4))])
+
+
+def decoded(offsets, priors, code_type):
+    """Decode one box after another, as the definitions of CodeTypeSSD say; the variances are 0.1, 0.1, 0.2, 0.2."""
+    if code_type == 3:
+        offsets = offsets[..., [1, 0, 3, 2]]
+    scaled = offsets * [0.1, 0.1, 0.2, 0.2]
+    size = priors[:, 2:] - priors[:, :2]
+    if code_type == 0:
+        return priors + scaled
+    if code_type == 2:
+        return priors + scaled * np.tile(size, 2)
+    centre = (priors[:, :2] + priors[:, 2:]) / 2 + scaled[:, :2] * size
+    half = np.exp(scaled[:, 2:]) * size / 2
+    return np.hstack([centre - half, centre + half])
+
+
+@pytest.mark.parametrize("code_type", [0, 1, 2, 3])
+@pytest.mark.parametrize("shared", [True, False])
+def test_nms_decodes_every_code_type(code_type, shared):
+    """The best box of each class, with a sigmoid; without shareLocation each class has boxes of its own."""
+    priors = prior_boxes().numpy()
+    count, classes = len(priors), 3
+    offsets = RNG.normal(size=(1, count, 1 if shared else classes, 4)).astype(np.float32)
+    logits = np.full((1, count, classes), -9, np.float32)
+    best = [4000, 5000]
+    for label, index in enumerate(best, start=1):
+        logits[0, index, label] = 3 - label
+    session = nms_session(
+        classes, 10, codeType=code_type, shareLocation=shared, confSigmoid=True, confidenceThreshold=0.1
+    )
+    outputs = session.run({"loc": offsets.reshape(1, -1, 1, 1), "conf": logits.reshape(1, -1, 1, 1)})
+    assert outputs["count"].ravel().tolist() == [2]
+    for label, (row, index) in enumerate(zip(outputs["detections"][0, 0], best, strict=False), start=1):
+        box = decoded(offsets[0, :, 0 if shared else label], priors, code_type)[index]
+        np.testing.assert_allclose(row[:3], [0, label, 1 / (1 + np.exp(label - 3))], rtol=1e-6)
+        np.testing.assert_allclose(row[3:], box.clip(0, 1), atol=1e-5)

@@ -47,6 +47,10 @@ def test_workflow_catalogue_entry_is_the_same_workflow(tmp_path):
             ["--config", "samples={ssd: {calibration: {batch_size: 4}}}"],
             "samples.ssd: calibration.batch_size: 50 pictures (splits.calibration) do not fill batches of 4",
         ),
+        (
+            ["--config", "samples={uff_ssd: {model: {trained_by: ssd}}}"],
+            "samples.uff_ssd: model.trained_by: sample 'ssd' trains no inception_v2",
+        ),
         (["--config", "samples={ssd: {model: {width: 2}}}"], "samples.ssd: model.width: 2 is greater than"),
     ],
 )

@@ -108,4 +108,17 @@ def to_centred_input(images: Sequence[np.ndarray]) -> np.ndarray:
     return np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
 
 
+def to_signed_unit_input(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return pictures as TensorFlow's InceptionV2 takes them (guide §13.3).
+
+    Args:
+        images: uint8 [H, W, 3], red, green, blue, all of one size.
+
+    Returns:
+        float32 [N, 3, H, W], red, green, blue from -1 to 1.
+    """
+    batch = np.stack(images).astype(np.float32) * np.float32(2 / 255) - 1
+    return np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+
+
 FORMS = {"bgr": to_bgr_input, "imagenet": to_imagenet_input, "centred": to_centred_input}

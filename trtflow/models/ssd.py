@@ -7,17 +7,13 @@ start from a VGG-16 trained on ImageNet, and the export folds it away.
 
 from __future__ import annotations
 
-import io
-import pickle
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trtflow.formats import FormatError
-from trtflow.formats.files import write_bytes
+from trtflow.datasets.images import to_bgr_input
 
 SIZE = 300  # pixels of a side of the input
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
@@ -87,6 +83,8 @@ class SSD(nn.Module):
     """The network; `priors`, float32 [8732, 4], are its default boxes as xmin, ymin, xmax, ymax from 0 to 1."""
 
     priors: Tensor
+    scores = "softmax"
+    to_input = staticmethod(to_bgr_input)
 
     def __init__(self, class_count: int, width: float = 1.0) -> None:
         """Create the network with random weights.
@@ -110,6 +108,7 @@ class SSD(nn.Module):
             inputs, boxes = of_source[source.name], source.boxes_per_cell
             self.heads[f"{source.name}_mbox_loc"] = nn.Conv2d(inputs, boxes * 4, 3, padding=1)
             self.heads[f"{source.name}_mbox_conf"] = nn.Conv2d(inputs, boxes * class_count, 3, padding=1)
+        self.trunk_channels = of_source["fc7"]
         self.norm_scale = nn.Parameter(torch.full((of_source["conv4_3_norm"],), NORM_SCALE))
         self.register_buffer("priors", prior_boxes(), persistent=False)
         self.apply(_initialise)
@@ -129,6 +128,10 @@ class SSD(nn.Module):
         norm = torch.sqrt(first.square().sum(1, keepdim=True) + NORM_EPSILON)
         outputs["conv4_3_norm"] = first / norm * self.norm_scale[:, None, None]
         return outputs
+
+    def trunk(self, images: Tensor) -> Tensor:
+        """Return what the trunk up to fc7 makes of pictures of any size, float32 [N, trunk_channels, h, w]."""
+        return self.features(images, last="fc7")["fc7"]
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the encoded boxes and the class scores of all priors.
@@ -209,21 +212,3 @@ def intersection_over_union(first: Tensor, second: Tensor) -> Tensor:
     shared = (high - low).clamp(min=0).prod(2)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (first, second)]
     return shared / (areas[0][:, None] + areas[1][None] - shared)
-
-
-def save_checkpoint(model: SSD, path: Path) -> None:
-    """Write a model; the same weights give the same bytes."""
-    buffer = io.BytesIO()  # in a file torch.save would store the file's own, temporary, name
-    torch.save({"class_count": model.class_count, "width": model.width, "weights": model.state_dict()}, buffer)
-    write_bytes(path, buffer.getvalue())
-
-
-def load_checkpoint(path: Path) -> SSD:
-    """Read a model that `save_checkpoint` wrote, ready for inference."""
-    try:
-        content = torch.load(path, weights_only=True)
-        model = SSD(content["class_count"], content["width"])
-        model.load_state_dict(content["weights"])
-    except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        raise FormatError(path, f"not a checkpoint of SSD ({error})", "Train again with train_ssd.py.") from error
-    return model.eval()

@@ -1,4 +1,4 @@
-"""Training of SSD: which prior answers for which object, the multibox loss, and two rounds of Adam.
+"""Training of SSDs: which prior answers for which object, the multibox loss, and two rounds of Adam.
 
 Liu et al., arXiv:1512.02325, §2.2. As the original starts from a VGG-16 that classifies ImageNet, so here the trunk
 first learns to classify the objects alone, cut out of the pictures. That takes about an eighth of the time.
@@ -6,7 +6,7 @@ first learns to classify the objects alone, cut out of the pictures. That takes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trtflow.datasets.images import to_bgr_input
 from trtflow.datasets.voc import Annotation
 from trtflow.models.schedule import Schedule
-from trtflow.models.ssd import SSD, encode, intersection_over_union
+from trtflow.models.ssd import encode, intersection_over_union
+from trtflow.models.ssd_networks import Detector
 from trtflow.models.training import minimise
 
 LEAST_OVERLAP = 0.5  # of a prior with the object that it answers for
@@ -26,21 +26,19 @@ CROP_SIZE = 96  # pixels of a side of an object that is cut out
 CROP_MARGIN = 1.25  # side of the cut over the longer side of the object's box
 
 
-def pretrain(model: SSD, images: np.ndarray, annotations: Sequence[Annotation], schedule: Schedule) -> list[float]:
-    """Train the trunk up to fc7, in place, to name single objects; arguments and result as those of `train`."""
+def pretrain(model: Detector, images: np.ndarray, annotations: Sequence[Annotation], schedule: Schedule) -> list[float]:
+    """Train the trunk, in place, to name single objects; arguments and result as those of `train`."""
     crops, labels = cut_objects(images, annotations)
-    fc7 = model.convolutions["fc7"]
-    assert isinstance(fc7, nn.Conv2d)
-    classifier = nn.Linear(fc7.out_channels, model.class_count)
+    classifier = nn.Linear(model.trunk_channels, model.class_count)
 
     def loss_of(batch: np.ndarray) -> Tensor:
-        features = model.features(_to_input(crops[batch]), last="fc7")["fc7"]
+        features = model.trunk(_to_input(model, crops[batch]))
         return functional.cross_entropy(classifier(features.mean((2, 3))), labels[batch])
 
     return minimise(nn.ModuleList([model, classifier]), loss_of, len(crops), schedule)
 
 
-def train(model: SSD, images: np.ndarray, annotations: Sequence[Annotation], schedule: Schedule) -> list[float]:
+def train(model: Detector, images: np.ndarray, annotations: Sequence[Annotation], schedule: Schedule) -> list[float]:
     """Train a model in place.
 
     Args:
@@ -59,14 +57,14 @@ def train(model: SSD, images: np.ndarray, annotations: Sequence[Annotation], sch
     def loss_of(batch: np.ndarray) -> Tensor:
         targets = [match(model.priors, annotations[index]) for index in batch]
         true_offsets, labels = (torch.stack(parts) for parts in zip(*targets, strict=True))
-        offsets, logits = model(_to_input(images[batch]))
-        return multibox_loss(offsets, logits, true_offsets, labels)
+        offsets, logits = model(_to_input(model, images[batch]))
+        return multibox_loss(offsets, logits, true_offsets, labels, CLASS_LOSSES[model.scores])
 
     return minimise(model, loss_of, len(images), schedule)
 
 
-def _to_input(images: np.ndarray) -> Tensor:
-    return torch.from_numpy(to_bgr_input(list(images))).contiguous(memory_format=torch.channels_last)
+def _to_input(model: Detector, images: np.ndarray) -> Tensor:
+    return torch.from_numpy(model.to_input(list(images))).contiguous(memory_format=torch.channels_last)
 
 
 def cut_objects(images: np.ndarray, annotations: Sequence[Annotation]) -> tuple[np.ndarray, Tensor]:
@@ -102,7 +100,27 @@ def match(priors: Tensor, annotation: Annotation) -> tuple[Tensor, Tensor]:
     return encode(boxes[index], priors), torch.where(best >= LEAST_OVERLAP, labels[index], 0)
 
 
-def multibox_loss(offsets: Tensor, logits: Tensor, true_offsets: Tensor, labels: Tensor) -> Tensor:
+def softmax_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the cross entropy of classes that exclude each other; logits [N, P, classes] and labels to [N, P]."""
+    return functional.cross_entropy(logits.transpose(1, 2), labels, reduction="none")
+
+
+def sigmoid_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the cross entropy of independent classes, the background being one, summed over them."""
+    wanted = functional.one_hot(labels, logits.shape[2]).to(logits.dtype)
+    return functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(2)
+
+
+CLASS_LOSSES = {"softmax": softmax_loss, "sigmoid": sigmoid_loss}
+
+
+def multibox_loss(
+    offsets: Tensor,
+    logits: Tensor,
+    true_offsets: Tensor,
+    labels: Tensor,
+    class_loss_of: Callable[[Tensor, Tensor], Tensor] = softmax_loss,
+) -> Tensor:
     """Return the loss of a batch: smooth L1 of the boxes and cross entropy of the classes, per prior of an object.
 
     Of the background only the priors that are hardest to tell enter, three for each prior of an object.
@@ -112,11 +130,12 @@ def multibox_loss(offsets: Tensor, logits: Tensor, true_offsets: Tensor, labels:
         logits: float32 [N, P, classes].
         true_offsets: float32 [N, P, 4].
         labels: int64 [N, P].
+        class_loss_of: the classes' loss of each prior, by logits and labels.
     """
     positive = labels > 0
     count = positive.sum(1, keepdim=True)
     box_loss = functional.smooth_l1_loss(offsets[positive], true_offsets[positive], reduction="sum")
-    class_loss = functional.cross_entropy(logits.transpose(1, 2), labels, reduction="none")
+    class_loss = class_loss_of(logits, labels)
     hardness = class_loss.detach().masked_fill(positive, -1)
     rank = hardness.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     chosen = positive | (rank < NEGATIVES * count)

@@ -138,7 +138,10 @@ def _preprocess(graph: Any, path: Path) -> None:
             names = runpy.run_path(str(path))
             if "preprocess" not in names:
                 raise UserError(f"{path}: it has no function preprocess(dynamic_graph). Write one.")
-            names["preprocess"](graph)
+            try:
+                names["preprocess"](graph)
+            except ValueError as error:  # how such files refuse a graph that they are not for
+                raise UserError(f"{path}: {error}. Give the graph that this file is for.") from error
         finally:
             sys.path.pop(0)
 

@@ -9,6 +9,7 @@ from trtflow.formats.caffe.binary import (
     write_caffemodel,
 )
 from trtflow.formats.caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter
+from trtflow.formats.caffe.faster_rcnn import convert_faster_rcnn_prototxt
 from trtflow.formats.caffe.ssd import convert_ssd_prototxt
 from trtflow.formats.caffe.text import read_prototxt, without_weights, write_prototxt
 
@@ -18,6 +19,7 @@ __all__ = [
     "NetParameter",
     "array_to_blob",
     "blob_to_array",
+    "convert_faster_rcnn_prototxt",
     "convert_ssd_prototxt",
     "read_binaryproto",
     "read_caffemodel",

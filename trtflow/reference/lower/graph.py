@@ -68,7 +68,7 @@ class Graph:
         elif array.dtype.kind == "f":
             array = self.cast(array)
         name = self._unique(what)
-        self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        self.initializers[name] = numpy_helper.from_array(np.require(array, requirements="C"), name)
         return name
 
     def ints(self, what: str, values: Iterable[int]) -> str:

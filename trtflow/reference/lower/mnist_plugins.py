@@ -29,6 +29,7 @@ def custom_clip(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[
     return [graph.node("Clip", [inputs[0], *bounds])]
 
 
+@lowers_plugin("FlattenConcat_TRT")
 @lowers_plugin("FlattenConcat")
 def flatten_concat(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
     """Each input as a row, the rows of the first image alone with ignoreBatch, joined."""

@@ -40,7 +40,14 @@ SINGLE_PRECISION_LAYERS = (  # they convert, or TensorRT computes them in float3
     L.IIdentityLayer,
     *QUANTISERS,
 )
-SINGLE_PRECISION_PLUGINS = ("Normalize_TRT", "PriorBox_TRT", "NMS_TRT")  # as TensorRT's own take float only
+SINGLE_PRECISION_PLUGINS = (  # as TensorRT's own take float only
+    "Normalize_TRT",
+    "PriorBox_TRT",
+    "GridAnchor_TRT",
+    "FlattenConcat_TRT",
+    "NMS_TRT",
+    "RPROI_TRT",
+)
 
 
 @dataclass

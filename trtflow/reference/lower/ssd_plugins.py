@@ -7,9 +7,9 @@ import numpy as np
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.lower.graph import Graph, lowers_plugin
 from trtflow.reference.record.layers import IPluginV2Layer
-from trtflow.reference.record.ssd_plugins import PriorBox
+from trtflow.reference.record.ssd_plugins import GridAnchor, PriorBox
 
-CORNER, CENTER_SIZE = 0, 1  # CodeTypeSSD
+CORNER, CENTER_SIZE, CORNER_SIZE, TF_CENTER = CODE_TYPES = (0, 1, 2, 3)  # CodeTypeSSD
 
 
 @lowers_plugin("Normalize_TRT")
@@ -60,6 +60,25 @@ def prior_boxes(plugin: PriorBox, feature: tuple[int, ...], image: tuple[int, ..
     return np.stack([boxes.ravel(), variances.ravel()]).astype(np.float32)[:, :, None]
 
 
+@lowers_plugin("GridAnchor_TRT")
+def grid_anchor(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
+    """A constant for each feature map."""
+    assert isinstance(layer.plugin, GridAnchor)
+    sizes = layer.plugin.attributes["featureMapShapes"].ravel().tolist()
+    made = [grid_anchors(layer.plugin, index, size) for index, size in enumerate(sizes)]
+    return [graph.node("Identity", [graph.constant("boxes", boxes[None])]) for boxes in made]
+
+
+def grid_anchors(plugin: GridAnchor, index: int, size: int) -> np.ndarray:
+    """Return the default boxes of one of TensorFlow's feature maps, float32 [2, size * size * boxes * 4, 1]."""
+    centres = (np.arange(size) + 0.5) / size
+    y, x = np.meshgrid(centres, centres, indexing="ij")
+    centre, half = np.stack([x, y], axis=-1)[:, :, None], plugin.box_sizes(index) / 2
+    boxes = np.concatenate([centre - half, centre + half], axis=-1)
+    variances = np.broadcast_to(plugin.attributes["variance"], boxes.shape)
+    return np.stack([boxes.ravel(), variances.ravel()]).astype(np.float32)[:, :, None]
+
+
 @lowers_plugin("NMS_TRT")
 def nms(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
     """Decode boxes, keep the best `topK` of each class, suppress overlaps, keep the best `keepTopK` of all."""
@@ -72,15 +91,23 @@ def nms(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
     foreground = [label for label in range(classes) if label != attributes["backgroundLabelId"]]
     candidates = min(attributes["topK"], prior_count)
 
-    boxes = _decode(graph, location, prior, attributes["codeType"], attributes["varianceEncodedInTarget"])
+    boxes = _decode(graph, location, prior, attributes, 1 if attributes["shareLocation"] else classes)
     scores = graph.node("Reshape", [confidence, _shape(graph, [0, prior_count, classes])])
     if attributes["confSigmoid"]:
         scores = graph.node("Sigmoid", [scores])
     scores = graph.node("Transpose", [scores], perm=[0, 2, 1])
-    scores = graph.node("Gather", [scores, graph.constant("labels", foreground, np.int64)], axis=1)
+    labels = graph.constant("labels", foreground, np.int64)
+    scores = graph.node("Gather", [scores, labels], axis=1)
     best, indices = graph.node("TopK", [scores, _shape(graph, [candidates])], outputs=2, axis=-1)  # [N, C, K]
-    rows = graph.node("Reshape", [indices, _shape(graph, [0, -1, 1])])
-    best_boxes = graph.node("GatherND", [boxes, rows], batch_dims=1)  # [N, C * K, 4]
+    if attributes["shareLocation"]:
+        rows = graph.node("Reshape", [indices, _shape(graph, [0, -1, 1])])
+        boxes = graph.node("Reshape", [boxes, _shape(graph, [0, -1, 4])])
+        best_boxes = graph.node("GatherND", [boxes, rows], batch_dims=1)  # [N, C * K, 4]
+    else:
+        boxes = graph.node("Gather", [graph.node("Transpose", [boxes], perm=[0, 2, 1, 3]), labels], axis=1)
+        rows = graph.node("Unsqueeze", [indices, graph.constant("last", [-1], np.int64)])
+        best_boxes = graph.node("GatherND", [boxes, rows], batch_dims=2)
+        best_boxes = graph.node("Reshape", [best_boxes, _shape(graph, [0, -1, 4])])
 
     kept = _suppress(graph, best, best_boxes, candidates, attributes)
     return _collect(graph, kept, best_boxes, candidates, foreground, attributes["keepTopK"])
@@ -88,16 +115,10 @@ def nms(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
 
 def _check(layer: IPluginV2Layer) -> None:
     attributes = layer.plugin.attributes
-    supported = {
-        "shareLocation": (True,),
-        "isNormalized": (True,),
-        "codeType": (CORNER, CENTER_SIZE),
-    }
-    for key, values in supported.items():
-        if attributes[key] not in values:
-            raise NetworkError(
-                layer.name, f"NMS_TRT with {key} = {attributes[key]}", f"The reference runtime has {key} in {values}."
-            )
+    if attributes["codeType"] not in CODE_TYPES:
+        raise NetworkError(
+            layer.name, f"NMS_TRT with codeType = {attributes['codeType']}", f"There are {CODE_TYPES} (CodeTypeSSD)."
+        )
     most = (int(attributes["numClasses"].item()) - 1) * attributes["topK"]
     if attributes["keepTopK"] > most:
         raise NetworkError(layer.name, f"keepTopK {attributes['keepTopK']} exceeds all candidates, {most}")
@@ -107,30 +128,42 @@ def _shape(graph: Graph, sizes: list[int]) -> str:
     return graph.constant("shape", sizes, np.int64)
 
 
-def _decode(graph: Graph, location: str, prior: str, code_type: int, encoded: bool) -> str:
-    """Return boxes [N, P, 4] as xmin, ymin, xmax, ymax from offsets and default boxes."""
-    offsets = graph.node("Reshape", [location, _shape(graph, [0, -1, 4])])
+def _decode(graph: Graph, location: str, prior: str, attributes: dict, box_classes: int) -> str:
+    """Return boxes [N, P, box_classes, 4] as xmin, ymin, xmax, ymax from offsets and default boxes."""
+    code_type, encoded = attributes["codeType"], attributes["varianceEncodedInTarget"]
+    if attributes["isBatchAgnostic"]:  # the first picture's default boxes are those of all
+        bounds = [graph.constant(what, [value], np.int64) for what, value in (("from", 0), ("to", 1), ("axis", 0))]
+        prior = graph.node("Slice", [prior, *bounds])
+    offsets = graph.node("Reshape", [location, _shape(graph, [0, -1, box_classes, 4])])
     parts = graph.node("Split", [prior, _shape(graph, [1, 1])], outputs=2, axis=1)
-    defaults, variances = (graph.node("Reshape", [part, _shape(graph, [0, -1, 4])]) for part in parts)
-    if not encoded:
+    defaults, variances = (graph.node("Reshape", [part, _shape(graph, [0, -1, 1, 4])]) for part in parts)
+    if code_type == TF_CENTER:  # y, x, height, width
+        offsets = graph.node("Gather", [offsets, graph.constant("order", [1, 0, 3, 2], np.int64)], axis=3)
+    if code_type == TF_CENTER or not encoded:
         offsets = graph.node("Mul", [offsets, variances])
     if code_type == CORNER:
         return str(graph.node("Add", [defaults, offsets]))
     halves = _shape(graph, [2, 2])
-    low, high = graph.node("Split", [defaults, halves], outputs=2, axis=2)
-    shift, growth = graph.node("Split", [offsets, halves], outputs=2, axis=2)
-    half = graph.constant("half", np.float32(0.5))
+    low, high = graph.node("Split", [defaults, halves], outputs=2, axis=3)
     size = graph.node("Sub", [high, low])
+    if code_type == CORNER_SIZE:
+        sizes = graph.node("Concat", [size, size], axis=3)
+        return str(graph.node("Add", [defaults, graph.node("Mul", [offsets, sizes])]))
+    shift, growth = graph.node("Split", [offsets, halves], outputs=2, axis=3)
+    half = graph.constant("half", np.float32(0.5))
     centre = graph.node("Mul", [graph.node("Add", [low, high]), half])
     centre = graph.node("Add", [centre, graph.node("Mul", [shift, size])])
     reach = graph.node("Mul", [graph.node("Mul", [graph.node("Exp", [growth]), size]), half])
     corners = [graph.node("Sub", [centre, reach]), graph.node("Add", [centre, reach])]
-    return str(graph.node("Concat", corners, axis=2))
+    return str(graph.node("Concat", corners, axis=3))
 
 
 def _suppress(graph: Graph, best: str, best_boxes: str, candidates: int, attributes: dict) -> str:
     """Return the scores [N, C * K] with 0 in place of suppressed and low ones."""
-    boxes = graph.node("Reshape", [best_boxes, _shape(graph, [-1, candidates, 4])])
+    boxes = best_boxes
+    if not attributes["isNormalized"]:  # in pixels, of which a box has one more than its coordinates differ by
+        boxes = graph.node("Add", [boxes, graph.constant("pixel", [0, 0, 1, 1], np.float32)])
+    boxes = graph.node("Reshape", [boxes, _shape(graph, [-1, candidates, 4])])
     scores = graph.node("Reshape", [best, _shape(graph, [-1, 1, candidates])])
     limits = [
         graph.constant("most", [candidates], np.int64),

@@ -12,7 +12,7 @@ from trtflow.formats import FormatError
 from trtflow.formats.caffe import NetParameter, blob_to_array, read_binaryproto, read_caffemodel, read_prototxt
 from trtflow.formats.caffe.caffe_pb2 import TEST
 from trtflow.reference.errors import NetworkError
-from trtflow.reference.record import ssd_plugins
+from trtflow.reference.record import rpn_plugins, ssd_plugins
 from trtflow.reference.record.enums import (
     ActivationType,
     DataType,
@@ -173,6 +173,7 @@ class _Net:
 
     def plugin(self, layer: Any, name: str, inputs: list[ITensor], fields: dict[str, Any]) -> ILayer:
         """Add a plugin layer from the registry."""
+        rpn_plugins.register()
         ssd_plugins.register()
         creator = get_plugin_registry().get_plugin_creator(name, "1", "")
         assert creator is not None
@@ -430,6 +431,27 @@ def _detection_output(net: _Net, layer: Any, inputs: list[ITensor]) -> ILayer:
         "keepTopK": parameter.keep_top_k,
         "confidenceThreshold": np.float32(parameter.confidence_threshold),
         "nmsThreshold": np.float32(parameter.nms_param.nms_threshold),
+        "inputOrder": np.arange(3),
         "codeType": parameter.code_type - 1,  # Caffe counts from 1, NMS_TRT from 0
     }
     return net.plugin(layer, "NMS_TRT", inputs, fields)
+
+
+@_parses("RPROI")
+def _rproi(net: _Net, layer: Any, inputs: list[ITensor]) -> ILayer:
+    region, pooling = layer.region_proposal_param, layer.roi_pooling_param
+    fields = {
+        "poolingH": pooling.pooled_h,
+        "poolingW": pooling.pooled_w,
+        "featureStride": region.feature_stride,
+        "preNmsTop": region.prenms_top,
+        "nmsMaxOut": region.nms_max_out,
+        "anchorsRatioCount": region.anchor_ratio_count,
+        "anchorsScaleCount": region.anchor_scale_count,
+        "iouThreshold": np.float32(region.iou_threshold),
+        "minBoxSize": np.float32(region.min_box_size),
+        "spatialScale": np.float32(pooling.spatial_scale),
+        "anchorsRatios": np.array(region.anchor_ratio, np.float32),
+        "anchorsScales": np.array(region.anchor_scale, np.float32),
+    }
+    return net.plugin(layer, "RPROI_TRT", inputs, fields)

@@ -1,12 +1,24 @@
-"""SSD's plugins as TensorRT registers them (guide §16.3): Normalize_TRT, PriorBox_TRT, NMS_TRT."""
+"""SSD's plugins as TensorRT registers them.
+
+Normalize_TRT, PriorBox_TRT and NMS_TRT for Caffe's SSD (guide §16.3); GridAnchor_TRT, FlattenConcat_TRT and NMS_TRT for
+TensorFlow's (§13.4). Defaults are those of TensorRT's creators.
+"""
 
 from __future__ import annotations
 
 import math
+from math import prod
+from typing import Any
 
+import numpy as np
+
+from trtflow.reference.errors import NetworkError
 from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.plugins import IPluginCreator, IPluginV2, get_plugin_registry
 from trtflow.reference.record.values import Dims
+
+FIRST_RATIOS = 3  # of GridAnchor_TRT's aspectRatios, for the first feature map
+FIRST_SCALE = 0.1  # of its first box
 
 
 class Normalize(IPluginV2):
@@ -36,6 +48,67 @@ class PriorBox(IPluginV2):
         """Return (2, priors * 4, 1): boxes, then variances."""
         per_cell = self.attributes["minSize"].size * len(self.ratios()) + self.attributes["maxSize"].size
         return Dims((2, inputs[0][-2] * inputs[0][-1] * per_cell * 4, 1))
+
+
+class GridAnchor(IPluginV2):
+    """Default boxes of all feature maps of TensorFlow's SSD; no inputs, one output a map."""
+
+    plugin_type = "GridAnchor_TRT"
+
+    def __init__(self, **attributes: Any) -> None:
+        layers, shapes = attributes["numLayers"], attributes["featureMapShapes"]
+        if shapes.size != layers:
+            raise ValueError(f"{shapes.size} featureMapShapes for numLayers {layers}")
+        if attributes["aspectRatios"].size < FIRST_RATIOS or layers < 2:
+            raise ValueError(f"fewer than {FIRST_RATIOS} aspectRatios, or fewer than 2 layers")
+        super().__init__(**attributes)
+        self.num_outputs = layers
+
+    def box_sizes(self, index: int) -> np.ndarray:
+        """Return width and height of a cell's boxes in one map, over the picture's side, float64 [boxes, 2].
+
+        A map has each ratio at its own scale, and a square between its scale and the next; the first has its first
+        three ratios only, the first of them at a scale of 0.1.
+        """
+        layers = self.attributes["numLayers"]
+        scales = [*np.linspace(self.attributes["minSize"], self.attributes["maxSize"], layers), 1.0]
+        ratios = self.attributes["aspectRatios"].ravel().astype(np.float64)
+        if index == 0:
+            ratios, sizes = ratios[:FIRST_RATIOS], np.array([FIRST_SCALE, scales[0], scales[0]])
+        else:
+            sizes = np.array([scales[index]] * ratios.size + [(scales[index] * scales[index + 1]) ** 0.5])
+            ratios = np.append(ratios, 1.0)
+        return np.stack([sizes * np.sqrt(ratios), sizes / np.sqrt(ratios)], axis=1)
+
+    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+        """Return (2, boxes * 4, 1): boxes, then variances."""
+        cells = int(self.attributes["featureMapShapes"].ravel()[index]) ** 2
+        return Dims((2, cells * len(self.box_sizes(index)) * 4, 1))
+
+
+class FlattenConcat(IPluginV2):
+    """Every input C, H, W of an image as one row, the rows joined along `axis`, 1 (C), 2 (H) or 3 (W)."""
+
+    plugin_type = "FlattenConcat_TRT"
+
+    def __init__(self, **attributes: Any) -> None:
+        if attributes["axis"] not in (1, 2, 3):
+            raise ValueError(f"axis {attributes['axis']}, not 1, 2 or 3")
+        if attributes["ignoreBatch"]:
+            raise ValueError("ignoreBatch, with which TensorRT writes the first picture of a batch only")
+        super().__init__(**attributes)
+
+    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+        """Return the joined length at `axis`, ones beside it."""
+        place = self.attributes["axis"] - 1
+        others = {(*shape[:place], *shape[place + 1 :]) for shape in inputs}
+        if any(len(shape) != 3 for shape in inputs) or len(others) != 1 or prod(inputs[0][:place]) != 1:
+            shapes = ", ".join(map(str, inputs))
+            remedy = f"It takes C, H, W that differ along axis {place + 1} only, all before it being 1."
+            raise NetworkError(self.plugin_type, f"inputs of shape {shapes}", remedy)
+        joined = [1, 1, 1]
+        joined[place] = sum(map(prod, inputs))
+        return Dims(joined)
 
 
 class NMS(IPluginV2):
@@ -74,6 +147,18 @@ CREATORS = (
         },
     ),
     IPluginCreator(
+        GridAnchor,
+        {
+            "minSize": 0.2,
+            "maxSize": 0.95,
+            "aspectRatios": None,
+            "featureMapShapes": None,
+            "variance": None,
+            "numLayers": 6,
+        },
+    ),
+    IPluginCreator(FlattenConcat, {"axis": 1, "ignoreBatch": False}),
+    IPluginCreator(
         NMS,
         {
             "shareLocation": True,
@@ -84,10 +169,12 @@ CREATORS = (
             "keepTopK": 200,
             "confidenceThreshold": 0.01,
             "nmsThreshold": 0.45,
-            "inputOrder": [0, 1, 2],
+            "inputOrder": [0, 2, 1],
             "confSigmoid": False,
             "isNormalized": True,
-            "codeType": 1,
+            "codeType": 3,
+            "scoreBits": 16,
+            "isBatchAgnostic": True,
         },
     ),
 )

@@ -441,7 +441,8 @@ class IPluginV2Layer(ILayer):
         """Return the plugin's answer, with the batch dimension where it is explicit."""
         skip = 0 if self.network.has_implicit_batch_dimension else 1
         inner = self.plugin.get_output_shape(index, [Dims(tensor.shape[skip:]) for tensor in self.inputs])
-        return (*self.inputs[0].shape[:skip], *inner)
+        batch = self.inputs[0].shape[:skip] if self.inputs else (1,) * skip
+        return (*batch, *inner)
 
     def output_dtype(self, index: int) -> DataType:
         """Return the plugin's answer."""

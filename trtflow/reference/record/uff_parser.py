@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -127,6 +128,10 @@ class Parse:
                 name, f"marks {len(owner.inputs)} outputs in {self.source}", "Register the nodes themselves."
             )
         value = self.value(owner.inputs[0] if marked else name)
+        if marked and len(names := self.outputs_of(owner.inputs[0])) > 1:
+            for output in names:  # a plugin's, which keep their names: NMS and NMS_1 in sampleUffSSD
+                self.mark(output)
+            return
         if isinstance(value, Constant):
             raise NetworkError(name, "this output is constant", "Register one that depends on an input.")
         # As TensorRT's parser gives it: in the graph's own order, where that is known.
@@ -189,7 +194,7 @@ class Parse:
             raise FormatError(self.source, fault, AGAIN)
         first = self.network.num_layers
         try:
-            result = function(self, node, [self.values[source] for source in node.inputs])
+            result = function(self, node, self.operands(node))
             results = result if isinstance(result, list) else [result]
             self.name_layers(node, first, results)
             for index, value in enumerate(results):
@@ -199,6 +204,24 @@ class Parse:
                 raise
             fault = f"its operation {node.operation} in {self.source} fails: {str(error).rstrip('.')}"
             raise NetworkError(node.id, fault) from error
+
+    def operands(self, node: Any) -> list[Operand]:
+        """Return the values that a node reads.
+
+        A Concat that reads a plugin of several outputs by the plugin's own name reads them all: collapsing a namespace
+        leaves one input of the six that go from GridAnchor_TRT to concat_priorbox (guide §13.4).
+        """
+        names = list(node.inputs)
+        if node.operation == "Concat":
+            names = [output for name in names for output in self.outputs_of(name)]
+        return [self.values[name] for name in names]
+
+    def outputs_of(self, name: str) -> list[str]:
+        """Return the names of all outputs of a node that is a plugin; of another node, or of one output, the name."""
+        node, further = self.nodes.get(name), []
+        if node is not None and node.operation.startswith("_"):
+            further = list(takewhile(self.values.__contains__, (f"{name}_{index}" for index in count(1))))
+        return [name, *further]
 
     def name_layers(self, node: Any, first: int, results: Sequence[Operand]) -> None:
         """Name the layer that gives a node's value by the node, and its tensors by the outputs; check their shapes."""

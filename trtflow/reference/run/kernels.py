@@ -58,7 +58,8 @@ def _replace_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
 
 
 def _set_initializer(tensor: TensorProto, array: np.ndarray) -> None:
-    tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array), tensor.name))
+    # Not ascontiguousarray, which gives a scalar a dimension: QLinearAveragePool takes scalar zero points only.
+    tensor.CopyFrom(numpy_helper.from_array(np.require(array, requirements="C"), tensor.name))
 
 
 def _emulate_half(model: onnx.ModelProto) -> None:

@@ -1,0 +1,113 @@
+"""Faster R-CNN's plugin in ONNX's own operators."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trtflow.reference.errors import NetworkError
+from trtflow.reference.lower.graph import Graph, lowers_plugin
+from trtflow.reference.record.layers import IPluginV2Layer
+from trtflow.reference.record.rpn_plugins import RPROI
+
+
+@lowers_plugin("RPROI_TRT")
+def rproi(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
+    """Decode anchors, keep the best, suppress overlaps, and pool the map below each box that is left."""
+    assert isinstance(layer.plugin, RPROI)
+    scores, offsets, features, image = inputs
+    attributes = layer.plugin.attributes
+    height, width = layer.inputs[2].shape[-2:]
+    boxes = _decode(graph, layer.plugin, offsets, image, (height, width))
+    foreground = _foreground(graph, layer.plugin, scores, boxes, image)
+    total = len(layer.plugin.anchors()) * height * width
+    if attributes["nmsMaxOut"] > min(total, attributes["preNmsTop"]):
+        fault = f"nmsMaxOut {attributes['nmsMaxOut']} exceeds all candidates, {min(total, attributes['preNmsTop'])}"
+        raise NetworkError(layer.name, fault)
+    rois = _suppress(graph, foreground, boxes, min(attributes["preNmsTop"], total), attributes)
+    return [graph.node("Unsqueeze", [rois, graph.ints("axis", [1])]), _pool(graph, rois, features, layer)]
+
+
+def _decode(graph: Graph, plugin: RPROI, offsets: str, image: str, cells: tuple[int, int]) -> str:
+    """Return boxes [N, A * H * W, 4] in pixels, clipped to the picture."""
+    anchors = plugin.anchors()
+    split = graph.node("Reshape", [offsets, graph.ints("shape", [0, len(anchors), 4, *cells])])
+    flat = graph.node("Transpose", [split], perm=[0, 1, 3, 4, 2])
+    flat = graph.node("Reshape", [flat, graph.ints("shape", [0, -1, 4])])
+    shift, growth = graph.node("Split", [flat, graph.ints("halves", [2, 2])], outputs=2, axis=2)
+    y, x = np.meshgrid(*(np.arange(count) for count in cells), indexing="ij")
+    places = np.stack([x, y], -1) * plugin.attributes["featureStride"]  # [H, W, 2]
+    centres = (anchors[:, None, None, :2] + places).reshape(1, -1, 2)
+    sizes = np.broadcast_to(anchors[:, None, None, 2:], (len(anchors), *cells, 2)).reshape(1, -1, 2)
+    size = graph.constant("sizes", sizes, np.float32)
+    centre = graph.node("Add", [graph.constant("centres", centres, np.float32), graph.node("Mul", [shift, size])])
+    half = graph.node("Mul", [graph.node("Exp", [growth]), graph.constant("half", sizes / 2, np.float32)])
+    corners = graph.node("Concat", [graph.node("Sub", [centre, half]), graph.node("Add", [centre, half])], axis=2)
+    last = graph.node("Sub", [_of_image(graph, image, [1, 0, 1, 0]), graph.constant("one", np.float32(1))])
+    positive = graph.node("Max", [corners, graph.constant("zero", np.float32(0))])
+    return str(graph.node("Min", [positive, last]))
+
+
+def _of_image(graph: Graph, image: str, places: list[int]) -> str:
+    """Return values of im_info, by their places, as [N, 1, places]."""
+    rows = graph.node("Reshape", [image, graph.ints("shape", [0, 1, 3])])
+    return str(graph.node("Gather", [rows, graph.ints("places", places)], axis=2))
+
+
+def _foreground(graph: Graph, plugin: RPROI, scores: str, boxes: str, image: str) -> str:
+    """Return the scores [N, A * H * W] of objects, the least number for boxes that are too small."""
+    count = len(plugin.anchors())
+    bounds = [graph.ints(what, [value]) for what, value in (("from", count), ("to", 2 * count), ("axis", 1))]
+    found = graph.node("Flatten", [graph.node("Slice", [scores, *bounds])])
+    low, high = graph.node("Split", [boxes, graph.ints("halves", [2, 2])], outputs=2, axis=2)
+    sides = graph.node("Add", [graph.node("Sub", [high, low]), graph.constant("one", np.float32(1))])
+    least = graph.constant("least", np.float32(plugin.attributes["minBoxSize"]))
+    least = graph.node("Mul", [_of_image(graph, image, [2]), least])
+    shorter = graph.node("ReduceMin", [sides], axes=[2], keepdims=1)
+    small = graph.node("Squeeze", [graph.node("Less", [shorter, least]), graph.ints("axis", [2])])
+    return str(graph.node("Where", [small, graph.constant("none", np.finfo(np.float32).min), found]))
+
+
+def _suppress(graph: Graph, scores: str, boxes: str, candidates: int, attributes: dict) -> str:
+    """Return the rois [N, nmsMaxOut, 4]. Small boxes come last, but do come where too few others are left."""
+    _, indices = graph.node("TopK", [scores, graph.ints("candidates", [candidates])], outputs=2, axis=1)
+    last = graph.ints("last", [-1])
+    best = graph.node("GatherND", [boxes, graph.node("Unsqueeze", [indices, last])], batch_dims=1)
+    ranks = graph.constant("ranks", np.arange(candidates, 0, -1)[None, None], np.float32)
+    ranks = graph.node(
+        "Expand", [ranks, graph.node("Concat", [_batch(graph, best), graph.ints("ones", [1, 1])], axis=0)]
+    )
+    # A box has a pixel more than its coordinates differ by.
+    wider = graph.node("Add", [best, graph.constant("pixel", [0, 0, 1, 1], np.float32)])
+    limits = [
+        graph.ints("most", [attributes["nmsMaxOut"]]),
+        graph.constant("overlap", [attributes["iouThreshold"]], np.float32),
+    ]
+    selected = graph.node("NonMaxSuppression", [wider, ranks, *limits])
+    flat = graph.node("Squeeze", [ranks, graph.ints("axis", [1])])
+    where = graph.node("Gather", [selected, graph.ints("columns", [0, 2])], axis=1)
+    zeros = graph.node("Mul", [flat, graph.constant("zero", np.float32(0))])
+    kept = graph.node("ScatterND", [zeros, where, graph.node("GatherND", [flat, where])])
+    values, rows = graph.node("TopK", [kept, graph.ints("most", [attributes["nmsMaxOut"]])], outputs=2, axis=1)
+    rois = graph.node("GatherND", [best, graph.node("Unsqueeze", [rows, last])], batch_dims=1)
+    used = graph.node("Greater", [graph.node("Unsqueeze", [values, last]), graph.constant("zero", np.float32(0))])
+    return str(graph.node("Where", [used, rois, graph.constant("zero", np.float32(0))]))
+
+
+def _batch(graph: Graph, value: str) -> str:
+    return str(graph.node("Shape", [value], start=0, end=1))
+
+
+def _pool(graph: Graph, rois: str, features: str, layer: IPluginV2Layer) -> str:
+    """Return the largest values below each roi, [N, nmsMaxOut, C, poolingH, poolingW]."""
+    attributes = layer.plugin.attributes
+    size = [attributes["poolingH"], attributes["poolingW"]]
+    count = graph.node("Squeeze", [_batch(graph, rois), graph.ints("axis", [0])])
+    numbers = graph.node("Range", [graph.constant("start", 0, np.int64), count, graph.constant("step", 1, np.int64)])
+    numbers = graph.node("Cast", [graph.node("Unsqueeze", [numbers, graph.ints("axes", [1, 2])])], to=1)
+    zeros = graph.constant("zeros", np.zeros((1, attributes["nmsMaxOut"], 1)), np.float32)
+    rows = graph.node("Concat", [graph.node("Add", [numbers, zeros]), rois], axis=2)
+    rows = graph.node("Reshape", [rows, graph.ints("shape", [-1, 5])])
+    scale = float(attributes["spatialScale"])
+    pooled = graph.node("MaxRoiPool", [features, rows], pooled_shape=size, spatial_scale=scale)
+    channels = layer.inputs[2].shape[-3]
+    return str(graph.node("Reshape", [pooled, graph.ints("shape", [-1, attributes["nmsMaxOut"], channels, *size])]))
