@@ -11,7 +11,7 @@ import pytest
 import trtflow.reference as trt
 from trtflow.calibration.calibrators import ALGORITHMS, BASES, make_calibrator
 from trtflow.calibration.streams import BatchStream
-from trtflow.formats import FormatError
+from trtflow.formats import FormatError, UserError
 from trtflow.formats.batch_file import Batch, write_batch
 from trtflow.runtime.devices import HostBuffer
 
@@ -92,7 +92,7 @@ def test_wrong_table_is_refused_when_the_calibrator_is_made(
 
 
 def test_neither_batches_nor_table(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="CalibrationTablessd"):
+    with pytest.raises(UserError, match="CalibrationTablessd: no calibration table"):
         make_calibrator(trt, "entropy2", None, tmp_path / "CalibrationTablessd", HostBuffer)
 
 
