@@ -1,19 +1,24 @@
 """Time the step loop of char_rnn against the same network in PyTorch eager on the same device, in one run.
 
-python scripts/bench_char_rnn.py --backend tensorrt --hidden-size 512 --embedding-size 512 --out bench_char_rnn.json
+.engine/bin/python scripts/bench_char_rnn.py --backend tensorrt --torch-python .venv/bin/python \\
+    --out bench_char_rnn.json
 
 Both keep states and embeddings on the device and give the host each character they write. The weights are drawn by
-chance, which changes no time. It needs one Python with PyTorch and the backend; with `reference` both run on the CPU.
+chance, which changes no time. With the backend `reference` both run on the CPU, and one Python may have both.
 """
 
+from __future__ import annotations
+
+import argparse
 import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import _path  # noqa: F401
 import numpy as np
-import torch
+from _bench import add_side_options, measure_sides
 
 from trtflow.cli import parser, run
 from trtflow.datasets.characters import write_vocabulary
@@ -24,6 +29,9 @@ from trtflow.runtime.backend import load
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.loop import StepLoop, measure_steps
 from trtflow.samples import char_rnn as sample
+
+if TYPE_CHECKING:
+    import torch
 
 FIRST = 32  # code point of the vocabulary's first character
 CHECKED = 50  # characters that both must write alike
@@ -50,6 +58,8 @@ class TorchWriter:
     """The network in PyTorch, which writes one character a call; gates are stacked i, f, g, o."""
 
     def __init__(self, weights: dict[str, np.ndarray], device: str, dtype: torch.dtype) -> None:
+        import torch  # noqa: PLC0415 - not in the engine's Python
+
         def tensor(array: np.ndarray) -> torch.Tensor:
             return torch.tensor(array, device=device, dtype=dtype)
 
@@ -69,7 +79,6 @@ class TorchWriter:
         zeros = torch.zeros((sample.LAYER_COUNT, 1, hidden_size), device=device, dtype=dtype)
         self.state, self.character = (zeros, zeros.clone()), torch.zeros((), device=device, dtype=torch.int64)
 
-    @torch.inference_mode()
     def __call__(self) -> int:
         """Write one character and return its number."""
         value, self.state = self.lstm(self.embedding[self.character].reshape(1, 1, -1), self.state)
@@ -90,8 +99,38 @@ def engine_writer(loop: StepLoop) -> Callable[[], int]:
     return write
 
 
+def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
+    """Build the engine and time it; return its timing, and the first characters that it wrote."""
+    trt = load(options.backend)
+    with tempfile.TemporaryDirectory() as folder:
+        export = Path(folder)
+        draw_weights(export, options.characters, options.embedding_size, options.hidden_size)
+        plan = build_plan(trt, lambda trt, network: sample.define_network(trt, network, export), options.precision, 1)
+        engine = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
+        write = engine_writer(sample.make_loop(trt, engine, export))
+    return measure(write, options.seconds)
+
+
+def measure_torch(options: argparse.Namespace) -> dict[str, Any]:
+    """Do the same with PyTorch."""
+    import torch  # noqa: PLC0415 - not in the engine's Python
+
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    dtype = torch.float16 if options.precision == "fp16" else torch.float32
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+        export = Path(folder)
+        draw_weights(export, options.characters, options.embedding_size, options.hidden_size)
+        device = "cpu" if options.backend == "reference" else "cuda"
+        return measure(TorchWriter(sample.load_weights(export), device, dtype), options.seconds)
+
+
+def measure(write: Callable[[], int], seconds: float) -> dict[str, Any]:
+    """Return the first characters that a side writes, and how long each takes it."""
+    return {"written": [write() for _ in range(CHECKED)], **measure_steps({"side": write}, seconds)["side"]}
+
+
 def main() -> None:
-    """Read the command line, build the engine, compare and time both."""
+    """Read the command line, time both sides, check that they are the same network, and compare."""
     arguments = parser(__doc__)
     arguments.add_argument("--backend", default="reference", help="tensorrt on a GPU, or reference")
     arguments.add_argument("--precision", choices=["fp32", "fp16"], default="fp32", help="of both")
@@ -100,26 +139,20 @@ def main() -> None:
     arguments.add_argument("--hidden-size", type=int, default=512, help="of each layer")
     arguments.add_argument("--seconds", type=float, default=3.0, help="duration of the measurement of each")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    add_side_options(arguments)
     options = arguments.parse_args()
 
-    trt, half = load(options.backend), options.precision == "fp16"
-    device = "cpu" if options.backend == "reference" else "cuda"
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    with tempfile.TemporaryDirectory() as folder:
-        export = Path(folder)
-        draw_weights(export, options.characters, options.embedding_size, options.hidden_size)
-        plan = build_plan(trt, lambda trt, network: sample.define_network(trt, network, export), options.precision, 1)
-        engine = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
-        ours = engine_writer(sample.make_loop(trt, engine, export))
-        theirs = TorchWriter(sample.load_weights(export), device, torch.float16 if half else torch.float32)
-    texts = [[write() for _ in range(CHECKED)] for write in (ours, theirs)]
-    if texts[0] != texts[1] and not half:
+    sides = {"engine": lambda: measure_engine(options), "torch": lambda: measure_torch(options)}
+    found = measure_sides(options, sides)
+    if found is None:
+        return
+    texts = [found[name]["written"] for name in sides]
+    if texts[0] != texts[1] and options.precision == "fp32":
         raise UserError(f"the engine wrote {texts[0]}, PyTorch {texts[1]}: they are not the same network.")
-    found = measure_steps({"engine": ours, "torch": theirs}, options.seconds)
-    rates = {name: result["throughput_per_s"] for name, result in found.items()}
+    rates = {name: found[name]["throughput_per_s"] for name in sides}
     result = {"precision": options.precision, "characters_per_s": rates, "ratio": rates["engine"] / rates["torch"]}
     print(json.dumps(result, indent=2))
-    write_json(options.out, {**result, "latency_ms": {name: value["latency_ms"] for name, value in found.items()}})
+    write_json(options.out, {**result, "latency_ms": {name: found[name]["latency_ms"] for name in sides}})
 
 
 if __name__ == "__main__":

@@ -1,22 +1,26 @@
 """Time sampleNMT's engines against the same network in PyTorch eager on the same device, in one run.
 
-python scripts/bench_nmt.py --backend tensorrt --out bench_nmt.json
+.engine/bin/python scripts/bench_nmt.py --backend tensorrt --torch-python .venv/bin/python --out bench_nmt.json
 
 Batch 128, beam 5, two layers of 512 and 36,548 words, as the guide has them. Both run the same beam search on the host,
 for the same number of steps, and keep states, attention and memory on the device. The weights are drawn by chance,
-which changes no time. It needs one Python with PyTorch and the backend; with `reference` both run on the CPU.
+which changes no time. With the backend `reference` both run on the CPU, and one Python may have both.
 """
 
+from __future__ import annotations
+
+import argparse
 import json
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import _path  # noqa: F401
 import numpy as np
-import torch
+from _bench import add_side_options, measure_sides
 
 from trtflow.cli import parser, run
 from trtflow.datasets.translation import SPECIAL, START, padded
@@ -29,6 +33,9 @@ from trtflow.runtime.build import Settings, build_plan
 from trtflow.runtime.loop import measure_steps
 from trtflow.samples import nmt
 from trtflow.samples.nmt.model import Model
+
+if TYPE_CHECKING:
+    import torch
 
 GATES = (1, 0, 2, 3)  # PyTorch stacks i, f, g, o; the files have f, i, c, o
 TOLERANCE = {"fp32": 1e-3, "fp16": 3e-2}  # relative, of the first step's likelihoods
@@ -57,6 +64,8 @@ def draw_weights(export: Path, words: int, units: int, layers: int, beam: int, l
 
 def torch_lstm(weights: Recurrent, device: str, dtype: torch.dtype) -> torch.nn.LSTM:
     """Return PyTorch's LSTM with weights of a file."""
+    import torch  # noqa: PLC0415 - not in the engine's Python
+
     lstm = torch.nn.LSTM(weights.inputs, weights.units, weights.layers, batch_first=True).to(device, dtype)
     lstm.requires_grad_(requires_grad=False)
     for layer, kernels in enumerate(weights.kernels):
@@ -73,15 +82,18 @@ class TorchTranslator:
     """The network in PyTorch, eager."""
 
     def __init__(self, model: Model, device: str, dtype: torch.dtype) -> None:
+        import torch  # noqa: PLC0415 - not in the engine's Python
+
+        self.torch = torch
         self.matrices = {
             name: torch.tensor(value, device=device, dtype=dtype) for name, value in model.matrices.items()
         }
         self.encoder, self.decoder = (torch_lstm(part, device, dtype) for part in (model.encoder, model.decoder))
         self.beam, self.length, self.device = model.beam, model.max_length, device
 
-    @torch.inference_mode()
     def begin(self, sentences: Sequence[np.ndarray]) -> np.ndarray:
         """Encode a batch of sentences; return their lengths."""
+        torch = self.torch
         lengths = np.array([len(sentence) for sentence in sentences], np.int32)
         words = torch.tensor(padded(sentences, self.length), device=self.device)
         packed = torch.nn.utils.rnn.pack_padded_sequence(
@@ -98,9 +110,9 @@ class TorchTranslator:
         self.first = self.beam * torch.arange(len(sentences), device=self.device)[:, None]
         return lengths
 
-    @torch.inference_mode()
     def step(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return likelihoods and numbers of the likeliest words, [batch, beam, beam]."""
+        torch = self.torch
         rays = (torch.tensor(parents, device=self.device) + self.first).reshape(-1)
         states = tuple(state[:, rays] for state in self.states)
         attention = self.attention.reshape(len(rays), -1)[rays]
@@ -140,20 +152,50 @@ def build_translator(trt: ModuleType, export: Path, precision: str, batch: int) 
     return nmt.Translator(trt, encoder, generator, batch)
 
 
-def check(ours: nmt.Translator, theirs: TorchTranslator, sentences: Sequence[np.ndarray], tolerance: float) -> None:
-    """Refuse to time two networks whose first likelihoods differ."""
-    words, parents = (np.full((len(sentences), ours.beam), value, np.int32) for value in (START, 0))
-    found = []
-    for side in (ours, theirs):
-        side.begin(sentences)
-        found.append(side.step(words, parents)[0])
-    difference = float(np.abs(found[0] / found[1] - 1).max())
-    if not difference <= tolerance:
-        raise UserError(f"likelihoods differ by up to {difference:.2g}: they are not the same network.")
+def first_likelihoods(translator: nmt.Translator | TorchTranslator, sentences: Sequence[np.ndarray]) -> list[float]:
+    """Return the likelihoods of the likeliest first words, which tell one network from another."""
+    words, parents = (np.full((len(sentences), translator.beam), value, np.int32) for value in (START, 0))
+    translator.begin(sentences)
+    return [float(value) for value in translator.step(words, parents)[0].ravel()]
+
+
+def measure(translator: nmt.Translator | TorchTranslator, options: argparse.Namespace) -> dict[str, Any]:
+    """Time one side on sentences drawn by chance; return its timing and first likelihoods."""
+    rng = np.random.default_rng(1)
+    lengths = rng.integers(1, min(50, options.length) + 1, size=options.batch)
+    sentences = [rng.integers(len(SPECIAL), options.words, size=size).astype(np.int32) for size in lengths]
+    likelihoods = first_likelihoods(translator, sentences)
+    timing = measure_steps({"side": translating(translator, sentences, options.steps)}, options.seconds)["side"]
+    return {"likelihoods": likelihoods, **timing}
+
+
+def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
+    """Build the engines and time them."""
+    with tempfile.TemporaryDirectory() as folder:
+        export = Path(folder)
+        draw_weights(export, options.words, options.units, options.layers, options.beam, options.length)
+        translator = build_translator(load(options.backend), export, options.precision, options.batch)
+    try:
+        return measure(translator, options)
+    finally:
+        translator.close()
+
+
+def measure_torch(options: argparse.Namespace) -> dict[str, Any]:
+    """Do the same with PyTorch."""
+    import torch  # noqa: PLC0415 - not in the engine's Python
+
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    dtype = torch.float16 if options.precision == "fp16" else torch.float32
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+        export = Path(folder)
+        draw_weights(export, options.words, options.units, options.layers, options.beam, options.length)
+        device = "cpu" if options.backend == "reference" else "cuda"
+        return measure(TorchTranslator(nmt.read_model(export), device, dtype), options)
 
 
 def main() -> None:
-    """Read the command line, build the engines, compare and time both."""
+    """Read the command line, time both sides, check that they are the same network, and compare."""
     arguments = parser(__doc__)
     arguments.add_argument("--backend", default="reference", help="tensorrt on a GPU, or reference")
     arguments.add_argument("--precision", choices=list(TOLERANCE), default="fp32", help="of both")
@@ -166,27 +208,21 @@ def main() -> None:
     arguments.add_argument("--steps", type=int, default=50, help="words of each translation")
     arguments.add_argument("--seconds", type=float, default=10.0, help="duration of the measurement of each")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    add_side_options(arguments)
     options = arguments.parse_args()
 
-    trt, device = load(options.backend), "cpu" if options.backend == "reference" else "cuda"
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    rng = np.random.default_rng(1)
-    lengths = rng.integers(1, min(50, options.length) + 1, size=options.batch)
-    sentences = [rng.integers(len(SPECIAL), options.words, size=size).astype(np.int32) for size in lengths]
-    with tempfile.TemporaryDirectory() as folder:
-        export = Path(folder)
-        draw_weights(export, options.words, options.units, options.layers, options.beam, options.length)
-        ours = build_translator(trt, export, options.precision, options.batch)
-        dtype = torch.float16 if options.precision == "fp16" else torch.float32
-        theirs = TorchTranslator(nmt.read_model(export), device, dtype)
-    check(ours, theirs, sentences, TOLERANCE[options.precision])
-    sides: dict[str, nmt.Translator | TorchTranslator] = {"engine": ours, "torch": theirs}
-    queries = {name: translating(side, sentences, options.steps) for name, side in sides.items()}
-    found = measure_steps(queries, options.seconds)
-    rates = {name: result["throughput_per_s"] * options.batch for name, result in found.items()}
+    sides = {"engine": lambda: measure_engine(options), "torch": lambda: measure_torch(options)}
+    found = measure_sides(options, sides)
+    if found is None:
+        return
+    likelihoods = [np.array(found[name]["likelihoods"]) for name in sides]
+    difference = float(np.abs(likelihoods[0] / likelihoods[1] - 1).max())
+    if not difference <= TOLERANCE[options.precision]:
+        raise UserError(f"likelihoods differ by up to {difference:.2g}: they are not the same network.")
+    rates = {name: found[name]["throughput_per_s"] * options.batch for name in sides}
     result = {"precision": options.precision, "sentences_per_s": rates, "ratio": rates["engine"] / rates["torch"]}
     print(json.dumps(result, indent=2))
-    write_json(options.out, {**result, "latency_ms": {name: value["latency_ms"] for name, value in found.items()}})
+    write_json(options.out, {**result, "latency_ms": {name: found[name]["latency_ms"] for name in sides}})
 
 
 if __name__ == "__main__":

@@ -13,12 +13,8 @@ from trtflow.cli import parser, run
 from trtflow.datasets.digit_scenes import CLASSES
 from trtflow.datasets.voc import read_predictions
 from trtflow.formats.files import write_json
-from trtflow.metrics.detections import least_matched_iou, max_difference
+from trtflow.metrics.detections import LEAST_SCORE, least_matched_iou, max_difference
 from trtflow.metrics.scores import detection_scores
-
-# Of a box that both have to report. NMS_TRT suppresses among the best 100 of a class, TensorFlow among all, so that
-# boxes of lower scores are rightly in one of them only (docs/tf-ssd.md).
-LEAST_SCORE = 0.05
 
 
 def main() -> None:

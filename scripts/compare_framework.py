@@ -13,7 +13,7 @@ from trtflow.formats import FormatError
 from trtflow.formats.arrays import read_arrays
 from trtflow.formats.files import write_json
 from trtflow.metrics.classification import largest_difference
-from trtflow.metrics.detections import least_matched_iou, max_difference
+from trtflow.metrics.detections import LEAST_SCORE, least_matched_iou, max_difference
 
 RESULTS = {"detection": "detections", "classification": "probabilities"}
 
@@ -25,7 +25,7 @@ def main() -> None:
     arguments.add_argument("--predictions", type=Path, required=True, help="npz file of the engine")
     arguments.add_argument("--precision", default="fp32", help="precision of that engine")
     arguments.add_argument("--framework", type=Path, required=True, help="npz file of the framework")
-    arguments.add_argument("--threshold", type=float, default=0.01, help="least score of a box that both report")
+    arguments.add_argument("--threshold", type=float, default=LEAST_SCORE, help="least score of a box of both")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = arguments.parse_args()
 

@@ -8,7 +8,7 @@ import json
 import pytest
 from on_gpu import SAMPLES, algorithm, require, script
 
-INT8 = [name for name, sample in SAMPLES.items() if "int8" in sample["precisions"]]
+INT8 = [name for name, sample in SAMPLES.items() if "int8" in sample["precisions"] and algorithm(sample) != "ranges"]
 NEAR_TIE = 1e-4  # relative to the divergence itself: what sums in another order can turn
 
 

@@ -10,23 +10,32 @@ import pytest
 from on_gpu import SAMPLES, algorithm, require, script
 
 from trtflow.formats.files import write_json
-from trtflow.metrics.detections import max_difference
+from trtflow.metrics.detections import LEAST_SCORE, max_difference
 
 CASES = [(name, precision) for name, sample in SAMPLES.items() for precision in sample["precisions"]]
 SCORES = {"detection": "map", "classification": "top1"}
 FP32 = 1e-4
-DETECTIONS = 5e-4  # boxes are products of exponentials of 30 layers' sums, in kernels that add in another order
+DETECTIONS = 2.5e-4  # a step of the half numbers that sizes of boxes are rounded to: one may fall to the other side
 SCORE = 0.01
+
+
+def scales(sample, made, precision):
+    """Return the options that give an INT8 engine of a sample its scales: those that TensorRT's was built with."""
+    if precision != "int8":
+        return []
+    if algorithm(sample) == "ranges":
+        return ["--ranges", made / "calibration/ranges.txt"]
+    table = made / f"calibration/CalibrationTable{sample['name']}"
+    return ["--calibration-table", table, "--algorithm", algorithm(sample)]
 
 
 def reference_predictions(reference, results, name, precision):
     """Return the file of what the reference runtime predicts from what the TensorRT run used."""
     sample, made = SAMPLES[name], results / name
     plan, predictions = reference / name / f"engine.{precision}.plan", reference / name / f"{precision}.npz"
-    table = ["--calibration-table", made / f"calibration/CalibrationTable{name}"] if precision == "int8" else []
-    common = ["--sample", name, "--precision", precision, "--export-dir", made / "export", *table]
+    common = ["--sample", name, "--precision", precision, "--export-dir", made / "export"]
     size = ["--max-batch-size", sample["max_batch_size"]]
-    script("lower_network", *common, "--algorithm", algorithm(sample), *size, "--out", plan)
+    script("lower_network", *common, *scales(sample, made, precision), *size, "--out", plan)
     backend = json.loads((reference / "backend.json").read_text())
     origin = {"backend": backend, "plugins": sample.get("plugins", [])}
     write_json(plan.with_suffix(".json"), origin)
@@ -53,7 +62,7 @@ def test_tensorrt_agrees_with_the_reference(tensorrt_results, reference, name, p
     if precision == "fp32":
         first, second = np.load(engine), np.load(expected)
         if "detections" in first:
-            assert max_difference(first["detections"], second["detections"], threshold=0.01) <= DETECTIONS
+            assert max_difference(first["detections"], second["detections"], LEAST_SCORE) <= DETECTIONS
         else:
             scale = np.abs(second["probabilities"]).max()
             assert np.abs(first["probabilities"] - second["probabilities"]).max() <= FP32 * scale

@@ -11,6 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
+# Of a box that both of two runs have to report. Fainter ones may rightly be in one of them only: NMS_TRT suppresses
+# among the best of a class, TensorFlow among all, and at the limit of overlap the last bit of a size decides.
+LEAST_SCORE = 0.05
+
 
 class GroundTruth(Protocol):
     """The objects of one image.

@@ -58,8 +58,14 @@ def configure_network(trt: ModuleType, network: Any, path: Path, kept: Collectio
     for layer in (network.get_layer(index) for index in range(network.num_layers)):
         if layer.type == trt.LayerType.CONSTANT:
             set_range_of_constant(trt, layer)
-        elif layer.type != trt.LayerType.SHAPE:
+        elif computes(trt, layer):
             set_precision(layer, trt.float32 if layer.name in kept else trt.int8)
+
+
+def computes(trt: ModuleType, layer: Any) -> bool:
+    """Return whether a layer computes values; TensorRT refuses a precision for those of shapes and indices."""
+    outputs = [layer.get_output(place) for place in range(layer.num_outputs)]
+    return all(tensor.dtype in (trt.float32, trt.float16) and not tensor.is_shape_tensor for tensor in outputs)
 
 
 def set_range_of_constant(trt: ModuleType, layer: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from onnx import TensorProto
 
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.lower.graph import Graph, lowers_plugin
@@ -153,9 +154,21 @@ def _decode(graph: Graph, location: str, prior: str, attributes: dict, box_class
     half = graph.constant("half", np.float32(0.5))
     centre = graph.node("Mul", [graph.node("Add", [low, high]), half])
     centre = graph.node("Add", [centre, graph.node("Mul", [shift, size])])
-    reach = graph.node("Mul", [graph.node("Mul", [graph.node("Exp", [growth]), size]), half])
+    factor = _in_half(graph, graph.node("Exp", [_in_half(graph, growth)]))
+    extent = _in_half(graph, graph.node("Mul", [factor, _in_half(graph, size)]))
+    reach = graph.node("Mul", [extent, half])
     corners = [graph.node("Sub", [centre, reach]), graph.node("Add", [centre, reach])]
     return str(graph.node("Concat", corners, axis=3))
+
+
+def _in_half(graph: Graph, value: str) -> str:
+    """Round to half precision, as TensorRT 8.6's plugin does with the sizes of boxes whatever the engine's precision.
+
+    Its kernel calls an exponential that exists for half numbers only, so that width and height of a float box become
+    half ones; corners differ by up to 2.4e-4 from those of the exact sizes (docs/ssd.md).
+    """
+    rounded = graph.node("Cast", [value], to=TensorProto.FLOAT16)
+    return str(graph.node("Cast", [rounded], to=TensorProto.FLOAT))
 
 
 def _suppress(graph: Graph, best: str, best_boxes: str, candidates: int, attributes: dict) -> str:

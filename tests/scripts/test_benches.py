@@ -1,0 +1,36 @@
+"""The comparisons with PyTorch at small sizes, both sides on the CPU."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+SIZES = {
+    "char_rnn": ["--characters", "9", "--hidden-size", "16", "--embedding-size", "8"],
+    "nmt": ["--batch", "3", "--words", "40", "--units", "8", "--length", "6", "--steps", "3"],
+}
+
+
+def bench(name, out, *more):
+    command = [sys.executable, SCRIPTS / f"bench_{name}.py", *SIZES[name], "--seconds", "0.05", "--out", out, *more]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("name", "unit"), [("char_rnn", "characters_per_s"), ("nmt", "sentences_per_s")])
+def test_both_sides_are_the_same_network_and_timed(name, unit, tmp_path):
+    done = bench(name, tmp_path / "found.json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["ratio"] == pytest.approx(found[unit]["engine"] / found[unit]["torch"])
+    assert set(found["latency_ms"]) == {"engine", "torch"}
+
+
+def test_a_python_without_pytorch_is_named(tmp_path):
+    done = bench("char_rnn", tmp_path / "found.json", "--torch-python", "no-such-python")
+    assert done.returncode == 1
+    assert "no-such-python" in done.stderr
+    assert "Give --torch-python a Python with PyTorch." in done.stderr
+    assert not (tmp_path / "found.json").exists()
