@@ -26,6 +26,7 @@ from trtflow.runtime.devices import HostDevice
 from trtflow.samples import load as load_sample
 
 EQUAL = 2e-6  # relative: a unit or two in the last place of what the tables hold
+OFF_CANDIDATE = 0.1  # bins; a largest value that differs in its last bits moves all candidates a little
 ALGORITHMS = {"EntropyCalibration2": "entropy2", "EntropyCalibration": "entropy"}
 
 
@@ -80,8 +81,12 @@ def histograms(sample: str, export: Path, batches: list[Path], algorithm: str) -
     """Return what the reference runtime's calibration saw of each tensor."""
     stream = BatchStream(batches)
     calibrator = make_calibrator(trt, algorithm, stream, None, HostDevice().allocate)
-    network = trt.Builder(trt.Logger(trt.Logger.WARNING)).create_network(0)
-    load_sample(sample).define_network(trt, network, export)
+    module, logger = load_sample(sample), trt.Logger(trt.Logger.WARNING)
+    trt.init_libnvinfer_plugins(logger, "")
+    explicit_batch = getattr(module, "EXPLICIT_BATCH", False)
+    flags = int(explicit_batch) << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
+    network = trt.Builder(logger).create_network(flags)
+    module.define_network(trt, network, export)
     return collect(network, calibrator, {})
 
 
@@ -97,7 +102,7 @@ def explain(scale: np.float32, seen: Collector) -> dict[str, Any]:
     loss = divergences(seen.counts)
     position = float(scale) * float(STEPS) / float(seen.range) * BINS - 0.5
     candidate = round(position)
-    if abs(position - candidate) > 1e-2 or not LEVELS <= candidate <= BINS:
+    if abs(position - candidate) > OFF_CANDIDATE or not LEVELS <= candidate <= BINS:
         return {"explanation": f"no candidate of this histogram (bin {position:.3f})"}
     excess = float(loss[candidate - LEVELS] - loss.min())
     return {

@@ -9,7 +9,8 @@ import pytest
 from on_gpu import SAMPLES, algorithm, require, script
 
 INT8 = [name for name, sample in SAMPLES.items() if "int8" in sample["precisions"] and algorithm(sample) != "ranges"]
-NEAR_TIE = 1e-4  # relative to the divergence itself: what sums in another order can turn
+NEAR_TIE = 1e-3  # relative to the divergence itself: what values that other kernels put into the next bin can turn
+RANGE = 1e-4  # relative; of algorithms that have no divergence
 
 
 @pytest.mark.parametrize("name", INT8)
@@ -25,5 +26,8 @@ def test_cpu_makes_the_table_of_the_gpu(tensorrt_results, reference, name):
     found = json.loads(out.read_text())
     assert found["common"] > 0
     for tensor, entry in found["differing"].items():
-        assert "divergence_excess" in entry, (tensor, entry)
-        assert entry["divergence_excess"] <= NEAR_TIE * entry["divergence"], (tensor, entry)
+        if "divergence_excess" in entry:
+            assert entry["divergence_excess"] <= NEAR_TIE * entry["divergence"], (tensor, entry)
+        else:
+            assert not algorithm(SAMPLES[name]).startswith("entropy"), (tensor, entry)
+            assert entry["relative"] <= RANGE, (tensor, entry)

@@ -14,6 +14,7 @@ from trtflow.metrics.detections import LEAST_SCORE, max_difference
 
 CASES = [(name, precision) for name, sample in SAMPLES.items() for precision in sample["precisions"]]
 SCORES = {"detection": "map", "classification": "top1"}
+PICTURES = ("googlenet", "resnet50")  # networks of coloured pictures
 FP32 = 1e-4
 DETECTIONS = 2.5e-4  # a step of the half numbers that sizes of boxes are rounded to: one may fall to the other side
 SCORE = 0.01
@@ -49,7 +50,9 @@ def score(results, name, precision, predictions, out):
     """Return the task's score of predictions."""
     task = SAMPLES[name]["task"]
     data = results / name / ("data/val" if task == "detection" else "data")
-    script("score", "--task", task, "--predictions", predictions, "--data", data, "--split", "val", "--out", out)
+    form = "pictures" if SAMPLES[name]["model"].get("network") in PICTURES else "digits"
+    place = ["--data", data, "--split", "val", "--data-set", form]
+    script("score", "--task", task, "--predictions", predictions, *place, "--out", out)
     return json.loads(out.read_text())["metrics"][SCORES[task]]
 
 

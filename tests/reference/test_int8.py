@@ -85,6 +85,24 @@ def test_calibration_after_fusion_leaves_the_fused_tensor_out():
     assert names == ["x", "feature0", "pool0", "feature1", "pool1", "feature2", "y"]
 
 
+@pytest.mark.parametrize("kind", [trt.PoolingType.MAX, trt.PoolingType.AVERAGE])
+def test_a_clip_has_the_scale_of_its_bound_and_a_pool_that_of_its_calibrated_input(kind):
+    """As in TensorRT's table of TensorFlow's SSD: a pool behind a ReLU6 has the scale that batches gave the ReLU6."""
+
+    def clipped(network, tensor):
+        clip = network.add_activation(tensor, trt.ActivationType.CLIP)
+        clip.alpha, clip.beta, clip.get_output(0).name = 0, 6, "clip"
+        pool = network.add_pooling(clip.get_output(0), kind, (2, 2))
+        pool.stride = (2, 2)
+        return pool.get_output(0)
+
+    made = calibrator(trt.IInt8EntropyCalibrator2, np.full((1, 3, 16, 16), 2, np.float32))
+    build(clipped, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=made)
+    scales = CalibrationTable.from_bytes(made.table, "table").scales
+    assert scales["clip"] == np.float32(6) / np.float32(127)
+    assert scales["y"] == scales["x"] == pytest.approx(2 / 127, rel=1e-3)
+
+
 def test_integer_kernels_compute_what_the_definition_says():
     x = images(2)
     made = calibrator(trt.IInt8MinMaxCalibrator, x)

@@ -8,14 +8,14 @@ import numpy as np
 import onnxruntime
 
 from trtflow.formats.calibration_table import CalibrationTable, table_version
-from trtflow.reference.entropy import Entropy, Legacy, MinMax
+from trtflow.reference.entropy import STEPS, Entropy, Legacy, MinMax
 from trtflow.reference.errors import BuildError
 from trtflow.reference.lower.lower import lower
 from trtflow.reference.lower.precision import Precisions, all_tensors, fused_activation, quantises_itself
 from trtflow.reference.memory import view
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.calibrators import IInt8Calibrator, IInt8LegacyCalibrator
-from trtflow.reference.record.enums import CalibrationAlgoType, DataType, PoolingType
+from trtflow.reference.record.enums import ActivationType, CalibrationAlgoType, DataType, PoolingType
 from trtflow.reference.record.layer import FLOATS
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.tensor import ITensor
@@ -47,7 +47,8 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sha
 
     A new table is given to the calibrator. Its entries are those of TensorRT: the inputs, then every layer's
     float outputs. Calibration after fusion (Entropy, Legacy) has no entry in front of a fused ReLU; calibration before
-    it (Entropy2, MinMax) gives a max pool's output the scale of its input.
+    it (Entropy2, MinMax) gives a pool's output, max or average, the scale of its input. The output of a clip, as ReLU6
+    is one, has the scale of its larger bound, whatever the batches hold; a pool behind it does not.
 
     Raises:
         FormatError: the calibrator's table is of another version or algorithm.
@@ -64,6 +65,7 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sha
     found = {name: collector.scale() for name, collector in collect(network, calibrator, shapes).items()}
     if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION_2, CalibrationAlgoType.MINMAX_CALIBRATION):
         _share_over_pools(network, found)
+    found |= _bounds_of_clips(network)
     calibrator.write_calibration_cache(CalibrationTable(VERSION, ALGORITHMS[algorithm], found).to_bytes())
     return found
 
@@ -128,7 +130,15 @@ def _batches(
         yield feeds
 
 
+def _bounds_of_clips(network: INetworkDefinition) -> dict[str, np.float32]:
+    clips = [layer for layer in network if isinstance(layer, L.IActivationLayer)]
+    clips = [layer for layer in clips if layer.activation_type == ActivationType.CLIP]
+    return {
+        layer.outputs[0].name: np.float32(np.float32(max(abs(layer.alpha), abs(layer.beta))) / STEPS) for layer in clips
+    }
+
+
 def _share_over_pools(network: INetworkDefinition, found: dict[str, np.float32]) -> None:
     for layer in network:
-        if isinstance(layer, L.IPoolingLayer) and layer.pooling_type == PoolingType.MAX:
+        if isinstance(layer, L.IPoolingLayer) and layer.pooling_type != PoolingType.MAX_AVERAGE_BLEND:
             found[layer.outputs[0].name] = found[layer.inputs[0].name]
