@@ -27,6 +27,11 @@ def add_embedder(network: Any, words: Any, embedding: np.ndarray) -> Any:
     return network.add_gather(add_constant(network, embedding), words, 0).get_output(0)
 
 
+def add_elementwise(network: Any, left: Any, right: Any, operation: Any) -> Any:
+    """Return an operation on each element of two tensors; axes of size 1 are repeated."""
+    return network.add_elementwise(left, right, operation).get_output(0)
+
+
 def add_reshape(network: Any, value: Any, shape: tuple[int, ...]) -> Any:
     """Return a tensor in another shape: Shuffle."""
     layer = network.add_shuffle(value)
@@ -53,9 +58,29 @@ def add_alignment(trt: ModuleType, network: Any, query: Any, keys: Any) -> Any:
 
 
 def add_context(trt: ModuleType, network: Any, scores: Any, memory: Any, lengths: Any) -> tuple[Any, Any]:
-    """context: RaggedSoftMax over the words that are there, and the sum of memory [T, H] it weighs: [beam, H]."""
-    weights = network.add_ragged_softmax(scores, lengths).get_output(0)
+    """context: softmax over the words that are there, and the sum of memory [T, H] it weighs: [beam, H]."""
+    weights = add_softmax_of_lengths(trt, network, scores, lengths)
     return add_product(trt, network, weights, memory), weights
+
+
+def add_softmax_of_lengths(trt: ModuleType, network: Any, scores: Any, lengths: Any) -> Any:
+    """Return the softmax of scores [beam, T] over the first of each row, as many as lengths int32 [beam, 1] say.
+
+    The guide takes a RaggedSoftMax. TensorRT 8.6 builds one of inputs, but none of what comes from an RNNv2 ("must have
+    exactly 2 dimensions", although it has), so the scores behind the end are pushed down by 500 at least instead.
+    """
+    places = np.arange(scores.shape[1], dtype=np.float32)[None] + np.float32(0.5)
+    as_float = network.add_identity(lengths)
+    as_float.set_output_type(0, trt.float32)
+    inside = add_elementwise(
+        network, as_float.get_output(0), add_constant(network, places), trt.ElementWiseOperation.SUB
+    )
+    steep, zero = (add_constant(network, np.full((1, 1), value, np.float32)) for value in (1000, 0))
+    pushed = add_elementwise(network, inside, steep, trt.ElementWiseOperation.PROD)
+    mask = add_elementwise(network, pushed, zero, trt.ElementWiseOperation.MIN)
+    softmax = network.add_softmax(add_elementwise(network, scores, mask, trt.ElementWiseOperation.SUM))
+    softmax.axes = 1 << 1
+    return softmax.get_output(0)
 
 
 def add_attention(trt: ModuleType, network: Any, query: Any, context: Any, kernel: np.ndarray) -> Any:
