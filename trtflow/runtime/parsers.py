@@ -1,7 +1,8 @@
-"""Parsing with a useful message: what an ONNX model's parser objects to, node by node."""
+"""Parsing with a useful message: what a parser objects to, node by node where it says so."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,3 +21,43 @@ def parse_onnx(trt: ModuleType, network: Any, model: Path) -> None:
         errors = [parser.get_error(index) for index in range(parser.num_errors)]
         reasons = "; ".join(f"node {error.node()}: {error.desc()}" for error in errors)
         raise UserError(f"{model}: the ONNX parser could not read it: {reasons}")
+
+
+def parse_caffe(trt: ModuleType, network: Any, deploy: Path, model: Path, outputs: Sequence[str]) -> None:
+    """Add a Caffe model's layers to a network with an implicit batch, and mark its outputs.
+
+    Raises:
+        UserError: the parser cannot read it, or makes no blob of an output's name.
+    """
+    tensors = trt.CaffeParser().parse(deploy=str(deploy), model=str(model), network=network, dtype=trt.float32)
+    if tensors is None:
+        raise UserError(f"{deploy}: the Caffe parser could not read it; its messages stand above this line.")
+    for name in outputs:
+        tensor = tensors.find(name)
+        if tensor is None:
+            raise UserError(f"{deploy}: no blob {name!r}, which is to be an output. Name one of its tops.")
+        network.mark_output(tensor)
+
+
+def parse_uff(
+    trt: ModuleType, network: Any, model: Path, inputs: Mapping[str, Sequence[int]], outputs: Sequence[str]
+) -> None:
+    """Add a UFF graph's layers to a network with an implicit batch.
+
+    Args:
+        trt: NVIDIA's tensorrt or trtflow.reference.
+        network: the network.
+        model: the file.
+        inputs: shape C, H, W of each input by name.
+        outputs: names of nodes.
+
+    Raises:
+        UserError: the parser cannot read it.
+    """
+    parser = trt.UffParser()
+    for name, shape in inputs.items():
+        parser.register_input(name, tuple(shape), trt.UffInputOrder.NCHW)
+    for name in outputs:
+        parser.register_output(name)
+    if not parser.parse(str(model), network, trt.float32):
+        raise UserError(f"{model}: the UFF parser could not read it; its messages stand above this line.")

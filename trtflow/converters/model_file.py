@@ -1,0 +1,164 @@
+"""From the files that people have to the files that TensorRT's parsers take, and the names that these ask for."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from trtflow.formats import FormatError, UserError
+from trtflow.formats.caffe import NetParameter, convert_ssd_prototxt, read_caffemodel, read_prototxt, write_prototxt
+from trtflow.formats.caffe.caffe_pb2 import TEST
+from trtflow.formats.uff import MetaGraph, value_of
+from trtflow.formats.uff.data import ORDERS
+from trtflow.formats.uff.files import read_uff
+from trtflow.runtime.model_file import ModelFile
+
+FORMS = {".prototxt": "caffe", ".caffemodel": "caffe", ".onnx": "onnx", ".uff": "uff", ".pb": "tensorflow"}
+CHANNELS_LAST = ORDERS["N+C"]
+Shapes = Mapping[str, Sequence[int]]
+
+
+def import_model(
+    path: Path,
+    folder: Path,
+    *,
+    deploy: Path | None = None,
+    inputs: Shapes | None = None,
+    outputs: Sequence[str] = (),
+    preprocessor: Path | None = None,
+) -> ModelFile:
+    """Put a model into a folder in the form that TensorRT's parsers take.
+
+    Args:
+        path: a caffemodel or its prototxt, an ONNX or UFF file, or a frozen TensorFlow graph (.pb).
+        folder: where model.caffemodel and model.prototxt, model.onnx or model.uff are written.
+        deploy: the prototxt of a caffemodel; None for the one beside it that has its name.
+        inputs: shape C, H, W by name, of inputs that a UFF or TensorFlow graph says nothing or something else of.
+        outputs: names of the outputs; without any, what no layer reads, or what UFF has marked.
+        preprocessor: for a TensorFlow graph, a Python file with `preprocess(dynamic_graph)`.
+
+    Raises:
+        FormatError: a file is damaged, or not of the form that its name says.
+        UserError: there is no such input or output, or the form is not known.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    form = FORMS.get(path.suffix)
+    if form is None:
+        raise UserError(f"{path}: no known form. Give a file that ends in {', '.join(FORMS)}.")
+    if not path.exists():
+        raise UserError(f"{path}: no such file. Correct the path of the model.")
+    if form == "caffe":
+        return _import_caffe(path, deploy, folder, outputs)
+    if form == "onnx":
+        return _import_onnx(path, folder)
+    target = folder / "model.uff"
+    if form == "tensorflow":
+        from trtflow.converters.uff.convert import from_tensorflow_frozen_model  # noqa: PLC0415 - loads TensorFlow
+
+        from_tensorflow_frozen_model(
+            path, outputs, preprocessor=preprocessor, output_filename=target, quiet=True, strict=True
+        )
+    else:
+        shutil.copyfile(path, target)
+    graph = read_uff(target)
+    return ModelFile("uff", target, None, _uff_inputs(graph, path, inputs or {}), _uff_outputs(graph, path, outputs))
+
+
+def _import_caffe(path: Path, deploy: Path | None, folder: Path, outputs: Sequence[str]) -> ModelFile:
+    model = path.with_suffix(".caffemodel") if path.suffix == ".prototxt" else path
+    deploy = deploy or (path if path.suffix == ".prototxt" else path.with_suffix(".prototxt"))
+    for file, option in ((model, "Give the caffemodel, and --deploy"), (deploy, "Name it with --deploy")):
+        if not file.exists():
+            raise UserError(f"{file}: no such file, which {path} needs. {option}.")
+    net = read_prototxt(deploy)
+    read_caffemodel(model)
+    if any(layer.type == "DetectionOutput" and len(layer.top) == 1 for layer in net.layer):
+        net = convert_ssd_prototxt(net)  # the SSD authors' own form
+    target, prototxt = folder / "model.caffemodel", folder / "model.prototxt"
+    shutil.copyfile(model, target)
+    write_prototxt(net, prototxt)
+    return ModelFile("caffe", target, prototxt, _caffe_inputs(net, deploy), _caffe_outputs(net, deploy, outputs))
+
+
+def _caffe_inputs(net: NetParameter, path: Path) -> dict[str, list[int]]:
+    shapes = [list(shape.dim) for shape in net.input_shape]
+    shapes = shapes or [list(net.input_dim[first : first + 4]) for first in range(0, len(net.input_dim), 4)]
+    found = dict(zip(net.input, shapes, strict=False))
+    found |= {layer.top[0]: list(layer.input_param.shape[0].dim) for layer in net.layer if layer.type == "Input"}
+    if not found:
+        raise FormatError(path, "the network declares no input", "Take the deploy prototxt, not the one for training.")
+    return {name: shape[1:] for name, shape in found.items()}
+
+
+def _caffe_outputs(net: NetParameter, path: Path, outputs: Sequence[str]) -> list[str]:
+    """Return the blobs that no layer reads, in their order, or those that are wanted."""
+    layers = [layer for layer in net.layer if not any(rule.phase == TEST for rule in layer.include)]
+    tops = list(dict.fromkeys(name for layer in layers for name in layer.top))
+    read = {name for layer in layers for name in layer.bottom if name not in layer.top}
+    for name in outputs:
+        if name not in tops:
+            raise UserError(f"{path}: no blob {name!r}. {_close(name, tops)}")
+    return list(outputs) or [name for name in tops if name not in read]
+
+
+def _import_onnx(path: Path, folder: Path) -> ModelFile:
+    import onnx  # noqa: PLC0415 - who migrates from the other forms needs it later only
+    from google.protobuf.message import DecodeError  # noqa: PLC0415
+
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+    except (DecodeError, onnx.checker.ValidationError) as error:
+        fault = f"not an ONNX model, or a damaged one ({str(error).splitlines()[0]})"
+        raise FormatError(path, fault, "Export it again.") from error
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = {value.name: _onnx_shape(value) for value in model.graph.input if value.name not in weights}
+    target = folder / "model.onnx"
+    onnx.save(model, target)  # in one file, wherever the weights were
+    return ModelFile("onnx", target, None, inputs, [value.name for value in model.graph.output])
+
+
+def _onnx_shape(value: Any) -> list[int]:
+    dims = value.type.tensor_type.shape.dim
+    return [dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims][1:]
+
+
+def _uff_inputs(graph: MetaGraph, path: Path, given: Shapes) -> dict[str, list[int]]:
+    nodes = {node.id: node for node in graph.graphs[0].nodes if node.operation == "Input"}
+    for name in given:
+        if name not in nodes:
+            raise UserError(f"{path}: no input {name!r}. {_close(name, list(nodes))}")
+    last = _channels_last(graph)
+    return {name: list(given[name]) if name in given else _shape(node, path, last) for name, node in nodes.items()}
+
+
+def _shape(node: Any, path: Path, channels_last: bool) -> list[int]:
+    """Return the shape of an input as it is registered for TensorRT: three sizes, channels first."""
+    declared = value_of(node.fields["shape"]) if "shape" in node.fields else []
+    sizes = [int(size) for size in declared][1:]
+    if not sizes or min(sizes) < 1:
+        raise UserError(f"{path}: input {node.id!r} has the shape {list(declared)}. Say it: --input {node.id},C,H,W")
+    if len(sizes) == 3 and channels_last:
+        sizes = [sizes[2], *sizes[:2]]
+    return sizes + [1] * (3 - len(sizes))
+
+
+def _channels_last(graph: MetaGraph) -> bool:
+    """Whether a node says that it takes its channels last, as TensorFlow's do unless told."""
+    keys = [node.fields["inputs_orders"].ref for node in graph.graphs[0].nodes if "inputs_orders" in node.fields]
+    return any(CHANNELS_LAST in value_of(graph.referenced_data[key]) for key in keys)
+
+
+def _uff_outputs(graph: MetaGraph, path: Path, outputs: Sequence[str]) -> list[str]:
+    nodes = graph.graphs[0].nodes
+    marked = [node.inputs[0] for node in nodes if node.operation == "MarkOutput" and node.inputs]
+    if not outputs and not marked:
+        raise UserError(f"{path}: it marks no output. Name one: --output NAME")
+    return [name.removesuffix(":0") for name in outputs] or marked
+
+
+def _close(name: str, known: Sequence[str]) -> str:
+    return f"Close to it are {', '.join(difflib.get_close_matches(name, known, 3) or known[-3:]) or 'none'}."

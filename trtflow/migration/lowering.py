@@ -1,0 +1,151 @@
+"""A model and a calibration table to plain ONNX, and what became of each layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+import trtflow.reference as trt
+from trtflow.formats import FormatError
+from trtflow.formats.calibration_table import CalibrationTable, read_table, table_version
+from trtflow.reference.lower.graph import SEPARATOR, lowering_of
+from trtflow.reference.lower.precision import all_tensors
+from trtflow.reference.record.layers import IPluginV2Layer
+from trtflow.reference.run.plan import read_plan
+from trtflow.runtime.build import build_plan
+from trtflow.runtime.model_file import ModelFile
+
+LARGEST_BATCH = 3  # of the engine that the ONNX model is checked against
+UNNAMED = "(Unnamed Layer"  # TensorRT's own names of tensors inside what was one layer of the model
+STANDARD_DOMAINS = ("", "ai.onnx")
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A model as ONNX.
+
+    Attributes:
+        model: the ONNX model.
+        plan: the engine of the reference runtime that it is checked against.
+        layers: of each layer `name`, `type`, `operators` (ONNX's, in order), `precision` and, of one that ONNX has no
+            operator for, `became`, what was written in its place.
+        scales: INT8 scale (range / 127) of each tensor that has a Q/DQ pair.
+    """
+
+    model: onnx.ModelProto
+    plan: bytes
+    layers: list[dict[str, Any]]
+    scales: dict[str, float]
+
+
+def read_scales(path: Path, version: str = table_version(trt.__version__)) -> CalibrationTable:
+    """Return a calibration table that is of a version, as its header has it: 8600 for 8.6.0.
+
+    Raises:
+        FormatError: it is damaged, or of another version.
+    """
+    table = read_table(path)
+    if table.version != version:
+        remedy = f"Calibrate again, or take its scales as they are with --table-version {table.version}."
+        raise FormatError(path, f"made by TensorRT {table.version}, but {version} is to use it", remedy)
+    return table
+
+
+def lower_model(file: ModelFile, table: CalibrationTable | None = None, source: Path = Path("table")) -> Lowered:
+    """Return a model as ONNX, in float32, or in INT8 where a table has its scales.
+
+    Args:
+        file: the model.
+        table: scales by tensor; None for none.
+        source: what errors call the table.
+
+    Raises:
+        FormatError: the table names tensors that the model does not have.
+        NetworkError, BuildError, UserError: a layer that cannot be lowered, or a tensor that has no scale.
+    """
+    networks: list[Any] = []
+
+    def define(trt: Any, network: Any) -> None:
+        file.define(trt, network)
+        if table is not None:
+            _check_names(network, table, source)
+        networks.append(network)
+
+    precision, calibrator = ("fp32", None) if table is None else ("int8", _calibrator(table))
+    plan = build_plan(trt, define, precision, LARGEST_BATCH, calibrator, explicit_batch=file.explicit_batch)
+    model, metadata = read_plan(plan)
+    del model.metadata_props[:]
+    check_plain(model)
+    return Lowered(model, plan, _layers(networks[0], model, metadata["layers"]), _scales(networks[0], model, table))
+
+
+def check_plain(model: onnx.ModelProto) -> None:
+    """Let ONNX check a model, types and shapes too, and refuse operators that are not ONNX's own."""
+    onnx.checker.check_model(model, full_check=True)
+    foreign = [node for node in model.graph.node if node.domain not in STANDARD_DOMAINS]
+    if foreign:
+        fault = f"node {foreign[0].name!r} is {foreign[0].op_type} of the domain {foreign[0].domain!r}"
+        raise FormatError("model", fault, "Other runtimes have no such operator.")
+
+
+def _calibrator(table: CalibrationTable) -> Any:
+    """Return a calibrator that serves a table's scales, whatever version and algorithm they are of."""
+    served = CalibrationTable(table_version(trt.__version__), "EntropyCalibration2", table.scales).to_bytes()
+
+    class Calibrator(trt.IInt8EntropyCalibrator2):
+        def get_batch_size(self) -> int:
+            return 1
+
+        def get_batch(self, names: list[str]) -> None:
+            return None
+
+        def read_calibration_cache(self) -> bytes:
+            return served
+
+        def write_calibration_cache(self, cache: bytes) -> None:
+            return None
+
+    return Calibrator()
+
+
+def _check_names(network: Any, table: CalibrationTable, source: Path) -> None:
+    """Refuse the table of another model."""
+    known = {tensor.name for tensor in all_tensors(network)}
+    unknown = [name for name in table.scales if name not in known and not name.startswith(UNNAMED)]
+    if unknown:
+        fault = f"{len(unknown)} of its {len(table.scales)} tensors are not in the model, first {unknown[0]!r}"
+        raise FormatError(source, fault, "Give the table that was made of this model.")
+
+
+def _layers(network: Any, model: onnx.ModelProto, described: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what became of each layer, in network order; Q/DQ pairs are told by the scales."""
+    operators: dict[str, list[str]] = {}
+    for node in model.graph.node:
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
+            operators.setdefault(node.name.rpartition(SEPARATOR)[0], []).append(node.op_type)
+    return [
+        {
+            "name": layer.name,
+            "type": layer.plugin.plugin_type if isinstance(layer, IPluginV2Layer) else layer.title,
+            "operators": operators.get(layer.name, []),
+            "precision": entry["precision"],
+            **({"became": _first_line(lowering_of(layer).__doc__)} if isinstance(layer, IPluginV2Layer) else {}),
+        }
+        for layer, entry in zip(network, described, strict=True)
+    ]
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").partition("\n")[0]
+
+
+def _scales(network: Any, model: onnx.ModelProto, table: CalibrationTable | None) -> dict[str, float]:
+    """Return the scales that the model really uses, in network order."""
+    if table is None:
+        return {}
+    quantised = {node.name.rpartition(SEPARATOR)[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    names = [tensor.name for tensor in all_tensors(network)]
+    return {name: float(table.scales[name]) for name in names if name in quantised}

@@ -1,0 +1,56 @@
+"""A model in files, as TensorRT's parsers take it: what to parse, and the names to give the parser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from trtflow.runtime.parsers import parse_caffe, parse_onnx, parse_uff
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model.
+
+    Attributes:
+        form: caffe, onnx or uff.
+        path: caffemodel, ONNX or UFF file.
+        deploy: prototxt of a caffemodel.
+        inputs: shape of each input by name, without the batch; -1 is a size that an ONNX model leaves open.
+        outputs: names of the outputs.
+    """
+
+    form: str
+    path: Path
+    deploy: Path | None = None
+    inputs: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    outputs: Sequence[str] = ()
+
+    @property
+    def explicit_batch(self) -> bool:
+        """Whether the network that takes it must have an explicit batch."""
+        return self.form == "onnx"
+
+    def define(self, trt: ModuleType, network: Any) -> None:
+        """Add its layers to a network and mark its outputs; errors as of `trtflow.runtime.parsers`."""
+        if self.form == "onnx":
+            parse_onnx(trt, network, self.path)
+        elif self.form == "uff":
+            parse_uff(trt, network, self.path, self.inputs, self.outputs)
+        else:
+            assert self.deploy is not None
+            parse_caffe(trt, network, self.deploy, self.path, self.outputs)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for a JSON file that lies beside the model's own files."""
+        names = {"path": self.path.name, "deploy": self.deploy.name if self.deploy else None}
+        return {**asdict(self), **names}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], folder: Path) -> ModelFile:
+        """Return what `to_json` gave, of files in a folder."""
+        deploy = values["deploy"]
+        return cls(**{**values, "path": folder / values["path"], "deploy": folder / deploy if deploy else None})
