@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,14 @@ import onnxruntime
 import trtflow.reference as trt
 from trtflow.formats import UserError
 from trtflow.migration.lowering import LARGEST_BATCH, Lowered
+from trtflow.reporting.report import Gate
 from trtflow.runtime.session import Session
 
 # of the largest value of an output. Both compute the same float32 network, in another order of sums; in INT8 a sum
 # that lies on the edge of two steps may fall to either side, and layers behind it spread that.
-LIMITS = {"fp32": {"max": 1e-4}, "int8": {"mean": 0.01}}
+FP32_LIMIT, INT8_LIMIT, RANKED_INT8_LIMIT = 1e-4, 0.01, 0.05
+RANKING = ("TopK", "NonMaxSuppression")
+TINY = 1e-12  # in place of the largest value of an output that is 0
 SPREAD = 1.0  # standard deviation of an input whose range no table tells
 
 
@@ -29,11 +32,13 @@ class Difference:
         output: its name.
         largest: largest difference.
         mean: mean difference.
+        ranked: whether the values of each picture were brought into order first.
     """
 
     output: str
     largest: float
     mean: float
+    ranked: bool = False
 
 
 def draw_inputs(model: onnx.ModelProto, scales: Mapping[str, float], batch: int, seed: int) -> dict[str, np.ndarray]:
@@ -78,31 +83,79 @@ def run_reference(plan: bytes, feeds: dict[str, np.ndarray]) -> dict[str, np.nda
         return session.run(feeds)
 
 
-def compare(found: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray]) -> list[Difference]:
+def compare(
+    found: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray], ranked: Collection[str] = ()
+) -> list[Difference]:
     """Return how answers differ from those that are wanted; NaN where one holds a NaN.
+
+    Args:
+        found: outputs by name.
+        wanted: the same of the other side.
+        ranked: outputs whose values are compared in the order of their size, each picture's for itself.
 
     Raises:
         UserError: an output has another shape.
     """
     differences = []
-    for name, values in wanted.items():
-        if found[name].shape != values.shape:
-            raise UserError(f"output {name!r} has the shape {found[name].shape} in ONNX, {values.shape} in an engine.")
-        largest = max(float(np.abs(values.astype(np.float64)).max(initial=0)), 1e-12)
-        apart = np.abs(found[name].astype(np.float64) - values) / largest
-        differences.append(Difference(name, float(apart.max(initial=0)), float(apart.mean()) if apart.size else 0.0))
+    for name in wanted:
+        shapes = [answers[name].shape for answers in (found, wanted)]
+        if shapes[0] != shapes[1]:
+            raise UserError(f"output {name!r} has the shape {shapes[0]} in ONNX, {shapes[1]} in an engine.")
+        ours, theirs = (answers[name].astype(np.float64) for answers in (found, wanted))
+        if name in ranked:
+            ours, theirs = (np.sort(values.reshape(len(values), -1)) for values in (ours, theirs))
+        apart = np.abs(ours - theirs) / max(np.abs(theirs).max(initial=0), TINY)
+        mean = float(apart.mean()) if apart.size else 0.0
+        differences.append(Difference(name, float(apart.max(initial=0)), mean, name in ranked))
     return differences
 
 
-def check_agreement(lowered: Lowered, seed: int) -> list[tuple[int, list[Difference]]]:
-    """Return the differences between the ONNX model and the reference runtime, for a batch of one and a larger one.
+def ranked_outputs(model: onnx.ModelProto) -> list[str]:
+    """Return the outputs that hold what was selected by rank: where two are nearly equal, a rounding swaps them."""
+    below = {name: node for node in model.graph.node for name in node.output}
+    found = []
+    for value in model.graph.output:
+        seen: set[str] = set()
+        pending = [value.name]
+        while pending:
+            name = pending.pop()
+            if name in below and name not in seen:
+                pending += below[name].input
+            seen.add(name)
+        if any(below[name].op_type in RANKING for name in seen if name in below):
+            found.append(value.name)
+    return found
 
-    A model whose batch is fixed is asked with that alone.
+
+def check_agreement(lowered: Lowered, seed: int) -> dict[int, list[Difference]]:
+    """Return the differences between the ONNX model and the reference runtime, by batch: of one and a larger one.
+
+    A model whose batch is fixed is asked with that alone. In INT8, outputs that hold a ranking are compared in order.
     """
     first = lowered.model.graph.input[0].type.tensor_type.shape.dim
     batches = (1, LARGEST_BATCH) if first and not first[0].HasField("dim_value") else (first[0].dim_value,)
-    rows = []
+    ranked = ranked_outputs(lowered.model) if lowered.scales else []
+    rows = {}
     for batch in batches:
         feeds = draw_inputs(lowered.model, lowered.scales, batch, seed)
-        rows.append((batch, compare(run_onnx(lowered.model, feeds), run_reference(lowered.plan, feeds))))
+        rows[batch] = compare(run_onnx(lowered.model, feeds), run_reference(lowered.plan, feeds), ranked)
     return rows
+
+
+def agreement_gates(differences: Mapping[int, Sequence[Difference]], int8: bool) -> list[Gate]:
+    """Return a gate for each batch and kind of output: on the largest difference in float32, on the mean in INT8."""
+    gates = []
+    for batch, found in differences.items():
+        if not int8:
+            worst = max((item.largest for item in found), key=_nan_is_worst)
+            gates.append(Gate(f"difference_batch_{batch}", worst, "<=", FP32_LIMIT))
+            continue
+        for ranked, name, limit in ((False, "mean", INT8_LIMIT), (True, "ranked_mean", RANKED_INT8_LIMIT)):
+            means = [item.mean for item in found if item.ranked == ranked]
+            if means:
+                gates.append(Gate(f"{name}_difference_batch_{batch}", max(means, key=_nan_is_worst), "<=", limit))
+    return gates
+
+
+def _nan_is_worst(value: float) -> float:
+    return value if np.isfinite(value) else np.inf

@@ -17,8 +17,10 @@ from trtflow.reference.record.layers import IPluginV2Layer
 from trtflow.reference.run.plan import read_plan
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.model_file import ModelFile
+from trtflow.runtime.plugins import load_plugins
 
 LARGEST_BATCH = 3  # of the engine that the ONNX model is checked against
+PLUGINS = ("CustomClipPlugin", "FlattenConcat")  # of plugins/, which a UFF graph may name
 UNNAMED = "(Unnamed Layer"  # TensorRT's own names of tensors inside what was one layer of the model
 STANDARD_DOMAINS = ("", "ai.onnx")
 
@@ -66,6 +68,7 @@ def lower_model(file: ModelFile, table: CalibrationTable | None = None, source: 
         FormatError: the table names tensors that the model does not have.
         NetworkError, BuildError, UserError: a layer that cannot be lowered, or a tensor that has no scale.
     """
+    load_plugins(trt, PLUGINS)
     networks: list[Any] = []
 
     def define(trt: Any, network: Any) -> None:

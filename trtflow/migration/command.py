@@ -1,0 +1,79 @@
+"""The command migrate: a Caffe model, a UFF file or a frozen TensorFlow graph to plain ONNX."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from trtflow.converters.model_file import FORMS, import_model
+from trtflow.formats import UserError
+from trtflow.formats.calibration_table import table_version
+from trtflow.formats.files import write_bytes, write_json, write_text
+from trtflow.migration.agreement import check_agreement
+from trtflow.migration.lowering import lower_model, read_scales
+from trtflow.migration.report import gate_lines, make_report, to_text
+from trtflow.reference.version import __version__
+
+
+def named_shape(text: str) -> tuple[str, list[int]]:
+    """Return the name and the sizes of NAME,C,H,W."""
+    name, *sizes = text.split(",")
+    if not name or not sizes or not all(size.isdigit() and int(size) for size in sizes):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME,C,H,W")
+    return name, [int(size) for size in sizes]
+
+
+def add_options(arguments: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    arguments.add_argument(
+        "model", type=Path, help="caffemodel or its prototxt, .uff, or frozen TensorFlow graph (.pb)"
+    )
+    arguments.add_argument("--table", type=Path, help="calibration table of the model, for INT8 as Q/DQ")
+    arguments.add_argument(
+        "--table-version", default=table_version(__version__), help="TensorRT that made it, as in its header"
+    )
+    arguments.add_argument("--deploy", type=Path, help="prototxt of a caffemodel; default: of the same name beside it")
+    arguments.add_argument(
+        "--input", type=named_shape, action="append", default=[], metavar="NAME,C,H,W", help="shape of a UFF input"
+    )
+    arguments.add_argument("--output", action="append", default=[], help="name of an output; default: all")
+    arguments.add_argument("--preprocessor", type=Path, help="Python file with preprocess(dynamic_graph), for a .pb")
+    arguments.add_argument("--seed", type=int, default=0, help="of the inputs that the result is checked on")
+    arguments.add_argument("--out", type=Path, help="ONNX file to write; default: the model's name with .onnx")
+
+
+def migrate(options: argparse.Namespace) -> None:
+    """Write the ONNX model and, beside it, its report as .migration.json and .migration.txt.
+
+    Raises:
+        UserError: something about the model or the table; or the result is not what the reference runtime says, which
+            the report tells.
+    """
+    form = FORMS.get(options.model.suffix)
+    if form == "onnx":
+        raise UserError(f"{options.model}: ONNX already. Give the model that it came from, or use it as it is.")
+    target = options.out or options.model.with_suffix(".onnx")
+    table = None if options.table is None else read_scales(options.table, options.table_version)
+    with tempfile.TemporaryDirectory() as folder:
+        file = import_model(
+            options.model,
+            Path(folder),
+            deploy=options.deploy,
+            inputs=dict(options.input),
+            outputs=options.output,
+            preprocessor=options.preprocessor,
+        )
+        try:
+            lowered = lower_model(file, table, options.table)
+        except UserError as error:
+            raise UserError(str(error).replace(f"{folder}/", f"{options.model}: ")) from error
+    differences = check_agreement(lowered, options.seed)
+    write_bytes(target, lowered.model.SerializeToString(deterministic=True))
+    report = make_report(options.model, str(form), target, lowered, table, differences)
+    write_json(target.with_suffix(".migration.json"), report)
+    write_text(target.with_suffix(".migration.txt"), to_text(report))
+    print(f"{target}, report in {target.stem}.migration.txt")
+    print("\n".join(gate_lines(report)))
+    if not report["passed"]:
+        raise UserError(f"{target}: it does not say what the reference runtime says; see {target.stem}.migration.txt.")
