@@ -46,8 +46,11 @@ rule check:
 rule list:
     input:
         samples=[
-            workflow.source_path(f"config/samples/{name}.yaml") for name in SAMPLES
+            workflow.source_path(f"config/samples/{name}.yaml")
+            for name in SAMPLES
+            if name not in OWN
         ],
+        own=OWN_FILES.values(),
         script=script("list_samples"),
         library=library("list_samples"),
     log:
@@ -55,7 +58,7 @@ rule list:
     conda:
         "environment.yml"
     shell:
-        "python {input.script:q} {input.samples:q} 2>&1 | tee {log}"
+        "python {input.script:q} {input.samples:q} {input.own:q} 2>&1 | tee {log}"
 
 
 include: "rules/download.smk"
@@ -68,3 +71,4 @@ include: "rules/infer.smk"
 include: "rules/translate.smk"
 include: "rules/benchmark.smk"
 include: "rules/report.smk"
+include: "rules/own.smk"

@@ -16,7 +16,7 @@ rule measure_latency:
     benchmark:
         "benchmarks/{sample}/measure_latency.tsv"
     wildcard_constraints:
-        sample=one_of([*DETECTORS, *CLASSIFIERS, *RECOMMENDERS]),
+        sample=one_of([*DETECTORS, *CLASSIFIERS, *RECOMMENDERS, *OWN]),
     conda:
         ENVIRONMENT
     threads: workflow.cores or 1  # alone, so that nothing disturbs the measurement

@@ -1,5 +1,6 @@
 """Configuration and the helpers that rules share. Nothing here imports more than yaml and jsonschema."""
 
+import glob
 import shlex
 import shutil
 
@@ -106,12 +107,53 @@ def check_owners(samples):
             )
 
 
+def find_own_samples():
+    """Return the files in the folder `own_samples` that describe no chapter of the guide, by their names."""
+    found = {}
+    for path in sorted(glob.glob(os.path.join(config["own_samples"], "*.yaml"))):
+        name = os.path.basename(path).removesuffix(".yaml")
+        try:
+            values = read_yaml(path)
+        except yaml.YAMLError as error:
+            raise WorkflowError(f"{path}: not YAML: {error}") from error
+        if not isinstance(values, dict) or "chapter" not in values:
+            if name in SOURCES["samples"]:
+                raise WorkflowError(f"{path}: {name} is a sample of the guide's. Rename it.")
+            found[name] = path
+    return found
+
+
+def load_own_sample(name):
+    """Read a sample of the user's own, in the form that the rules take all others in."""
+    own = merged(
+        read_yaml(OWN_FILES[name]) or {}, typed(config["samples"].get(name, {}))
+    )
+    schema = workflow.source_path("../config/schema/own.schema.json")
+    check_config(own, schema, OWN_FILES[name])
+    if own["name"] != name:
+        raise WorkflowError(f"{OWN_FILES[name]}: name: {own['name']!r} is not {name!r}")
+    calibration = own.get("calibration")
+    count = calibration["batch_size"] * calibration.pop("batches") if calibration else 0
+    steps = {"split": "calibration", "batches": "made"}
+    return {
+        **{key: own[key] for key in ("name", "title", "precisions", "gates")},
+        **{"chapter": 0, "upstream": "own", "task": "own", "source": "own"},
+        "data": ["mini", "full"],
+        "splits": {"calibration": count},
+        "model": {"framework": "own"},
+        **({"calibration": {**calibration, **steps}} if calibration else {}),
+        "max_batch_size": own["max_batch_size"],
+        "profile_batch_size": 1,
+        "own": {key: own[key] for key in ("model", "data")},
+    }
+
+
 def load_samples():
-    """Read config/samples/*.yaml with the changes from `samples:`."""
+    """Read config/samples/*.yaml, and the user's own, with the changes from `samples:`."""
     schema = workflow.source_path("../config/schema/sample.schema.json")
     for name in config["samples"]:
-        if name not in SOURCES["samples"]:
-            known = ", ".join(SOURCES["samples"])
+        if name not in [*SOURCES["samples"], *OWN_FILES]:
+            known = ", ".join([*SOURCES["samples"], *OWN_FILES])
             raise WorkflowError(f"samples.{name}: unknown sample. Known: {known}.")
     samples = {}
     for name in SOURCES["samples"]:
@@ -124,7 +166,7 @@ def load_samples():
         check_config(samples[name], schema, source)
         check_batches(samples[name], source)
     check_owners(samples)
-    return samples
+    return samples | {name: load_own_sample(name) for name in OWN_FILES}
 
 
 config["builder"] = typed(config.get("builder", {}))
@@ -133,6 +175,7 @@ check_config(
     workflow.source_path("../config/schema/config.schema.json"),
     "configuration",
 )
+OWN_FILES = find_own_samples()
 SAMPLES = load_samples()
 
 
@@ -207,9 +250,10 @@ def script(name):
 
 def library(name, sample=None):
     """Return the modules that a script imports, and those of the sample it loads, so that an edit reruns the rule."""
+    own = {name: SOURCES["own"]["own"] for name in OWN_FILES}
     modules = [
         *SOURCES["scripts"][name],
-        *(SOURCES["samples"][sample] if sample else []),
+        *((SOURCES["samples"] | own)[sample] if sample else []),
     ]
     return [
         SOURCE_FILES[module] for module in ["scripts/_path.py", *dict.fromkeys(modules)]
@@ -268,7 +312,8 @@ TEXTS = samples_with(task="generation")
 TRANSLATORS = samples_with(task="translation")
 RECOMMENDERS = samples_with(task="recommendation")
 PUBLISHED = samples_with(model_weights="published")
-UNTRAINED = PUBLISHED + (TRANSLATORS if config["data"] == "full" else [])
+OWN = list(OWN_FILES)
+UNTRAINED = [*PUBLISHED, *OWN] + (TRANSLATORS if config["data"] == "full" else [])
 TRAINED_TEXTS = [name for name in TEXTS if name not in UNTRAINED]
 TRAINED_RECOMMENDERS = [name for name in RECOMMENDERS if name not in UNTRAINED]
 SERVED = [name for name in SAMPLES if SAMPLES[name].get("serving")]
@@ -293,9 +338,19 @@ def model_file(name):
     return file
 
 
+def own_files(path):
+    """Return a .npz file, or all files of a folder of the user's own."""
+    if os.path.isdir(path):
+        files = sorted(glob.glob(os.path.join(path, "**", "*"), recursive=True))
+        return [file for file in files if os.path.isfile(file)]
+    return [path]
+
+
 def split_files(sample, split):
     """Return the files of a split: pictures with annotations in VOC's layout or a list of labels, or one of digits."""
     root = f"results/{sample}/data/{split}"
+    if sample in OWN:
+        return own_files(SAMPLES[sample]["own"]["data"][split])
     if sample in DIGITS:
         return [f"{root}.npz"]
     ids = [f"{index:06d}" for index in range(SAMPLES[sample]["splits"][split])]
@@ -316,7 +371,20 @@ def held_out(wildcards):
 
 def data_folder(sample):
     """Return a params function: the folder that a split's reader takes, from the input `pictures`."""
+    if sample in OWN:
+        return own_data(sample)
     return folder_of("pictures", 1 if sample in CLASSIFIERS else 3)
+
+
+def own_data(sample):
+    """Return a params function: where the items lie that a job of a sample of the user's own takes."""
+    data = SAMPLES[sample]["own"]["data"]
+
+    def path(wildcards, input, output):
+        calibrates = getattr(output, "batches", None)
+        return shlex.quote(data["calibration" if calibrates else "val"])
+
+    return path
 
 
 def data_of_job(wildcards, input, output):
@@ -397,6 +465,34 @@ EXPORTS = {
     "uff": ["model.uff"],
     "wts2": ["model.wts2"],
 }
+# what a model of the user's own becomes, by the end of its name
+IMPORTS = {
+    ".onnx": ["model.onnx"],
+    ".uff": ["model.uff"],
+    ".pb": ["model.uff"],
+    ".caffemodel": ["model.caffemodel", "model.prototxt"],
+    ".prototxt": ["model.caffemodel", "model.prototxt"],
+}
+
+
+def own_imports(sample):
+    """Return what a model of the user's own is built from, the description first."""
+    form = os.path.splitext(SAMPLES[sample]["own"]["model"]["file"])[1]
+    names = ["sample.json", *IMPORTS[form], "SHA256SUMS"]
+    return [f"results/{sample}/export/{name}" for name in names]
+
+
+def own_model_files(sample):
+    """Return the files that such a model is taken from."""
+    own = SAMPLES[sample]["own"]
+    file, form = own["model"]["file"], os.path.splitext(own["model"]["file"])[1]
+    files = [file, own["data"]["classes"]]
+    files += [own["model"][key] for key in ("deploy", "preprocessor") if key in own["model"]]
+    if form == ".prototxt":
+        files.append(file.removesuffix(form) + ".caffemodel")
+    if form == ".caffemodel" and "deploy" not in own["model"]:
+        files.append(file.removesuffix(form) + ".prototxt")
+    return files
 
 
 def exported_by_classifier(sample):
@@ -409,6 +505,8 @@ def exported_by_classifier(sample):
 
 def exports_of(sample):
     """Return what the engine of a sample is built from, with its checksums where there are any."""
+    if sample in OWN:
+        return own_imports(sample)
     if sample in PICTURES:
         uff = "uff" in SAMPLES[sample].get("programs", [])
         converted = [f"results/{sample}/export/model.uff"] if uff else []
@@ -509,6 +607,7 @@ def figures(wildcards):
         **dict.fromkeys(TRANSLATORS, "translation"),
         **dict.fromkeys(RECOMMENDERS, "ranking"),
         **dict.fromkeys(PICTURES, "pictures"),
+        **dict.fromkeys(OWN, "confusion"),
     }
     names = [first.get(sample, "digits"), "precisions", "profile"]
     names += [] if sample in UNTRAINED else ["training"]
@@ -521,7 +620,7 @@ def texts(wildcards):
     folder = f"results/{wildcards.sample}"
     first = {
         **dict.fromkeys(DIGITS, ["digits"]),
-        **dict.fromkeys(PICTURES, ["top5", "profile"]),
+        **dict.fromkeys([*PICTURES, *OWN], ["top5", "profile"]),
         **dict.fromkeys(TEXTS, ["generated"]),
         **dict.fromkeys(TRANSLATORS, ["translation"]),
         **dict.fromkeys(RECOMMENDERS, ["recommendations"]),

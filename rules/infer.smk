@@ -43,7 +43,7 @@ rule infer:
     benchmark:
         "benchmarks/{sample}/infer.{precision}.tsv"
     wildcard_constraints:
-        sample=one_of([*DETECTORS, *CLASSIFIERS]),
+        sample=one_of([*DETECTORS, *CLASSIFIERS, *OWN]),
     conda:
         ENVIRONMENT
     threads: 2
@@ -103,7 +103,9 @@ rule compare_framework:
         "benchmarks/{sample}/compare_framework.tsv"
     wildcard_constraints:
         sample=one_of(
-            name for name in [*DETECTORS, *CLASSIFIERS] if name not in FROZEN_DETECTORS
+            name
+            for name in [*DETECTORS, *CLASSIFIERS, *OWN]
+            if name not in FROZEN_DETECTORS
         ),
     conda:
         ENVIRONMENT

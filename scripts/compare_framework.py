@@ -15,7 +15,7 @@ from trtflow.formats.files import write_json
 from trtflow.metrics.classification import largest_difference
 from trtflow.metrics.detections import LEAST_SCORE, least_matched_iou, max_difference
 
-RESULTS = {"detection": "detections", "classification": "probabilities"}
+RESULTS = {"detection": "detections", "classification": "probabilities", "own": "probabilities"}
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ def main() -> None:
     options = arguments.parse_args()
     for path in options.samples:
         sample = yaml.safe_load(path.read_text())
-        print(f"{sample['name']:<30} chapter {sample['chapter']:>2}  {sample['upstream']:<30} {sample['title']}")
+        chapter = f"chapter {sample['chapter']:>2}" if "chapter" in sample else "your own"
+        print(f"{sample['name']:<30} {chapter:<10}  {sample.get('upstream', ''):<30} {sample['title']}")
 
 
 if __name__ == "__main__":

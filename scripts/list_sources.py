@@ -51,16 +51,16 @@ def closure(start: Path) -> list[str]:
 
 
 def sources() -> dict[str, dict[str, list[str]]]:
-    """Return the files of each script, and of each sample with the sample's own module."""
+    """Return the files of each script, of each sample with its module, and of the module for users' own samples."""
     scripts = sorted(path for path in (ROOT / "scripts").glob("*.py") if not path.name.startswith("_"))
     folder = ROOT / "trtflow" / "samples"
     packages = {path.parent.name: path for path in folder.glob("*/__init__.py")}
     samples = packages | {path.stem: path for path in folder.glob("*.py") if path.name != "__init__.py"}
+    listed = {name: sorted({*closure(path), path.relative_to(ROOT).as_posix()}) for name, path in samples.items()}
     return {
         "scripts": {path.stem: closure(path) for path in scripts},
-        "samples": {
-            name: sorted({*closure(path), path.relative_to(ROOT).as_posix()}) for name, path in samples.items()
-        },
+        "own": {"own": listed.pop("own")},
+        "samples": listed,
     }
 
 

@@ -29,6 +29,7 @@ def import_model(
     inputs: Shapes | None = None,
     outputs: Sequence[str] = (),
     preprocessor: Path | None = None,
+    input_shape: Sequence[int] | None = None,
 ) -> ModelFile:
     """Put a model into a folder in the form that TensorRT's parsers take.
 
@@ -39,6 +40,7 @@ def import_model(
         inputs: shape C, H, W by name, of inputs that a UFF or TensorFlow graph says nothing or something else of.
         outputs: names of the outputs; without any, what no layer reads, or what UFF has marked.
         preprocessor: for a TensorFlow graph, a Python file with `preprocess(dynamic_graph)`.
+        input_shape: the same as `inputs`, of a graph's only input, whatever its name.
 
     Raises:
         FormatError: a file is damaged, or not of the form that its name says.
@@ -64,6 +66,8 @@ def import_model(
     else:
         shutil.copyfile(path, target)
     graph = read_uff(target)
+    if input_shape is not None:
+        inputs = {node.id: input_shape for node in graph.graphs[0].nodes if node.operation == "Input"}
     return ModelFile("uff", target, None, _uff_inputs(graph, path, inputs or {}), _uff_outputs(graph, path, outputs))
 
 

@@ -13,6 +13,7 @@ from trtflow.reporting.figures import STYLE, save_figure
 
 COLUMNS = 6
 WRONG = "#D55E00"
+MOST_NAMES = 30  # classes that are named in the figure
 
 
 def top5_text(names: Sequence[str], probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> str:
@@ -60,4 +61,33 @@ def write_pictures_figure(
                 pad=3,
                 color="black" if best == label else WRONG,
             )
+        save_figure(figure, path)
+
+
+def write_confusion_figure(path: Path, probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:
+    """Draw how often each class is taken for each, as a share of what the items are.
+
+    Args:
+        path: PNG to write.
+        probabilities: float32 [N, classes].
+        labels: int64 [N].
+        classes: names by label.
+    """
+    counts = np.zeros((len(classes), len(classes)))
+    np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = min(9.0, 2.5 + 0.35 * len(classes))
+    with rc_context({**STYLE, "axes.grid": False}):
+        figure = Figure(figsize=(side, side), layout="constrained")
+        axes = figure.subplots()
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set(xlabel="what the engine says", ylabel="what it is")
+        if len(classes) <= MOST_NAMES:
+            places = range(len(classes))
+            axes.set_xticks(places, classes, rotation=90)
+            axes.set_yticks(places, classes)
+            for row, column in np.argwhere(counts):
+                dark = shares[row, column] > 0.5
+                number = str(int(counts[row, column]))
+                axes.text(column, row, number, ha="center", va="center", fontsize=8, color="white" if dark else "black")
         save_figure(figure, path)

@@ -7,7 +7,7 @@ batch; `PLUGINS`, plugins that the engine needs; `NETWORKS`, all networks by nam
 `refit(trt, engine, export)`, weights given after the build; `HALF_WEIGHTS`, define_network also takes the type of the
 weights; `configure_builder(trt, config)` and `configure_network(trt, network, ranges, kept)`, INT8 from dynamic ranges;
 `PROGRAMS`, other forms of the same model by name. Samples that run step by step have functions of their own instead of
-the first, second and last of the functions above.
+the first, second and last of the functions above. `own` is all samples of users, who write no module.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from types import ModuleType
 from typing import Any
 
 from trtflow.formats import UserError
+
+OWN = "results/{name}/export/sample.json"  # where the workflow says what a sample of the user's own is
 
 
 def definition(
@@ -58,9 +60,12 @@ def definition(
 
 
 def load(name: str) -> Any:
-    """Return the module of a sample, or of `<sample>.<program>` one of its `PROGRAMS`."""
+    """Return the module of a sample, or of `<sample>.<program>` one of its `PROGRAMS`; or a sample of the user's own."""
     name, _, program = name.partition(".")
-    known = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    known = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "own")
+    own = Path(OWN.format(name=name))
+    if name not in known and own.exists():
+        return importlib.import_module(f"{__name__}.own").read_own(own)
     if name not in known:
         raise UserError(f"unknown sample {name!r}. Known: {', '.join(known)}.")
     module = importlib.import_module(f"{__name__}.{name}")

@@ -1,0 +1,53 @@
+"""A frozen TensorFlow graph in TensorFlow itself, fed as TensorRT's UFF parser has its input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from trtflow.formats import FormatError
+
+
+class FrozenGraph:
+    """A graph that runs.
+
+    Args:
+        path: the file.
+        outputs: names of nodes.
+
+    Raises:
+        FormatError: it is no graph.
+    """
+
+    def __init__(self, path: Path, outputs: Sequence[str]) -> None:
+        graphdef = tf.compat.v1.GraphDef()
+        try:
+            graphdef.ParseFromString(path.read_bytes())
+        except DecodeError as error:
+            raise FormatError(path, "not a TensorFlow graph, or a damaged one", "Freeze the model again.") from error
+        self._graph, self._outputs = tf.Graph(), list(outputs)
+        with self._graph.as_default():
+            tf.import_graph_def(graphdef, name="")
+
+    def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs for inputs [N, C, H, W], which go in as the graph has them, channels last or first."""
+        tensors = {name: self._graph.get_tensor_by_name(f"{name}:0") for name in feeds}
+        turned = {tensors[name]: _as_declared(values, tensors[name]) for name, values in feeds.items()}
+        names = [f"{name}:0" for name in self._outputs]
+        with tf.compat.v1.Session(graph=self._graph) as session:
+            return dict(zip(self._outputs, session.run(names, turned), strict=True))
+
+
+def _as_declared(values: np.ndarray, tensor: tf.Tensor) -> np.ndarray:
+    """Return an input in the order and the number of dimensions that a placeholder declares."""
+    if tensor.shape.rank is None:
+        return values
+    declared = [size or -1 for size in tensor.shape.as_list()][1:]
+    if len(declared) != values.ndim - 1:  # TensorRT has three dimensions where the graph has fewer
+        return values.reshape(len(values), *declared)
+    fits = all(size in (-1, given) for size, given in zip(declared, values.shape[1:], strict=True))
+    return values if fits or values.ndim != 4 else values.transpose(0, 2, 3, 1)
