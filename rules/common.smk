@@ -118,7 +118,9 @@ def find_own_samples():
             raise WorkflowError(f"{path}: not YAML: {error}") from error
         if not isinstance(values, dict) or "chapter" not in values:
             if name in SOURCES["samples"]:
-                raise WorkflowError(f"{path}: {name} is a sample of the guide's. Rename it.")
+                raise WorkflowError(
+                    f"{path}: {name} is a sample of the guide's. Rename it."
+                )
             found[name] = path
     return found
 
@@ -487,7 +489,9 @@ def own_model_files(sample):
     own = SAMPLES[sample]["own"]
     file, form = own["model"]["file"], os.path.splitext(own["model"]["file"])[1]
     files = [file, own["data"]["classes"]]
-    files += [own["model"][key] for key in ("deploy", "preprocessor") if key in own["model"]]
+    files += [
+        own["model"][key] for key in ("deploy", "preprocessor") if key in own["model"]
+    ]
     if form == ".prototxt":
         files.append(file.removesuffix(form) + ".caffemodel")
     if form == ".caffemodel" and "deploy" not in own["model"]:

@@ -8,11 +8,11 @@ for _sample in OWN:
             f"import_{_sample}"
         input:
             config=f"results/{_sample}/config.yaml",
-            files=own_model_files(_sample),
+            model=own_model_files(_sample),
             script=script("import_own"),
             library=library("import_own", _sample),
         output:
-            files=own_imports(_sample),
+            exports=own_imports(_sample),
         log:
             f"logs/{_sample}/import.log",
         benchmark:
@@ -23,7 +23,7 @@ for _sample in OWN:
             mem_mb=3000,
             runtime=10,
         params:
-            folder=folder_of("files"),
+            folder=folder_of("exports"),
         shell:
             "python {input.script:q} {input.config} --out-dir {params.folder} > {log} 2>&1"
 
@@ -32,7 +32,7 @@ for _sample in OWN:
 rule predict_own:
     input:
         config="results/{sample}/config.yaml",
-        files=lambda wildcards: own_model_files(wildcards.sample),
+        model=lambda wildcards: own_model_files(wildcards.sample),
         export=export_files,
         inputs="results/{sample}/inputs.npz",
         script=script("predict_own"),
@@ -57,7 +57,7 @@ rule predict_own:
 # Score an engine's probabilities against the labels.
 rule score_own:
     input:
-        items=held_out,
+        held_out=held_out,
         export=export_files,
         predictions="results/{sample}/predictions.{precision}.npz",
         script=script("score_own"),
@@ -85,7 +85,7 @@ rule score_own:
 # Draw which class is taken for which, and write the likeliest of each item.
 rule draw_own:
     input:
-        items=held_out,
+        held_out=held_out,
         export=export_files,
         predictions=last_predictions,
         script=script("draw_own"),

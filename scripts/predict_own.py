@@ -3,7 +3,8 @@
 An ONNX model runs in ONNX Runtime, a frozen graph in TensorFlow. Caffe and UFF have no framework that still installs:
 of these it is the lowered network in ONNX Runtime.
 
-python scripts/predict_own.py results/mine/config.yaml --inputs results/mine/inputs.npz --out results/mine/model/predictions.npz
+python scripts/predict_own.py results/mine/config.yaml --inputs results/mine/inputs.npz \\
+    --out results/mine/model/predictions.npz
 """
 
 import os

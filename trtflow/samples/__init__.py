@@ -60,7 +60,7 @@ def definition(
 
 
 def load(name: str) -> Any:
-    """Return the module of a sample, or of `<sample>.<program>` one of its `PROGRAMS`; or a sample of the user's own."""
+    """Return the module of a sample, of `<sample>.<program>` one of its `PROGRAMS`, or a sample of the user's own."""
     name, _, program = name.partition(".")
     known = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "own")
     own = Path(OWN.format(name=name))

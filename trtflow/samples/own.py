@@ -1,4 +1,4 @@
-"""A classifier of the user's own: `config/samples/<name>.yaml` says what other samples say in code (docs/your-own-model.md).
+"""A classifier of the user's own: one YAML file says what other samples say in code (docs/your-own-model.md).
 
 The workflow writes what it says, and the model's names and shapes, to `sample.json` beside the model; this reads it.
 """
@@ -67,7 +67,7 @@ class OwnSample:
         if len(names) < self.calibration:
             fault = f"{len(names)} items, but the calibration takes {self.calibration}"
             raise FormatError(root, fault, "Add some, or lower calibration.batches.")
-        places = np.arange(self.calibration) * len(names) // self.calibration
+        places = [place * len(names) // self.calibration for place in range(self.calibration)]
         chosen = items[places] if isinstance(items, np.ndarray) else [items[place] for place in places]
         return chosen, [names[place] for place in places]
 
