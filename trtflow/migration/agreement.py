@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,20 +143,38 @@ def check_agreement(lowered: Lowered, seed: int) -> dict[int, list[Difference]]:
     return rows
 
 
+def check_framework(lowered: Lowered, frozen: Path, seed: int) -> list[Difference]:
+    """Return the differences between the ONNX model and the frozen TensorFlow graph that it came from, in float32.
+
+    Args:
+        lowered: the model; the outputs of the graph have the names of its own.
+        frozen: the graph.
+        seed: of the inputs.
+    """
+    from trtflow.converters.frozen_graph import FrozenGraph  # noqa: PLC0415 - loads TensorFlow
+
+    feeds = draw_inputs(lowered.model, {}, 1, seed)
+    found = run_onnx(lowered.model, feeds)
+    wanted = FrozenGraph(frozen, list(found)).run(feeds)
+    # TensorRT has three dimensions behind the batch where the graph has fewer
+    return compare(found, {name: values.reshape(found[name].shape) for name, values in wanted.items()})
+
+
 def agreement_gates(differences: Mapping[int, Sequence[Difference]], int8: bool) -> list[Gate]:
     """Return a gate for each batch and kind of output: on the largest difference in float32, on the mean in INT8."""
     gates = []
     for batch, found in differences.items():
         if not int8:
-            worst = max((item.largest for item in found), key=_nan_is_worst)
+            worst = worst_of(item.largest for item in found)
             gates.append(Gate(f"difference_batch_{batch}", worst, "<=", FP32_LIMIT))
             continue
         for ranked, name, limit in ((False, "mean", INT8_LIMIT), (True, "ranked_mean", RANKED_INT8_LIMIT)):
             means = [item.mean for item in found if item.ranked == ranked]
             if means:
-                gates.append(Gate(f"{name}_difference_batch_{batch}", max(means, key=_nan_is_worst), "<=", limit))
+                gates.append(Gate(f"{name}_difference_batch_{batch}", worst_of(means), "<=", limit))
     return gates
 
 
-def _nan_is_worst(value: float) -> float:
-    return value if np.isfinite(value) else np.inf
+def worst_of(values: Iterable[float]) -> float:
+    """Return the largest of values, infinity where one is no number."""
+    return max(value if np.isfinite(value) else np.inf for value in values)

@@ -10,7 +10,7 @@ from trtflow.converters.model_file import FORMS, import_model
 from trtflow.formats import UserError
 from trtflow.formats.calibration_table import table_version
 from trtflow.formats.files import write_bytes, write_json, write_text
-from trtflow.migration.agreement import check_agreement
+from trtflow.migration.agreement import check_agreement, check_framework
 from trtflow.migration.lowering import lower_model, read_scales
 from trtflow.migration.report import gate_lines, make_report, to_text
 from trtflow.reference.version import __version__
@@ -69,8 +69,11 @@ def migrate(options: argparse.Namespace) -> None:
         except UserError as error:
             raise UserError(str(error).replace(f"{folder}/", f"{options.model}: ")) from error
     differences = check_agreement(lowered, options.seed)
+    # with a preprocessor the graph is another, and INT8 is not what the framework computes
+    plain = form == "tensorflow" and options.preprocessor is None and table is None
+    framework = check_framework(lowered, options.model, options.seed) if plain else []
     write_bytes(target, lowered.model.SerializeToString(deterministic=True))
-    report = make_report(options.model, str(form), target, lowered, table, differences)
+    report = make_report(options.model, str(form), target, lowered, table, differences, framework)
     write_json(target.with_suffix(".migration.json"), report)
     write_text(target.with_suffix(".migration.txt"), to_text(report))
     print(f"{target}, report in {target.stem}.migration.txt")

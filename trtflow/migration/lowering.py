@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
+from onnx import helper, numpy_helper
 
 import trtflow.reference as trt
 from trtflow.formats import FormatError
@@ -81,8 +83,31 @@ def lower_model(file: ModelFile, table: CalibrationTable | None = None, source: 
     plan = build_plan(trt, define, precision, LARGEST_BATCH, calibrator, explicit_batch=file.explicit_batch)
     model, metadata = read_plan(plan)
     del model.metadata_props[:]
+    quantise_in_graph(model)
     check_plain(model)
     return Lowered(model, plan, _layers(networks[0], model, metadata["layers"]), _scales(networks[0], model, table))
+
+
+def quantise_in_graph(model: onnx.ModelProto) -> None:
+    """Store INT8 kernels as float32 in front of a Q/DQ pair, which computes the same.
+
+    TensorRT 8 takes no INT8 weights from ONNX ("invalid weights type of Int8"); later ones and ONNX Runtime take both.
+    """
+    graph = model.graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in stored:
+            kernel, scale, zero = node.input
+            steps, factors = (numpy_helper.to_array(stored[name]) for name in (kernel, scale))
+            values = steps * factors.reshape(-1, *[1] * (steps.ndim - 1))
+            stored[kernel].CopyFrom(numpy_helper.from_array(values.astype(np.float32), kernel))
+            quantised = f"{kernel}_steps"
+            nodes.append(helper.make_node("QuantizeLinear", [kernel, scale, zero], [quantised], name=quantised, axis=0))
+            node.input[0] = quantised
+        nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def check_plain(model: onnx.ModelProto) -> None:
@@ -149,6 +174,8 @@ def _scales(network: Any, model: onnx.ModelProto, table: CalibrationTable | None
     """Return the scales that the model really uses, in network order."""
     if table is None:
         return {}
-    quantised = {node.name.rpartition(SEPARATOR)[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    stored = {tensor.name for tensor in model.graph.initializer}
+    pairs = [node for node in model.graph.node if node.op_type == "QuantizeLinear" and node.input[0] not in stored]
+    quantised = {node.name.rpartition(SEPARATOR)[0] for node in pairs}
     names = [tensor.name for tensor in all_tensors(network)]
     return {name: float(table.scales[name]) for name in names if name in quantised}

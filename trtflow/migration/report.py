@@ -12,8 +12,9 @@ import onnx
 
 from trtflow.formats.calibration_table import CalibrationTable
 from trtflow.formats.files import sha256_of
-from trtflow.migration.agreement import Difference, agreement_gates
+from trtflow.migration.agreement import FP32_LIMIT, Difference, agreement_gates, worst_of
 from trtflow.migration.lowering import Lowered
+from trtflow.reporting.report import Gate
 
 OPSET_REASON = (
     "the newest that TensorRT 8.6 itself takes, so that one file runs beside the old engine and after it; "
@@ -28,6 +29,7 @@ def make_report(
     lowered: Lowered,
     table: CalibrationTable | None,
     differences: Mapping[int, Sequence[Difference]],
+    framework: Sequence[Difference] = (),
 ) -> dict[str, Any]:
     """Return what `migrate` writes as JSON.
 
@@ -38,8 +40,11 @@ def make_report(
         lowered: what it was lowered to.
         table: the calibration table, where one was given.
         differences: between the ONNX model and the reference runtime, by batch.
+        framework: between it and TensorFlow, where that was asked.
     """
     gates = agreement_gates(differences, table is not None)
+    if framework:
+        gates.append(Gate("tensorflow_difference", worst_of(item.largest for item in framework), "<=", FP32_LIMIT))
     graph = lowered.model.graph
     return {
         "schema": 1,
