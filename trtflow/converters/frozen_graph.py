@@ -20,34 +20,45 @@ class FrozenGraph:
         outputs: names of nodes.
 
     Raises:
-        FormatError: it is no graph.
+        FormatError: it is no graph, or has operations that TensorFlow does not know.
     """
 
     def __init__(self, path: Path, outputs: Sequence[str]) -> None:
         graphdef = tf.compat.v1.GraphDef()
         try:
             graphdef.ParseFromString(path.read_bytes())
-        except DecodeError as error:
-            raise FormatError(path, "not a TensorFlow graph, or a damaged one", "Freeze the model again.") from error
-        self._graph, self._outputs = tf.Graph(), list(outputs)
-        with self._graph.as_default():
-            tf.import_graph_def(graphdef, name="")
+            self._path, self._graph, self._outputs = path, tf.Graph(), list(outputs)
+            with self._graph.as_default():
+                tf.import_graph_def(graphdef, name="")
+        except (DecodeError, ValueError, tf.errors.OpError) as error:
+            raise FormatError(path, f"not a graph that TensorFlow runs ({_first_line(error)})") from error
 
     def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs for inputs [N, C, H, W], which go in as the graph has them, channels last or first."""
+        """Return the outputs for inputs [N, C, H, W], which go in as the graph has them, channels last or first.
+
+        Raises:
+            FormatError: TensorFlow cannot run it on this machine.
+        """
         tensors = {name: self._graph.get_tensor_by_name(f"{name}:0") for name in feeds}
         turned = {tensors[name]: _as_declared(values, tensors[name]) for name, values in feeds.items()}
         names = [f"{name}:0" for name in self._outputs]
         with tf.compat.v1.Session(graph=self._graph) as session:
-            return dict(zip(self._outputs, session.run(names, turned), strict=True))
+            try:
+                return dict(zip(self._outputs, session.run(names, turned), strict=True))
+            except tf.errors.OpError as error:
+                raise FormatError(self._path, f"TensorFlow cannot run it here ({_first_line(error)})") from error
 
 
 def _as_declared(values: np.ndarray, tensor: tf.Tensor) -> np.ndarray:
     """Return an input in the order and the number of dimensions that a placeholder declares."""
-    if tensor.shape.rank is None:
-        return values
+    if tensor.shape.rank is None:  # channels last, as all that TensorFlow convolves on a CPU
+        return values.transpose(0, 2, 3, 1) if values.ndim == 4 else values
     declared = [size or -1 for size in tensor.shape.as_list()][1:]
     if len(declared) != values.ndim - 1:  # TensorRT has three dimensions where the graph has fewer
         return values.reshape(len(values), *declared)
     fits = all(size in (-1, given) for size, given in zip(declared, values.shape[1:], strict=True))
     return values if fits or values.ndim != 4 else values.transpose(0, 2, 3, 1)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 
 from trtflow.converters.model_file import FORMS, import_model
-from trtflow.formats import UserError
+from trtflow.formats import FormatError, UserError
 from trtflow.formats.calibration_table import table_version
 from trtflow.formats.files import write_bytes, write_json, write_text
-from trtflow.migration.agreement import check_agreement, check_framework
-from trtflow.migration.lowering import lower_model, read_scales
+from trtflow.migration.agreement import Difference, check_agreement, check_framework
+from trtflow.migration.lowering import Lowered, lower_model, read_scales
 from trtflow.migration.report import gate_lines, make_report, to_text
 from trtflow.reference.version import __version__
 
@@ -71,7 +71,7 @@ def migrate(options: argparse.Namespace) -> None:
     differences = check_agreement(lowered, options.seed)
     # with a preprocessor the graph is another, and INT8 is not what the framework computes
     plain = form == "tensorflow" and options.preprocessor is None and table is None
-    framework = check_framework(lowered, options.model, options.seed) if plain else []
+    framework = _ask_framework(lowered, options) if plain else []
     write_bytes(target, lowered.model.SerializeToString(deterministic=True))
     report = make_report(options.model, str(form), target, lowered, table, differences, framework)
     write_json(target.with_suffix(".migration.json"), report)
@@ -80,3 +80,12 @@ def migrate(options: argparse.Namespace) -> None:
     print("\n".join(gate_lines(report)))
     if not report["passed"]:
         raise UserError(f"{target}: it does not say what the reference runtime says; see {target.stem}.migration.txt.")
+
+
+def _ask_framework(lowered: Lowered, options: argparse.Namespace) -> list[Difference]:
+    """Return the differences from TensorFlow, none where it cannot run the graph, which need not stop a migration."""
+    try:
+        return check_framework(lowered, options.model, options.seed)
+    except FormatError as error:
+        print(f"not compared with TensorFlow: {error}")
+        return []

@@ -333,6 +333,9 @@ class _Parse:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             self.values[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
             return
+        opsets = self.model.opset_import
+        if node.op_type == "DequantizeLinear":  # the evaluator has none of before, and what they compute is the same
+            opsets = [onnx.helper.make_opsetid("", max([19, *(item.version for item in opsets)]))]
         model = onnx.helper.make_model(
             onnx.helper.make_graph(
                 [node],
@@ -340,7 +343,7 @@ class _Parse:
                 [onnx.helper.make_empty_tensor_value_info(name) for name in dict.fromkeys(node.input) if name],
                 [onnx.helper.make_empty_tensor_value_info(name) for name in node.output if name],
             ),
-            opset_imports=self.model.opset_import,
+            opset_imports=opsets,
         )
         try:
             feeds = {name: self.values[name] for name in node.input if name}
