@@ -90,7 +90,8 @@ def to_html(report: Mapping[str, Any]) -> str:
     title = f"{report['title']}: {'passed' if report['passed'] else 'failed'}"
     runtime = "{name} {version} on {device}".format_map(report["backend"])
     columns = list(zip(*precision_rows(report), strict=True))  # fits on a screen, as rows do not
-    source = f"Guide chapter {report['chapter']}, {report['upstream']}; {report['data']} data"
+    place = f"Guide chapter {report['chapter']}, {report['upstream']}" if report["chapter"] else "Your own"
+    source = f"{place}; {report['data']} data"
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{STYLE}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n<p>{escape(source)}.</p>\n"
