@@ -13,6 +13,8 @@ import onnx
 import pytest
 import yaml
 
+from trtflow.formats.caffe import NetParameter, array_to_blob, write_caffemodel, write_prototxt
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "your-own-model.md").read_text()
 FILES = {text.split("\n", 1)[0][2:]: text for text in re.findall(r"```(?:python|yaml)\n(.*?)```", PAGE, re.DOTALL)}
@@ -114,6 +116,53 @@ def test_another_folder_and_arrays_will_do(folder):
     done = snakemake(folder, target, "results/my_digits/agreement.json", "--config", "own_samples=mine")
     assert done.returncode == 0, done.stdout
     assert json.loads((folder / target).read_text())["metrics"]["top1"] > 0.9
+
+
+def write_other_forms(folder):
+    """Write a linear classifier as a caffemodel, a frozen TensorFlow graph and UFF, and a file for each."""
+    import tensorflow as tf  # noqa: PLC0415 - takes seconds
+
+    from trtflow.converters.uff import from_tensorflow_frozen_model  # noqa: PLC0415 - loads TensorFlow
+
+    random = np.random.default_rng(0)
+    weights, bias = random.normal(size=(4, 3, 8, 6)).astype(np.float32), random.normal(size=4).astype(np.float32)
+    net = NetParameter(name="linear")
+    net.layer.add(name="image", type="Input", top=["image"]).input_param.shape.add(dim=[1, 3, 8, 6])
+    layer = net.layer.add(name="scores", type="InnerProduct", bottom=["image"], top=["scores"])
+    layer.inner_product_param.num_output = 4
+    write_prototxt(net, folder / "linear.prototxt")
+    layer.blobs.extend([array_to_blob(weights.reshape(4, -1)), array_to_blob(bias)])
+    write_caffemodel(net, folder / "linear.caffemodel")
+    with tf.Graph().as_default() as graph:
+        image = tf.compat.v1.placeholder(tf.float32, (None, 8, 6, 3), name="image")
+        kernel = tf.constant(weights.transpose(2, 3, 1, 0))
+        found = tf.compat.v1.nn.conv2d(image, kernel, 1, "VALID") + tf.constant(bias)
+        tf.nn.softmax(tf.reshape(found, [-1, 4]), name="out")
+    (folder / "linear.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    from_tensorflow_frozen_model(folder / "linear.pb", ["out"], output_filename=folder / "linear.uff", quiet=True)
+    for name, model in (("caffe", "caffemodel"), ("frozen", "pb"), ("uff", "uff")):
+        settings = {**yaml.safe_load(FILES[MINE]), "name": name, "precisions": ["fp32"]}
+        settings["model"] = {"file": f"linear.{model}", "logits": name == "caffe"}
+        settings["data"] = {"classes": "classes.txt", "val": "val.npz"}
+        settings["gates"] = [gate for gate in settings["gates"] if gate["name"] == "top1"]
+        del settings["calibration"]
+        (folder / "config/samples" / f"{name}.yaml").write_text(yaml.safe_dump(settings))
+    (folder / "classes.txt").write_text("a\nb\nc\nd\n")
+    inputs = random.normal(size=(20, 3, 8, 6)).astype(np.float32)
+    truth = (inputs.reshape(20, -1) @ weights.reshape(4, -1).T + bias).argmax(axis=1)
+    np.savez(folder / "val.npz", inputs=inputs, labels=truth)
+
+
+def test_caffe_uff_and_tensorflow_say_the_same(tmp_path):
+    (tmp_path / "config/samples").mkdir(parents=True)
+    write_other_forms(tmp_path)
+    names = ("caffe", "frozen", "uff")
+    targets = [f"results/{name}/{file}" for name in names for file in ("agreement.json", "metrics.fp32.json")]
+    done = snakemake(tmp_path, *targets)
+    assert done.returncode == 0, done.stdout
+    for name in names:
+        assert json.loads((tmp_path / f"results/{name}/metrics.fp32.json").read_text())["metrics"]["top1"] == 1
+        assert json.loads((tmp_path / f"results/{name}/agreement.json").read_text())["fp32"]["agreement"] < 1e-5
 
 
 def failed(folder, script, *arguments):

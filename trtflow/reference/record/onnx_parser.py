@@ -333,7 +333,7 @@ class _Parse:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             self.values[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
             return
-        opsets = self.model.opset_import
+        opsets = list(self.model.opset_import)
         if node.op_type == "DequantizeLinear":  # the evaluator has none of before, and what they compute is the same
             opsets = [onnx.helper.make_opsetid("", max([19, *(item.version for item in opsets)]))]
         model = onnx.helper.make_model(
