@@ -114,7 +114,7 @@ def main() -> None:
                 if time.perf_counter() > end:
                     raise UserError(f"not begun within {options.time_limit:.0f} s. Raise --time-limit.")
                 row |= measure_row(trt, options, Path(folder), precision, batch)
-            except Exception as error:
+            except Exception as error:  # one engine that fails leaves the others
                 row["skipped"] = f"{type(error).__name__}: {error}"
             result["rows"].append(row)
             write_json(options.out, result)

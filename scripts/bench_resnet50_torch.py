@@ -85,7 +85,7 @@ def measure_row(model: Classifier, precision: str, batch_size: int, options: arg
         torch.compiler.reset()
         try:
             row["compiled"] = timed(torch.compile(model, mode=options.compile_mode), best)
-        except Exception as error:  # noqa: BLE001 - its compilers raise errors of many kinds; eager's times stay
+        except Exception as error:  # its compilers raise errors of many kinds; eager's times stay
             row["compile_skipped"] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
     return row
 
