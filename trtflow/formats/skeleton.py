@@ -48,13 +48,14 @@ def cut(data: bytes, arrays: Iterable[np.ndarray]) -> Skeleton:
 
     Args:
         data: the file.
-        arrays: float32 of any shape; small ones stay. Their values stand in the file as little-endian bytes, once each.
+        arrays: float32 of any shape; small and constant ones stay. Their values are in the file as little-endian bytes,
+            once each.
 
     Raises:
         ValueError: an array is not in the file.
     """
     found = []
-    for array in (array for array in arrays if array.size >= LEAST):
+    for array in (array for array in arrays if array.size >= LEAST and array.min() < array.max()):
         offset = data.find(np.ascontiguousarray(array, FLOAT).tobytes())
         if offset < 0:
             raise ValueError(f"an array of shape {array.shape} does not stand in the file")
