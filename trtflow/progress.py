@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rich.progress import track as rich_track
-
 Item = TypeVar("Item")
 
 
@@ -16,4 +14,6 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
     if not sys.stderr.isatty():
         yield from items
         return
+    from rich.progress import track as rich_track  # noqa: PLC0415 - a Python without a terminal needs no rich
+
     yield from rich_track(items, description, total=total)

@@ -62,5 +62,6 @@ def record_ranges(
     for batch in batches:
         feeds = {names[0]: batch}
         for name, values in [*feeds.items(), *session.run(feeds).items()]:
-            ranges[name] = max(ranges[name], float(np.abs(values).max()))
+            if name in ranges:  # outputs of whole numbers, as a count of detections is, have none
+                ranges[name] = max(ranges[name], float(np.abs(values).max()))
     return ranges

@@ -1,0 +1,134 @@
+"""Build one network of the guide at its original size, in each precision and for each batch, and time it.
+
+.engine/bin/python scripts/bench_network.py --name resnet50 --skeletons results/sizes --backend tensorrt \\
+    --optimization-level 2 --timing-cache timing.cache --out resnet50.json
+
+Weights are drawn here into what scripts/export_sizes.py wrote. Each batch size has an engine of its own, optimised for
+it. What fails or does not fit is a row with the reason; the file is written anew after every row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from types import ModuleType
+from typing import Any
+
+import _path  # noqa: F401
+from _sizes import NETWORKS, RANGES, add_measure_options
+
+from trtflow.calibration.ranges import ranged_tensors
+from trtflow.cli import parser, run
+from trtflow.formats import UserError
+from trtflow.formats.dynamic_ranges import read_ranges
+from trtflow.formats.files import write_bytes, write_json
+from trtflow.formats.skeleton import SUFFIX, fill, read_skeleton
+from trtflow.runtime.backend import load
+from trtflow.runtime.build import build_plan
+from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
+from trtflow.runtime.probe import probe
+from trtflow.runtime.session import Session
+from trtflow.runtime.timing import measure
+from trtflow.samples import definition
+from trtflow.samples import load as load_sample
+
+LEAST_RANGE = 1e-6  # a tensor that is nothing but noughts has no scale
+
+
+def fill_folder(skeletons: Path, folder: Path, seed: int) -> None:
+    """Make an exported model of its skeleton."""
+    for path in sorted(skeletons.iterdir()):
+        if path.name.endswith(SUFFIX):
+            write_bytes(folder / path.name.removesuffix(SUFFIX), fill(read_skeleton(path), seed))
+        else:
+            shutil.copyfile(path, folder / path.name)
+
+
+def give_ranges(trt: ModuleType, network: Any, path: Path) -> None:
+    """Give every tensor its dynamic range; one that the parser named otherwise has the median of all."""
+    ranges = read_ranges(path)
+    usual = median(ranges.values())
+    for tensor in ranged_tensors(trt, network):
+        largest = max(ranges.get(tensor.name, usual), LEAST_RANGE)
+        tensor.set_dynamic_range(-largest, largest)
+
+
+def build(trt: ModuleType, options: argparse.Namespace, export: Path, precision: str, batch_size: int) -> bytes:
+    """Return the plan of the network in a precision, for one batch size."""
+    sample = load_sample(NETWORKS[options.name].sample)
+    define_network = definition(sample, export, precision)
+
+    def define(trt: ModuleType, network: Any) -> None:
+        define_network(trt, network)
+        if precision == "int8":
+            give_ranges(trt, network, export / RANGES)
+
+    explicit, settings = getattr(sample, "EXPLICIT_BATCH", False), builder_settings(options)
+    return build_plan(trt, define, precision, batch_size, explicit_batch=explicit, settings=settings)
+
+
+def measure_row(trt: ModuleType, options: argparse.Namespace, export: Path, precision: str, batch: int) -> dict:
+    """Build an engine and time it, with a CUDA graph too where it can have one."""
+    start = time.perf_counter()
+    plan = build(trt, options, export, precision, batch)
+    seconds = time.perf_counter() - start
+    row: dict[str, Any] = {"build_s": round(seconds, 1), "engine_bytes": len(plan)}
+    engine = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
+    if engine is None:
+        raise UserError("TensorRT cannot load its own plan; its messages stand above this line.")
+    with Session(trt, engine) as session:
+        row["timing"] = measure({"engine": session}, batch, options.seconds)["engine"]
+        try:
+            row["graph"] = measure({"engine": session}, batch, options.seconds, graph=True)["engine"]
+        except (RuntimeError, UserError) as error:
+            row["graph_skipped"] = str(error)
+    return row
+
+
+def main() -> None:
+    """Read the command line, fill the model, and write a row for each precision and batch size."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--name", choices=list(NETWORKS), required=True, help="the network")
+    arguments.add_argument("--skeletons", type=Path, required=True, help="folder of export_sizes.py")
+    arguments.add_argument("--seed", type=int, default=0, help="of the weights")
+    arguments.add_argument("--time-limit", type=float, default=600, help="seconds after which no build is begun")
+    arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    add_measure_options(arguments)
+    add_builder_options(arguments)
+    options = arguments.parse_args()
+
+    end = time.perf_counter() + options.time_limit
+    trt, network = load(options.backend), NETWORKS[options.name]
+    result: dict[str, Any] = {"network": options.name, "title": network.title, "sample": network.sample}
+    result["backend"] = {"name": options.backend, **({} if options.backend == "reference" else probe())}
+    result["builder"], result["rows"] = builder_origin(options), []
+    with tempfile.TemporaryDirectory() as folder:
+        fill_folder(options.skeletons / options.name, Path(folder), options.seed)
+        for precision, batch in ((p, b) for b in options.batch_sizes for p in options.precisions):
+            row: dict[str, Any] = {"precision": precision, "batch_size": batch}
+            try:
+                if time.perf_counter() > end:
+                    raise UserError(f"not begun within {options.time_limit:.0f} s. Raise --time-limit.")
+                row |= measure_row(trt, options, Path(folder), precision, batch)
+            except Exception as error:  # one engine that fails leaves the others
+                row["skipped"] = f"{type(error).__name__}: {error}"
+            result["rows"].append(row)
+            write_json(options.out, result)
+            print(f"{options.name} {precision} batch {batch}: {told(row)}", flush=True)
+
+
+def told(row: dict[str, Any]) -> str:
+    """Return a row in words."""
+    if "skipped" in row:
+        return f"skipped, {row['skipped']}"
+    timing = row["timing"]
+    latency, rate = timing["latency_ms"]["median"], timing["images_per_s"]
+    return f"built in {row['build_s']} s, {latency:.3f} ms, {rate:.0f} images/s"
+
+
+if __name__ == "__main__":
+    run(main)
