@@ -36,7 +36,8 @@ def test_workflow_catalogue_entry_is_the_same_workflow(tmp_path):
         (["results/sdd_report.json"], "unknown sample 'sdd'. Known: "),
         (
             ["--config", "dta=mini"],
-            "unknown key dta. Known: data, backend, engine_python, builder, latency_seconds, mirror, samples.",
+            "unknown key dta. Known: data, backend, engine_python, builder, latency_seconds, mirror, download_attempts,"
+            " download_timeout, fetch, samples.",
         ),
         (["--config", "data=tiny"], "data: 'tiny' is not one of ['mini', 'full']"),
         (["results/ssd_report.json", "--config", "data=full"], "sample 'ssd' has no data set 'full', only mini"),
