@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
 SMALL = (
     "samples={char_rnn: {splits: {train: 20000, val: 400}, model: {hidden_size: 32, embedding_size: 16},"
     " training: {steps: 30, batch_size: 8, sequence_length: 20, threads: 1}, generation: {length: 20}}}"
@@ -66,6 +67,16 @@ def test_full_data_without_network_and_mirror_says_what_to_set(tmp_path, monkeyp
     assert done.returncode != 0
     logs = "".join(path.read_text() for path in (tmp_path / "logs/downloads/char_rnn").glob("*.log"))
     assert "Set mirror in config/config.yaml" in logs
+
+
+@pytest.mark.skipif(not (SHARED / "char_rnn").exists(), reason="no shared/data/char_rnn")
+def test_the_published_model_writes_what_is_known_of_it(tmp_path):
+    settings = ["data=full", "backend=reference", f"mirror={SHARED}", "latency_seconds=0.1"]
+    sample = "samples={char_rnn: {splits: {train: 1113394, val: 2000}, precisions: [fp32]}}"
+    target = "results/char_rnn/metrics.fp32.json"
+    done = snakemake(tmp_path, "--config", *settings, sample, "--", target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / target).read_text())["published_share"] == 1
 
 
 @pytest.mark.parametrize("content", [None, b"another text"])
