@@ -1,4 +1,4 @@
-"""NVIDIA's TensorRT samples as one workflow: `snakemake results/ssd_report.json`, `all`, `check`, `list`."""
+"""NVIDIA's TensorRT samples as one workflow: `snakemake results/ssd_report.json`, `all`, `check`, `fetch`, `list`."""
 
 from snakemake.utils import min_version
 
@@ -18,6 +18,8 @@ include: "rules/common.smk"
 localrules:
     all,
     check,
+    fetch,
+    fetch_artefact,
     list,
 
 
@@ -40,6 +42,12 @@ rule check:
         "environment.yml"
     shell:
         "python {input.script:q} {input.reports} 2>&1 | tee {log}"
+
+
+# Download all that samples need with data: full, ahead of a run without a network; a dry run prints the sizes alone.
+rule fetch:
+    input:
+        files_to_fetch,
 
 
 # Print the samples.

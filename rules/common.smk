@@ -1,11 +1,14 @@
 """Configuration and the helpers that rules share. Nothing here imports more than yaml and jsonschema."""
 
 import glob
+import re
 import shlex
 import shutil
+import sys
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
 
 ENVIRONMENT = "../environment.yml"  # with --sdm conda; otherwise what is installed
 
@@ -107,6 +110,29 @@ def check_owners(samples):
             )
 
 
+def check_artefacts(samples):
+    """Refuse published files that config/downloads.yaml does not know, and samples to fetch that are not there."""
+    for name, sample in samples.items():
+        for item in sample.get("artefacts", []):
+            known = DOWNLOADS.get(item["file"])
+            if known is None:
+                raise WorkflowError(
+                    f"samples.{name}: artefacts: config/downloads.yaml has no {item['file']!r}"
+                )
+            if "member" in item and "unpacked" not in known:
+                raise WorkflowError(
+                    f"samples.{name}: artefacts: {item['file']!r} has no unpacked in config/downloads.yaml"
+                )
+    for name in config["fetch"]:
+        if "artefacts" not in samples.get(name, {}):
+            known = ", ".join(
+                other for other in samples if "artefacts" in samples[other]
+            )
+            raise WorkflowError(
+                f"fetch: {name!r} has no published files. Known: {known}."
+            )
+
+
 def find_own_samples():
     """Return the files in the folder `own_samples` that describe no chapter of the guide, by their names."""
     found = {}
@@ -168,6 +194,7 @@ def load_samples():
         check_config(samples[name], schema, source)
         check_batches(samples[name], source)
     check_owners(samples)
+    check_artefacts(samples)
     return samples | {name: load_own_sample(name) for name in OWN_FILES}
 
 
@@ -178,6 +205,9 @@ check_config(
     "configuration",
 )
 OWN_FILES = find_own_samples()
+DOWNLOADS_FILE = workflow.source_path("../config/downloads.yaml")
+DOWNLOADS = read_yaml(DOWNLOADS_FILE)
+validate(DOWNLOADS, workflow.source_path("../config/schema/downloads.schema.json"))
 SAMPLES = load_samples()
 
 
@@ -663,9 +693,70 @@ def artefact(path):
     return file
 
 
-def mirror_option():
-    """Return the option that names the mirror, where there is one."""
-    return ["--mirror", shlex.quote(config["mirror"])] if config["mirror"] else []
+def download_options(wildcards, input):
+    """Return where and how long to try; as it takes the input, a change is no reason to download again."""
+    mirror = f"--mirror {shlex.quote(config['mirror'])}" if config["mirror"] else ""
+    return f"{mirror} --attempts {config['download_attempts']} --timeout {config['download_timeout']}"
+
+
+def pinned(wildcards):
+    """Return the checksums of a published file: where they change, it is another file."""
+    entry = DOWNLOADS[wildcards.file]
+    return [entry[name] for name in ("sha256", "sha1", "md5") if name in entry]
+
+
+def most_unpacked(wildcards):
+    """Return the options that say how much an archive may hold."""
+    limits = DOWNLOADS[wildcards.file]["unpacked"]
+    return options({f"max_{name}": limits[name] for name in ("bytes", "files")})
+
+
+def source_of(item):
+    """Return what a published file is copied from: its download, or the folder of its archive."""
+    folder = "unpacked" if "member" in item else "downloads"
+    return f"results/{folder}/{item['file']}"
+
+
+def member_options(item):
+    """Return the options that name a file of an archive."""
+    return [
+        f"--{key} {shlex.quote(item[key])}" for key in ("member", "md5") if key in item
+    ]
+
+
+def size_of(file):
+    """Return how large a published file is, as people read it."""
+    entry = DOWNLOADS[file]
+    if "size" in entry:
+        return f"{entry['size'] / 1e6:.1f} MB"
+    return f"~{entry['about_mb']} MB" if "about_mb" in entry else "not known"
+
+
+def files_to_fetch(wildcards):
+    """Return the downloads of the samples of `fetch`, and print what they are: sizes come before anything else."""
+    names = config["fetch"] or list(SAMPLES)
+    files = dict.fromkeys(
+        item["file"] for name in names for item in SAMPLES[name].get("artefacts", [])
+    )
+    for file in files:
+        there = "there" if os.path.exists(f"results/downloads/{file}") else ""
+        licence = DOWNLOADS[file]["licence"]
+        print(
+            f"{size_of(file):>10}  {file:<48} {there:<6} {licence}",
+            file=sys.stderr,
+        )
+    missing = [
+        file for file in files if not os.path.exists(f"results/downloads/{file}")
+    ]
+    known = sum(
+        DOWNLOADS[file].get("size", DOWNLOADS[file].get("about_mb", 0) * 1e6)
+        for file in missing
+    )
+    print(
+        f"{len(missing)} of {len(files)} files to download, {known / 1e6:.1f} MB and what is not known",
+        file=sys.stderr,
+    )
+    return [f"results/downloads/{file}" for file in files]
 
 
 def optional(option, name):

@@ -145,40 +145,86 @@ rule make_ratings:
         "python {input.script:q} {params.archive} {params.splits} --out-dir {params.folder} > {log} 2>&1"
 
 
-# Take published files from the mirror.
+# Download a published file. Another mirror or an edit of the script is no reason to download it again.
+rule fetch_artefact:
+    input:
+        known=ancient(DOWNLOADS_FILE),
+        script=ancient(script("fetch_artefact")),
+        library=ancient(library("fetch_artefact")),
+    output:
+        "results/downloads/{file}",
+    log:
+        "logs/downloads/{file}.log",
+    benchmark:
+        "benchmarks/downloads/{file}.tsv"
+    wildcard_constraints:
+        file=one_of([re.escape(file) for file in DOWNLOADS]),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=240,
+    params:
+        given=download_options,
+        pinned=pinned,
+    shell:
+        "python {input.script:q} --downloads {input.known:q} --file {wildcards.file:q} {params.given}"
+        " --out {output:q} > {log:q} 2>&1"
+
+
+# Unpack a published archive.
+rule unpack_artefact:
+    input:
+        archive="results/downloads/{file}",
+        script=script("unpack_artefact"),
+        library=library("unpack_artefact"),
+    output:
+        directory("results/unpacked/{file}"),
+    log:
+        "logs/unpacked/{file}.log",
+    benchmark:
+        "benchmarks/unpacked/{file}.tsv"
+    wildcard_constraints:
+        file=one_of(
+            [re.escape(file) for file in DOWNLOADS if "unpacked" in DOWNLOADS[file]]
+        ),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=30,
+    params:
+        limits=most_unpacked,
+    shell:
+        "python {input.script:q} --archive {input.archive:q} {params.limits} --out {output:q} > {log:q} 2>&1"
+
+
+# Put published files where their samples want them.
 for _sample in SAMPLES:
     for _artefact in SAMPLES[_sample].get("artefacts", []):
 
         rule:
             name:
-                f"fetch_{_sample}_{os.path.basename(_artefact['path']).replace('.', '_').replace('-', '_')}"
+                f"place_{_sample}_{os.path.basename(_artefact['path']).replace('.', '_').replace('-', '_')}"
             input:
-                script=script("fetch_artefact"),
-                library=library("fetch_artefact"),
+                source=source_of(_artefact),
+                script=script("place_artefact"),
+                library=library("place_artefact"),
             output:
                 f"results/{_sample}/{_artefact['path']}",
             log:
-                f"logs/{_sample}/fetch.{os.path.basename(_artefact['path'])}.log",
+                f"logs/{_sample}/place.{os.path.basename(_artefact['path'])}.log",
             benchmark:
-                f"benchmarks/{_sample}/fetch.{os.path.basename(_artefact['path'])}.tsv"
+                f"benchmarks/{_sample}/place.{os.path.basename(_artefact['path'])}.tsv"
             conda:
                 ENVIRONMENT
             resources:
                 mem_mb=500,
-                runtime=30,
+                runtime=10,
             params:
-                mirror=mirror_option(),
-                file=_artefact["file"],
-                checksum=options(
-                    {
-                        key: _artefact[key]
-                        for key in ("sha256", "md5")
-                        if key in _artefact
-                    }
-                ),
+                member=member_options(_artefact),
             shell:
-                "python {input.script:q} {params.mirror} --file {params.file:q} {params.checksum}"
-                " --out {output} > {log} 2>&1"
+                "python {input.script:q} --source {input.source:q} {params.member} --out {output:q} > {log} 2>&1"
 
 
 # Draw the coloured pictures to train on; with their list they are one output.

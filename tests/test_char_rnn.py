@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
 SMALL = (
     "samples={char_rnn: {splits: {train: 20000, val: 400}, model: {hidden_size: 32, embedding_size: 16},"
     " training: {steps: 30, batch_size: 8, sequence_length: 20, threads: 1}, generation: {length: 20}}}"
@@ -59,23 +60,36 @@ def test_a_seed_outside_the_vocabulary_stops_the_run_and_is_named(report, folder
     assert "error: seed 'caffè': character 'è' (line 1, character 5) is not in the vocabulary" in log
 
 
-def test_full_data_without_a_mirror_says_what_to_set(folder, tmp_path):
-    done = snakemake(tmp_path, "--config", "data=full", "backend=reference", "--", "results/char_rnn/data/val.txt")
+def test_full_data_without_network_and_mirror_says_what_to_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # where nobody answers
+    settings = ["data=full", "backend=reference", "download_attempts=1"]
+    done = snakemake(tmp_path, "--config", *settings, "--", "results/char_rnn/data/val.txt")
     assert done.returncode != 0
-    logs = "".join(path.read_text() for path in (tmp_path / "logs" / "char_rnn").glob("fetch.*.log"))
+    logs = "".join(path.read_text() for path in (tmp_path / "logs/downloads/char_rnn").glob("*.log"))
     assert "Set mirror in config/config.yaml" in logs
 
 
+@pytest.mark.skipif(not (SHARED / "char_rnn").exists(), reason="no shared/data/char_rnn")
+def test_the_published_model_writes_what_is_known_of_it(tmp_path):
+    settings = ["data=full", "backend=reference", f"mirror={SHARED}", "latency_seconds=0.1"]
+    sample = "samples={char_rnn: {splits: {train: 1113394, val: 2000}, precisions: [fp32]}}"
+    target = "results/char_rnn/metrics.fp32.json"
+    done = snakemake(tmp_path, "--config", *settings, sample, "--", target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / target).read_text())["published_share"] == 1
+
+
 @pytest.mark.parametrize("content", [None, b"another text"])
-def test_a_mirror_without_the_right_file(tmp_path, content):
+def test_a_mirror_without_the_right_file(tmp_path, content, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # where nobody answers
     mirror = tmp_path / "mirror" / "char_rnn"
     mirror.mkdir(parents=True)
     if content is not None:
         (mirror / "vocab.json").write_bytes(content)
     target = "results/char_rnn/artefacts/vocab.json"
-    settings = ["data=full", "backend=reference", f"mirror={mirror.parent}"]
+    settings = ["data=full", "backend=reference", f"mirror={mirror.parent}", "download_attempts=1"]
     done = snakemake(tmp_path, "--config", *settings, "--", target)
     assert done.returncode != 0
-    log = (tmp_path / "logs" / "char_rnn" / "fetch.vocab.json.log").read_text()
-    assert ("the mirror has no such file" if content is None else "its SHA-256 is") in log
+    log = (tmp_path / "logs/downloads/char_rnn/vocab.json.log").read_text()
+    assert ("the mirror has no such file" if content is None else f"it has {len(content)} bytes, not 772") in log
     assert not (tmp_path / target).exists()

@@ -115,8 +115,12 @@ def test_an_archive_of_another_size(tmp_path):
     assert "ml-1m.zip: no such file" in done.stderr
 
 
-def test_full_data_without_a_mirror_says_what_to_set(tmp_path):
-    settings = ["data=full", "backend=reference"]
+def test_full_data_without_network_and_mirror_says_what_to_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # where nobody answers
+    settings = ["data=full", "backend=reference", "download_attempts=1"]
     done = snakemake(tmp_path, "--config", *settings, "--", "results/movielens/model/network.keras")
     assert done.returncode != 0
-    assert "Set mirror in config/config.yaml" in (tmp_path / "logs/movielens/fetch.weights.h5.log").read_text()
+    assert (
+        "Set mirror in config/config.yaml"
+        in (tmp_path / "logs/downloads/movielens/ml-1m_MLP_[64,32,16,8]_1501652038.h5.log").read_text()
+    )

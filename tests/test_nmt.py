@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -71,20 +72,25 @@ def test_sentences_that_the_engine_cannot_take_stop_the_run(report, folder, tmp_
     assert f"error: {tmp_path / 'val.de'}: {fault}" in done.stderr
 
 
-def test_full_data_without_a_mirror_says_what_to_set(tmp_path):
-    done = snakemake(tmp_path, "--config", "data=full", "backend=reference", "--", "results/nmt/data/val.de")
+def test_full_data_without_network_and_mirror_says_what_to_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # where nobody answers
+    settings = ["data=full", "backend=reference", "download_attempts=1"]
+    done = snakemake(tmp_path, "--config", *settings, "--keep-going", "--", "results/nmt/data/val.de")
     assert done.returncode != 0
-    logs = "".join(path.read_text() for path in (tmp_path / "logs" / "nmt").glob("fetch.*.log"))
+    logs = "".join(path.read_text() for path in (tmp_path / "logs/downloads/nmt").glob("*.log"))
+    assert "no address has it, it is made: from nmt/dev.tgz" in logs
     assert "Set mirror in config/config.yaml" in logs
 
 
 def test_the_guides_files_are_held_against_its_checksums(tmp_path):
     mirror = tmp_path / "mirror" / "nmt"
     mirror.mkdir(parents=True)
-    (mirror / "vocab.bpe.32000.de").write_bytes(b"another")
+    (tmp_path / "vocab.bpe.32000.de").write_bytes(b"another")
+    with tarfile.open(mirror / "sampleNMT_data.tar.bz2", "w:bz2") as archive:
+        archive.add(tmp_path / "vocab.bpe.32000.de", "deen/vocab.bpe.32000.de")
     settings = ["data=full", "backend=reference", f"mirror={mirror.parent}"]
     done = snakemake(tmp_path, "--config", *settings, "--", "results/nmt/artefacts/vocab.de")
     assert done.returncode != 0
-    (log,) = (path.read_text() for path in (tmp_path / "logs" / "nmt").glob("fetch.vocab.de.log"))
+    (log,) = (path.read_text() for path in (tmp_path / "logs" / "nmt").glob("place.vocab.de.log"))
     found = hashlib.md5(b"another", usedforsecurity=False).hexdigest()
     assert f"its MD5 is {found}, not c1d0ca6d4994c75574f28df7c9e8253f" in log

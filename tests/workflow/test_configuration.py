@@ -36,8 +36,8 @@ def test_workflow_catalogue_entry_is_the_same_workflow(tmp_path):
         (["results/sdd_report.json"], "unknown sample 'sdd'. Known: "),
         (
             ["--config", "dta=mini"],
-            "unknown key dta. Known: data, backend, engine_python, builder, latency_seconds, mirror, own_samples,"
-            " samples.",
+            "unknown key dta. Known: data, backend, engine_python, builder, latency_seconds, mirror, download_attempts,"
+            " download_timeout, fetch, own_samples, samples.",
         ),
         (["--config", "data=tiny"], "data: 'tiny' is not one of ['mini', 'full']"),
         (["results/ssd_report.json", "--config", "data=full"], "sample 'ssd' has no data set 'full', only mini"),

@@ -1,0 +1,168 @@
+"""Published files through the workflow: downloaded once, unpacked, placed, and named when they cannot be had."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import tarfile
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, copy
+
+TEXT = b"To be, or not to be\n"
+
+
+class Handler(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        self.server.requests.append(self.path)
+
+
+def archive():
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:bz2") as file:
+        member = tarfile.TarInfo("deen/vocab.de")
+        member.size = len(TEXT)
+        file.addfile(member, io.BytesIO(TEXT))
+    return data.getvalue()
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    folder = tmp_path / "mirror" / "set"
+    folder.mkdir(parents=True)
+    (folder / "text [1].txt").write_bytes(TEXT)
+    (folder / "data.tar.bz2").write_bytes(archive())
+    return folder.parent
+
+
+@pytest.fixture
+def server(mirror):
+    handler = functools.partial(Handler, directory=mirror)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.requests = []
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def workflow(tmp_path, server):
+    """A copy of the workflow whose only sample has a published file and one in an archive."""
+    (tmp_path / "copy").mkdir()
+    made = copy(tmp_path / "copy")
+    common = {"licence": "MIT", "for": "tests"}
+    listed = {
+        "set/text [1].txt": {
+            "urls": [f"{server.url}/set/text%20%5B1%5D.txt"],
+            "size": len(TEXT),
+            "sha256": hashlib.sha256(TEXT).hexdigest(),
+            **common,
+        },
+        "set/data.tar.bz2": {
+            "urls": [f"{server.url}/set/data.tar.bz2"],
+            "about_mb": 0.1,
+            "unpacked": {"bytes": 1000, "files": 2},
+            **common,
+        },
+    }
+    (made.folder / "config/downloads.yaml").write_text(yaml.safe_dump(listed))
+    md5 = hashlib.md5(TEXT, usedforsecurity=False).hexdigest()
+    artefacts = [
+        {"file": "set/text [1].txt", "path": "artefacts/text.txt"},
+        {"file": "set/data.tar.bz2", "member": "vocab.de", "md5": md5, "path": "artefacts/vocab.de"},
+    ]
+    sample = made.folder / "config/samples/ssd.yaml"
+    sample.write_text(sample.read_text() + yaml.safe_dump({"artefacts": artefacts}))
+    return made
+
+
+PLACED = ("results/ssd/artefacts/text.txt", "results/ssd/artefacts/vocab.de")
+
+
+def test_fetch_prints_sizes_first_and_serves_a_run_without_a_network(workflow, server):
+    planned = workflow.run("fetch", "--dry-run", config=["fetch=[ssd]"])
+    assert server.requests == []
+    assert "2 of 2 files to download, 0.1 MB" in planned.stdout
+
+    done = workflow.run("fetch", config=["fetch=[ssd]"])
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.index("~0.1 MB  set/data.tar.bz2") < done.stdout.index("Execute")
+    assert len(server.requests) == 2
+    assert (workflow.folder / "results/downloads/set/data.tar.bz2.sha256").exists()
+
+    server.server_close()  # no network from here on
+    done = workflow.run(*PLACED, config=["mirror=/nowhere", "download_attempts=1"])
+    assert done.returncode == 0, done.stdout
+    assert all((workflow.folder / path).read_bytes() == TEXT for path in PLACED)
+    again = workflow.run("fetch", config=["fetch=[ssd]"])
+    assert "0 of 2 files to download" in again.stdout
+    assert len(server.requests) == 2
+
+
+def test_a_mirror_alone_is_enough(workflow, server, mirror):
+    done = workflow.run(*PLACED, config=[f"mirror={mirror}"])
+    assert done.returncode == 0, done.stdout
+    assert server.requests == []
+
+
+def test_wrong_files_everywhere_stop_the_run_and_are_named(workflow, mirror):
+    (mirror / "set/text [1].txt").write_bytes(b"Not to be, or to be\n")
+    done = workflow.run(PLACED[0], config=[f"mirror={mirror}"])
+    assert done.returncode != 0
+    log = (workflow.folder / "logs/downloads/set/text [1].txt.log").read_text()
+    assert log.count("its SHA-256 is") >= 2
+    assert "Set mirror in config/config.yaml" in log
+    assert not list((workflow.folder / "results").rglob("text*.txt"))
+
+
+def test_a_wrong_member_of_an_archive(workflow, mirror):
+    sample = workflow.folder / "config/samples/ssd.yaml"
+    sample.write_text(sample.read_text().replace("md5: ", "md5: 0123456789abcdef0123456789abcdef # "))
+    assert workflow.run(PLACED[1], config=[f"mirror={mirror}"]).returncode != 0
+    log = (workflow.folder / "logs/ssd/place.vocab.de.log").read_text()
+    assert "not 0123456789abcdef0123456789abcdef. Fetch the archive again." in log
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("licence: MIT", "license: MIT", "license"),
+        ("sha256: ", "sha256: abc # ", "abc"),
+        ("set/text [1].txt", "set/text.txt", "config/downloads.yaml has no 'set/text [1].txt'"),
+        ("unpacked:", "for_nothing:", "for_nothing"),
+    ],
+)
+def test_a_list_that_is_wrong_is_refused_before_anything_runs(workflow, server, old, new, message):
+    listed = workflow.folder / "config/downloads.yaml"
+    listed.write_text(listed.read_text().replace(old, new))
+    done = workflow.run("fetch", config=["fetch=[]"])
+    assert done.returncode != 0
+    assert message in done.stdout
+    assert server.requests == []
+
+
+def test_a_sample_without_published_files(workflow):
+    done = workflow.run("fetch", config=["fetch=[mnist]"])
+    assert done.returncode != 0
+    assert "fetch: 'mnist' has no published files. Known: ssd." in done.stdout
+
+
+def test_every_artefact_in_the_shared_folder_is_the_one_that_is_listed():
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.exists():
+        pytest.skip("no shared/data")
+    listed = yaml.safe_load((ROOT / "config/downloads.yaml").read_text())
+    here = {path.relative_to(folder).as_posix(): path for path in folder.glob("*/*") if path.suffix != ".npz"}
+    assert set(here) <= set(listed)
+    for file, path in here.items():
+        assert path.stat().st_size == listed[file]["size"], file
+        assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == listed[file]["sha256"], file

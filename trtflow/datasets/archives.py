@@ -1,0 +1,128 @@
+"""Archives (zip, tar, tar.gz, tar.bz2, tar.xz), unpacked so that nothing in them leaves its folder or fills a disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
+
+from trtflow.formats import FormatError
+
+PIECE = 1 << 20
+BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
+
+
+class _Entry(NamedTuple):
+    name: str
+    kind: str  # "file", "folder", or what else it is
+    content: IO[bytes] | None
+
+
+def unpack(archive: str | os.PathLike[str], folder: str | os.PathLike[str], max_bytes: int, max_files: int) -> None:
+    """Unpack an archive into `folder`, which appears whole or not at all.
+
+    Args:
+        max_bytes: most bytes that its files may have together, unpacked.
+        max_files: most files and folders.
+
+    Raises:
+        FormatError: no archive, or a damaged one; a path that is absolute or has `..`; a link or a device; the same
+            path twice; more bytes or files than there may be.
+    """
+    source, target = Path(archive), Path(folder)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        _unpack_into(source, temporary, max_bytes, max_files)
+        temporary.chmod(0o755)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _unpack_into(source: Path, folder: Path, max_bytes: int, max_files: int) -> None:
+    left = max_bytes
+    try:
+        for count, entry in enumerate(_entries(source), start=1):
+            if count > max_files:
+                raise FormatError(source, f"more than {max_files} files", "Raise unpacked.files if that is right.")
+            path = folder / _inside(source, entry)
+            if entry.kind == "folder":
+                path.mkdir(parents=True, exist_ok=True)
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            left -= _write(source, entry, path, left, max_bytes)
+    except BROKEN as error:
+        if isinstance(error, FileNotFoundError) and not source.exists():
+            raise
+        raise FormatError(source, f"cannot be unpacked ({error})", "Fetch it again.") from error
+
+
+def _entries(source: Path) -> Iterator[_Entry]:
+    """Yield what is in an archive, in its order, with the content of files."""
+    if zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            for item in archive.infolist():
+                mode = item.external_attr >> 16
+                kind = "folder" if item.is_dir() else "link" if stat.S_ISLNK(mode) else "file"
+                if kind != "file":
+                    yield _Entry(item.filename, kind, None)
+                    continue
+                with archive.open(item) as content:
+                    yield _Entry(item.filename, kind, content)
+        return
+    with tarfile.open(source) as archive:
+        for member in archive:
+            kind = "folder" if member.isdir() else "file" if member.isreg() else "link or device"
+            yield _Entry(member.name, kind, archive.extractfile(member) if kind == "file" else None)
+
+
+def _inside(source: Path, entry: _Entry) -> PurePosixPath:
+    """Return the path of an entry, which must lie in the folder whatever the operating system."""
+    path = PurePosixPath(entry.name)
+    if entry.kind not in ("file", "folder"):
+        raise FormatError(source, f"{entry.name!r} is a {entry.kind}", "Only files and folders are unpacked.")
+    if path.is_absolute() or ".." in path.parts or re.search(r"[\\\0]|^[A-Za-z]:", entry.name):
+        raise FormatError(source, f"{entry.name!r} would leave the folder", "Do not trust this archive.")
+    return path
+
+
+def _write(source: Path, entry: _Entry, path: Path, left: int, most: int) -> int:
+    """Write a file of at most `left` bytes, counted as they come: headers may lie; return how many it has."""
+    assert entry.content is not None
+    written = 0
+    try:
+        with path.open("xb") as file:
+            for piece in iter(lambda: entry.content.read(PIECE), b""):  # type: ignore[union-attr]
+                written += len(piece)
+                if written > left:
+                    raise FormatError(
+                        source, f"more than {most} bytes unpacked", "Raise unpacked.bytes if it is right."
+                    )
+                file.write(piece)
+    except FileExistsError:
+        raise FormatError(source, f"{entry.name!r} is in it twice", "Do not trust this archive.") from None
+    return written
+
+
+def find_member(folder: str | os.PathLike[str], name: str) -> Path:
+    """Return the one file of an unpacked archive whose path ends in `name`.
+
+    Raises:
+        FormatError: there is none, or there are several.
+    """
+    parts = PurePosixPath(name).parts
+    found = [path for path in sorted(Path(folder).rglob("*")) if path.parts[-len(parts) :] == parts]
+    if len(found) != 1:
+        fault = f"{len(found)} files in it are called {name!r}, not one"
+        raise FormatError(folder, fault, "Correct member in the sample's artefacts.")
+    return found[0]
