@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, copy
+from workflow_copy import ROOT, copy
 
 TEXT = b"To be, or not to be\n"
 

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 import yaml
-from conftest import Workflow, copy, keep_samples
+from workflow_copy import Workflow, copy, keep_samples
 
 DETERMINISTIC = (
     "model/ssd.pt",

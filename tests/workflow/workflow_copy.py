@@ -1,0 +1,91 @@
+"""Copies of the workflow that tests may edit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = (
+    "Snakefile",
+    "environment.yml",
+    "config",
+    "plugins",
+    "profiles",
+    "report",
+    "rules",
+    "scripts",
+    "trtflow",
+    "workflow",
+)
+SMALL = (
+    "samples={ssd: {splits: {train: 12, calibration: 4, val: 6}, model: {width: 0.0625}, max_batch_size: 4,"
+    " figures: {count: 2}, training: {pretraining_steps: 2, pretraining_batch_size: 4, steps: 3, batch_size: 4}}}"
+)
+
+
+class Workflow:
+    """A copy of the workflow in a folder of its own.
+
+    Args:
+        folder: where the copy is; its results lie there too.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def command(self, *arguments: str, config: Sequence[str] = (SMALL,)) -> list[str]:
+        """Return the command line of a run."""
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--config", *config]
+
+    def run(self, *arguments: str, config: Sequence[str] = (SMALL,)) -> subprocess.CompletedProcess[str]:
+        """Run to the end; standard output and error come back in one text."""
+        return subprocess.run(
+            self.command(*arguments, config=config),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def planned(self, *targets: str) -> set[str]:
+        """Return the outputs that a run would make now."""
+        done = self.run(*(targets or ("results/ssd_report.json",)), "--dry-run", "--quiet", "host")
+        assert done.returncode == 0, done.stdout
+        lines = [line.strip() for line in done.stdout.splitlines()]
+        found = [line.removeprefix("output: ").split(", ") for line in lines if line.startswith("output: ")]
+        return {path for paths in found for path in paths}
+
+    def path(self, name: str) -> Path:
+        """Return the path of a result of the sample."""
+        return self.folder / "results" / "ssd" / name
+
+
+def copy(folder: Path) -> Workflow:
+    """Copy the workflow, without results and with ssd as its only sample, so that `check` is soon done."""
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(ROOT / part, folder / part)
+    for path in (folder / "config/samples").glob("*.yaml"):
+        if path.stem != "ssd":
+            path.unlink()
+    keep_samples(folder, "ssd")
+    return Workflow(folder)
+
+
+def keep_samples(folder: Path, *names: str) -> None:
+    """Let a copy of the workflow have these samples alone."""
+    sources = yaml.safe_load((folder / "rules/sources.yaml").read_text())
+    sources["samples"] = {name: sources["samples"][name] for name in names}
+    (folder / "rules/sources.yaml").write_text(yaml.safe_dump(sources))
