@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from workflow_copy import keep_samples
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -26,33 +27,15 @@ SMALL_DIGITS = (
     (r"train: \d+, calibration: \d+, val: \d+", "train: 40, calibration: 50, val: 100"),
     (r"\bsteps: \d+", "steps: 3"),
 )
-SMALL_TEXT = (
-    (r"(?m)^splits: .*", "splits: {train: 20000, val: 300}"),
-    (r"\bsteps: \d+", "steps: 3"),
-)
-SMALL_NMT = (
-    (r"(?m)^splits: .*", "splits: {train: 300, val: 20, seed: 0}"),
-    (r"hidden_size: \d+", "hidden_size: 16"),
-    (r"\bsteps: \d+", "steps: 3"),
-)
-SMALL_RATINGS = ((r"\bsteps: 1200", "steps: 3"),)
-SMALL = {
-    "ssd": SMALL_SSD,
-    "tf_ssd": SMALL_SSD,
-    "uff_ssd": SMALL_SSD[:1],
-    "yolov3_onnx": SMALL_SSD,
-    "char_rnn": SMALL_TEXT,
-    "nmt": SMALL_NMT,
-    "movielens": SMALL_RATINGS,
-    "movielens_mps": (*SMALL_RATINGS, (r"processes: .*", "processes: [1, 2]")),
-}  # all others: digits
+SMALL = {"ssd": SMALL_SSD, "mnist": SMALL_DIGITS, "uff_mnist": SMALL_DIGITS}  # the copy has these samples alone
 FAILS_SMALL = {"snakemake check"}  # a training of three steps passes no gate on the result
 
 
 def make_small(folder):
+    keep_samples(folder, *SMALL)
     for path in (folder / "config" / "samples").glob("*.yaml"):
         text = path.read_text()
-        for old, new in SMALL.get(path.stem, SMALL_DIGITS):
+        for old, new in SMALL[path.stem]:
             text, count = re.subn(old, new, text)
             assert count == 1, (path, old)
         path.write_text(text)

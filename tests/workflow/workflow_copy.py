@@ -77,15 +77,15 @@ def copy(folder: Path) -> Workflow:
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(ROOT / part, folder / part)
-    for path in (folder / "config/samples").glob("*.yaml"):
-        if path.stem != "ssd":
-            path.unlink()
     keep_samples(folder, "ssd")
     return Workflow(folder)
 
 
 def keep_samples(folder: Path, *names: str) -> None:
     """Let a copy of the workflow have these samples alone."""
+    for path in (folder / "config/samples").glob("*.yaml"):
+        if path.stem not in names:
+            path.unlink()
     sources = yaml.safe_load((folder / "rules/sources.yaml").read_text())
     sources["samples"] = {name: sources["samples"][name] for name in names}
     (folder / "rules/sources.yaml").write_text(yaml.safe_dump(sources))
