@@ -76,7 +76,7 @@ def test_the_published_model_writes_what_is_known_of_it(tmp_path):
     target = "results/char_rnn/metrics.fp32.json"
     done = snakemake(tmp_path, "--config", *settings, sample, "--", target)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads((tmp_path / target).read_text())["published_share"] == 1
+    assert json.loads((tmp_path / target).read_text())["metrics"]["published_share"] == 1
 
 
 @pytest.mark.parametrize("content", [None, b"another text"])
