@@ -9,7 +9,7 @@ import pytest
 from on_gpu import SAMPLES, algorithm, require, script
 
 INT8 = [name for name, sample in SAMPLES.items() if "int8" in sample["precisions"] and algorithm(sample) != "ranges"]
-NEAR_TIE = 1e-3  # relative to the divergence itself: what values that other kernels put into the next bin can turn
+NEAR_TIE = 0.01  # relative to the divergence itself; one value in the next bin turns that of a small tensor by as much
 RANGE = 1e-4  # relative; of algorithms that have no divergence
 
 
