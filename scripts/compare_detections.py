@@ -17,7 +17,7 @@ from trtflow.metrics.detections import least_matched_iou, max_difference
 from trtflow.metrics.scores import detection_scores
 
 # Of a box that both have to report. NMS_TRT suppresses among the best 100 of a class, TensorFlow among all, so that
-# boxes of lower scores are rightly in one of them only (docs/tf-ssd.md).
+# boxes of lower scores are rightly in one of them only (docs/tf-ssd.md). Of Faster R-CNN it is the least score at all.
 LEAST_SCORE = 0.05
 
 
