@@ -14,18 +14,24 @@ ENVIRONMENT = "../environment.yml"  # with --sdm conda; otherwise what is instal
 
 
 def read_yaml(path):
-    """Return the content of a YAML or JSON file."""
+    """Return the content of a YAML or JSON file; libyaml halves the start of every run, and of every cluster job."""
     with open(path) as file:
-        return yaml.safe_load(file)
+        return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 SOURCES = read_yaml(workflow.source_path("sources.yaml"))
 # All at once: a file that an input function asks for later may be missing from Snakemake's list of its folder's files.
 SOURCE_FILES = {
     name: workflow.source_path(f"../{name}")
-    for part in SOURCES.values()
-    for names in part.values()
-    for name in ["scripts/_path.py", *names]
+    for name in {
+        "scripts/_path.py",
+        *(
+            name
+            for part in SOURCES.values()
+            for names in part.values()
+            for name in names
+        ),
+    }
 }
 
 
