@@ -20,11 +20,18 @@ def rproi(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
     boxes = _decode(graph, layer.plugin, offsets, image, (height, width))
     foreground = _foreground(graph, layer.plugin, scores, boxes, image)
     total = len(layer.plugin.anchors()) * height * width
-    if attributes["nmsMaxOut"] > min(total, attributes["preNmsTop"]):
-        fault = f"nmsMaxOut {attributes['nmsMaxOut']} exceeds all candidates, {min(total, attributes['preNmsTop'])}"
-        raise NetworkError(layer.name, fault)
-    rois = _suppress(graph, foreground, boxes, min(attributes["preNmsTop"], total), attributes)
+    _check(layer.name, attributes, total)
+    rois = _suppress(graph, foreground, boxes, attributes["preNmsTop"], attributes)
     return [graph.node("Unsqueeze", [rois, graph.ints("axis", [1])]), _pool(graph, rois, features, layer)]
+
+
+def _check(name: str, attributes: dict, total: int) -> None:
+    """Refuse numbers of candidates that TensorRT would read beyond the last anchor for, without a word."""
+    if attributes["preNmsTop"] > total:
+        raise NetworkError(name, f"preNmsTop {attributes['preNmsTop']} exceeds all anchors, {total}", "Lower it.")
+    if attributes["nmsMaxOut"] > attributes["preNmsTop"]:
+        fault = f"nmsMaxOut {attributes['nmsMaxOut']} exceeds preNmsTop, {attributes['preNmsTop']}"
+        raise NetworkError(name, fault, "Lower it.")
 
 
 def _decode(graph: Graph, plugin: RPROI, offsets: str, image: str, cells: tuple[int, int]) -> str:
