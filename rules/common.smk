@@ -233,6 +233,10 @@ def load_samples():
     return samples | {name: load_own_sample(name) for name in OWN_FILES}
 
 
+# Given again, for a module's own configuration replaces what `configfile` loaded.
+config.update(
+    merged(read_yaml(workflow.source_path("../config/config.yaml")), config)
+)
 config["builder"] = typed(config.get("builder", {}))
 check_config(
     config,
