@@ -43,14 +43,14 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
 ReturnToService=2
-MinJobAge=600
+MinJobAge=86400
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000
 GresTypes=gpu
 NodeName=$node NodeAddr=127.0.0.1 CPUs=$cpus RealMemory=$memory Gres=gpu:none:2
-PartitionName=cpu Nodes=$node Default=YES MaxTime=60
-PartitionName=gpu Nodes=$node MaxTime=60
+PartitionName=cpu Nodes=$node Default=YES MaxTime=UNLIMITED
+PartitionName=gpu Nodes=$node MaxTime=UNLIMITED
 CONF
 }
 

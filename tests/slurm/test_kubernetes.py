@@ -11,8 +11,9 @@ import pytest
 import yaml
 from workflow_copy import ROOT
 
-kubernetes = pytest.importorskip("kubernetes", reason="requirements-cluster.txt is not installed")
-executor = pytest.importorskip("snakemake_executor_plugin_kubernetes", reason="requirements-cluster.txt is not installed")
+WHY = "requirements-cluster.txt is not installed"
+kubernetes = pytest.importorskip("kubernetes", reason=WHY)
+executor = pytest.importorskip("snakemake_executor_plugin_kubernetes", reason=WHY)
 
 DEFAULTS = yaml.safe_load((ROOT / "profiles/kubernetes/config.yaml").read_text())["default-resources"]
 
