@@ -234,9 +234,7 @@ def load_samples():
 
 
 # Given again, for a module's own configuration replaces what `configfile` loaded.
-config.update(
-    merged(read_yaml(workflow.source_path("../config/config.yaml")), config)
-)
+config.update(merged(read_yaml(workflow.source_path("../config/config.yaml")), config))
 config["builder"] = typed(config.get("builder", {}))
 check_config(
     config,
