@@ -114,7 +114,10 @@ class FasterRCNN(Trunk):
 
 
 def roi_pool(features: Tensor, rois: Tensor, size: int = POOLED) -> Tensor:
-    """Return the largest values in each of the cells that proposals are cut into, as Caffe's ROIPooling does.
+    """Return the largest values in each of the cells that proposals are cut into, as TensorRT's plugin does.
+
+    Caffe's ROIPooling differs in one place: it divides by `size`, TensorRT multiplies by its reciprocal, so that of
+    some proposals the last cells reach a row or column further (docs/faster_rcnn.md).
 
     The largest of a range of rows and columns is that of four windows, overlapping and with powers of two as sides,
     that cover it.
@@ -152,7 +155,7 @@ def roi_pool(features: Tensor, rois: Tensor, size: int = POOLED) -> Tensor:
 
 def _ranges(first: Tensor, last: Tensor, end: int, size: int) -> tuple[Tensor, Tensor]:
     """Return where cells begin and end along an axis, int64 [N, R, size] each."""
-    step = ((last - first + 1).clamp(min=1) / size)[..., None]
+    step = ((last - first + 1).clamp(min=1) * torch.tensor(1 / size))[..., None]  # not the same as / size, in float32
     number = torch.arange(float(size))
     bounds = (torch.floor(number * step), torch.ceil((number + 1) * step))
     begin, stop = ((first[..., None] + bound).clamp(0, end).long() for bound in bounds)
