@@ -28,12 +28,11 @@ def check_workflow_profile(arguments):
         )
 
 
-def explain_failure(log):
+def explain_failure(logs):
     """Print the way out where a cluster refused a job for its GPU."""
-    refusals = ("generic resource", "Requested node configuration is not available")
-    with open(log) as file:
-        text = file.read()
-    if any(refusal in text for refusal in refusals):
+    refusals = ("generic resource", "node configuration is not available")
+    texts = [open(log).read() for log in logs]
+    if any(refusal in text for refusal in refusals for text in texts):
         print(
             "error: the cluster has no such GPU, or not in that partition. Name the partition and type in a profile"
             " (profiles/README.md), or run on CPUs: --config backend=reference",

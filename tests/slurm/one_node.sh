@@ -85,12 +85,22 @@ up() {
   fail "no idle node; see $folder/*.log"
 }
 
-down() {
-  for file in "$folder"/slurmd.pid "$folder"/slurmctld.pid "$folder"/munge/munged.pid; do
-    if [ -s "$file" ]; then
-      kill "$(cat "$file")" || true
-    fi
+stop() { # PID_FILE: and wait until it wrote its last
+  local pid
+  [ -s "$1" ] || return 0
+  pid=$(cat "$1")
+  kill "$pid" || return 0
+  for _ in $(seq 100); do
+    kill -0 "$pid" 2>/dev/null || return 0
+    sleep 0.1
   done
+  fail "process $pid of $1 does not end"
+}
+
+down() {
+  stop "$folder/slurmd.pid"
+  stop "$folder/slurmctld.pid"
+  stop "$folder/munge/munged.pid"
   rm -rf "$folder" /run/slurm/conf
 }
 
