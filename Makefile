@@ -4,10 +4,13 @@ CORES ?= all
 ENGINE_PYTHON ?= python3.10
 VENV := .venv
 ENGINE := .engine
+CLUSTER := .cluster
+MNIST := mnist mnist_api uff_mnist onnx_mnist int8 plugin mlp end_to_end_tensorflow_mnist network_api_pytorch_mnist \
+	fc_plugin_caffe_mnist uff_custom_plugin int8_caffe_mnist engine_refit_mnist
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help ssd all check report engine-env test-gpu test lint types unit clean
+.PHONY: help ssd all check report engine-env test-gpu test-slurm test lint types unit clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +34,9 @@ test-gpu: $(VENV)/.develop ## make all reports with TensorRT, then compare them 
 	snakemake --cores $(CORES) all --config backend=tensorrt
 	pytest tests/gpu
 
+test-slurm: $(CLUSTER)/.ready ## run ssd (small) and the MNIST samples through a Slurm of one node (as root, with Slurm's packages)
+	SLURM_SAMPLES="$${SLURM_SAMPLES-$(MNIST)}" $(CLUSTER)/bin/python -m pytest tests/slurm -rs
+
 test: lint types unit ## lint, check types and run all tests
 
 lint: $(VENV)/.develop ## check style
@@ -52,6 +58,12 @@ $(ENGINE)/.ready: envs/engine.txt
 	@command -v $(ENGINE_PYTHON) >/dev/null || { echo "error: $(ENGINE_PYTHON) is not there. Install Python 3.10, or set ENGINE_PYTHON to it." >&2; exit 1; }
 	$(ENGINE_PYTHON) -m venv $(ENGINE)
 	$(ENGINE)/bin/python -m pip install --quiet --requirement envs/engine.txt
+	touch $@
+
+$(CLUSTER)/.ready: requirements.txt requirements-dev.txt requirements-cluster.txt constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }
+	$(PYTHON) -m venv $(CLUSTER)
+	$(CLUSTER)/bin/python -m pip install --quiet $(foreach file,$(filter requirements%,$^),--requirement $(file)) --constraint constraints.txt
 	touch $@
 
 $(VENV)/bin/python:

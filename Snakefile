@@ -80,3 +80,7 @@ include: "rules/translate.smk"
 include: "rules/benchmark.smk"
 include: "rules/report.smk"
 include: "rules/own.smk"
+
+
+onerror:
+    explain_failure(log)

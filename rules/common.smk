@@ -1,5 +1,6 @@
 """Configuration and the helpers that rules share. Nothing here imports more than yaml and jsonschema."""
 
+import argparse
 import glob
 import re
 import shlex
@@ -13,19 +14,52 @@ from snakemake.utils import validate
 ENVIRONMENT = "../environment.yml"  # with --sdm conda; otherwise what is installed
 
 
+def check_workflow_profile(arguments):
+    """Refuse a workflow profile that is not there: Snakemake would pass over it and run on this machine."""
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_argument("--workflow-profile", default="none")
+    name = options.parse_known_args(arguments)[0].workflow_profile
+    folders = ("", "profiles", os.path.join(workflow.basedir, "profiles"))
+    if name != "none" and not any(
+        os.path.exists(os.path.join(folder, name)) for folder in folders
+    ):
+        raise WorkflowError(
+            f"--workflow-profile: {name} is not there. See profiles/README.md."
+        )
+
+
+def explain_failure(logs):
+    """Print the way out where a cluster refused a job for its GPU."""
+    refusals = ("generic resource", "node configuration is not available")
+    texts = [open(log).read() for log in logs]
+    if any(refusal in text for refusal in refusals for text in texts):
+        print(
+            "error: the cluster has no such GPU, or not in that partition. Name the partition and type in a profile"
+            " (profiles/README.md), or run on CPUs: --config backend=reference",
+            file=sys.stderr,
+        )
+
+
 def read_yaml(path):
-    """Return the content of a YAML or JSON file."""
+    """Return the content of a YAML or JSON file; libyaml halves the start of every run, and of every cluster job."""
     with open(path) as file:
-        return yaml.safe_load(file)
+        return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
+check_workflow_profile(sys.argv[1:])
 SOURCES = read_yaml(workflow.source_path("sources.yaml"))
 # All at once: a file that an input function asks for later may be missing from Snakemake's list of its folder's files.
 SOURCE_FILES = {
     name: workflow.source_path(f"../{name}")
-    for part in SOURCES.values()
-    for names in part.values()
-    for name in ["scripts/_path.py", *names]
+    for name in {
+        "scripts/_path.py",
+        *(
+            name
+            for part in SOURCES.values()
+            for names in part.values()
+            for name in names
+        ),
+    }
 }
 
 
@@ -198,6 +232,8 @@ def load_samples():
     return samples | {name: load_own_sample(name) for name in OWN_FILES}
 
 
+# Given again, for a module's own configuration replaces what `configfile` loaded.
+config.update(merged(read_yaml(workflow.source_path("../config/config.yaml")), config))
 config["builder"] = typed(config.get("builder", {}))
 check_config(
     config,
@@ -903,11 +939,11 @@ def engine_python():
 
 
 def gpus():
-    """Return how many GPUs a step with an engine takes: none where the backend cannot be TensorRT."""
+    """Return how many GPUs a step with an engine takes; where the backend cannot be TensorRT, it does not ask at all."""
     possible = config["backend"] == "tensorrt" or (
         config["backend"] == "auto" and shutil.which(engine_python()) is not None
     )
-    return 1 if possible else 0
+    return 1 if possible else None
 
 
 def builder_options():
