@@ -1,0 +1,93 @@
+"""What pages call metrics and say of pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+METRICS = {
+    "map": "mAP",
+    "map_area": "mAP, area",
+    "coco_map": "COCO mAP",
+    "coco_map50": "COCO mAP, IoU 0.5",
+    "coco_map75": "COCO mAP, IoU 0.75",
+    "framework_map": "mAP of the framework",
+    "framework_map_drop": "mAP lost against the framework",
+    "top1": "top-1",
+    "top5": "top-5",
+    "top1_before_refit": "top-1 before the refit",
+    "hr10": "HR@10",
+    "ndcg10": "NDCG@10",
+    "bleu": "BLEU",
+    "greedy_bleu": "BLEU, greedy",
+    "bleu_difference": "BLEU lost against the framework",
+    "perplexity": "perplexity",
+    "agreement": "difference from the framework",
+}
+# What is to be seen, for those who do not see it. The numbers of plots stand in tables of the same page.
+FIGURES = {
+    "contact": "Validation pictures with the boxes, classes and scores that the engine found; dashed boxes are the true ones.",
+    "digits": "Ten held-out digits, one of each, above bars of the probabilities that the engine gives them.",
+    "pictures": "Held-out pictures, each with its likeliest class and the probability of it.",
+    "confusion": "Matrix of classes: a row is what the items are, a column what the engine says.",
+    "generated": "Text that the engine wrote: the seed black, what follows blue, differences from TensorFlow red.",
+    "translation": "Map of how far each word of a translation looked at each word of the sentence, above bars of BLEU.",
+    "ranking": "Left, how often the movie watched next is among the first k of 100; right, the probabilities of all.",
+    "serving": "Queries a second against the number of processes that ask the engine at once.",
+    "precisions": "Bars of quality, relative latency and size of each engine; the numbers are in the table Precisions.",
+    "profile": "Bars of the costliest layers in each precision; the numbers are in the table of layers.",
+    "training": "Loss of each training step, grey, and its running mean, blue.",
+}
+TEXTS = {
+    "digits": "Digits, as the guide prints them",
+    "generated": "Generated text",
+    "layers": "Layers of network and engine",
+    "profile": "Layer times as text",
+    "recommendations": "Recommendations, as the guide prints them",
+    "serving": "Processes",
+    "tensors": "Tensors and their ranges",
+    "top5": "The five likeliest classes",
+    "translation": "Translations",
+}
+
+
+def metric(name: str) -> str:
+    """Return what people call a metric."""
+    return METRICS.get(name, name.replace("_", " "))
+
+
+def figure(stem: str) -> str:
+    """Return what is to be seen on a picture of a report, by its name without an ending."""
+    return FIGURES.get(stem, f"Picture {stem}.")
+
+
+def text(name: str) -> str:
+    """Return the heading of a text of a report."""
+    return TEXTS.get(name, name.replace("_", " ").capitalize())
+
+
+def runtime(backend: dict[str, Any]) -> str:
+    """Return what built and ran the engines."""
+    name = "TensorRT" if backend["name"] == "tensorrt" else "reference runtime"
+    return f"{name} {backend['version']} on {backend['device']}"
+
+
+def number(value: float | None) -> str:
+    """Return a number with four digits, as people write it; a dash where there is none."""
+    if value is None:
+        return "–"  # noqa: RUF001 - a dash, as tables have it
+    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e6):
+        return f"{int(value)}"
+    if abs(value) >= 1e4:
+        return f"{value:.0f}"
+    mantissa, _, exponent = f"{value:.3g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else f"{value:.4g}"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as kB or MB."""
+    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+def times(factor: float) -> str:
+    """Return how many times as long something takes: 0.73×, 85×."""
+    return f"{factor:.3g}×" if factor >= 100 else f"{factor:.2g}×"  # noqa: RUF001 - the sign of multiplication
