@@ -1,4 +1,6 @@
-"""Write a page of two runs, or of two backends, side by side. One file, no other is asked for.
+"""Write a page of two runs, or of two backends, side by side.
+
+The page is one file and asks for no other.
 
 python scripts/write_comparison.py docs/results/cpu docs/results/h200 --names CPU H200 --out comparison.html
 """

@@ -1,4 +1,6 @@
-"""Write the page of all samples: gates, metrics and latency at a glance, with pictures. One file, no other is asked for.
+"""Write the page of all samples: gates, metrics and latency at a glance, with pictures.
+
+The page is one file and asks for no other.
 
 python scripts/write_index.py results/*_report.json --out results/index.html
 """

@@ -1,4 +1,6 @@
-"""Write the page of a sample: gates, pictures, layer times, calibration ranges, provenance. One file, no other is asked for.
+"""Write the page of a sample: gates, pictures, layer times, calibration ranges, provenance.
+
+The page is one file and asks for no other.
 
 python scripts/write_page.py results/ssd_report.json --out results/ssd/index.html
 """

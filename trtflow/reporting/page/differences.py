@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from trtflow.reporting.comparison import leading_metric
 from trtflow.reporting.page.results import Result, in_order
+from trtflow.reporting.page.words import metric
 
-NOTABLE = 0.01  # a difference in a metric, absolute or of its value, that is pointed out
+NOTABLE = 0.01  # a difference that is pointed out, of metrics up to 1; of larger ones, this share
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,6 @@ class Row:
     """A number of both runs; None where a run has none."""
 
     label: str
-    precision: str
     unit: str
     values: tuple[float | None, float | None]
 
@@ -55,14 +55,14 @@ class Compared:
     sample: str
     title: str
     reports: tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
-    rows: list[Row]
-    gates: dict[str, tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]]
+    rows: Mapping[str, list[Row]]
+    gates: Mapping[str, tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]]
     notes: list[str] = field(default_factory=list)
 
 
 def compare_runs(first: Run, second: Run) -> dict[str, Compared]:
     """Return the samples of either run, in the guide's order."""
-    every = in_order([*(first.results | second.results).values()])
+    every = in_order([*{**first.results, **second.results}.values()])
     return {name: compare_sample(name, first, second) for name in every}
 
 
@@ -75,26 +75,26 @@ def compare_sample(name: str, first: Run, second: Run) -> Compared:
     return compared
 
 
-def _rows(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> list[Row]:
+def _rows(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> dict[str, list[Row]]:
     entries = [report["precisions"] if report else {} for report in (one, other)]
-    rows = []
-    for precision in dict.fromkeys([*entries[0], *entries[1]]):
-        pair = [entry.get(precision) for entry in entries]
-        metric = leading_metric(next(entry for entry in pair if entry))
-
-        def both(*keys: str, pair: list[Any] = pair) -> tuple[Any, Any]:
-            first, second = (_leaf(entry, keys) for entry in pair)
-            return first, second
-
-        rows += [
-            Row(metric, precision, "", both("metrics", metric)),
-            Row("latency", precision, "ms", both("latency_ms", "median")),
-            Row("size", precision, "bytes", both("engine_bytes")),
-        ]
-    return rows
+    return {
+        precision: _engine_rows(entries[0].get(precision), entries[1].get(precision))
+        for precision in dict.fromkeys([*entries[0], *entries[1]])
+    }
 
 
-def _leaf(entry: Any, keys: tuple[str, ...]) -> Any:
+def _engine_rows(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> list[Row]:
+    """Return the metric that the sample is known by, median latency and size of an engine in both runs."""
+    known_by = leading_metric(one or other or {})
+    places = (
+        (known_by, "", "metrics", known_by),
+        ("latency", "ms", "latency_ms", "median"),
+        ("size", "bytes", "engine_bytes"),
+    )
+    return [Row(label, unit, (_leaf(one, keys), _leaf(other, keys))) for label, unit, *keys in places]
+
+
+def _leaf(entry: Any, keys: Sequence[str]) -> Any:
     for key in keys:
         entry = (entry or {}).get(key)
     return entry
@@ -115,9 +115,10 @@ def _notes(compared: Compared, first: str, second: str) -> list[str]:
         if gate and same and gate["passed"] != same["passed"]:
             passed, failed = (first, second) if gate["passed"] else (second, first)
             notes.append(f"Gate {name} passed in {passed} and failed in {failed}.")
-    for row in compared.rows:
-        if row.unit == "" and row.difference is not None and abs(row.difference) > NOTABLE * max(1, *map(abs, row.values)):  # type: ignore[arg-type]
-            notes.append(f"{row.label} of {row.precision} differs by {row.difference:+.4g}.")
+    for precision, (row, *_) in compared.rows.items():
+        scale = max(1.0, *(abs(value or 0.0) for value in row.values))
+        if row.difference is not None and abs(row.difference) > NOTABLE * scale:
+            notes.append(f"{metric(row.label)} of {precision} differs by {row.difference:+.4g}.")
     if one["data"] != other["data"]:
         notes.append(f"Other data: {one['data']} in {first}, {other['data']} in {second}.")
     elif one["provenance"]["config_sha256"] != other["provenance"]["config_sha256"]:

@@ -29,9 +29,12 @@ def environment() -> Environment:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     templates.filters.update(
+        breakable=words.breakable,
         metric=words.metric,
+        ms=words.milliseconds,
         number=words.number,
         runtime=words.runtime,
+        score=words.score,
         size=words.size,
         times=words.times,
         text_heading=words.text,
@@ -104,7 +107,7 @@ def comparison_page(first: Run, second: Run) -> str:
     compared = compare_runs(first, second)
     runs = {run.name: run for run in (first, second)}
     pictures = {
-        sample: {name: thumbnail(run.results[sample]) for name, run in runs.items() if sample in run.results}
+        sample: {name: picture for name, run in runs.items() if (picture := thumbnail(run.results.get(sample)))}
         for sample in compared
     }
     return (
@@ -120,9 +123,9 @@ def precisions_of(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     return [precision for precision in ("fp32", "fp16", "int8") if precision in found]
 
 
-def thumbnail(result: Result) -> Picture | None:
+def thumbnail(result: Result | None) -> Picture | None:
     """Return the first of a sample's pictures, small."""
-    return inline(result.figures[0], THUMBNAIL) if result.figures else None
+    return inline(result.figures[0], THUMBNAIL) if result and result.figures else None
 
 
 def picture_of(report: Mapping[str, Any]) -> str:
@@ -149,7 +152,7 @@ def layer_rows(profiles: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[st
 
 
 def range_rows(ranges: Ranges | None) -> list[tuple[str, float, float]]:
-    """Return the tensors in network order: name, range, and its place between the least and the largest, by logarithm."""
+    """Return the tensors in network order: name, range, its place between least and largest, by logarithm."""
     if ranges is None:
         return []
     logarithms = [math.log10(value) for value in ranges.values.values() if value > 0]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+from markupsafe import Markup
 
 METRICS = {
     "map": "mAP",
@@ -25,7 +28,7 @@ METRICS = {
 }
 # What is to be seen, for those who do not see it. The numbers of plots stand in tables of the same page.
 FIGURES = {
-    "contact": "Validation pictures with the boxes, classes and scores that the engine found; dashed boxes are the true ones.",
+    "contact": "Validation pictures with boxes, classes and scores that the engine found; dashed boxes are the true ones.",
     "digits": "Ten held-out digits, one of each, above bars of the probabilities that the engine gives them.",
     "pictures": "Held-out pictures, each with its likeliest class and the probability of it.",
     "confusion": "Matrix of classes: a row is what the items are, a column what the engine says.",
@@ -88,6 +91,21 @@ def size(count: int) -> str:
     return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
 
 
+def score(value: float | None) -> str:
+    """Return a metric with as many decimals as its neighbours have."""
+    return number(None) if value is None else f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def milliseconds(value: float) -> str:
+    """Return a time with three digits."""
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
+
+
 def times(factor: float) -> str:
-    """Return how many times as long something takes: 0.73×, 85×."""
-    return f"{factor:.3g}×" if factor >= 100 else f"{factor:.2g}×"  # noqa: RUF001 - the sign of multiplication
+    """Return how many times as long something takes: 0.73×, 85.1×."""
+    return f"{factor:.2f}×" if factor < 10 else f"{factor:.3g}×"  # noqa: RUF001 - the sign of multiplication
+
+
+def breakable(name: str) -> Markup:
+    """Return a name that may go on in the next line after each underscore or slash."""
+    return Markup("<wbr>").join(re.findall(r"[^_/]*[_/]?", name))
