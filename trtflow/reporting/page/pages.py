@@ -105,15 +105,16 @@ def sample_page(result: Result, index: str | None = "../index.html") -> str:
 def comparison_page(first: Run, second: Run) -> str:
     """Return the page of two runs side by side."""
     compared = compare_runs(first, second)
-    runs = {run.name: run for run in (first, second)}
+    both = {name: entry for name, entry in compared.items() if all(entry.reports)}
+    alone = {run.name: [name for name in run.results if name not in both] for run in (first, second)}
     pictures = {
-        sample: {name: picture for name, run in runs.items() if (picture := thumbnail(run.results.get(sample)))}
-        for sample in compared
+        sample: {run.name: picture for run in (first, second) if (picture := thumbnail(run.results[sample]))}
+        for sample in both
     }
     return (
         environment()
         .get_template("comparison.html.j2")
-        .render(first=first, second=second, compared=compared, pictures=pictures)
+        .render(first=first, second=second, compared=both, alone=alone, pictures=pictures)
     )
 
 
@@ -123,14 +124,14 @@ def precisions_of(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     return [precision for precision in ("fp32", "fp16", "int8") if precision in found]
 
 
-def thumbnail(result: Result | None) -> Picture | None:
+def thumbnail(result: Result) -> Picture | None:
     """Return the first of a sample's pictures, small."""
-    return inline(result.figures[0], THUMBNAIL) if result and result.figures else None
+    return inline(result.figures[0], THUMBNAIL) if result.figures else None
 
 
 def picture_of(report: Mapping[str, Any]) -> str:
     """Return what is to be seen on the first of a sample's pictures."""
-    return words.figure(Path(report["figures"][0]).stem)
+    return words.figure(Path(report["figures"][0]).stem)[1]
 
 
 def gauge(gate: Mapping[str, Any]) -> tuple[float, float]:

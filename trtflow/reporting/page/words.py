@@ -26,19 +26,31 @@ METRICS = {
     "perplexity": "perplexity",
     "agreement": "difference from the framework",
 }
-# What is to be seen, for those who do not see it. The numbers of plots stand in tables of the same page.
+# A name, and what is to be seen, for those who do not see it. The numbers of plots stand in tables of the same page.
 FIGURES = {
-    "contact": "Validation pictures with boxes, classes and scores that the engine found; dashed boxes are the true ones.",
-    "digits": "Ten held-out digits, one of each, above bars of the probabilities that the engine gives them.",
-    "pictures": "Held-out pictures, each with its likeliest class and the probability of it.",
-    "confusion": "Matrix of classes: a row is what the items are, a column what the engine says.",
-    "generated": "Text that the engine wrote: the seed black, what follows blue, differences from TensorFlow red.",
-    "translation": "Map of how far each word of a translation looked at each word of the sentence, above bars of BLEU.",
-    "ranking": "Left, how often the movie watched next is among the first k of 100; right, the probabilities of all.",
-    "serving": "Queries a second against the number of processes that ask the engine at once.",
-    "precisions": "Bars of quality, relative latency and size of each engine; the numbers are in the table Precisions.",
-    "profile": "Bars of the costliest layers in each precision; the numbers are in the table of layers.",
-    "training": "Loss of each training step, grey, and its running mean, blue.",
+    "contact": (
+        "detections",
+        "Validation pictures with the boxes, classes and scores that the engine found; true boxes are dashed.",
+    ),
+    "digits": ("ten digits", "Held-out digits, each above bars of the probabilities that the engine gives it."),
+    "pictures": ("pictures", "Held-out pictures, each with its likeliest class and the probability of it."),
+    "confusion": ("confusion", "Matrix of classes: a row is what the items are, a column what the engine says."),
+    "generated": ("text", "Generated: the seed is black, what follows blue, differences from TensorFlow are red."),
+    "translation": (
+        "attention",
+        "How far each word of a translation looked at each word of the sentence; below, bars of BLEU.",
+    ),
+    "ranking": (
+        "ranking",
+        "Left, how often the movie watched next is among the first k of 100; right, the probabilities of all.",
+    ),
+    "serving": ("processes", "Queries a second against the number of processes that ask the engine at once."),
+    "precisions": (
+        "precisions",
+        "Quality, relative latency and size of each engine; the numbers are in the table of precisions.",
+    ),
+    "profile": ("layer times", "The costliest layers in each precision; the numbers are in the table of layers."),
+    "training": ("training", "Loss of each training step, grey, and its running mean, blue."),
 }
 TEXTS = {
     "digits": "Digits, as the guide prints them",
@@ -58,9 +70,9 @@ def metric(name: str) -> str:
     return METRICS.get(name, name.replace("_", " "))
 
 
-def figure(stem: str) -> str:
-    """Return what is to be seen on a picture of a report, by its name without an ending."""
-    return FIGURES.get(stem, f"Picture {stem}.")
+def figure(stem: str) -> tuple[str, str]:
+    """Return the name of a picture of a report, and what is to be seen on it, by its file's name without an ending."""
+    return FIGURES.get(stem, (stem, f"Picture {stem}."))
 
 
 def text(name: str) -> str:
