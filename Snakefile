@@ -23,11 +23,12 @@ localrules:
     list,
 
 
-# Make the report of every sample, with its pages.
+# Make the report of every sample, with its pages and the page of all.
 rule all:
     input:
         expand("results/{sample}_report.json", sample=SAMPLES),
         expand("results/{sample}/tables/report.html", sample=SAMPLES),
+        "results/index.html",
 
 
 # Fail, naming each, when a gate of any report failed.
@@ -79,4 +80,5 @@ include: "rules/infer.smk"
 include: "rules/translate.smk"
 include: "rules/benchmark.smk"
 include: "rules/report.smk"
+include: "rules/page.smk"
 include: "rules/own.smk"

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import sys
+from types import SimpleNamespace
 
 import yaml
 from snakemake.exceptions import WorkflowError
@@ -36,6 +37,19 @@ def fault(error):
     known = error.schema["properties"]
     unknown = [key for key in error.instance if key not in known]
     return f"unknown key {', '.join(unknown)}. Known: {', '.join(known)}."
+
+
+# what trtflow.reporting.page.pages reads
+PAGE_TEMPLATES = [
+    workflow.source_path(f"../report/page/{name}")
+    for name in [
+        "page.css",
+        *(
+            f"{page}.html.j2"
+            for page in ("base", "macros", "index", "sample", "comparison")
+        ),
+    ]
+]
 
 
 def check_config(values, schema, source):
@@ -133,6 +147,20 @@ def check_artefacts(samples):
             )
 
 
+def check_page(samples):
+    """Refuse samples of the page that are not there, and a comparison of anything but two runs."""
+    for name in config["page"]:
+        if name not in samples:
+            raise WorkflowError(
+                f"page: unknown sample {name!r}. Known: {', '.join(samples)}."
+            )
+    for folder in config["compare"].values():
+        if not glob.glob(os.path.join(folder, "*_report.json")):
+            raise WorkflowError(
+                f"compare: no *_report.json in {folder!r}. Name the folder of a run, such as docs/results/cpu."
+            )
+
+
 def find_own_samples():
     """Return the files in the folder `own_samples` that describe no chapter of the guide, by their names."""
     found = {}
@@ -195,7 +223,9 @@ def load_samples():
         check_batches(samples[name], source)
     check_owners(samples)
     check_artefacts(samples)
-    return samples | {name: load_own_sample(name) for name in OWN_FILES}
+    samples |= {name: load_own_sample(name) for name in OWN_FILES}
+    check_page(samples)
+    return samples
 
 
 config["builder"] = typed(config.get("builder", {}))
@@ -634,7 +664,11 @@ def last_predictions(wildcards):
 
 def figures(wildcards):
     """Return the pictures that a report names."""
-    sample = wildcards.sample
+    return figures_of(wildcards.sample)
+
+
+def figures_of(sample):
+    """Return the pictures that the report of a sample names, the one that it is known by first."""
     first = {
         **dict.fromkeys(DETECTORS, "contact"),
         **dict.fromkeys(TEXTS, "generated"),
@@ -646,7 +680,7 @@ def figures(wildcards):
     names = [first.get(sample, "digits"), "precisions", "profile"]
     names += [] if sample in UNTRAINED else ["training"]
     names += ["serving"] if sample in SERVED else []
-    return [f"results/{wildcards.sample}/figures/{name}.png" for name in names]
+    return [f"results/{sample}/figures/{name}.png" for name in names]
 
 
 def texts(wildcards):
@@ -895,3 +929,39 @@ def compiled_plugins(wildcards):
         if read_yaml(backend)["name"] == "reference":
             return []
     return "results/plugins/plugins.json"
+
+
+def page_samples():
+    """Return the samples of the page: those of `page` in the configuration, or all."""
+    return config["page"] or list(SAMPLES)
+
+
+def own_calibration(wildcards):
+    """Return the tables or ranges that a sample's page shows."""
+    found = SimpleNamespace(sample=wildcards.sample, precision="int8")
+    wanted = "int8" in sample_config(wildcards.sample)["precisions"]
+    return calibration_table(found) if wanted else []
+
+
+def compared_reports(wildcards):
+    """Return the reports of the two runs of `compare` in the configuration."""
+    if len(config["compare"]) != 2:
+        raise WorkflowError(
+            "compare: name two runs and their folders: --config 'compare={CPU: docs/results/cpu, H200: docs/results/h200}'"
+        )
+    return [
+        path
+        for folder in config["compare"].values()
+        for path in sorted(glob.glob(os.path.join(folder, "*_report.json")))
+    ]
+
+
+def comparison(wildcards):
+    """Return the page of two runs, where two are named."""
+    return "results/comparison.html" if config["compare"] else []
+
+
+def comparison_option(wildcards, input):
+    """Return the option that names that page, seen from the page of all samples."""
+    names = [os.path.basename(path) for path in input.comparison]
+    return " ".join(f"--comparison {name}" for name in names)

@@ -37,7 +37,7 @@ def test_workflow_catalogue_entry_is_the_same_workflow(tmp_path):
         (
             ["--config", "dta=mini"],
             "unknown key dta. Known: data, backend, engine_python, builder, latency_seconds, mirror, download_attempts,"
-            " download_timeout, fetch, own_samples, samples.",
+            " download_timeout, fetch, page, compare, own_samples, samples.",
         ),
         (["--config", "data=tiny"], "data: 'tiny' is not one of ['mini', 'full']"),
         (["results/ssd_report.json", "--config", "data=full"], "sample 'ssd' has no data set 'full', only mini"),
