@@ -42,7 +42,7 @@ rule check:
     conda:
         "environment.yml"
     shell:
-        "python {input.script:q} {input.reports} 2>&1 | tee {log}"
+        "python {input.script:q} {input.reports} 2> {log}"
 
 
 # Download all that samples need with data: full, ahead of a run without a network; a dry run prints the sizes alone.
@@ -51,7 +51,7 @@ rule fetch:
         files_to_fetch,
 
 
-# Print the samples.
+# Print the samples: chapter, needs, status.
 rule list:
     input:
         samples=[
@@ -66,8 +66,10 @@ rule list:
         "logs/list.log",
     conda:
         "environment.yml"
+    params:
+        folder="results",
     shell:
-        "python {input.script:q} {input.samples:q} {input.own:q} 2>&1 | tee {log}"
+        "python {input.script:q} {input.samples:q} {input.own:q} --results-dir {params.folder} 2> {log}"
 
 
 include: "rules/download.smk"
@@ -82,3 +84,11 @@ include: "rules/benchmark.smk"
 include: "rules/report.smk"
 include: "rules/page.smk"
 include: "rules/own.smk"
+
+
+onsuccess:
+    show_gates()
+
+
+onerror:
+    name_logs()

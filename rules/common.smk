@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.enums import Quietness
 from snakemake.utils import validate
 
 ENVIRONMENT = "../environment.yml"  # with --sdm conda; otherwise what is installed
@@ -965,3 +966,54 @@ def comparison_option(wildcards, input):
     """Return the option that names that page, seen from the page of all samples."""
     names = [os.path.basename(path) for path in input.comparison]
     return " ".join(f"--comparison {name}" for name in names)
+
+
+REPORT = "_report.json"
+
+
+def started_from():
+    """Return the terminal that the run was started from and may tell its progress to, or nothing."""
+    if workflow.output_settings.quiet or not sys.stderr.isatty():
+        return ""
+    return os.ttyname(sys.stderr.fileno())
+
+
+# jobs inherit it (trtflow/progress.py)
+os.environ.update(TRTFLOW_TERMINAL=started_from())
+
+
+def show_gates():
+    """Print the gates of the reports that a run was asked for, if `check` has not printed them."""
+    if Quietness.ALL in (workflow.output_settings.quiet or ()):
+        return
+    jobs = list(workflow.dag.jobs)
+    names = {path for job in jobs for path in job.output if path.endswith(REPORT)}
+    reports = [f"results/{name}{REPORT}" for name in SAMPLES]
+    reports = [path for path in reports if path in names]
+    if reports and not any(job.rule.name == "check" for job in jobs):
+        program = script("check_reports")
+        # a courtesy: what stands in its way, as a Python without rich, is no fault of the run
+        shell("python {program:q} {reports} --closing 2> logs/show_gates.log || true")
+
+
+def name_logs():
+    """Name the logs of the jobs that failed, with the last line of each: all else has scrolled away by now."""
+    failed = sorted(workflow.scheduler.failed, key=str)
+    jobs = [part for job in failed for part in (job.jobs if job.is_group() else [job])]
+    for job in jobs:
+        of = f" of {job.wildcards.sample}" if "sample" in job.wildcards.keys() else ""
+        for path in job.log:
+            print(
+                f"failed: {job.rule.name}{of}, see {path}: {last_line(path)}",
+                file=sys.stderr,
+            )
+
+
+def last_line(path):
+    """Return the last line of a log that says something."""
+    try:
+        with open(path, errors="replace") as file:
+            lines = [line.strip() for line in file if line.strip()]
+    except OSError:
+        return "it is not there"
+    return lines[-1] if lines else "it is empty"
