@@ -7,8 +7,9 @@ rule measure_latency:
         plans=per_precision("results/{sample}/engine.{precision}.plan"),
         origins=per_precision("results/{sample}/engine.{precision}.json"),
         backend="results/backend.json",
+        values=timed_inputs,
         script=script("measure_latency"),
-        library=library("measure_latency"),
+        library=timing_library("measure_latency"),
     output:
         "results/{sample}/latency.json",
     log:
@@ -30,9 +31,10 @@ rule measure_latency:
         ],
         batch_sizes=timed_batches,
         seconds=config["latency_seconds"],
+        values=timed_inputs_option,
     shell:
         "python {input.script:q} --backend-file {input.backend} --batch-sizes {params.batch_sizes} --seconds {params.seconds} --out {output}"
-        " {params.plans} > {log} 2>&1"
+        " {params.values} {params.plans} > {log} 2>&1"
 
 
 # Time an engine layer by layer.
@@ -41,8 +43,9 @@ rule profile_engine:
         plan="results/{sample}/engine.{precision}.plan",
         origin="results/{sample}/engine.{precision}.json",
         backend="results/backend.json",
+        values=timed_inputs,
         script=script("profile_engine"),
-        library=library("profile_engine"),
+        library=timing_library("profile_engine"),
     output:
         "results/{sample}/profile.{precision}.json",
     log:
@@ -58,9 +61,10 @@ rule profile_engine:
         gpu=gpus(),
     params:
         batch_size=setting("profile_batch_size"),
+        values=timed_inputs_option,
     shell:
         "python {input.script:q} --plan {input.plan} --precision {wildcards.precision}"
-        " --batch-size {params.batch_size} --backend-file {input.backend} --out {output} > {log} 2>&1"
+        " --batch-size {params.batch_size} {params.values} --backend-file {input.backend} --out {output} > {log} 2>&1"
 
 
 # Time the engines of a character model in turns: a query is one character written.

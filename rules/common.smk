@@ -306,6 +306,12 @@ def picture_network(sample):
     return options({key: model[key] for key in ("network", "width", "size", "pixels")})
 
 
+def scene_shape(sample):
+    """Return the option with height and width of a detector's scenes, where they are not those of all others."""
+    shape = SAMPLES[sample]["splits"].get("shape")
+    return f"--shape {shape[0]} {shape[1]}" if shape else ""
+
+
 def script(name):
     """Return the path of a script, wherever the workflow was imported from."""
     return workflow.source_path(f"../scripts/{name}.py")
@@ -329,6 +335,16 @@ def sample_library(name):
     def modules(wildcards):
         sample_config(wildcards.sample)
         return library(name, wildcards.sample)
+
+    return modules
+
+
+def timing_library(name):
+    """Return an input function: the modules of a script that loads the sample of the job where it times with inputs."""
+
+    def modules(wildcards):
+        faster = wildcards.sample in FASTER_RCNNS
+        return library(name, wildcards.sample if faster else None)
 
     return modules
 
@@ -362,6 +378,7 @@ SSDS = [
 ]
 TRAINED_SSDS = [name for name in SSDS if "trained_by" not in SAMPLES[name]["model"]]
 FROZEN_DETECTORS = samples_with(task="detection", model_network="inception_v2")
+FASTER_RCNNS = samples_with(task="detection", model_network="faster_rcnn")
 # classifiers of coloured pictures; those of digits are all others
 PICTURES = [
     *samples_with(model_network="googlenet"),
@@ -579,7 +596,8 @@ def exports_of(sample):
     vocabulary = ["vocab.json"] if sample in TEXTS else []
     mean = ["mean.binaryproto"] if SAMPLES[sample]["model"].get("mean") else []
     sizes = ["sizes.json"] if sample in RECOMMENDERS else []
-    names = [*EXPORTS[SAMPLES[sample]["source"]], *mean, *vocabulary, *sizes]
+    shape = ["input.json"] if sample in FASTER_RCNNS else []
+    names = [*EXPORTS[SAMPLES[sample]["source"]], *mean, *vocabulary, *sizes, *shape]
     return [f"results/{sample}/export/{name}" for name in names]
 
 
@@ -657,6 +675,19 @@ def drawn_pictures(sample):
     ]
 
 
+def timed_inputs(wildcards):
+    """Return the inputs to time an engine with, where the time depends on them: suppression ends when it has enough."""
+    faster = wildcards.sample in FASTER_RCNNS
+    return f"results/{wildcards.sample}/inputs.npz" if faster else []
+
+
+def timed_inputs_option(wildcards, input):
+    """Return the options that name those inputs and the sample that knows what they are."""
+    return (
+        f"--sample {wildcards.sample} --inputs {input.values}" if input.values else ""
+    )
+
+
 def last_predictions(wildcards):
     """Return the predictions of the sample's lowest precision."""
     precision = sample_config(wildcards.sample)["precisions"][-1]
@@ -688,6 +719,7 @@ def texts(wildcards):
     """Return the texts that a report holds: the answers as the guide prints them, and the layers."""
     folder = f"results/{wildcards.sample}"
     first = {
+        **dict.fromkeys(FASTER_RCNNS, ["profile"]),
         **dict.fromkeys(DIGITS, ["digits"]),
         **dict.fromkeys([*PICTURES, *OWN], ["top5", "profile"]),
         **dict.fromkeys(TEXTS, ["generated"]),

@@ -27,6 +27,36 @@ rule export_ssd:
         "python {input.script:q} --model {input.model} --out-dir {params.folder} > {log} 2>&1"
 
 
+# Write Faster R-CNN as its authors' test.prototxt and caffemodel, in TensorRT's form too.
+rule export_faster_rcnn:
+    input:
+        model="results/{sample}/model/network.pt",
+        script=script("export_faster_rcnn"),
+        library=library("export_faster_rcnn"),
+    output:
+        stock="results/{sample}/export/test.prototxt",
+        prototxt="results/{sample}/export/model.prototxt",
+        caffemodel="results/{sample}/export/model.caffemodel",
+        shape="results/{sample}/export/input.json",
+        checksums="results/{sample}/export/SHA256SUMS",
+    log:
+        "logs/{sample}/export_faster_rcnn.log",
+    benchmark:
+        "benchmarks/{sample}/export_faster_rcnn.tsv"
+    wildcard_constraints:
+        sample=one_of(FASTER_RCNNS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        folder=folder_of("caffemodel"),
+        shape=lambda wildcards: scene_shape(wildcards.sample),
+    shell:
+        "python {input.script:q} --model {input.model} {params.shape} --out-dir {params.folder} > {log} 2>&1"
+
+
 # Convert Darknet's cfg and weights to ONNX.
 rule convert_darknet:
     input:

@@ -22,8 +22,10 @@ rule make_training_scenes:
     params:
         amount=setting("splits", "train"),
         seed=setting("splits", "seed"),
+        shape=lambda wildcards: scene_shape(wildcards.sample),
     shell:
-        "python {input.script:q} --split train --count {params.amount} --seed {params.seed} --out {output} > {log} 2>&1"
+        "python {input.script:q} --split train --count {params.amount} --seed {params.seed} {params.shape}"
+        " --out {output} > {log} 2>&1"
 
 
 # Every picture is an output of its own, so that touching one rebuilds what was made from it.
@@ -51,10 +53,11 @@ for _sample in DETECTORS:
                 split=_split,
                 amount=SAMPLES[_sample]["splits"][_split],
                 seed=SAMPLES[_sample]["splits"]["seed"],
+                shape=scene_shape(_sample),
                 root=folder_of("pictures", 3),
             shell:
                 "python {input.script:q} --split {params.split} --count {params.amount} --seed {params.seed}"
-                " --out {params.root} > {log} 2>&1"
+                " {params.shape} --out {params.root} > {log} 2>&1"
 
 
 # Deal out the digits of the MNIST samples.

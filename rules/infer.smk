@@ -105,7 +105,7 @@ rule compare_framework:
         sample=one_of(
             name
             for name in [*DETECTORS, *CLASSIFIERS, *OWN]
-            if name not in FROZEN_DETECTORS
+            if name not in [*FROZEN_DETECTORS, *FASTER_RCNNS]
         ),
     conda:
         ENVIRONMENT
@@ -180,7 +180,7 @@ rule score_text:
         " {params.published:q} --out {output} > {log} 2>&1"
 
 
-# Compare every engine's boxes, and its mAP, with those of the frozen graph in TensorFlow.
+# Compare every engine's boxes, and its mAP, with those of the framework.
 rule compare_detections:
     input:
         pictures=held_out,
@@ -195,7 +195,7 @@ rule compare_detections:
     benchmark:
         "benchmarks/{sample}/compare_detections.tsv"
     wildcard_constraints:
-        sample=one_of(FROZEN_DETECTORS),
+        sample=one_of([*FROZEN_DETECTORS, *FASTER_RCNNS]),
     conda:
         ENVIRONMENT
     resources:

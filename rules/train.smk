@@ -83,6 +83,63 @@ rule predict_ssd:
         "python {input.script:q} --model {input.model} --data {params.data} --split val --out {output} > {log} 2>&1"
 
 
+# Train Faster R-CNN in PyTorch.
+rule train_faster_rcnn:
+    input:
+        data="results/{sample}/data/train",
+        script=script("train_faster_rcnn"),
+        library=library("train_faster_rcnn"),
+    output:
+        model="results/{sample}/model/network.pt",
+        training="results/{sample}/model/training.json",
+    log:
+        "logs/{sample}/train_faster_rcnn.log",
+    benchmark:
+        "benchmarks/{sample}/train_faster_rcnn.tsv"
+    wildcard_constraints:
+        sample=one_of(FASTER_RCNNS),
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=30,
+    params:
+        width=setting("model", "width"),
+        scales=setting("model", "anchor_scales"),
+        settings=lambda wildcards: options(sample_config(wildcards.sample)["training"]),
+    shell:
+        "python {input.script:q} --data {input.data} --width {params.width} --anchor-scales {params.scales}"
+        " {params.settings} --out {output.model} --log-out {output.training} > {log} 2>&1"
+
+
+# Run it in PyTorch, to compare engines with.
+rule predict_faster_rcnn:
+    input:
+        pictures=held_out,
+        model="results/{sample}/model/network.pt",
+        script=script("predict_faster_rcnn"),
+        library=library("predict_faster_rcnn"),
+    output:
+        "results/{sample}/model/predictions.npz",
+    log:
+        "logs/{sample}/predict_faster_rcnn.log",
+    benchmark:
+        "benchmarks/{sample}/predict_faster_rcnn.tsv"
+    wildcard_constraints:
+        sample=one_of(FASTER_RCNNS),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        data=data_of_job,
+    shell:
+        "python {input.script:q} --model {input.model} --data {params.data} --split val --out {output} > {log} 2>&1"
+
+
 # Train a narrow YOLOv3 in PyTorch and keep it as Darknet does.
 rule train_yolov3:
     input:

@@ -43,8 +43,9 @@ def main() -> None:
     backend = read_backend(options.backend_file)
     trt = load(backend["name"])
     check_device(backend, options.backend_file)
-    calibrator = make_calibrator(trt, options.algorithm, stream, options.out, device_of(trt).allocate)
     sample = load_sample(options.sample)
+    allocate, feeds = device_of(trt).allocate, getattr(sample, "feeds", None)
+    calibrator = make_calibrator(trt, options.algorithm, stream, options.out, allocate, feeds)
     define = partial(sample.define_network, export=options.export_dir)
     settings = replace(builder_settings(options), optimization_level=0)  # nobody runs this engine
     explicit_batch = getattr(sample, "EXPLICIT_BATCH", False)

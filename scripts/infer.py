@@ -14,6 +14,7 @@ from trtflow.formats.arrays import read_arrays, write_arrays
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.session import Session, load_engine
+from trtflow.samples import batches_of
 from trtflow.samples import load as load_sample
 
 
@@ -30,10 +31,10 @@ def main() -> None:
 
     sample = load_sample(options.sample)
     values, names = read_arrays(options.inputs, sample.INPUT, "images")
-    firsts = range(0, len(values), options.batch_size)
-    batches = ({sample.INPUT: values[first : first + options.batch_size]} for first in firsts)
+    batches = batches_of(sample, values, options.batch_size)
     with Session(*load_engine(options.plan, read_backend(options.backend_file))) as session:
-        results = [sample.postprocess(outputs) for outputs in session.run_all(batches)]
+        answers = zip(batches, session.run_all(batches), strict=True)
+        results = [sample.postprocess({**inputs, **outputs}) for inputs, outputs in answers]
     joined = {name: np.concatenate([result[name] for result in results]) for name in results[0]}
     if "detections" in joined:
         joined["detections"][..., 0] = np.arange(len(names))[:, None]  # number in the split, not in the batch

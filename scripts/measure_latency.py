@@ -17,6 +17,7 @@ from trtflow.runtime.backend import read_backend
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.session import Session, load_engine
 from trtflow.runtime.timing import DURATION_S, measure
+from trtflow.samples import first_batch
 
 
 def main() -> None:
@@ -27,6 +28,8 @@ def main() -> None:
     arguments.add_argument(
         "--seconds", type=float, default=DURATION_S, help="per engine, with the first batch size; else a third"
     )
+    arguments.add_argument("--sample", help="name of the sample, with --inputs")
+    arguments.add_argument("--inputs", type=Path, help="npz file of prepare_inputs.py, where time depends on values")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     arguments.add_argument("plans", nargs="+", metavar="PRECISION=PLAN", help="engines")
     options = arguments.parse_args()
@@ -37,6 +40,9 @@ def main() -> None:
         sessions = {
             name: stack.enter_context(Session(*load_engine(Path(plan), backend))) for name, plan in plans.items()
         }
+        if options.inputs:
+            for session in sessions.values():
+                session.fill(first_batch(options.sample, options.inputs, max(options.batch_sizes)))
         rows: dict[str, list[dict[str, Any]]] = {name: [] for name in sessions}
         for batch_size in dict.fromkeys(options.batch_sizes):
             seconds = options.seconds if batch_size == options.batch_sizes[0] else options.seconds / 3

@@ -14,6 +14,7 @@ from trtflow.runtime.backend import read_backend
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.profile import profile_layers
 from trtflow.runtime.session import Session, load_engine
+from trtflow.samples import first_batch
 
 
 def main() -> None:
@@ -24,11 +25,15 @@ def main() -> None:
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
     arguments.add_argument("--iterations", type=int, default=10, help="runs to take the mean of")
     arguments.add_argument("--batch-size", type=int, default=1, help="inputs of a run")
+    arguments.add_argument("--sample", help="name of the sample, with --inputs")
+    arguments.add_argument("--inputs", type=Path, help="npz file of prepare_inputs.py, where time depends on values")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = arguments.parse_args()
 
     trt, engine = load_engine(options.plan, read_backend(options.backend_file))
     with Session(trt, engine) as session:
+        if options.inputs:
+            session.fill(first_batch(options.sample, options.inputs, options.batch_size))
         layers = profile_layers(trt, session, options.iterations, options.batch_size)
     settings = {"iterations": options.iterations, "batch_size": options.batch_size}
     profile = {"precision": options.precision, **settings, "layers": layers}

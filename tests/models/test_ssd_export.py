@@ -6,8 +6,9 @@ import torch
 from torch.nn import functional
 
 from trtflow.formats.caffe import blob_to_array, without_weights
+from trtflow.models.caffe_layers import fold_batch_norm
 from trtflow.models.ssd import SOURCES, SSD, TRUNK
-from trtflow.models.ssd_export import export, fold_batch_norm
+from trtflow.models.ssd_export import export
 
 VGG = [
     "conv1_1 relu1_1 conv1_2 relu1_2 pool1",

@@ -44,7 +44,7 @@ def plugin(**changes):
     return creator.create_plugin("rproi", trt.PluginFieldCollection(fields))
 
 
-def session():
+def session(cells):
     builder = trt.Builder(trt.Logger())
     builder.max_batch_size = 2
     network = builder.create_network()
@@ -55,7 +55,7 @@ def session():
         "info": (1, 1, 3),
     }
     inputs = [network.add_input(name, trt.float32, shape) for name, shape in shapes.items()]
-    layer = network.add_plugin_v2(inputs, plugin())
+    layer = network.add_plugin_v2(inputs, plugin(poolingH=cells[0], poolingW=cells[1]))
     for index, name in enumerate(("rois", "pool5")):
         layer.get_output(index).name = name
         network.mark_output(layer.get_output(index))
@@ -94,30 +94,40 @@ def overlap(a, b):
     return np.prod(sides) / (sum(areas) - np.prod(sides))
 
 
-def pooled(features, roi):
+def bounds(first, last, cells, end):
+    """Return where cells begin and end; TensorRT multiplies by the reciprocal in float32."""
+    step = np.float32(max(last - first + 1, 1)) * (np.float32(1) / np.float32(cells))
+    numbers = np.arange(cells + 1, dtype=np.float32)
+    begin, stop = np.floor(numbers[:-1] * step), np.ceil(numbers[1:] * step)
+    return [(int(first + a), int(min(first + b, end))) for a, b in zip(begin, stop, strict=True)]
+
+
+def pooled(features, roi, cells):
     left, top, right, bottom = (int(np.floor(value / 16 + 0.5)) for value in roi)
-    height, width = max(bottom - top + 1, 1) / 3, max(right - left + 1, 1) / 2
-    result = np.zeros((CHANNELS, 3, 2))
-    for row in range(3):
-        for column in range(2):
-            rows = slice(top + int(np.floor(row * height)), min(top + int(np.ceil((row + 1) * height)), HEIGHT))
-            columns = slice(left + int(np.floor(column * width)), min(left + int(np.ceil((column + 1) * width)), WIDTH))
-            part = features[:, rows, columns]
+    result = np.zeros((CHANNELS, *cells))
+    for row, rows in enumerate(bounds(top, bottom, cells[0], HEIGHT)):
+        for column, columns in enumerate(bounds(left, right, cells[1], WIDTH)):
+            part = features[:, slice(*rows), slice(*columns)]
             result[:, row, column] = part.max((1, 2)) if part[0].size else 0
     return result
 
 
-def test_rproi_equals_its_definition():
+@pytest.mark.parametrize("cells", [(3, 2), (7, 7)])
+def test_rproi_equals_its_definition(cells):
     score, features = (RNG.uniform(size=(2, count, HEIGHT, WIDTH)).astype(np.float32) for count in (18, CHANNELS))
     delta = RNG.normal(size=(2, 36, HEIGHT, WIDTH), scale=0.3).astype(np.float32)
     info = np.float32([[95, 127, 1], [80, 100, 1.5]])
     feeds = {"score": score, "delta": delta, "map": features, "info": info.reshape(2, 1, 1, 3)}
-    outputs = session().run(feeds)
+    outputs = session(cells).run(feeds)
     for index in range(2):
         expected = proposals(score[index], delta[index], info[index])
         np.testing.assert_allclose(outputs["rois"][index, 0], expected, atol=1e-3)
-        wanted = [pooled(features[index], roi) for roi in outputs["rois"][index, 0]]
+        wanted = [pooled(features[index], roi, cells) for roi in outputs["rois"][index, 0]]
         np.testing.assert_array_equal(outputs["pool5"][index], np.float32(wanted))
+
+
+def test_the_last_cell_reaches_further_where_float32_says_so():
+    assert bounds(0, 2, 7, 9)[-1] == (2, 4)  # three over seven, times seven
 
 
 def test_fields_and_inputs_that_do_not_fit_are_refused():

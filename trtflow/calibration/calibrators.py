@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from trtflow.calibration.streams import BatchStream
 from trtflow.formats import UserError
@@ -30,6 +32,7 @@ def make_calibrator(
     stream: BatchStream | None,
     table: Path | None,
     allocate: Callable[[int], Buffer],
+    feeds: Callable[[np.ndarray], Mapping[str, np.ndarray]] | None = None,
 ) -> Any:
     """Return a calibrator for a builder configuration.
 
@@ -39,6 +42,7 @@ def make_calibrator(
         stream: the batches; None where the table must be there already.
         table: used when it exists, else written; None to keep no table.
         allocate: returns memory that TensorRT can read, of a number of bytes.
+        feeds: returns what all inputs get, by name, given a batch; None where there is one input, which gets it.
 
     Raises:
         FormatError: the table is damaged, or of another version or algorithm.
@@ -59,7 +63,7 @@ def make_calibrator(
         def __init__(self) -> None:
             getattr(trt, base).__init__(self)  # TensorRT's bindings want it called by name
             self.batches = iter(track(stream, "Calibrating") if stream is not None else ())
-            self.buffer: Buffer | None = None
+            self.buffers: dict[str, Buffer] = {}
 
         def get_batch_size(self) -> int:
             return stream.batch_size if stream is not None else 1
@@ -68,10 +72,12 @@ def make_calibrator(
             images = next(self.batches, None)
             if images is None:
                 return None
-            if self.buffer is None:
-                self.buffer = allocate(images.nbytes)
-            self.buffer.copy_from(images)
-            return [self.buffer.pointer]
+            values = feeds(images) if feeds else dict.fromkeys(names, images)
+            for name in names:
+                if name not in self.buffers:
+                    self.buffers[name] = allocate(values[name].nbytes)
+                self.buffers[name].copy_from(values[name])
+            return [self.buffers[name].pointer for name in names]
 
         def read_calibration_cache(self) -> bytes | None:
             return table.read_bytes() if table is not None and table.exists() else None

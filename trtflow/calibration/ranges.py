@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trtflow.runtime.build import build_plan
+from trtflow.runtime.build import Settings, build_plan
 from trtflow.runtime.session import Session
 
 
@@ -56,7 +56,8 @@ def record_ranges(
             if not tensor.is_network_input and tensor.name not in marked:
                 network.mark_output(tensor)
 
-    plan = build_plan(trt, define_watched, "fp32", batch_size, explicit_batch=explicit_batch)
+    settings = Settings(optimization_level=0)  # its speed matters to nobody
+    plan = build_plan(trt, define_watched, "fp32", batch_size, explicit_batch=explicit_batch, settings=settings)
     session = Session(trt, trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan))
     ranges = dict.fromkeys(names, 0.0)
     for batch in batches:

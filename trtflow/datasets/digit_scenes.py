@@ -13,6 +13,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from trtflow.datasets.voc import Annotation, annotation_path, image_path, write_annotation, write_image_set
+from trtflow.formats import UserError
 from trtflow.formats.files import atomic_path
 from trtflow.progress import track
 
@@ -35,9 +36,11 @@ def digits_of(split: str) -> tuple[np.ndarray, np.ndarray]:
     return images[part], values[part]
 
 
-def make_scene(rng: np.random.Generator, digits: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, Annotation]:
-    """Return one scene, uint8 [300, 300, 3], and its objects."""
-    scene = ground(rng, SIZE)
+def make_scene(
+    rng: np.random.Generator, digits: np.ndarray, values: np.ndarray, shape: tuple[int, int] = (SIZE, SIZE)
+) -> tuple[np.ndarray, Annotation]:
+    """Return one scene, uint8 [H, W, 3] of the shape (H, W), and its objects."""
+    scene = ground(rng, max(shape))[: shape[0], : shape[1]]
     boxes: list[np.ndarray] = []
     labels: list[int] = []
     wanted = rng.integers(1, MOST_DIGITS + 1)
@@ -47,7 +50,7 @@ def make_scene(rng: np.random.Generator, digits: np.ndarray, values: np.ndarray)
         index = int(rng.integers(len(digits)))
         side = int(rng.integers(*SIDES))
         ink = np.asarray(Image.fromarray(digits[index]).resize((side, side), Image.Resampling.BICUBIC)).clip(0, 1)
-        left, top = (int(rng.integers(0, SIZE - side + 1)) for _ in range(2))
+        left, top = (int(rng.integers(0, length - side + 1)) for length in shape[::-1])
         rows, columns = np.flatnonzero((ink > INK).any(1)), np.flatnonzero((ink > INK).any(0))
         box = np.array([left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1], np.float32)
         if any(_overlap(box, other) for other in boxes):
@@ -57,7 +60,7 @@ def make_scene(rng: np.random.Generator, digits: np.ndarray, values: np.ndarray)
         labels.append(int(values[index]) + 1)
     image = scene.clip(0, 255).astype(np.uint8)
     none_difficult = np.zeros(len(boxes), bool)
-    return image, Annotation("", (SIZE, SIZE), np.stack(boxes), np.array(labels, np.int64), none_difficult)
+    return image, Annotation("", shape, np.stack(boxes), np.array(labels, np.int64), none_difficult)
 
 
 def ground(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -79,13 +82,19 @@ def _overlap(first: np.ndarray, second: np.ndarray) -> bool:
     return bool((np.maximum(first[:2], second[:2]) < np.minimum(first[2:], second[2:])).all())
 
 
-def write_split(root: Path, split: str, count: int, seed: int) -> None:
-    """Write `count` scenes of a split below `root`."""
+def write_split(root: Path, split: str, count: int, seed: int, shape: tuple[int, int] = (SIZE, SIZE)) -> None:
+    """Write `count` scenes of a split below `root`.
+
+    Raises:
+        UserError: the largest digit does not fit into scenes of that height and width.
+    """
+    if min(shape) < SIDES[1]:
+        raise UserError(f"scenes of {shape[0]}x{shape[1]} pixels cannot hold digits of {SIDES[1]}. Make them larger.")
     digits, values = digits_of(split)
     ids = [f"{index:06d}" for index in range(count)]
     for index, image_id in enumerate(track(ids, f"Drawing {split} scenes")):
         rng = np.random.default_rng([seed, SPLITS.index(split), index])
-        image, annotation = make_scene(rng, digits, values)
+        image, annotation = make_scene(rng, digits, values, shape)
         annotation.image_id = image_id
         with atomic_path(image_path(root, image_id)) as temporary:
             Image.fromarray(image).save(temporary, "JPEG", quality=95, subsampling=0)

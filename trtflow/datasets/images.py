@@ -11,6 +11,7 @@ from trtflow.formats import FormatError
 from trtflow.formats.netpbm import read_ppm
 
 BGR_MEANS = np.array([104, 117, 123], np.float32)  # of VGG's training set; guide §16.2
+FASTER_RCNN_MEANS = np.array([102.9801, 115.9465, 122.7717], np.float32)  # the same, as its authors have them; §12.2
 IMAGENET_MEANS = np.array([0.485, 0.456, 0.406], np.float32)  # red, green, blue, of pixels from 0 to 1
 IMAGENET_DEVIATIONS = np.array([0.229, 0.224, 0.225], np.float32)
 CENTRE, SPREAD = np.float32(0.45), np.float32(0.225)  # what introductory_parser_samples takes for all three colours
@@ -35,11 +36,11 @@ def read_image(path: Path) -> np.ndarray:
         raise FormatError(path, f"not a readable picture ({error})", "Make or fetch it again.") from error
 
 
-def read_sized_image(path: Path, size: int) -> np.ndarray:
-    """Return a square picture as uint8 [size, size, 3]; one of another size is an error."""
-    image = read_image(path)
-    if image.shape[:2] != (size, size):
-        fault = f"the picture is {image.shape[1]}x{image.shape[0]}, but the network takes {size}x{size}"
+def read_sized_image(path: Path, size: int, width: int | None = None) -> np.ndarray:
+    """Return a picture as uint8 [size, width, 3], or a square one; one of another size is an error."""
+    image, wanted = read_image(path), (size, width or size)
+    if image.shape[:2] != wanted:
+        fault = f"the picture is {image.shape[1]}x{image.shape[0]}, but the network takes {wanted[1]}x{wanted[0]}"
         raise FormatError(path, fault, "Scale it first; boxes in relative coordinates stay valid.")
     return image
 
@@ -66,17 +67,23 @@ def fit(image: np.ndarray, size: int) -> np.ndarray:
     return whole[top : top + size, left : left + size]
 
 
-def to_bgr_input(images: Sequence[np.ndarray]) -> np.ndarray:
+def to_bgr_input(images: Sequence[np.ndarray], means: np.ndarray = BGR_MEANS) -> np.ndarray:
     """Return pictures as a network of the VGG family takes them (guide §16.2).
 
     Args:
         images: uint8 [H, W, 3], red, green, blue, all of one size.
+        means: of blue, green and red, float32 [3].
 
     Returns:
-        float32 [N, 3, H, W], blue, green, red, minus the means 104, 117, 123.
+        float32 [N, 3, H, W], blue, green, red, minus the means.
     """
-    batch = np.stack(images)[..., ::-1].astype(np.float32) - BGR_MEANS
+    batch = np.stack(images)[..., ::-1].astype(np.float32) - means
     return np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+
+
+def to_faster_rcnn_input(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return `to_bgr_input` of pictures with the means of Faster R-CNN's authors (guide §12.2)."""
+    return to_bgr_input(images, FASTER_RCNN_MEANS)
 
 
 def to_unit_input(images: Sequence[np.ndarray], size: int) -> np.ndarray:

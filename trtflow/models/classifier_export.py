@@ -12,9 +12,9 @@ from torch import nn
 
 from trtflow.formats.caffe import LayerParameter, NetParameter, array_to_blob
 from trtflow.formats.caffe.caffe_pb2 import PoolingParameter
+from trtflow.models.caffe_layers import fold_batch_norm
 from trtflow.models.classifier_layers import Layer
 from trtflow.models.classifiers import LRN_ALPHA, LRN_BETA, LRN_SIZE, Classifier
-from trtflow.models.ssd_export import fold_batch_norm
 
 ONNX_OPSET, ONNX_IR = 9, 4  # of resnet50 in ONNX's model zoo
 PREFIX = "gpu_0/"  # Caffe2's, before every name there

@@ -11,19 +11,27 @@ from trtflow.formats.files import write_json
 NAME = "input.json"
 
 
-def write_input_size(export: Path, size: int) -> None:
-    """Write the shape of the input, without the batch, into the folder of an exported model."""
-    write_json(export / NAME, {"shape": [3, size, size]})
+def write_input_size(export: Path, height: int, width: int | None = None) -> None:
+    """Write the shape of the input, without the batch, into the folder of an exported model; a square has one size."""
+    write_json(export / NAME, {"shape": [3, height, width or height]})
 
 
-def read_input_size(export: Path) -> int:
-    """Return the side of the square input, pixels."""
+def read_input_shape(export: Path) -> tuple[int, int]:
+    """Return height and width of the input, pixels."""
     path = export / NAME
     try:
         channels, height, width = json.loads(path.read_text())["shape"]
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(path, f"not the shape of an input ({error})", "Export the model again.") from error
-    if channels != 3 or height != width or not isinstance(height, int) or height < 1:
-        fault = f"an input of shape {[channels, height, width]}, not of three channels and a square"
+    if channels != 3 or not all(isinstance(side, int) and side > 0 for side in (height, width)):
+        fault = f"an input of shape {[channels, height, width]}, not of three channels of pixels"
         raise FormatError(path, fault, "Export the model again.")
+    return height, width
+
+
+def read_input_size(export: Path) -> int:
+    """Return the side of the square input, pixels."""
+    height, width = read_input_shape(export)
+    if height != width:
+        raise FormatError(export / NAME, f"an input of {width}x{height}, not a square", "Export the model again.")
     return height

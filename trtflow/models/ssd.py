@@ -1,8 +1,6 @@
 """SSD300 on VGG-16, layer for layer the network of its authors' Caffe model.
 
-Liu et al., SSD: Single Shot MultiBox Detector (arXiv:1512.02325). `width` scales the channels of the trunk; 1.0 is the
-original. Each convolution of the trunk is followed by batch normalisation, which the original lacks: it replaces the
-start from a VGG-16 trained on ImageNet, and the export folds it away.
+Liu et al., SSD: Single Shot MultiBox Detector (arXiv:1512.02325), on the trunk of `trtflow.models.vgg16`.
 """
 
 from __future__ import annotations
@@ -11,25 +9,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from trtflow.datasets.images import to_bgr_input
+from trtflow.models.vgg16 import FIRST_BLOCKS, Layer, Trunk, block, initialise
 
 SIZE = 300  # pixels of a side of the input
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 NORM_EPSILON = 1e-10
 NORM_SCALE = 20.0  # of conv4_3_norm before training
-
-
-class Layer(NamedTuple):
-    """A convolution, or where `channels` is 0 a maximum pooling."""
-
-    name: str
-    channels: int
-    kernel: int
-    stride: int = 1
-    pad: int = 0
-    dilation: int = 1
 
 
 class Source(NamedTuple):
@@ -47,17 +34,9 @@ class Source(NamedTuple):
         return 2 + 2 * len(self.ratios)
 
 
-def _block(number: int, convolutions: int, channels: int, *pool: int) -> list[Layer]:
-    layers = [Layer(f"conv{number}_{index + 1}", channels, 3, pad=1) for index in range(convolutions)]
-    return [*layers, Layer(f"pool{number}", 0, *pool)]
-
-
 TRUNK = (
-    *_block(1, 2, 64, 2, 2),
-    *_block(2, 2, 128, 2, 2),
-    *_block(3, 3, 256, 2, 2),
-    *_block(4, 3, 512, 2, 2),
-    *_block(5, 3, 512, 3, 1, 1),
+    *FIRST_BLOCKS,
+    *block(5, 3, 512, 3, 1, 1),
     Layer("fc6", 1024, 3, pad=6, dilation=6),
     Layer("fc7", 1024, 1),
     Layer("conv6_1", 256, 1),
@@ -79,7 +58,7 @@ SOURCES = (
 )
 
 
-class SSD(nn.Module):
+class SSD(Trunk):
     """The network; `priors`, float32 [8732, 4], are its default boxes as xmin, ymin, xmax, ymax from 0 to 1."""
 
     priors: Tensor
@@ -93,17 +72,9 @@ class SSD(nn.Module):
             class_count: number of classes, the background included.
             width: factor on the channels of every layer of the trunk.
         """
-        super().__init__()
-        self.class_count, self.width = class_count, width
-        self.convolutions, self.batch_norms, self.heads = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
-        channels, of_source = 3, {}
-        for layer in TRUNK:
-            if layer.channels:
-                inputs, channels = channels, round(layer.channels * width)
-                shape = (layer.kernel, layer.stride, layer.pad, layer.dilation)
-                self.convolutions[layer.name] = nn.Conv2d(inputs, channels, *shape, bias=False)
-                self.batch_norms[layer.name] = nn.BatchNorm2d(channels)
-            of_source["conv4_3_norm" if layer.name == "conv4_3" else layer.name] = channels
+        super().__init__(TRUNK, width)
+        self.class_count, self.heads = class_count, nn.ModuleDict()
+        of_source = {**self.channels, "conv4_3_norm": self.channels["conv4_3"]}
         for source in SOURCES:
             inputs, boxes = of_source[source.name], source.boxes_per_cell
             self.heads[f"{source.name}_mbox_loc"] = nn.Conv2d(inputs, boxes * 4, 3, padding=1)
@@ -111,19 +82,11 @@ class SSD(nn.Module):
         self.trunk_channels = of_source["fc7"]
         self.norm_scale = nn.Parameter(torch.full((of_source["conv4_3_norm"],), NORM_SCALE))
         self.register_buffer("priors", prior_boxes(), persistent=False)
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def features(self, images: Tensor, last: str = TRUNK[-1].name) -> dict[str, Tensor]:
         """Return the outputs of the layers of the trunk up to `last`, and of conv4_3_norm, by name."""
-        outputs, x = {}, images
-        for layer in TRUNK:
-            if layer.channels:
-                x = functional.relu(self.batch_norms[layer.name](self.convolutions[layer.name](x)), inplace=True)
-            else:  # Caffe rounds the size of a pooled map up: 75 becomes 38
-                x = functional.max_pool2d(x, layer.kernel, layer.stride, layer.pad, ceil_mode=True)
-            outputs[layer.name] = x
-            if layer.name == last:
-                break
+        outputs = self.outputs(images, last)
         first = outputs["conv4_3"]
         norm = torch.sqrt(first.square().sum(1, keepdim=True) + NORM_EPSILON)
         outputs["conv4_3_norm"] = first / norm * self.norm_scale[:, None, None]
@@ -150,13 +113,6 @@ class SSD(nn.Module):
     def _predict(self, features: dict[str, Tensor], source: Source, kind: str, values: int) -> Tensor:
         head = self.heads[f"{source.name}_mbox_{kind}"](features[source.name])
         return head.permute(0, 2, 3, 1).reshape(len(head), -1, values)
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
 
 
 def prior_boxes() -> Tensor:

@@ -57,9 +57,21 @@ def suppress(boxes: Tensor, scores: Tensor) -> Tensor:
     """
     order = scores.argsort(dim=0, descending=True, stable=True)[:TOP_K]
     order = order[scores[order] > CONFIDENCE]
-    overlaps = intersection_over_union(boxes[order], boxes[order]) > NMS_THRESHOLD
-    alive = torch.ones(len(order), dtype=torch.bool)
-    for index in range(len(order)):
-        if alive[index]:
-            alive[index + 1 :] &= ~overlaps[index, index + 1 :]
-    return order[alive]
+    return order[keep_best(boxes[order], NMS_THRESHOLD)]
+
+
+def keep_best(boxes: Tensor, threshold: float, most: int | None = None) -> Tensor:
+    """Return the indices of boxes [n, 4], best first, that overlap no better one that stays by more than a threshold.
+
+    Args:
+        boxes: float32 [n, 4].
+        threshold: intersection over union.
+        most: how many to return; None for all.
+    """
+    kept: list[int] = []
+    rest = torch.arange(len(boxes))
+    while len(rest) and len(kept) != most:
+        first, rest = rest[:1], rest[1:]
+        kept.append(int(first))
+        rest = rest[~(intersection_over_union(boxes[first], boxes[rest])[0] > threshold)]
+    return torch.tensor(kept, dtype=torch.int64)

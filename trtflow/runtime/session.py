@@ -146,6 +146,11 @@ class Session:
             for slot, _ in pending:
                 slot.wait()
 
+    def fill(self, feeds: dict[str, np.ndarray]) -> None:
+        """Leave a batch in all buffers, for `execute` and `queries`, where time depends on values; see `run`."""
+        for _ in self.run_all([feeds] * len(self._slots)):
+            pass
+
     def execute(self, batch_size: int) -> None:
         """Run a batch on what the buffers hold, without copies; see `best_shapes`."""
         self._enqueue(self._slots[0], self.best_shapes(batch_size))

@@ -2,10 +2,11 @@
 
 Each says what data it takes (`read_images(folder, split)`, the data set's own function), what the engine sees of it
 (`preprocess(images, export)`, for the binding `INPUT`), what it is made of (`define_network(trt, network, export)`) and
-what its outputs mean (`postprocess(outputs)`). Where it needs them: `EXPLICIT_BATCH`, a network without an implicit
-batch; `PLUGINS`, plugins that the engine needs; `NETWORKS`, all networks by name where there are several; `REFIT` with
-`refit(trt, engine, export)`, weights given after the build; `HALF_WEIGHTS`, define_network also takes the type of the
-weights; `configure_builder(trt, config)` and `configure_network(trt, network, ranges, kept)`, INT8 from dynamic ranges;
+what its outputs mean (`postprocess(outputs)`, which gets the inputs too). Where it needs them: `feeds(images)`, the
+arrays of several inputs by name; `EXPLICIT_BATCH`, a network without an implicit batch; `PLUGINS`, plugins that the
+engine needs; `NETWORKS`, all networks by name where there are several; `REFIT` with `refit(trt, engine, export)`,
+weights given after the build; `HALF_WEIGHTS`, define_network also takes the type of the weights;
+`configure_builder(trt, config)` and `configure_network(trt, network, ranges, kept)`, INT8 from dynamic ranges;
 `PROGRAMS`, other forms of the same model by name. Samples that run step by step have functions of their own instead of
 the first, second and last of the functions above. `own` is all samples of users, who write no module.
 """
@@ -19,7 +20,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from trtflow.formats import UserError
+from trtflow.formats.arrays import read_arrays
 
 OWN = "results/{name}/export/sample.json"  # where the workflow says what a sample of the user's own is
 
@@ -57,6 +61,19 @@ def definition(
             sample.configure_network(trt, defined, ranges, kept)
 
     return define
+
+
+def batches_of(sample: Any, values: np.ndarray, size: int) -> list[dict[str, np.ndarray]]:
+    """Return what a sample's engine takes, by input, for prepared pictures [N, ...] in batches of at most `size`."""
+    feeds = getattr(sample, "feeds", lambda batch: {sample.INPUT: batch})
+    return [feeds(values[first : first + size]) for first in range(0, len(values), size)]
+
+
+def first_batch(name: str, inputs: Path, size: int) -> dict[str, np.ndarray]:
+    """Return the first batch of a file of prepare_inputs.py, as the engine of the sample of that name takes it."""
+    sample = load(name)
+    (values,) = read_arrays(inputs, sample.INPUT)
+    return batches_of(sample, values, size)[0]
 
 
 def load(name: str) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from typing import NamedTuple
+
 import numpy as np
 
 from trtflow.reference.errors import NetworkError
@@ -20,11 +23,18 @@ def rproi(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
     boxes = _decode(graph, layer.plugin, offsets, image, (height, width))
     foreground = _foreground(graph, layer.plugin, scores, boxes, image)
     total = len(layer.plugin.anchors()) * height * width
-    if attributes["nmsMaxOut"] > min(total, attributes["preNmsTop"]):
-        fault = f"nmsMaxOut {attributes['nmsMaxOut']} exceeds all candidates, {min(total, attributes['preNmsTop'])}"
-        raise NetworkError(layer.name, fault)
-    rois = _suppress(graph, foreground, boxes, min(attributes["preNmsTop"], total), attributes)
+    _check(layer.name, attributes, total)
+    rois = _suppress(graph, foreground, boxes, attributes["preNmsTop"], attributes)
     return [graph.node("Unsqueeze", [rois, graph.ints("axis", [1])]), _pool(graph, rois, features, layer)]
+
+
+def _check(name: str, attributes: dict, total: int) -> None:
+    """Refuse numbers of candidates that TensorRT would read beyond the last anchor for, without a word."""
+    if attributes["preNmsTop"] > total:
+        raise NetworkError(name, f"preNmsTop {attributes['preNmsTop']} exceeds all anchors, {total}", "Lower it.")
+    if attributes["nmsMaxOut"] > attributes["preNmsTop"]:
+        fault = f"nmsMaxOut {attributes['nmsMaxOut']} exceeds preNmsTop, {attributes['preNmsTop']}"
+        raise NetworkError(name, fault, "Lower it.")
 
 
 def _decode(graph: Graph, plugin: RPROI, offsets: str, image: str, cells: tuple[int, int]) -> str:
@@ -98,16 +108,94 @@ def _batch(graph: Graph, value: str) -> str:
 
 
 def _pool(graph: Graph, rois: str, features: str, layer: IPluginV2Layer) -> str:
-    """Return the largest values below each roi, [N, nmsMaxOut, C, poolingH, poolingW]."""
+    """Return the largest values below each roi, [N, nmsMaxOut, C, poolingH, poolingW].
+
+    That of a range of rows and columns is the largest of four windows, overlapping and with powers of two as sides,
+    that cover it.
+    """
     attributes = layer.plugin.attributes
+    channels, *sides = layer.inputs[2].shape[-3:]
     size = [attributes["poolingH"], attributes["poolingW"]]
+    scaled = graph.node("Mul", [rois, graph.constant("scale", np.float32(attributes["spatialScale"]))])
+    scaled = graph.node("Floor", [graph.node("Add", [scaled, graph.constant("half", np.float32(0.5))])])
+    left, top, right, bottom = graph.node("Split", [scaled, graph.ints("corners", [1] * 4)], outputs=4, axis=2)
+    levels = max(int(np.log2(-(-(side + 1) // cells) + 1)) + 1 for side, cells in zip(sides, size, strict=True))
+    down = _cells(graph, top, bottom, sides[0], size[0], levels, graph.ints("columns", [3]))
+    across = _cells(graph, left, right, sides[1], size[1], levels, graph.ints("rows", [2]))
+
+    windows = [_windows(graph, features, 1 << tall, 1 << wide) for tall in range(levels) for wide in range(levels)]
+    table = graph.node("Transpose", [graph.node("Concat", windows, axis=0)], perm=[0, 1, 3, 4, 2])
+    table = graph.node("Reshape", [table, graph.ints("rows", [-1, channels])])
+    which = _sum(graph, [_times(graph, down.level, levels), across.level])
+    which = _sum(graph, [_times(graph, which, _count(graph, rois)), _pictures(graph, rois)])
+    found = []
+    for row in (down.first, down.last):
+        for column in (across.first, across.last):
+            place = _sum(graph, [_times(graph, which, sides[0]), row])
+            place = _sum(graph, [_times(graph, place, sides[1]), column])
+            found.append(graph.node("Gather", [table, graph.node("Cast", [place], to=7)], axis=0))
+    empty = graph.node("Unsqueeze", [graph.node("Or", [down.empty, across.empty]), graph.ints("channels", [4])])
+    largest = graph.node("Where", [empty, graph.constant("zero", np.float32(0)), graph.node("Max", found)])
+    return str(graph.node("Transpose", [largest], perm=[0, 1, 4, 2, 3]))
+
+
+class _Cells(NamedTuple):
+    """Where cells along one axis lie, float32 but for `empty`, [N, R, cells, 1] or [N, R, 1, cells]."""
+
+    first: str  # window that begins the cell
+    last: str  # window that ends it
+    level: str  # of both, their side as an exponent of two
+    empty: str
+
+
+def _cells(graph: Graph, first: str, last: str, end: int, cells: int, levels: int, axis: str) -> _Cells:
+    """Return how rois [N, R, 1], first and last cells of the map, are cut along an axis.
+
+    TensorRT's kernel multiplies by the float32 reciprocal of the number of cells, so that the last may begin the next
+    row or column of the map: three over seven, times seven, comes out above three.
+    """
+    one, zero, limit = (
+        graph.constant(name, np.float32(value)) for name, value in (("one", 1), ("zero", 0), ("end", end))
+    )
+    length = graph.node("Max", [_sum(graph, [graph.node("Sub", [last, first]), one]), one])
+    step = graph.node("Mul", [length, graph.constant("step", np.float32(1) / np.float32(cells))])
+    bounds = []
+    for rounding, numbers in (("Floor", np.arange(cells)), ("Ceil", np.arange(1, cells + 1))):
+        offset = graph.node(rounding, [graph.node("Mul", [step, graph.constant("numbers", numbers, np.float32)])])
+        bounds.append(graph.node("Min", [graph.node("Max", [_sum(graph, [first, offset]), zero]), limit]))
+    begin, stop = (graph.node("Unsqueeze", [bound, axis]) for bound in bounds)
+    span = graph.node("Sub", [stop, begin])
+    powers = [graph.constant("power", np.float32(1 << level)) for level in range(1, levels)]
+    reached = [graph.node("Cast", [graph.node("GreaterOrEqual", [span, power])], to=1) for power in powers]
+    level = _sum(graph, [graph.node("Mul", [span, zero]), *reached])
+    side = graph.node("Pow", [graph.constant("two", np.float32(2)), level])
+    empty = graph.node("LessOrEqual", [span, zero])
+    begin, stop = (graph.node("Where", [empty, value, place]) for value, place in ((zero, begin), (one, stop)))
+    return _Cells(begin, str(graph.node("Sub", [stop, side])), level, empty)
+
+
+def _windows(graph: Graph, features: str, tall: int, wide: int) -> str:
+    """Return the largest value of the window that begins at each cell of the map, [1, N, C, H, W]."""
+    pooled = graph.node("MaxPool", [features], kernel_shape=[tall, wide], pads=[0, 0, tall - 1, wide - 1])
+    return str(graph.node("Unsqueeze", [pooled, graph.ints("front", [0])]))
+
+
+def _sum(graph: Graph, values: list[str]) -> str:
+    return reduce(lambda total, value: str(graph.node("Add", [total, value])), values)
+
+
+def _times(graph: Graph, value: str, factor: int | str) -> str:
+    by = factor if isinstance(factor, str) else graph.constant("factor", np.float32(factor))
+    return str(graph.node("Mul", [value, by]))
+
+
+def _count(graph: Graph, rois: str) -> str:
+    """Return the number of pictures, float32."""
+    return str(graph.node("Cast", [graph.node("Squeeze", [_batch(graph, rois), graph.ints("axis", [0])])], to=1))
+
+
+def _pictures(graph: Graph, rois: str) -> str:
+    """Return the number of each picture, float32 [N, 1, 1, 1]."""
     count = graph.node("Squeeze", [_batch(graph, rois), graph.ints("axis", [0])])
     numbers = graph.node("Range", [graph.constant("start", 0, np.int64), count, graph.constant("step", 1, np.int64)])
-    numbers = graph.node("Cast", [graph.node("Unsqueeze", [numbers, graph.ints("axes", [1, 2])])], to=1)
-    zeros = graph.constant("zeros", np.zeros((1, attributes["nmsMaxOut"], 1)), np.float32)
-    rows = graph.node("Concat", [graph.node("Add", [numbers, zeros]), rois], axis=2)
-    rows = graph.node("Reshape", [rows, graph.ints("shape", [-1, 5])])
-    scale = float(attributes["spatialScale"])
-    pooled = graph.node("MaxRoiPool", [features, rows], pooled_shape=size, spatial_scale=scale)
-    channels = layer.inputs[2].shape[-3]
-    return str(graph.node("Reshape", [pooled, graph.ints("shape", [-1, attributes["nmsMaxOut"], channels, *size])]))
+    return str(graph.node("Cast", [graph.node("Unsqueeze", [numbers, graph.ints("axes", [1, 2, 3])])], to=1))
