@@ -23,11 +23,11 @@ localrules:
     list,
 
 
-# Make the report of every sample, with its pages and the page of all.
+# Make the report of every sample, its tables, its page and the page of all.
 rule all:
     input:
         expand("results/{sample}_report.json", sample=SAMPLES),
-        expand("results/{sample}/tables/report.html", sample=SAMPLES),
+        expand("results/{sample}/tables/gates.csv", sample=SAMPLES),
         "results/index.html",
 
 

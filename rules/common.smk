@@ -51,6 +51,13 @@ PAGE_TEMPLATES = [
         ),
     ]
 ]
+CAPTIONS = [
+    workflow.source_path(f"../report/{figure}.rst")
+    for figure in [
+        *("confusion", "contact", "digits", "generated", "pictures", "precisions"),
+        *("profile", "ranking", "serving", "training", "translation"),
+    ]
+]
 
 
 def check_config(values, schema, source):
@@ -1007,7 +1014,10 @@ def started_from():
     """Return the terminal that the run was started from and may tell its progress to, or nothing."""
     if workflow.output_settings.quiet or not sys.stderr.isatty():
         return ""
-    return os.ttyname(sys.stderr.fileno())
+    try:
+        return os.ttyname(sys.stderr.fileno())
+    except OSError:  # a container may have a terminal without its device
+        return ""
 
 
 # jobs inherit it (trtflow/progress.py)

@@ -10,11 +10,17 @@ rule write_page:
         calibration=own_calibration,
         config="results/{sample}/config.yaml",
         templates=PAGE_TEMPLATES,
+        captions=CAPTIONS,
         script=script("write_page"),
         library=library("write_page"),
         schema=workflow.source_path("../config/schema/report.schema.json"),
     output:
-        "results/{sample}/index.html",
+        report(
+            "results/{sample}/index.html",
+            caption="../report/page.rst",
+            category="{sample}",
+            labels={"what": "page of the sample"},
+        ),
     log:
         "logs/{sample}/write_page.log",
     benchmark:

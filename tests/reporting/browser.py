@@ -113,5 +113,6 @@ class Browser:
 
     def screenshot(self, path: Path, whole: bool = True) -> None:
         """Write a picture of the page: all of it, or what the screen shows."""
+        self.evaluate("return Promise.all([...document.images].map(image => image.decode()))")
         shown = self.tell("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(shown["data"]))

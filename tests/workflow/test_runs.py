@@ -193,7 +193,7 @@ def test_same_inputs_give_same_bytes(finished, tmp_path):
 
 
 def test_report_page_is_whole_in_itself(editable):
-    done = editable.run("results/ssd/tables/report.html")
+    done = editable.run("results/ssd/index.html")
     assert done.returncode == 0, done.stdout
     done = editable.run("--report", "report.html")
     assert done.returncode == 0, done.stdout

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from trtflow.reporting.comparison import leading_metric
@@ -17,7 +17,8 @@ from trtflow.reporting.page.pictures import THUMBNAIL, Picture, inline
 from trtflow.reporting.page.results import Ranges, Result
 from trtflow.reporting.tables import serving_rows, timing_rows
 
-TEMPLATES = Path(__file__).resolve().parents[3] / "report" / "page"
+CAPTIONS = Path(__file__).resolve().parents[3] / "report"
+TEMPLATES = CAPTIONS / "page"
 COSTLIEST = 15  # layers of a profile that are shown at once
 PLOTS = ("precisions", "profile", "training", "serving")  # pictures that stand behind the others
 
@@ -37,6 +38,7 @@ def environment() -> Environment:
         score=words.score,
         size=words.size,
         times=words.times,
+        picture=words.figure,
         text_heading=words.text,
     )
     style = (TEMPLATES / "page.css").read_text()
@@ -86,7 +88,7 @@ def sample_page(result: Result, index: str | None = "../index.html") -> str:
             gates=[(gate, *gauge(gate)) for gate in report["gates"]],
             pictures={stem: picture for stem, picture in pictures.items() if stem not in PLOTS},
             plots={stem: picture for stem, picture in pictures.items() if stem in PLOTS},
-            captions={stem: words.figure(stem) for stem in pictures},
+            captions={stem: caption(stem, report["sample"]) for stem in pictures},
             missing=len(report["figures"]) - len(pictures),
             layers=layer_rows(result.profiles),
             profiles={profile["precision"]: profile for profile in result.profiles},
@@ -130,8 +132,17 @@ def thumbnail(result: Result) -> Picture | None:
 
 
 def picture_of(report: Mapping[str, Any]) -> str:
-    """Return what is to be seen on the first of a sample's pictures."""
-    return words.figure(Path(report["figures"][0]).stem)[1]
+    """Return the name of the first of a sample's pictures."""
+    return words.figure(Path(report["figures"][0]).stem)
+
+
+def caption(stem: str, sample: str) -> str:
+    """Return the caption that `snakemake --report` gives a picture, as plain text; nothing where it gives none."""
+    path = CAPTIONS / f"{stem}.rst"
+    if not path.exists():
+        return ""
+    text = Template(path.read_text()).render(snakemake={"wildcards": {"sample": sample}})
+    return words.without_markup(text)
 
 
 def gauge(gate: Mapping[str, Any]) -> tuple[float, float]:

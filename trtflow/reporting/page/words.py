@@ -26,31 +26,20 @@ METRICS = {
     "perplexity": "perplexity",
     "agreement": "difference from the framework",
 }
-# A name, and what is to be seen, for those who do not see it. The numbers of plots stand in tables of the same page.
+# What alternative texts call pictures, by the names of their files; rules give them the same labels, and their captions
+# are those of `snakemake --report`.
 FIGURES = {
-    "contact": (
-        "detections",
-        "Validation pictures with the boxes, classes and scores that the engine found; true boxes are dashed.",
-    ),
-    "digits": ("ten digits", "Held-out digits, each above bars of the probabilities that the engine gives it."),
-    "pictures": ("pictures", "Held-out pictures, each with its likeliest class and the probability of it."),
-    "confusion": ("confusion", "Matrix of classes: a row is what the items are, a column what the engine says."),
-    "generated": ("text", "Generated: the seed is black, what follows blue, differences from TensorFlow are red."),
-    "translation": (
-        "attention",
-        "How far each word of a translation looked at each word of the sentence; below, bars of BLEU.",
-    ),
-    "ranking": (
-        "ranking",
-        "Left, how often the movie watched next is among the first k of 100; right, the probabilities of all.",
-    ),
-    "serving": ("processes", "Queries a second against the number of processes that ask the engine at once."),
-    "precisions": (
-        "precisions",
-        "Quality, relative latency and size of each engine; the numbers are in the table of precisions.",
-    ),
-    "profile": ("layer times", "The costliest layers in each precision; the numbers are in the table of layers."),
-    "training": ("training", "Loss of each training step, grey, and its running mean, blue."),
+    "confusion": "confusion",
+    "contact": "detections",
+    "digits": "ten digits",
+    "generated": "generated text",
+    "pictures": "pictures",
+    "precisions": "precisions",
+    "profile": "layer times",
+    "ranking": "ranking",
+    "serving": "processes",
+    "training": "training",
+    "translation": "attention and BLEU",
 }
 TEXTS = {
     "digits": "Digits, as the guide prints them",
@@ -70,9 +59,14 @@ def metric(name: str) -> str:
     return METRICS.get(name, name.replace("_", " "))
 
 
-def figure(stem: str) -> tuple[str, str]:
-    """Return the name of a picture of a report, and what is to be seen on it, by its file's name without an ending."""
-    return FIGURES.get(stem, (stem, f"Picture {stem}."))
+def figure(stem: str) -> str:
+    """Return the name of a picture of a report, by that of its file without an ending."""
+    return FIGURES.get(stem, stem.replace("_", " "))
+
+
+def without_markup(text: str) -> str:
+    """Return reStructuredText as one line of text: without its marks of emphasis and of code."""
+    return " ".join(re.sub(r"\*\*|``", "", text).split())
 
 
 def text(name: str) -> str:
@@ -90,9 +84,7 @@ def number(value: float | None) -> str:
     """Return a number with four digits, as people write it; a dash where there is none."""
     if value is None:
         return "–"  # noqa: RUF001 - a dash, as tables have it
-    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e6):
-        return f"{int(value)}"
-    if abs(value) >= 1e4:
+    if float(value).is_integer() or abs(value) >= 1000:
         return f"{value:.0f}"
     mantissa, _, exponent = f"{value:.3g}".partition("e")
     return f"{mantissa}e{int(exponent)}" if exponent else f"{value:.4g}"
