@@ -1001,10 +1001,9 @@ def comparison(wildcards):
     return "results/comparison.html" if config["compare"] else []
 
 
-def comparison_option(wildcards, input):
+def comparison_option(wildcards):
     """Return the option that names that page, seen from the page of all samples."""
-    names = [os.path.basename(path) for path in input.comparison]
-    return " ".join(f"--comparison {name}" for name in names)
+    return "--comparison comparison.html" if config["compare"] else ""
 
 
 REPORT = "_report.json"
