@@ -11,7 +11,7 @@ import yaml
 from trtflow.cli import parser, run
 from trtflow.reporting.terminal import needs_of, show, status_of
 
-HEADING = ("sample", "chapter", "status", "needs", "data", "title")
+HEADING = ("sample", "chapter", "status", "needs", "title")
 LAST = 99  # samples of the user's own have no chapter
 
 
@@ -27,8 +27,7 @@ def main() -> None:
     for sample in sorted(samples, key=lambda sample: sample.get("chapter", LAST)):
         chapter = str(sample["chapter"]) if "chapter" in sample else "your own"
         status = status_of(options.results_dir / f"{sample['name']}_report.json")
-        data = ", ".join(sample["data"]) if "chapter" in sample else "your own"
-        rows.append([sample["name"], chapter, status, needs_of(sample), data, sample["title"]])
+        rows.append([sample["name"], chapter, status, needs_of(sample), sample["title"]])
     show(HEADING, rows, HEADING.index("status"))
 
 

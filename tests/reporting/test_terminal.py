@@ -115,3 +115,15 @@ def test_table_on_a_terminal_has_colours(terminal, monkeypatch):
     shown = written()
     assert "\x1b[32mpassed" in shown
     assert "onnx_mnist" in shown
+
+
+def test_names_and_words_stay_whole_on_a_narrow_terminal(terminal, monkeypatch):
+    name, written = terminal
+    monkeypatch.setenv("COLUMNS", "60")
+    with open(name, "w") as screen:
+        monkeypatch.setattr(sys, "stdout", screen)
+        show(("sample", "chapter", "status"), [["end_to_end_tensorflow_mnist", "19", "passed (mini, reference), " * 3]])
+    shown = written()
+    assert "end_to_end_tensorflow_mnist" in shown
+    assert "chapter" in shown
+    assert shown.count("reference") == 3

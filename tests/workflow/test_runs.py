@@ -210,7 +210,7 @@ def test_run_ends_with_its_gates_unless_it_is_quiet(editable):
 def test_list_tells_how_samples_stand(finished):
     done = finished.run("list")
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^ssd +16 +failed: map.* \(mini, reference\) +PyTorch +mini +Object", done.stdout, re.MULTILINE)
+    assert re.search(r"^ssd +16 +failed: map.* \(mini, reference\) +PyTorch +Object", done.stdout, re.MULTILINE)
 
 
 def test_pages_link_to_one_another(editable):

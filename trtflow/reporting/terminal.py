@@ -18,6 +18,7 @@ from trtflow.reporting.tables import formatted, gate_rows
 
 COLOURS = {"passed": "green", "failed": "bold red", "damaged": "bold red", "not run": "dim"}
 GATES = ("sample", "gate", "value", "", "limit", "result")
+WORD = 10  # characters of a word that even a narrow terminal keeps together
 FRAMEWORKS = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 
 
@@ -25,9 +26,10 @@ def show(heading: Sequence[str], rows: Sequence[Sequence[str]], result: int = -1
     """Print a table: on a terminal in the colours of the column `result`, elsewhere as plain columns."""
     if sys.stdout.isatty():
         table = Table(box=SIMPLE_HEAD)
-        for name in heading[:-1]:
-            table.add_column(name, no_wrap=True)
-        table.add_column(heading[-1], no_wrap=True, overflow="ellipsis")
+        for index, column in enumerate(zip(heading, *rows, strict=True)):
+            longest = max((len(word) for cell in column for word in cell.split()), default=1)
+            # names, which people copy, stay in one line; all else may go on in the next, between words
+            table.add_column(heading[index], no_wrap=not index, min_width=min(longest, WORD) if index else longest)
         for row in rows:
             colour = next((colour for word, colour in COLOURS.items() if row[result].startswith(word)), "")
             cells = [Text(cell) for cell in row]
