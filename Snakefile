@@ -23,11 +23,12 @@ localrules:
     list,
 
 
-# Make the report of every sample, with its pages.
+# Make the report of every sample, its tables, its page and the page of all.
 rule all:
     input:
         expand("results/{sample}_report.json", sample=SAMPLES),
-        expand("results/{sample}/tables/report.html", sample=SAMPLES),
+        expand("results/{sample}/tables/gates.csv", sample=SAMPLES),
+        "results/index.html",
 
 
 # Fail, naming each, when a gate of any report failed.
@@ -41,7 +42,7 @@ rule check:
     conda:
         "environment.yml"
     shell:
-        "python {input.script:q} {input.reports} 2>&1 | tee {log}"
+        "python {input.script:q} {input.reports} 2> {log}"
 
 
 # Download all that samples need with data: full, ahead of a run without a network; a dry run prints the sizes alone.
@@ -50,7 +51,7 @@ rule fetch:
         files_to_fetch,
 
 
-# Print the samples.
+# Print the samples: chapter, needs, status.
 rule list:
     input:
         samples=[
@@ -65,8 +66,10 @@ rule list:
         "logs/list.log",
     conda:
         "environment.yml"
+    params:
+        folder="results",
     shell:
-        "python {input.script:q} {input.samples:q} {input.own:q} 2>&1 | tee {log}"
+        "python {input.script:q} {input.samples:q} {input.own:q} --results-dir {params.folder} 2> {log}"
 
 
 include: "rules/download.smk"
@@ -79,8 +82,14 @@ include: "rules/infer.smk"
 include: "rules/translate.smk"
 include: "rules/benchmark.smk"
 include: "rules/report.smk"
+include: "rules/page.smk"
 include: "rules/own.smk"
+
+
+onsuccess:
+    show_gates()
 
 
 onerror:
     explain_failure(log)
+    name_logs()

@@ -6,9 +6,11 @@ import re
 import shlex
 import shutil
 import sys
+from types import SimpleNamespace
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.enums import Quietness
 from snakemake.utils import validate
 
 ENVIRONMENT = "../environment.yml"  # with --sdm conda; otherwise what is installed
@@ -70,6 +72,26 @@ def fault(error):
     known = error.schema["properties"]
     unknown = [key for key in error.instance if key not in known]
     return f"unknown key {', '.join(unknown)}. Known: {', '.join(known)}."
+
+
+# what trtflow.reporting.page.pages reads
+PAGE_TEMPLATES = [
+    workflow.source_path(f"../report/page/{name}")
+    for name in [
+        "page.css",
+        *(
+            f"{page}.html.j2"
+            for page in ("base", "macros", "index", "sample", "comparison")
+        ),
+    ]
+]
+CAPTIONS = [
+    workflow.source_path(f"../report/{figure}.rst")
+    for figure in [
+        *("confusion", "contact", "digits", "generated", "pictures", "precisions"),
+        *("profile", "ranking", "serving", "training", "translation"),
+    ]
+]
 
 
 def check_config(values, schema, source):
@@ -167,6 +189,20 @@ def check_artefacts(samples):
             )
 
 
+def check_page(samples):
+    """Refuse samples of the page that are not there, and a comparison of anything but two runs."""
+    for name in config["page"]:
+        if name not in samples:
+            raise WorkflowError(
+                f"page: unknown sample {name!r}. Known: {', '.join(samples)}."
+            )
+    for folder in config["compare"].values():
+        if not glob.glob(os.path.join(folder, "*_report.json")):
+            raise WorkflowError(
+                f"compare: no *_report.json in {folder!r}. Name the folder of a run, such as docs/results/cpu."
+            )
+
+
 def find_own_samples():
     """Return the files in the folder `own_samples` that describe no chapter of the guide, by their names."""
     found = {}
@@ -229,7 +265,9 @@ def load_samples():
         check_batches(samples[name], source)
     check_owners(samples)
     check_artefacts(samples)
-    return samples | {name: load_own_sample(name) for name in OWN_FILES}
+    samples |= {name: load_own_sample(name) for name in OWN_FILES}
+    check_page(samples)
+    return samples
 
 
 # Given again, for a module's own configuration replaces what `configfile` loaded.
@@ -701,7 +739,11 @@ def last_predictions(wildcards):
 
 def figures(wildcards):
     """Return the pictures that a report names."""
-    sample = wildcards.sample
+    return figures_of(wildcards.sample)
+
+
+def figures_of(sample):
+    """Return the pictures that the report of a sample names, the one that it is known by first."""
     first = {
         **dict.fromkeys(DETECTORS, "contact"),
         **dict.fromkeys(TEXTS, "generated"),
@@ -713,7 +755,7 @@ def figures(wildcards):
     names = [first.get(sample, "digits"), "precisions", "profile"]
     names += [] if sample in UNTRAINED else ["training"]
     names += ["serving"] if sample in SERVED else []
-    return [f"results/{wildcards.sample}/figures/{name}.png" for name in names]
+    return [f"results/{sample}/figures/{name}.png" for name in names]
 
 
 def texts(wildcards):
@@ -963,3 +1005,92 @@ def compiled_plugins(wildcards):
         if read_yaml(backend)["name"] == "reference":
             return []
     return "results/plugins/plugins.json"
+
+
+def page_samples():
+    """Return the samples of the page: those of `page` in the configuration, or all."""
+    return config["page"] or list(SAMPLES)
+
+
+def own_calibration(wildcards):
+    """Return the tables or ranges that a sample's page shows."""
+    found = SimpleNamespace(sample=wildcards.sample, precision="int8")
+    wanted = "int8" in sample_config(wildcards.sample)["precisions"]
+    return calibration_table(found) if wanted else []
+
+
+def compared_reports(wildcards):
+    """Return the reports of the two runs of `compare` in the configuration."""
+    if len(config["compare"]) != 2:
+        raise WorkflowError(
+            "compare: name two runs and their folders: --config 'compare={CPU: docs/results/cpu, H200: docs/results/h200}'"
+        )
+    return [
+        path
+        for folder in config["compare"].values()
+        for path in sorted(glob.glob(os.path.join(folder, "*_report.json")))
+    ]
+
+
+def comparison(wildcards):
+    """Return the page of two runs, where two are named."""
+    return "results/comparison.html" if config["compare"] else []
+
+
+def comparison_option(wildcards):
+    """Return the option that names that page, seen from the page of all samples."""
+    return "--comparison comparison.html" if config["compare"] else ""
+
+
+REPORT = "_report.json"
+
+
+def started_from():
+    """Return the terminal that the run was started from and may tell its progress to, or nothing."""
+    if workflow.output_settings.quiet or not sys.stderr.isatty():
+        return ""
+    try:
+        return os.ttyname(sys.stderr.fileno())
+    except OSError:  # a container may have a terminal without its device
+        return ""
+
+
+# jobs inherit it (trtflow/progress.py)
+os.environ.update(TRTFLOW_TERMINAL=started_from())
+
+
+def show_gates():
+    """Print the gates of the reports that a run was asked for, if `check` has not printed them."""
+    if Quietness.ALL in (workflow.output_settings.quiet or ()):
+        return
+    jobs = list(workflow.dag.jobs)
+    names = {path for job in jobs for path in job.output if path.endswith(REPORT)}
+    reports = [f"results/{name}{REPORT}" for name in SAMPLES]
+    reports = [path for path in reports if path in names]
+    if reports and not any(job.rule.name == "check" for job in jobs):
+        program = script("check_reports")
+        # a courtesy: what stands in its way, as a Python without rich, is no fault of the run
+        shell("python {program:q} {reports} --closing 2> logs/show_gates.log || true")
+
+
+def name_logs():
+    """Name the logs of the jobs that failed, with the last line of each: all else has scrolled away by now."""
+    failed = sorted(workflow.scheduler.failed, key=str)
+    jobs = [part for job in failed for part in (job.jobs if job.is_group() else [job])]
+    for job in jobs:
+        of = f" of {job.wildcards.sample}" if "sample" in job.wildcards.keys() else ""
+        for path in job.log:
+            print(
+                f"failed: {job.rule.name}{of}, see {path}: {last_line(path)}",
+                file=sys.stderr,
+            )
+
+
+def last_line(path):
+    """Return the last line of a log that says something."""
+    try:
+        with open(path, errors="replace") as file:
+            lines = [line.strip() for line in file if line.strip()]
+    except OSError:
+        return "it is not there"
+    return lines[-1] if lines else "it is empty"

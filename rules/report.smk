@@ -35,7 +35,7 @@ for _sample in DETECTORS:
             drawn_pictures(_sample),
             contact=report(
                 f"results/{_sample}/figures/contact.png",
-                caption="../report/detections.rst",
+                caption="../report/contact.rst",
                 category=_sample,
                 labels={"what": "detections"},
             ),
@@ -356,19 +356,13 @@ rule write_report:
         " --inputs {params.inputs} --out {output} > {log} 2>&1"
 
 
-# Write the report as tables: a page for people, CSV for programs.
+# Write the numbers of the report as CSV, for programs.
 rule write_tables:
     input:
         report="results/{sample}_report.json",
         script=script("write_tables"),
         library=library("write_tables"),
     output:
-        html=report(
-            "results/{sample}/tables/report.html",
-            caption="../report/tables.rst",
-            category="{sample}",
-            labels={"what": "gates and precisions"},
-        ),
         precisions="results/{sample}/tables/precisions.csv",
         gates="results/{sample}/tables/gates.csv",
     log:
@@ -381,5 +375,4 @@ rule write_tables:
         mem_mb=500,
         runtime=5,
     shell:
-        "python {input.script:q} {input.report} --html {output.html} --precisions {output.precisions}"
-        " --gates {output.gates} > {log} 2>&1"
+        "python {input.script:q} {input.report} --precisions {output.precisions} --gates {output.gates} > {log} 2>&1"

@@ -7,40 +7,29 @@ import sys
 from pathlib import Path
 
 import _path  # noqa: F401
-from rich.console import Console
-from rich.table import Table
 
 from trtflow.cli import parser, run
 from trtflow.reporting.report import read_report
-from trtflow.reporting.tables import formatted, gate_rows
+from trtflow.reporting.terminal import GATES, gate_lines, sample_lines, show
 
-HEADING = ("sample", "gate", "value", "", "limit", "result")
-COLOURS = {"passed": "green", "failed": "bold red"}
-
-
-def show(rows: list[list[str]]) -> None:
-    """Print a table: in colour on a terminal, as plain columns elsewhere."""
-    if sys.stdout.isatty():
-        table = Table(*HEADING)
-        for row in rows:
-            table.add_row(*row, style=COLOURS[row[-1]])
-        Console().print(table)
-        return
-    widths = [max(map(len, column)) for column in zip(HEADING, *rows, strict=True)]
-    for row in [list(HEADING), *rows]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+SCREEN = 30  # lines: of more gates a closing table shows how many passed, and those that failed
 
 
 def main() -> None:
     """Read the command line, show all gates, exit with 1 if one failed."""
     arguments = parser(__doc__)
     arguments.add_argument("reports", type=Path, nargs="+", help="reports of samples")
+    arguments.add_argument(
+        "--closing", action="store_true", help="show what fits on a screen, and do not fail: for the end of a run"
+    )
     options = arguments.parse_args()
 
     reports = [read_report(path) for path in options.reports]
-    rows = [[report["sample"], *map(formatted, row)] for report in reports for row in gate_rows(report)[1:]]
-    show(rows)
-    failed = [row for row in rows if row[-1] == "failed"]
+    gates = gate_lines(reports)
+    show(GATES, sample_lines(reports) if options.closing and len(gates) > SCREEN else gates)
+    if options.closing:
+        return
+    failed = [row for row in gates if row[-1] == "failed"]
     for sample, gate, value, op, limit, _ in failed:
         print(f"failed: {sample}: {gate} is {value}, which is not {op} {limit}", file=sys.stderr)
     if failed:

@@ -14,6 +14,7 @@ from trtflow.calibration.streams import BatchStream
 from trtflow.cli import parser
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.dynamic_ranges import write_ranges
+from trtflow.progress import track
 from trtflow.runtime.backend import check_device, load, read_backend
 from trtflow.runtime.launch import run_on_backend
 from trtflow.samples import definition
@@ -39,7 +40,9 @@ def main() -> None:
     sample = load_sample(options.sample)
     define = definition(sample, options.export_dir, "fp32")
     explicit_batch = getattr(sample, "EXPLICIT_BATCH", False)
-    ranges = record_ranges(trt, define, stream, stream.batch_size, explicit_batch=explicit_batch)
+    ranges = record_ranges(
+        trt, define, track(stream, "Recording ranges"), stream.batch_size, explicit_batch=explicit_batch
+    )
     write_ranges(options.out, ranges)
 
 

@@ -89,11 +89,11 @@ def test_report_has_engines_gates_and_accuracy(followed):
 
 
 def test_int8_engine_is_int8(followed):
-    done = snakemake(followed, "results/my_digits/network.int8.onnx", "results/my_digits/tables/report.html")
+    done = snakemake(followed, "results/my_digits/network.int8.onnx", "results/my_digits/index.html")
     assert done.returncode == 0, done.stdout
     operators = [node.op_type for node in onnx.load(followed / "results/my_digits/network.int8.onnx").graph.node]
     assert "QuantizeLinear" in operators
-    assert "Your own" in (followed / "results/my_digits/tables/report.html").read_text()
+    assert "a sample of your own" in (followed / "results/my_digits/index.html").read_text()
 
 
 def test_list_and_check_have_it(followed):

@@ -1,19 +1,62 @@
-"""Progress bars for whatever lasts longer than a few seconds; on a terminal only."""
+"""Progress of whatever lasts longer than a few seconds: a bar on a terminal, now and then a line in a log.
+
+A job of the workflow writes to its log. Snakemake puts the terminal where it was started, if there is one, into
+`TRTFLOW_TERMINAL`, and the job writes its lines there too.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
+TERMINAL = "TRTFLOW_TERMINAL"
+PAUSE = 10  # seconds between two lines
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
-    """Yield the items, showing on a terminal how many are done."""
-    if not sys.stderr.isatty():
-        yield from items
-        return
-    from rich.progress import track as rich_track  # noqa: PLC0415 - a Python without a terminal needs no rich
+    """Yield the items, showing how many are done, and how long the rest will take."""
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    if sys.stderr.isatty() and find_spec("rich"):  # the Python that has TensorRT has none
+        from rich.progress import track as rich_track  # noqa: PLC0415
 
-    yield from rich_track(items, description, total=total)
+        yield from rich_track(items, description, total=total)
+        return
+    start = last = time.monotonic()
+    for done, item in enumerate(items):
+        if time.monotonic() - last >= PAUSE:
+            last = time.monotonic()
+            tell(line(description, done, total, last - start))
+        yield item
+
+
+def line(description: str, done: int, total: int | None, seconds: float) -> str:
+    """Return "Training: 120 of 320, 1:05 left", as long as the rest takes at the same pace."""
+    if not total or not done:
+        return f"{description}: {done}" + (f" of {total}" if total else "")
+    minutes, rest = divmod(round(seconds / done * max(total - done, 0)), 60)
+    return f"{description}: {done} of {total}, {minutes}:{rest:02} left"
+
+
+def tell(text: str) -> None:
+    """Write a line to standard error; if that is a job's log, also to the terminal that the run was started from."""
+    print(text, file=sys.stderr, flush=True)
+    terminal = os.environ.get(TERMINAL)
+    if terminal and not sys.stderr.isatty():
+        with suppress(OSError), open(terminal, "w") as file:  # it may be closed by now, or be of another machine
+            file.write(f"{job()}: {text}\n")
+
+
+def job() -> str:
+    """Return the log that standard error goes to, or else the name of the program."""
+    try:
+        return os.path.relpath(os.readlink("/proc/self/fd/2"))
+    except OSError:  # not on Linux
+        return Path(sys.argv[0]).stem

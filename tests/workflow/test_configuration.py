@@ -37,8 +37,11 @@ def test_workflow_catalogue_entry_is_the_same_workflow(tmp_path):
         (
             ["--config", "dta=mini"],
             "unknown key dta. Known: data, backend, engine_python, builder, latency_seconds, mirror, download_attempts,"
-            " download_timeout, fetch, own_samples, samples.",
+            " download_timeout, fetch, page, compare, own_samples, samples.",
         ),
+        (["--config", "page=[sssd]"], "page: unknown sample 'sssd'. Known: "),
+        (["--config", "compare={a: docs/results/cpu, b: b}"], "compare: no *_report.json in "),
+        (["results/comparison.html"], "compare: name two runs and their folders: --config 'compare={CPU: "),
         (["--config", "data=tiny"], "data: 'tiny' is not one of ['mini', 'full']"),
         (["results/ssd_report.json", "--config", "data=full"], "sample 'ssd' has no data set 'full', only mini"),
         (["--config", "backend=cuda"], "backend: 'cuda' is not one of ['auto', 'reference', 'tensorrt']"),

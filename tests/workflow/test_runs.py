@@ -12,7 +12,7 @@ import sys
 
 import pytest
 import yaml
-from workflow_copy import Workflow, copy, keep_samples
+from workflow_copy import SMALL, Workflow, copy, keep_samples
 
 DETERMINISTIC = (
     "model/ssd.pt",
@@ -133,7 +133,11 @@ def test_damaged_caffemodel_stops_the_engine_and_leaves_nothing(editable):
     editable.path("engine.fp32.plan").unlink()
     done = editable.run("results/ssd/engine.fp32.plan")
     assert done.returncode != 0
-    assert "model.caffemodel: its checksum is not the one it was written with" in done.stdout
+    fault = "model.caffemodel: its checksum is not the one it was written with"
+    last = [line for line in done.stdout.splitlines() if line.startswith("failed: ")]
+    assert len(last) == 1
+    assert last[0].startswith("failed: build_engine of ssd, see logs/ssd/build_engine.fp32.log: error: ")
+    assert fault in last[0]
     assert not editable.path("engine.fp32.plan").exists()
 
 
@@ -175,10 +179,12 @@ def test_workflow_imported_from_a_repository_brings_its_code(tmp_path):
     (user.folder / "Snakefile").write_text(
         'module trtflow:\n    snakefile: github("owner/trtflow", path="workflow/Snakefile", tag="v1")\n'
         "use rule * from trtflow\n"
+        'onsuccess:\n    print("the importer\'s own last word")\n'
     )
     done = user.run("results/ssd/export/model.caffemodel", "results/ssd/calibration/batches/batch0")
     assert done.returncode == 0, done.stdout
     assert user.path("export/model.caffemodel").exists()
+    assert "the importer's own last word" in done.stdout
 
 
 def test_same_inputs_give_same_bytes(finished, tmp_path):
@@ -192,8 +198,36 @@ def test_same_inputs_give_same_bytes(finished, tmp_path):
     assert different == []
 
 
+def test_run_ends_with_its_gates_unless_it_is_quiet(editable):
+    done = editable.run("results/ssd/tables/gates.csv")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^sample +gate +value +limit +result\nssd +map .* failed$", done.stdout, re.MULTILINE)
+    done = editable.run("results/ssd/tables/gates.csv", "--force", "--quiet", "all")
+    assert done.returncode == 0, done.stdout
+    assert "ssd" not in done.stdout
+
+
+def test_list_tells_how_samples_stand(finished):
+    done = finished.run("list")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^ssd +16 +failed: map.* \(mini, reference\) +PyTorch +Object", done.stdout, re.MULTILINE)
+
+
+def test_pages_link_to_one_another(editable):
+    shutil.copytree(editable.folder / "results", editable.folder / "before", dirs_exist_ok=True)
+    runs = "compare={before: before, now: results}"
+    done = editable.run("results/index.html", config=(SMALL, runs))
+    assert done.returncode == 0, done.stdout
+    index = (editable.folder / "results/index.html").read_text()
+    assert 'href="ssd/index.html"' in index
+    assert 'href="comparison.html"' in index
+    assert 'href="../index.html"' in editable.path("index.html").read_text()
+    assert "before and now, side by side" in (editable.folder / "results/comparison.html").read_text()
+    assert "write_page" not in editable.run("results/index.html", "--dry-run", config=(SMALL, runs)).stdout
+
+
 def test_report_page_is_whole_in_itself(editable):
-    done = editable.run("results/ssd/tables/report.html")
+    done = editable.run("results/ssd/index.html")
     assert done.returncode == 0, done.stdout
     done = editable.run("--report", "report.html")
     assert done.returncode == 0, done.stdout

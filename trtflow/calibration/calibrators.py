@@ -13,6 +13,7 @@ from trtflow.calibration.streams import BatchStream
 from trtflow.formats import UserError
 from trtflow.formats.calibration_table import read_table, table_version
 from trtflow.formats.files import write_bytes
+from trtflow.progress import track
 from trtflow.runtime.devices import Buffer
 
 BASES = {
@@ -61,7 +62,7 @@ def make_calibrator(
 
         def __init__(self) -> None:
             getattr(trt, base).__init__(self)  # TensorRT's bindings want it called by name
-            self.batches = iter(stream) if stream is not None else iter(())
+            self.batches = iter(track(stream, "Calibrating") if stream is not None else ())
             self.buffers: dict[str, Buffer] = {}
 
         def get_batch_size(self) -> int:

@@ -40,7 +40,7 @@ def result_rows(cpu: Reports, gpu: Reports) -> list[list[Any]]:
         one, other = cpu.get(name), gpu.get(name)
         for precision in dict.fromkeys([*(one or {}).get("precisions", {}), *(other or {}).get("precisions", {})]):
             first, second = _entry(one, precision), _entry(other, precision)
-            metric = _leading(first or second or {})
+            metric = leading_metric(first or second or {})
             values = [(entry or {}).get("metrics", {}).get(metric) for entry in (first, second)]
             medians = [_median(first), _median(second), _graph(second)]
             largest = [_largest(first), _largest(second)]
@@ -65,7 +65,8 @@ def _entry(report: Mapping[str, Any] | None, precision: str) -> Mapping[str, Any
     return report["precisions"].get(precision) if report else None
 
 
-def _leading(entry: Mapping[str, Any]) -> str:
+def leading_metric(entry: Mapping[str, Any]) -> str:
+    """Return the metric that an engine is known by, of a report's entry of a precision."""
     metrics = entry.get("metrics", {})
     return next((name for name in LEADING if name in metrics), next(iter(metrics), ""))
 
