@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trtflow.formats import FormatError
-from trtflow.formats.files import write_bytes
+from trtflow.models.checkpoint import read_checkpoint, write_checkpoint
 from trtflow.models.classifier_layers import Layer, layers_of
 from trtflow.models.schedule import Schedule
 from trtflow.models.training import minimise
@@ -143,19 +140,14 @@ def probabilities(model: Classifier, images: np.ndarray) -> np.ndarray:
 
 def save_classifier(model: Classifier, path: Path) -> None:
     """Write a network; the same weights give the same bytes."""
-    buffer = io.BytesIO()  # in a file torch.save would store the file's own, temporary, name
-    torch.save({**model.settings, "weights": model.state_dict()}, buffer)
-    write_bytes(path, buffer.getvalue())
+    write_checkpoint(path, model, model.settings)
 
 
 def load_classifier(path: Path) -> Classifier:
     """Read a network that `save_classifier` wrote, ready for inference."""
-    try:
-        content = torch.load(path, weights_only=True)
-        weights = content.pop("weights")
-        model = Classifier(**content)
-        model.load_state_dict(weights)
-    except (RuntimeError, KeyError, TypeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
-        fault = f"not a checkpoint of GoogLeNet or ResNet-50 ({error})"
-        raise FormatError(path, fault, "Train again with train_classifier.py.") from error
-    return model.eval()
+    return read_checkpoint(
+        path,
+        lambda content: Classifier(**{name: value for name, value in content.items() if name != "weights"}),
+        "GoogLeNet or ResNet-50",
+        "Train again with train_classifier.py.",
+    )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trtflow.formats import FormatError, UserError
-from trtflow.formats.files import write_bytes
+from trtflow.formats import UserError
+from trtflow.models.checkpoint import read_checkpoint, write_checkpoint
 
 
 class LeNet(nn.Module):
@@ -79,9 +78,7 @@ def probabilities(model: nn.Module, images: np.ndarray) -> np.ndarray:
 
 def save_network(name: str, model: nn.Module, path: Path) -> None:
     """Write a network; the same weights give the same bytes."""
-    buffer = io.BytesIO()
-    torch.save({"network": name, "weights": model.state_dict()}, buffer)
-    write_bytes(path, buffer.getvalue())
+    write_checkpoint(path, model, {"network": name})
 
 
 def load_network(path: Path, kind: type[nn.Module] | None = None) -> nn.Module:
@@ -91,13 +88,12 @@ def load_network(path: Path, kind: type[nn.Module] | None = None) -> nn.Module:
         path: the checkpoint.
         kind: LeNet or ZooNet, where it must be that one.
     """
-    try:
-        content = torch.load(path, weights_only=True)
+
+    def make(content: dict[str, Any]) -> nn.Module:
         weights = content["weights"]
-        model = ZooNet() if content["network"] == "zoo" else LeNet(weights["mean"], float(weights["scale"]))
-        model.load_state_dict(weights)
-    except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        raise FormatError(path, f"not a checkpoint of a digit network ({error})", "Train again.") from error
+        return ZooNet() if content["network"] == "zoo" else LeNet(weights["mean"], float(weights["scale"]))
+
+    model = read_checkpoint(path, make, "a digit network", "Train again.")
     if kind is not None and not isinstance(model, kind):
         raise UserError(f"{path}: a {type(model).__name__}, but a {kind.__name__} is needed.")
-    return model.eval()
+    return model

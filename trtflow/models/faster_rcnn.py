@@ -8,8 +8,6 @@ Boxes of proposals are numbers of first and last pixels, as the authors have the
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,14 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trtflow.datasets.images import to_faster_rcnn_input
-from trtflow.formats import FormatError
 from trtflow.formats.caffe.faster_rcnn import RATIOS, SCALES, STRIDE
-from trtflow.formats.files import write_bytes
+from trtflow.models.checkpoint import read_checkpoint, write_checkpoint
 from trtflow.models.vgg16 import FIRST_BLOCKS, Trunk, block, initialise
 
 POOLED = 7  # cells of a side of what is pooled below a proposal
 TRUNK = (*FIRST_BLOCKS, *block(5, 3, 512, 2, 2)[:-1])  # no pool5: proposals are pooled
 LAST = TRUNK[-1].name
+SETTINGS = ("class_count", "width", "scales")
 
 
 class FasterRCNN(Trunk):
@@ -169,20 +167,14 @@ def _power(begin: Tensor, stop: Tensor) -> Tensor:
 
 def save_faster_rcnn(model: FasterRCNN, path: Path) -> None:
     """Write a model; the same weights give the same bytes."""
-    settings = {"class_count": model.class_count, "width": model.width, "scales": model.scales}
-    buffer = io.BytesIO()  # in a file torch.save would store the file's own, temporary, name
-    torch.save({**settings, "weights": model.state_dict()}, buffer)
-    write_bytes(path, buffer.getvalue())
+    write_checkpoint(path, model, {name: getattr(model, name) for name in SETTINGS})
 
 
 def load_faster_rcnn(path: Path) -> FasterRCNN:
     """Read a network that `save_faster_rcnn` wrote, ready for inference."""
-    try:
-        content = torch.load(path, weights_only=True)
-        weights = content.pop("weights")
-        model = FasterRCNN(**content)
-        model.load_state_dict(weights)
-    except (RuntimeError, KeyError, TypeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
-        fault = f"not a checkpoint of Faster R-CNN ({error})"
-        raise FormatError(path, fault, "Train again with train_faster_rcnn.py.") from error
-    return model.eval()
+    return read_checkpoint(
+        path,
+        lambda content: FasterRCNN(**{name: content[name] for name in SETTINGS}),
+        "Faster R-CNN",
+        "Train again with train_faster_rcnn.py.",
+    )
