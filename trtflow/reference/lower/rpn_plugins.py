@@ -126,21 +126,21 @@ def _pool(graph: Graph, rois: str, features: str, layer: IPluginV2Layer) -> str:
     windows = [_windows(graph, features, 1 << tall, 1 << wide) for tall in range(levels) for wide in range(levels)]
     table = graph.node("Transpose", [graph.node("Concat", windows, axis=0)], perm=[0, 1, 3, 4, 2])
     table = graph.node("Reshape", [table, graph.ints("rows", [-1, channels])])
-    which = _sum(graph, [_times(graph, down.level, levels), across.level])
-    which = _sum(graph, [_times(graph, which, _count(graph, rois)), _pictures(graph, rois)])
+    count = graph.node("Squeeze", [_batch(graph, rois), graph.ints("axis", [0])])
+    window = _index(graph, down.level, levels, across.level)
+    picture = _index(graph, window, count, _numbers(graph, count))
     found = []
     for row in (down.first, down.last):
         for column in (across.first, across.last):
-            place = _sum(graph, [_times(graph, which, sides[0]), row])
-            place = _sum(graph, [_times(graph, place, sides[1]), column])
-            found.append(graph.node("Gather", [table, graph.node("Cast", [place], to=7)], axis=0))
+            place = _index(graph, _index(graph, picture, sides[0], row), sides[1], column)
+            found.append(graph.node("Gather", [table, place], axis=0))
     empty = graph.node("Unsqueeze", [graph.node("Or", [down.empty, across.empty]), graph.ints("channels", [4])])
     largest = graph.node("Where", [empty, graph.constant("zero", np.float32(0)), graph.node("Max", found)])
     return str(graph.node("Transpose", [largest], perm=[0, 1, 4, 2, 3]))
 
 
 class _Cells(NamedTuple):
-    """Where cells along one axis lie, float32 but for `empty`, [N, R, cells, 1] or [N, R, 1, cells]."""
+    """Where cells along one axis lie, int64 but for `empty`, [N, R, cells, 1] or [N, R, 1, cells]."""
 
     first: str  # window that begins the cell
     last: str  # window that ends it
@@ -171,7 +171,10 @@ def _cells(graph: Graph, first: str, last: str, end: int, cells: int, levels: in
     side = graph.node("Pow", [graph.constant("two", np.float32(2)), level])
     empty = graph.node("LessOrEqual", [span, zero])
     begin, stop = (graph.node("Where", [empty, value, place]) for value, place in ((zero, begin), (one, stop)))
-    return _Cells(begin, str(graph.node("Sub", [stop, side])), level, empty)
+    begin, end_window, level = (
+        str(graph.node("Cast", [value], to=7)) for value in (begin, graph.node("Sub", [stop, side]), level)
+    )
+    return _Cells(begin, end_window, level, empty)
 
 
 def _windows(graph: Graph, features: str, tall: int, wide: int) -> str:
@@ -184,18 +187,13 @@ def _sum(graph: Graph, values: list[str]) -> str:
     return reduce(lambda total, value: str(graph.node("Add", [total, value])), values)
 
 
-def _times(graph: Graph, value: str, factor: int | str) -> str:
-    by = factor if isinstance(factor, str) else graph.constant("factor", np.float32(factor))
-    return str(graph.node("Mul", [value, by]))
+def _index(graph: Graph, first: str, count: int | str, second: str) -> str:
+    """Return the index, int64, of an item in a table of rows of `count` items each."""
+    length = count if isinstance(count, str) else graph.constant("count", count, np.int64)
+    return _sum(graph, [graph.node("Mul", [first, length]), second])
 
 
-def _count(graph: Graph, rois: str) -> str:
-    """Return the number of pictures, float32."""
-    return str(graph.node("Cast", [graph.node("Squeeze", [_batch(graph, rois), graph.ints("axis", [0])])], to=1))
-
-
-def _pictures(graph: Graph, rois: str) -> str:
-    """Return the number of each picture, float32 [N, 1, 1, 1]."""
-    count = graph.node("Squeeze", [_batch(graph, rois), graph.ints("axis", [0])])
+def _numbers(graph: Graph, count: str) -> str:
+    """Return the number of each picture, int64 [N, 1, 1, 1]."""
     numbers = graph.node("Range", [graph.constant("start", 0, np.int64), count, graph.constant("step", 1, np.int64)])
-    return str(graph.node("Cast", [graph.node("Unsqueeze", [numbers, graph.ints("axes", [1, 2, 3])])], to=1))
+    return str(graph.node("Unsqueeze", [numbers, graph.ints("axes", [1, 2, 3])]))
