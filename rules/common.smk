@@ -355,6 +355,27 @@ def scene_shape(sample):
     return f"--shape {shape[0]} {shape[1]}" if shape else ""
 
 
+VOC_TARS = {
+    "calibration": "results/downloads/voc/VOCtrainval_06-Nov-2007.tar",
+    "val": "results/downloads/voc/VOCtest_06-Nov-2007.tar",
+}
+
+
+def objects_of(sample):
+    """Return the option that says what a detector looks for."""
+    return "--objects voc" if sample in VOC else ""
+
+
+def objects_of_job(wildcards):
+    """Return `objects_of` the sample of a job."""
+    return objects_of(wildcards.sample)
+
+
+def in_full(mini, full):
+    """Return what a step needs, which with data: full has larger networks and more pictures."""
+    return full if config["data"] == "full" else mini
+
+
 def script(name):
     """Return the path of a script, wherever the workflow was imported from."""
     return workflow.source_path(f"../scripts/{name}.py")
@@ -415,6 +436,7 @@ DETECTORS, CLASSIFIERS = (
     samples_with(task="detection"),
     samples_with(task="classification"),
 )
+VOC = [name for name in DETECTORS if SAMPLES[name]["splits"].get("source") == "voc"]
 SSDS = [
     *samples_with(task="detection", model_network="vgg16"),
     *samples_with(task="detection", model_network="inception_v2"),
@@ -572,7 +594,8 @@ def attention_to_draw(wildcards):
 
 def artefact_files(sample):
     """Return the published files of a sample."""
-    return [f"results/{sample}/{item['path']}" for item in SAMPLES[sample]["artefacts"]]
+    items = [item for item in SAMPLES[sample]["artefacts"] if "path" in item]
+    return [f"results/{sample}/{item['path']}" for item in items]
 
 
 EXPORTS = {
