@@ -355,6 +355,31 @@ def scene_shape(sample):
     return f"--shape {shape[0]} {shape[1]}" if shape else ""
 
 
+def imported_files(sample):
+    """Return what a published Caffe model of a detector becomes: PyTorch's checkpoint first."""
+    faster = sample in FASTER_RCNNS
+    model = f"results/{sample}/model/{'network' if faster else 'ssd'}.pt"
+    stock = "test" if faster else "deploy"
+    return [
+        model,
+        f"results/{sample}/export/{stock}.prototxt",
+        *exports_of(sample),
+    ]
+
+
+def imported_network(sample):
+    """Return the options that say which network a published Caffe model has."""
+    model = SAMPLES[sample]["model"]
+    scales = " ".join(map(str, model.get("anchor_scales", [])))
+    given = options({key: model[key] for key in ("network", "width")})
+    return [
+        *given,
+        scene_shape(sample),
+        objects_of(sample),
+        *([f"--anchor-scales {scales}"] if scales else []),
+    ]
+
+
 VOC_TARS = {
     "calibration": "results/downloads/voc/VOCtrainval_06-Nov-2007.tar",
     "val": "results/downloads/voc/VOCtest_06-Nov-2007.tar",
@@ -452,6 +477,11 @@ PICTURES = [
 DIGITS = [name for name in CLASSIFIERS if name not in PICTURES]
 DIGITS_IN_PYTORCH = [
     name for name in DIGITS if name in samples_with(model_framework="pytorch")
+]
+IMPORTED_DETECTORS = [  # from a published Caffe model
+    name
+    for name in samples_with(task="detection", source="caffe")
+    if SAMPLES[name]["model"].get("weights") == "published"
 ]
 TEXTS = samples_with(task="generation")
 TRANSLATORS = samples_with(task="translation")

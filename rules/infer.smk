@@ -106,7 +106,7 @@ rule compare_framework:
         sample=one_of(
             name
             for name in [*DETECTORS, *CLASSIFIERS, *OWN]
-            if name not in [*FROZEN_DETECTORS, *FASTER_RCNNS]
+            if name not in [*FROZEN_DETECTORS, *FASTER_RCNNS, *VOC]
         ),
     conda:
         ENVIRONMENT
@@ -196,7 +196,7 @@ rule compare_detections:
     benchmark:
         "benchmarks/{sample}/compare_detections.tsv"
     wildcard_constraints:
-        sample=one_of([*FROZEN_DETECTORS, *FASTER_RCNNS]),
+        sample=one_of([*FROZEN_DETECTORS, *FASTER_RCNNS, *VOC]),
     conda:
         ENVIRONMENT
     resources:

@@ -50,7 +50,7 @@ def make_files(split: str, count: int, seed: int = 0) -> dict[str, bytes]:
     files = {f"ImageSets/Main/{PARTS[split]}.txt": "".join(f"{name}\n" for name in names).encode()}
     for index, name in enumerate(names):
         image, annotation = make_scene(rng, digits, values, ((375, 500), (500, 333))[index % 2])
-        boxes = (annotation.boxes + [1, 1, 0, 0]).astype(int)
+        boxes = (annotation.boxes + np.array([1, 1, 0, 0])).astype(int)
         rows = zip(annotation.labels, boxes, strict=True)
         objects = [(CLASSES[label], place == 3, *box) for place, (label, box) in enumerate(rows)]
         files[f"JPEGImages/{name}.jpg"] = jpeg(Image.fromarray(image))

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from trtflow.datasets.voc import Annotation, annotation_path, image_path, parse_annotation, write_split_files
+from trtflow.datasets.voc import Annotation, image_path, parse_annotation, write_split_files
 from trtflow.formats import FormatError
 from trtflow.formats.files import atomic_path
 from trtflow.progress import track
