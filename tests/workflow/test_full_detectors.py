@@ -20,20 +20,30 @@ NAMES = ("ssd", "faster_rcnn")
 REPORTS = [f"results/{name}_report.json" for name in NAMES]
 WIDTH = 0.0625
 TARS = {"calibration": "voc/VOCtrainval_06-Nov-2007.tar", "val": "voc/VOCtest_06-Nov-2007.tar"}
+COMMON = f"splits: {{calibration: 2, val: 4}}, model: {{width: {WIDTH}}}, max_batch_size: 4"
+GATES = """[{name: map, metric: map, precision: fp32, op: ">=", limit: 0.5},
+    {name: framework_map_drop, metric: framework_map_drop, precision: fp32, op: "<=", limit: 0.005}]"""
 SMALL = (
-    f"samples={{ssd: {{splits: {{calibration: 2, val: 4}}, model: {{width: {WIDTH}}}, max_batch_size: 4}},"
-    f" faster_rcnn: {{splits: {{calibration: 2, val: 4}}, model: {{width: {WIDTH}}}, max_batch_size: 4}}}}"
+    f"samples={{ssd: {{{COMMON}, precisions: [fp32, int8], gates: {GATES}}},"
+    f" faster_rcnn: {{{COMMON}, precisions: [fp32], gates: {GATES}}}}}"
 )
 
 
-def write_mirror(folder, models):
-    """Write the published files' stand-ins, and return what config/downloads.yaml has to say of them."""
+def write_mirror(folder, models, count=5):
+    """Write stand-ins for the published files."""
     for split, name in TARS.items():
-        write_tar(folder / name, make_files(split, 5))
+        write_tar(folder / name, make_files(split, count))
     write_tgz(folder / "caffe/models_VGGNet_VOC0712_SSD_300x300.tar.gz", ssd_files(models[0], folder))
     prototxt, files = faster_rcnn_files(models[1], folder)
     write_tgz(folder / "caffe/faster_rcnn_models.tgz", files)
     (folder / "caffe/faster_rcnn_vgg16_test.prototxt").write_bytes(prototxt)
+
+
+def share_in(rows, others):
+    """The share of a picture's best detections that the other run has too, to the third decimal."""
+    best = rows[rows[:, 1] > 0][:50, 1:]
+    assert len(best) >= 5
+    return np.mean([(np.abs(others[:, 1:] - row).max(1) < 1e-3).any() for row in best])
 
 
 def pin(workflow, folder):
@@ -85,11 +95,13 @@ def test_engines_agree_with_pytorch_and_random_weights_fail_the_gate(finished, n
     assert report["data"] == "full"
     assert gates.pop("map") is False
     assert all(gates.values()), report["gates"]
-    agreement = json.loads((finished.folder / f"results/{name}/agreement.json").read_text())
-    assert agreement["fp32"]["agreement"] < 1e-3
-    found = np.load(finished.folder / f"results/{name}/predictions.fp32.npz")["detections"]
-    assert (found[..., 2] > 0.05).sum() > 20  # so that there is something to agree on
+    found, expected = (
+        np.load(finished.folder / f"results/{name}/{path}.npz")["detections"]
+        for path in ("predictions.fp32", "model/predictions")
+    )
     assert set(np.unique(found[..., 1])) <= set(range(-1, 21))
+    shares = [share_in(*rows) for rows in zip(found, expected, strict=True)]
+    assert min(shares) > 0.95  # of random scores, which lie close together, not every box is kept by both
 
 
 @pytest.mark.parametrize(("name", "size"), [("ssd", (300, 300)), ("faster_rcnn", (500, 375))])
@@ -98,7 +110,7 @@ def test_pictures_have_the_networks_size(finished, name, size):
     pictures = sorted((folder / "data/val/JPEGImages").glob("*.jpg"))
     assert [path.stem for path in pictures] == ["000000", "000001", "000002", "000003"]
     assert {Image.open(path).size for path in pictures} == {size}
-    assert len(list((folder / "calibration/batches").iterdir())) == 2
+    assert name != "ssd" or len(list((folder / "calibration/batches").iterdir())) == 2
     assert Image.open(folder / "figures/000000.ppm").size == size
 
 
