@@ -22,8 +22,8 @@ rule measure_latency:
         ENVIRONMENT
     threads: workflow.cores or 1  # alone, so that nothing disturbs the measurement
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=in_full(2000, 12000),
+        runtime=in_full(10, 60),
         gpu=gpus(),
     params:
         plans=lambda wildcards, input: [
@@ -56,7 +56,7 @@ rule profile_engine:
         ENVIRONMENT
     threads: workflow.cores or 1
     resources:
-        mem_mb=2000,
+        mem_mb=in_full(2000, 12000),
         runtime=10,
         gpu=gpus(),
     params:

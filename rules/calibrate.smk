@@ -92,8 +92,8 @@ rule calibrate:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=in_full(3000, 12000),
+        runtime=in_full(30, 240),
         gpu=gpus(),
     params:
         export=folder_of("export"),

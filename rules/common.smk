@@ -355,6 +355,52 @@ def scene_shape(sample):
     return f"--shape {shape[0]} {shape[1]}" if shape else ""
 
 
+def imported_files(sample):
+    """Return what a published Caffe model of a detector becomes: PyTorch's checkpoint first."""
+    faster = sample in FASTER_RCNNS
+    model = f"results/{sample}/model/{'network' if faster else 'ssd'}.pt"
+    stock = "test" if faster else "deploy"
+    return [
+        model,
+        f"results/{sample}/export/{stock}.prototxt",
+        *exports_of(sample),
+    ]
+
+
+def imported_network(sample):
+    """Return the options that say which network a published Caffe model has."""
+    model = SAMPLES[sample]["model"]
+    scales = " ".join(map(str, model.get("anchor_scales", [])))
+    given = options({key: model[key] for key in ("network", "width")})
+    return [
+        *given,
+        scene_shape(sample),
+        objects_of(sample),
+        *([f"--anchor-scales {scales}"] if scales else []),
+    ]
+
+
+VOC_TARS = {
+    "calibration": "results/downloads/voc/VOCtrainval_06-Nov-2007.tar",
+    "val": "results/downloads/voc/VOCtest_06-Nov-2007.tar",
+}
+
+
+def objects_of(sample):
+    """Return the option that says what a detector looks for."""
+    return "--objects voc" if sample in VOC else ""
+
+
+def objects_of_job(wildcards):
+    """Return `objects_of` the sample of a job."""
+    return objects_of(wildcards.sample)
+
+
+def in_full(mini, full):
+    """Return what a step needs, which with data: full has larger networks and more pictures."""
+    return full if config["data"] == "full" else mini
+
+
 def script(name):
     """Return the path of a script, wherever the workflow was imported from."""
     return workflow.source_path(f"../scripts/{name}.py")
@@ -415,6 +461,7 @@ DETECTORS, CLASSIFIERS = (
     samples_with(task="detection"),
     samples_with(task="classification"),
 )
+VOC = [name for name in DETECTORS if SAMPLES[name]["splits"].get("source") == "voc"]
 SSDS = [
     *samples_with(task="detection", model_network="vgg16"),
     *samples_with(task="detection", model_network="inception_v2"),
@@ -430,6 +477,11 @@ PICTURES = [
 DIGITS = [name for name in CLASSIFIERS if name not in PICTURES]
 DIGITS_IN_PYTORCH = [
     name for name in DIGITS if name in samples_with(model_framework="pytorch")
+]
+IMPORTED_DETECTORS = [  # from a published Caffe model
+    name
+    for name in samples_with(task="detection", source="caffe")
+    if SAMPLES[name]["model"].get("weights") == "published"
 ]
 TEXTS = samples_with(task="generation")
 TRANSLATORS = samples_with(task="translation")
@@ -572,7 +624,8 @@ def attention_to_draw(wildcards):
 
 def artefact_files(sample):
     """Return the published files of a sample."""
-    return [f"results/{sample}/{item['path']}" for item in SAMPLES[sample]["artefacts"]]
+    items = [item for item in SAMPLES[sample]["artefacts"] if "path" in item]
+    return [f"results/{sample}/{item['path']}" for item in items]
 
 
 EXPORTS = {

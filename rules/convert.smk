@@ -4,18 +4,24 @@
 # Write SSD as its authors' deploy.prototxt and caffemodel, in TensorRT's form too.
 rule export_ssd:
     input:
-        model="results/ssd/model/ssd.pt",
+        model="results/{sample}/model/ssd.pt",
         script=script("export_ssd"),
         library=library("export_ssd"),
     output:
-        stock="results/ssd/export/deploy.prototxt",
-        prototxt="results/ssd/export/model.prototxt",
-        caffemodel="results/ssd/export/model.caffemodel",
-        checksums="results/ssd/export/SHA256SUMS",
+        stock="results/{sample}/export/deploy.prototxt",
+        prototxt="results/{sample}/export/model.prototxt",
+        caffemodel="results/{sample}/export/model.caffemodel",
+        checksums="results/{sample}/export/SHA256SUMS",
     log:
-        "logs/ssd/export_ssd.log",
+        "logs/{sample}/export_ssd.log",
     benchmark:
-        "benchmarks/ssd/export_ssd.tsv"
+        "benchmarks/{sample}/export_ssd.tsv"
+    wildcard_constraints:
+        sample=one_of(
+            name
+            for name in samples_with(source="caffe", model_network="vgg16")
+            if name not in IMPORTED_DETECTORS
+        ),
     conda:
         ENVIRONMENT
     resources:
@@ -25,6 +31,36 @@ rule export_ssd:
         folder=folder_of("caffemodel"),
     shell:
         "python {input.script:q} --model {input.model} --out-dir {params.folder} > {log} 2>&1"
+
+
+# Take a published Caffe model: for PyTorch to compare engines with, and in TensorRT's form.
+for _sample in IMPORTED_DETECTORS:
+
+    rule:
+        name:
+            f"import_{_sample}"
+        input:
+            deploy=f"results/{_sample}/artefacts/network.prototxt",
+            caffemodel=f"results/{_sample}/artefacts/weights.caffemodel",
+            script=script("import_detector"),
+            library=library("import_detector"),
+        output:
+            imported=imported_files(_sample),
+        log:
+            f"logs/{_sample}/import.log",
+        benchmark:
+            f"benchmarks/{_sample}/import.tsv"
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=6000,
+            runtime=10,
+        params:
+            settings=imported_network(_sample),
+            export=lambda wildcards, output: os.path.dirname(output.imported[-1]),
+        shell:
+            "python {input.script:q} {params.settings} --deploy {input.deploy} --caffemodel {input.caffemodel}"
+            " --out {output.imported[0]} --export-dir {params.export} > {log} 2>&1"
 
 
 # Write Faster R-CNN as its authors' test.prototxt and caffemodel, in TensorRT's form too.
@@ -44,7 +80,7 @@ rule export_faster_rcnn:
     benchmark:
         "benchmarks/{sample}/export_faster_rcnn.tsv"
     wildcard_constraints:
-        sample=one_of(FASTER_RCNNS),
+        sample=one_of(name for name in FASTER_RCNNS if name not in IMPORTED_DETECTORS),
     conda:
         ENVIRONMENT
     resources:

@@ -29,7 +29,7 @@ rule make_training_scenes:
 
 
 # Every picture is an output of its own, so that touching one rebuilds what was made from it.
-for _sample in DETECTORS:
+for _sample in [name for name in DETECTORS if name not in VOC]:
     for _split in ("val", "calibration"):
 
         rule:
@@ -58,6 +58,44 @@ for _sample in DETECTORS:
             shell:
                 "python {input.script:q} --split {params.split} --count {params.amount} --seed {params.seed}"
                 " {params.shape} --out {params.root} > {log} 2>&1"
+
+
+# Take pictures of Pascal VOC 2007 from its tars, in the size that the network takes.
+for _sample in VOC:
+    for _split in ("val", "calibration"):
+
+        rule:
+            name:
+                f"make_{_sample}_{_split}_voc"
+            input:
+                archive=VOC_TARS[_split],
+                script=script("make_voc"),
+                library=library("make_voc"),
+            output:
+                pictures=split_files(_sample, _split),
+            log:
+                f"logs/{_sample}/make_{_split}_voc.log",
+            benchmark:
+                f"benchmarks/{_sample}/make_{_split}_voc.tsv"
+            conda:
+                ENVIRONMENT
+            resources:
+                mem_mb=1000,
+                runtime=10,
+            params:
+                split=_split,
+                amount=SAMPLES[_sample]["splits"][_split],
+                seed=SAMPLES[_sample]["splits"]["seed"],
+                shape=scene_shape(_sample),
+                ratio=(
+                    "--keep-ratio"
+                    if SAMPLES[_sample]["splits"].get("keep_ratio")
+                    else ""
+                ),
+                root=folder_of("pictures", 3),
+            shell:
+                "python {input.script:q} --archive {input.archive} --split {params.split} --count {params.amount}"
+                " --seed {params.seed} {params.shape} {params.ratio} --out {params.root} > {log} 2>&1"
 
 
 # Deal out the digits of the MNIST samples.
@@ -205,6 +243,8 @@ rule unpack_artefact:
 # Put published files where their samples want them.
 for _sample in SAMPLES:
     for _artefact in SAMPLES[_sample].get("artefacts", []):
+        if "path" not in _artefact:
+            continue
 
         rule:
             name:

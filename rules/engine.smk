@@ -51,7 +51,7 @@ rule build_engine:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=3000,
+        mem_mb=in_full(3000, 12000),
         runtime=30,
         gpu=gpus(),
     params:
@@ -160,7 +160,7 @@ rule lower_network:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=3000,
+        mem_mb=in_full(3000, 12000),
         runtime=10,
     params:
         export=folder_of("export"),

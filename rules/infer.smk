@@ -17,8 +17,8 @@ rule prepare_inputs:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=5,
+        mem_mb=in_full(2000, 12000),
+        runtime=in_full(5, 20),
     params:
         data=data_of_job,
         export=folder_of("export"),
@@ -48,8 +48,8 @@ rule infer:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=in_full(2000, 12000),
+        runtime=in_full(10, 240),
         gpu=gpus(),
     params:
         batch_size=setting("max_batch_size"),
@@ -83,9 +83,10 @@ rule score:
         data=data_of_job,
         batch=random_batch,
         form=lambda wildcards: "pictures" if wildcards.sample in PICTURES else "digits",
+        objects=objects_of_job,
     shell:
         "python {input.script:q} --task {params.task} --predictions {input.predictions} --data {params.data}"
-        " --split val --data-set {params.form} {params.batch} --out {output} > {log} 2>&1"
+        " --split val --data-set {params.form} {params.objects} {params.batch} --out {output} > {log} 2>&1"
 
 
 # Compare the engine's predictions with the framework's own.
@@ -105,7 +106,7 @@ rule compare_framework:
         sample=one_of(
             name
             for name in [*DETECTORS, *CLASSIFIERS, *OWN]
-            if name not in [*FROZEN_DETECTORS, *FASTER_RCNNS]
+            if name not in [*FROZEN_DETECTORS, *FASTER_RCNNS, *VOC]
         ),
     conda:
         ENVIRONMENT
@@ -195,7 +196,7 @@ rule compare_detections:
     benchmark:
         "benchmarks/{sample}/compare_detections.tsv"
     wildcard_constraints:
-        sample=one_of([*FROZEN_DETECTORS, *FASTER_RCNNS]),
+        sample=one_of([*FROZEN_DETECTORS, *FASTER_RCNNS, *VOC]),
     conda:
         ENVIRONMENT
     resources:
@@ -204,10 +205,11 @@ rule compare_detections:
     params:
         data=folder_of("pictures", 3),
         threshold=setting("figures", "threshold"),
+        objects=objects_of_job,
         predictions=lambda wildcards, input: named_by_precision(input.predictions),
     shell:
         "python {input.script:q} --framework {input.framework} --data {params.data} --split val"
-        " --threshold {params.threshold} --out {output} {params.predictions} > {log} 2>&1"
+        " --threshold {params.threshold} {params.objects} --out {output} {params.predictions} > {log} 2>&1"
 
 
 # Compare it with what TensorFlow foresaw and wrote.

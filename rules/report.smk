@@ -52,10 +52,11 @@ for _sample in DETECTORS:
             data=folder_of("pictures", 3),
             amount=SAMPLES[_sample]["figures"]["count"],
             threshold=SAMPLES[_sample]["figures"]["threshold"],
+            objects=objects_of(_sample),
             folder=folder_of("contact"),
         shell:
             "python {input.script:q} --predictions {input.predictions} --data {params.data} --split val"
-            " --count {params.amount} --threshold {params.threshold} --out-dir {params.folder} > {log} 2>&1"
+            " --count {params.amount} --threshold {params.threshold} {params.objects} --out-dir {params.folder} > {log} 2>&1"
 
 
 # Draw ten digits and what the engine says of them.

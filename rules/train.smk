@@ -15,7 +15,7 @@ rule train_ssd:
     benchmark:
         "benchmarks/{sample}/train_ssd.tsv"
     wildcard_constraints:
-        sample=one_of(TRAINED_SSDS),
+        sample=one_of(name for name in TRAINED_SSDS if name not in UNTRAINED),
     conda:
         ENVIRONMENT
     threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
@@ -61,22 +61,24 @@ rule predict_frozen_ssd:
 # Run the trained network in PyTorch, to compare engines with.
 rule predict_ssd:
     input:
-        pictures=split_files("ssd", "val"),
-        model="results/ssd/model/ssd.pt",
+        pictures=held_out,
+        model="results/{sample}/model/ssd.pt",
         script=script("predict_ssd"),
         library=library("predict_ssd"),
     output:
-        "results/ssd/model/predictions.npz",
+        "results/{sample}/model/predictions.npz",
     log:
-        "logs/ssd/predict_ssd.log",
+        "logs/{sample}/predict_ssd.log",
     benchmark:
-        "benchmarks/ssd/predict_ssd.tsv"
+        "benchmarks/{sample}/predict_ssd.tsv"
+    wildcard_constraints:
+        sample=one_of(samples_with(source="caffe", model_network="vgg16")),
     conda:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=in_full(3000, 6000),
+        runtime=in_full(10, 120),
     params:
         data=folder_of("pictures", 3),
     shell:
@@ -97,7 +99,7 @@ rule train_faster_rcnn:
     benchmark:
         "benchmarks/{sample}/train_faster_rcnn.tsv"
     wildcard_constraints:
-        sample=one_of(FASTER_RCNNS),
+        sample=one_of(name for name in FASTER_RCNNS if name not in UNTRAINED),
     conda:
         ENVIRONMENT
     threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
@@ -132,8 +134,8 @@ rule predict_faster_rcnn:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=in_full(3000, 12000),
+        runtime=in_full(10, 240),
     params:
         data=data_of_job,
     shell:

@@ -10,7 +10,7 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
-from trtflow.datasets.digit_scenes import CLASSES
+from trtflow.datasets.objects import CLASSES
 from trtflow.datasets.voc import read_predictions
 from trtflow.formats.files import write_json
 from trtflow.metrics.detections import LEAST_SCORE, least_matched_iou, max_difference
@@ -24,16 +24,18 @@ def main() -> None:
     arguments.add_argument("--framework", type=Path, required=True, help="npz file of the framework")
     arguments.add_argument("--data", type=Path, required=True, help="data set in VOC's layout")
     arguments.add_argument("--split", default="val", help="images that the predictions are of")
+    arguments.add_argument("--objects", choices=list(CLASSES), default="digits", help="what the detector looks for")
     arguments.add_argument("--threshold", type=float, default=0.5, help="least score of a box whose partner is sought")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = arguments.parse_args()
 
-    expected, truths = read_predictions(options.framework, options.data, options.split, CLASSES)
-    framework_map = detection_scores(expected, truths, CLASSES)["metrics"]["map"]
+    classes = CLASSES[options.objects]
+    expected, truths = read_predictions(options.framework, options.data, options.split, classes)
+    framework_map = detection_scores(expected, truths, classes)["metrics"]["map"]
     found = {}
     for precision, _, path in (item.partition("=") for item in options.predictions):
-        detections, _ = read_predictions(Path(path), options.data, options.split, CLASSES)
-        engine_map = detection_scores(detections, truths, CLASSES)["metrics"]["map"]
+        detections, _ = read_predictions(Path(path), options.data, options.split, classes)
+        engine_map = detection_scores(detections, truths, classes)["metrics"]["map"]
         found[precision] = {
             "agreement": max_difference(detections, expected, LEAST_SCORE),
             "matched_iou": least_matched_iou(detections, expected, options.threshold),

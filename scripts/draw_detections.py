@@ -10,8 +10,8 @@ import _path  # noqa: F401
 import numpy as np
 
 from trtflow.cli import parser, run
-from trtflow.datasets.digit_scenes import CLASSES
 from trtflow.datasets.images import read_image
+from trtflow.datasets.objects import CLASSES
 from trtflow.datasets.voc import image_path, read_predictions
 from trtflow.formats.netpbm import write_ppm
 from trtflow.reporting.boxes import (
@@ -31,18 +31,20 @@ def main() -> None:
     arguments.add_argument("--data", type=Path, required=True, help="data set in VOC's layout")
     arguments.add_argument("--split", default="val", help="images that the predictions are of")
     arguments.add_argument("--count", type=int, default=8, help="number of pictures, from the first")
+    arguments.add_argument("--objects", choices=list(CLASSES), default="digits", help="what the detector looks for")
     arguments.add_argument("--threshold", type=float, default=VISUAL_THRESHOLD, help="least score of a box")
     arguments.add_argument("--out-dir", type=Path, required=True, help="folder for <id>.ppm, <id>.png, contact.png")
     options = arguments.parse_args()
 
-    detections, truths = read_predictions(options.predictions, options.data, options.split, CLASSES)
+    classes = CLASSES[options.objects]
+    detections, truths = read_predictions(options.predictions, options.data, options.split, classes)
     labelled: list[np.ndarray] = []
     for truth, rows in zip(truths[: options.count], detections, strict=False):
         image_id = truth.image_id
         image = read_image(image_path(options.data, image_id))
         found = visible(rows, options.threshold)
         write_ppm(options.out_dir / f"{image_id}.ppm", draw_boxes(image, found[:, 3:]))
-        labelled.append(draw_labelled_boxes(image, found, CLASSES, truth.normalised_boxes()))
+        labelled.append(draw_labelled_boxes(image, found, classes, truth.normalised_boxes()))
         write_png(options.out_dir / f"{image_id}.png", labelled[-1])
     write_png(options.out_dir / "contact.png", contact_sheet(labelled))
 

@@ -4,7 +4,7 @@ python scripts/score.py --task detection --predictions results/ssd/predictions.i
     --data results/ssd/data/val --split val --out results/ssd/metrics.int8.json
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import _path  # noqa: F401
 import numpy as np
 
 from trtflow.cli import parser, run
-from trtflow.datasets import digit_pictures, digit_scenes, digits
+from trtflow.datasets import digit_pictures, digits
+from trtflow.datasets.objects import CLASSES
 from trtflow.datasets.voc import read_predictions
 from trtflow.formats import FormatError
 from trtflow.formats.arrays import read_arrays
@@ -23,10 +24,10 @@ from trtflow.metrics.scores import detection_scores
 LABELS = {"digits": digits.read_labels, "pictures": digit_pictures.read_labels}
 
 
-def score_detector(predictions: Path, data: Path, split: str) -> dict[str, Any]:
+def score_detector(predictions: Path, data: Path, split: str, classes: Sequence[str]) -> dict[str, Any]:
     """Return the scores of boxes."""
-    detections, truths = read_predictions(predictions, data, split, digit_scenes.CLASSES)
-    return detection_scores(detections, truths, digit_scenes.CLASSES)
+    detections, truths = read_predictions(predictions, data, split, classes)
+    return detection_scores(detections, truths, classes)
 
 
 def score_classifier(
@@ -57,6 +58,7 @@ def main() -> None:
     arguments.add_argument("--data", type=Path, required=True, help="folder of the data set")
     arguments.add_argument("--split", default="val", help="images that the predictions are of")
     arguments.add_argument("--data-set", choices=list(LABELS), default="digits", help="form of a classifier's data")
+    arguments.add_argument("--objects", choices=list(CLASSES), default="digits", help="what a detector looks for")
     arguments.add_argument("--random-batch", type=int, default=0, help="digits of a batch to score on its own")
     arguments.add_argument("--seed", type=int, default=0, help="of that batch")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
@@ -64,7 +66,7 @@ def main() -> None:
 
     place = (options.predictions, options.data, options.split)
     if options.task == "detection":
-        scores = score_detector(*place)
+        scores = score_detector(*place, CLASSES[options.objects])
     else:
         scores = score_classifier(*place, options.random_batch, options.seed, LABELS[options.data_set])
     write_json(options.out, scores)

@@ -19,7 +19,7 @@ TESTED_ELSEWHERE = {
 }
 SMALL_SSD = (
     (r"train: \d+, calibration: \d+, val: \d+", "train: 12, calibration: 4, val: 6"),
-    (r"width: [\d.]+", "width: 0.0625"),
+    (r"vgg16, width: [\d.]+", "vgg16, width: 0.0625"),
     (r"pretraining_steps: \d+", "pretraining_steps: 2"),
     (r" steps: \d+", " steps: 3"),
 )

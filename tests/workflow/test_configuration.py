@@ -43,7 +43,10 @@ def test_workflow_catalogue_entry_is_the_same_workflow(tmp_path):
         (["--config", "compare={a: docs/results/cpu, b: b}"], "compare: no *_report.json in "),
         (["results/comparison.html"], "compare: name two runs and their folders: --config 'compare={CPU: "),
         (["--config", "data=tiny"], "data: 'tiny' is not one of ['mini', 'full']"),
-        (["results/ssd_report.json", "--config", "data=full"], "sample 'ssd' has no data set 'full', only mini"),
+        (
+            ["results/ssd_report.json", "--config", "data=full", "samples={ssd: {data: [mini]}}"],
+            "sample 'ssd' has no data set 'full', only mini",
+        ),
         (["--config", "backend=cuda"], "backend: 'cuda' is not one of ['auto', 'reference', 'tensorrt']"),
         (["--config", "samples={sdd: {}}"], "samples.sdd: unknown sample. Known: "),
         (["--config", "samples={ssd: {training: {step: 3}}}"], "samples.ssd: training: unknown key step. Known:"),

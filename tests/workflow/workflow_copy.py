@@ -70,14 +70,14 @@ class Workflow:
         return self.folder / "results" / "ssd" / name
 
 
-def copy(folder: Path) -> Workflow:
-    """Copy the workflow, without results and with ssd as its only sample, so that `check` is soon done."""
+def copy(folder: Path, *samples: str) -> Workflow:
+    """Copy the workflow, without results and with a few samples, or ssd alone, so that `check` is soon done."""
     for part in PARTS:
         if (ROOT / part).is_dir():
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(ROOT / part, folder / part)
-    keep_samples(folder, "ssd")
+    keep_samples(folder, *(samples or ("ssd",)))
     return Workflow(folder)
 
 

@@ -62,6 +62,13 @@ def write_image_set(root: Path, split: str, ids: Sequence[str]) -> None:
     write_text(root / "ImageSets" / "Main" / f"{split}.txt", "".join(f"{image_id}\n" for image_id in ids))
 
 
+def write_split_files(root: Path, split: str, annotations: Sequence[Annotation], classes: Sequence[str]) -> None:
+    """Write the annotations of a split and the list of its images."""
+    for annotation in annotations:
+        write_annotation(annotation_path(root, annotation.image_id), annotation, classes)
+    write_image_set(root, split, [annotation.image_id for annotation in annotations])
+
+
 def read_split(root: Path, split: str, classes: Sequence[str]) -> list[Annotation]:
     """Return the annotations of a split."""
     return [read_annotation(annotation_path(root, image_id), classes) for image_id in read_image_set(root, split)]
@@ -88,8 +95,13 @@ def read_predictions(path: Path, root: Path, split: str, classes: Sequence[str])
 
 def read_annotation(path: Path, classes: Sequence[str]) -> Annotation:
     """Read one annotation; an object of a class that is not in `classes` is an error."""
+    return parse_annotation(path, path.read_bytes(), classes)
+
+
+def parse_annotation(path: Path, text: bytes, classes: Sequence[str]) -> Annotation:
+    """Return the annotation that a text holds; `path` is where it came from."""
     try:
-        tree = ElementTree.parse(path).getroot()
+        tree = ElementTree.fromstring(text)
         size = tree.find("size")
         height, width = (int(_text(size, key)) for key in ("height", "width"))
         objects = tree.findall("object")
