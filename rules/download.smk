@@ -60,9 +60,13 @@ for _sample in DETECTORS:
                 " {params.shape} --out {params.root} > {log} 2>&1"
 
 
-# Deal out the digits of the MNIST samples.
+# Deal out the digits of the MNIST samples, made or published.
 rule make_digits:
     input:
+        images=artefact("train-images.gz"),
+        labels=artefact("train-labels.gz"),
+        val_images=artefact("val-images.gz"),
+        val_labels=artefact("val-labels.gz"),
         script=script("make_digits"),
         library=library("make_digits"),
     output:
@@ -79,13 +83,14 @@ rule make_digits:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
+        mem_mb=1000,
         runtime=5,
     params:
+        published=published_digits,
         splits=lambda wildcards: options(sample_config(wildcards.sample)["splits"]),
         folder=folder_of("train"),
     shell:
-        "python {input.script:q} {params.splits} --out-dir {params.folder} > {log} 2>&1"
+        "python {input.script:q} {params.published} {params.splits} --out-dir {params.folder} > {log} 2>&1"
 
 
 # Split a text, and number its characters: that of Python's help, or a published one.

@@ -9,7 +9,7 @@ from trtflow.formats import FormatError
 from trtflow.formats.idx import MOST, read_idx, write_idx
 
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
-HEADER = bytes.fromhex("00000803" "00000002" "00000003" "00000004")  # magic 2051, as MNIST's pages give it
+HEADER = bytes.fromhex("00000803000000020000000300000004")  # magic 2051, as MNIST's pages give it
 
 
 @pytest.mark.parametrize("name", ["images", "images.gz"])
