@@ -113,6 +113,32 @@ for _sample in DIGITS_IN_PYTORCH:
             "python {input.script:q} --format {params.form} --model {input.model} --out-dir {params.folder} > {log} 2>&1"
 
 
+# Take a published ONNX network of digits.
+rule take_onnx:
+    input:
+        model="results/{sample}/artefacts/model.onnx",
+        script=script("take_model"),
+        library=library("take_model"),
+    output:
+        model="results/{sample}/export/model.onnx",
+        checksums="results/{sample}/export/SHA256SUMS",
+    log:
+        "logs/{sample}/take_onnx.log",
+    benchmark:
+        "benchmarks/{sample}/take_onnx.tsv"
+    wildcard_constraints:
+        sample=one_of(PUBLISHED_ONNX),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        folder=folder_of("model"),
+    shell:
+        "python {input.script:q} model.onnx={input.model} --out-dir {params.folder} > {log} 2>&1"
+
+
 # Write an SSD on InceptionV2 as a frozen TensorFlow graph.
 rule freeze_ssd:
     input:

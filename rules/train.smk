@@ -232,6 +232,33 @@ rule train_digits:
         " --predictions {output.predictions} --log-out {output.training} > {log} 2>&1"
 
 
+# Run a published ONNX network in ONNX Runtime, to compare engines with.
+rule predict_published:
+    input:
+        model="results/{sample}/artefacts/model.onnx",
+        inputs="results/{sample}/inputs.npz",
+        script=script("predict_published"),
+        library=sample_library("predict_published"),
+    output:
+        "results/{sample}/model/predictions.npz",
+    log:
+        "logs/{sample}/predict_published.log",
+    benchmark:
+        "benchmarks/{sample}/predict_published.tsv"
+    wildcard_constraints:
+        sample=one_of(PUBLISHED_ONNX),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        batch_size=setting("max_batch_size"),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --model {input.model} --inputs {input.inputs}"
+        " --batch-size {params.batch_size} --out {output} > {log} 2>&1"
+
+
 # Train a digit network in TensorFlow and keep it as Keras does.
 rule train_keras_digits:
     input:
