@@ -1,7 +1,7 @@
 """Handwritten digits in MNIST's form: 28x28 grey pixels, split into train, calibration and val.
 
-They are MNIST's own, from its four published files, or scikit-learn's 1,797 real ones (8x8 pixels, from UCI's Optical
-Recognition of Handwritten Digits), enlarged as MNIST's are: 20x20 pixels in the middle of 28x28. No digit is in two splits.
+They are MNIST's own, from its four files, or scikit-learn's 1,797 real ones (8x8 pixels, from UCI's Optical Recognition
+of Handwritten Digits), enlarged as MNIST's are: 20x20 pixels in the middle of 28x28. No digit is in two splits.
 """
 
 from __future__ import annotations
