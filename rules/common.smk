@@ -457,7 +457,9 @@ TRAINED_DIGITS = [name for name in DIGITS if name not in UNTRAINED]
 DIGITS_IN_PYTORCH = [
     name for name in TRAINED_DIGITS if name in samples_with(model_framework="pytorch")
 ]
-PUBLISHED_ONNX = [name for name in DIGITS if name in UNTRAINED]
+TRAINED_PICTURES = [name for name in PICTURES if name not in UNTRAINED]
+PUBLISHED_PICTURES = [name for name in PICTURES if name in UNTRAINED]
+PUBLISHED_CLASSIFIERS = [name for name in CLASSIFIERS if name in UNTRAINED]
 TRAINED_TEXTS = [name for name in TEXTS if name not in UNTRAINED]
 TRAINED_RECOMMENDERS = [name for name in RECOMMENDERS if name not in UNTRAINED]
 SERVED = [name for name in SAMPLES if SAMPLES[name].get("serving")]
@@ -639,6 +641,16 @@ def own_model_files(sample):
     if form == ".caffemodel" and "deploy" not in own["model"]:
         files.append(file.removesuffix(form) + ".prototxt")
     return files
+
+
+def published_models(sample):
+    """Return the published files that an engine is built from, as they are called in export."""
+    return [name for name in EXPORTS[SAMPLES[sample]["source"]] if name != "SHA256SUMS"]
+
+
+def taken_models(wildcards, input):
+    """Return NAME=FILE arguments of those files."""
+    return [f"{os.path.basename(path)}={path}" for path in input.models]
 
 
 def exported_by_classifier(sample):

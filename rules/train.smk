@@ -232,10 +232,10 @@ rule train_digits:
         " --predictions {output.predictions} --log-out {output.training} > {log} 2>&1"
 
 
-# Run a published ONNX network in ONNX Runtime, to compare engines with.
+# Run a published network in ONNX Runtime, to compare engines with.
 rule predict_published:
     input:
-        model="results/{sample}/artefacts/model.onnx",
+        export=export_files,
         inputs="results/{sample}/inputs.npz",
         script=script("predict_published"),
         library=sample_library("predict_published"),
@@ -246,16 +246,17 @@ rule predict_published:
     benchmark:
         "benchmarks/{sample}/predict_published.tsv"
     wildcard_constraints:
-        sample=one_of(PUBLISHED_ONNX),
+        sample=one_of(PUBLISHED_CLASSIFIERS),
     conda:
         ENVIRONMENT
     resources:
         mem_mb=3000,
         runtime=10,
     params:
+        export=folder_of("export"),
         batch_size=setting("max_batch_size"),
     shell:
-        "python {input.script:q} --sample {wildcards.sample} --model {input.model} --inputs {input.inputs}"
+        "python {input.script:q} --sample {wildcards.sample} --export-dir {params.export} --inputs {input.inputs}"
         " --batch-size {params.batch_size} --out {output} > {log} 2>&1"
 
 
@@ -493,7 +494,7 @@ rule train_classifier:
     benchmark:
         "benchmarks/{sample}/train_classifier.tsv"
     wildcard_constraints:
-        sample=one_of(PICTURES),
+        sample=one_of(TRAINED_PICTURES),
     conda:
         ENVIRONMENT
     threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
