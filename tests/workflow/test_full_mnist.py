@@ -10,16 +10,12 @@ import shutil
 
 import numpy as np
 import pytest
-import yaml
-from workflow_copy import ROOT, Workflow, copy
+from full import SHARED, full_copy, pin, run
 
 from trtflow.datasets.digits import enlarged_digits, read_images, read_labels
-from trtflow.formats.files import sha256_of
 from trtflow.formats.idx import write_idx
 
-SHARED = ROOT.parent / "shared" / "data"
 SPLITS = "splits: {train: 1197, calibration: 100, val: 500}"
-SETTINGS = ("data=full", "backend=reference", "latency_seconds=0.1", "download_attempts=1")
 
 
 def write_mirror(folder):
@@ -32,34 +28,14 @@ def write_mirror(folder):
 
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory):
-    """A copy of the workflow that takes the mirror's files for MNIST's, with that mirror beside it."""
-    root = tmp_path_factory.mktemp("full")
-    (root / "copy").mkdir()
-    made = copy(root / "copy")
-    shutil.copytree(ROOT / "config/samples", made.folder / "config/samples", dirs_exist_ok=True)
-    shutil.copy2(ROOT / "rules/sources.yaml", made.folder / "rules")
-    write_mirror(root / "mirror")
-    listing = made.folder / "config/downloads.yaml"
-    listed = yaml.safe_load(listing.read_text())
-    for path in (root / "mirror/mnist").iterdir():
-        entry = listed[f"mnist/{path.name}"]
-        listed[f"mnist/{path.name}"] = {
-            "urls": [],
-            "made": "by the test",
-            "size": path.stat().st_size,
-            "sha256": sha256_of(path),
-            **{key: entry[key] for key in ("licence", "for")},
-        }
-    listing.write_text(yaml.safe_dump(listed))
+    """A copy of the workflow that takes the mirror's files for MNIST's."""
+    made = full_copy(tmp_path_factory.mktemp("full"))
+    mirror = made.folder.parent / "mirror"
+    write_mirror(mirror)
+    pin(made, [f"mnist/{path.name}" for path in (mirror / "mnist").iterdir()])
     if (SHARED / "onnx").exists():
-        shutil.copytree(SHARED / "onnx", root / "mirror/onnx")
+        shutil.copytree(SHARED / "onnx", mirror / "onnx")
     return made
-
-
-def run(workflow: Workflow, target: str, *config: str) -> None:
-    mirror = f"mirror={workflow.folder.parent / 'mirror'}"
-    done = workflow.run(target, config=(*SETTINGS, mirror, *config))
-    assert done.returncode == 0, done.stdout
 
 
 def passed_of(report):
