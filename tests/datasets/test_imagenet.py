@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from trtflow.datasets.digit_pictures import read_classes, read_images, read_labels
-from trtflow.datasets.images import read_image
 from trtflow.datasets.imagenet import read_listing, read_words, write_pictures
+from trtflow.datasets.images import read_image
 from trtflow.formats import FormatError, UserError
 
 WORDS = "n00000001 crane, bird\nn00000002 tench, Tinca tinca\nn00000003 crane\n"

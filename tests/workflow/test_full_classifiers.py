@@ -1,4 +1,4 @@
-"""googlenet and int8_api with data: full: networks of the published size, random weights, an archive like ImageNet's."""
+"""googlenet and int8_api with data: full: networks of the published size, random weights, an archive of noise."""
 
 from __future__ import annotations
 

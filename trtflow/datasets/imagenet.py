@@ -2,8 +2,8 @@
 
 Who is registered at image-net.org may have the archive. Labels and names of the classes are those of Caffe's
 caffe_ilsvrc12.tar.gz: `val.txt` (a line `ILSVRC2012_val_00000001.JPEG 65` for each) and `synset_words.txt`
-(`n01440764 tench, Tinca tinca`). Pictures are scaled to 256 pixels on the shorter side, and the middle is cut out, as the
-networks were tested.
+(`n01440764 tench, Tinca tinca`). Pictures are scaled to 256 pixels on the shorter side, and the middle is cut out, as
+the networks were tested.
 """
 
 from __future__ import annotations
