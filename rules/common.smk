@@ -298,9 +298,7 @@ OWN_FILES = find_own_samples()
 DOWNLOADS_FILE = workflow.source_path("../config/downloads.yaml")
 DOWNLOADS = read_yaml(DOWNLOADS_FILE)
 validate(DOWNLOADS, workflow.source_path("../config/schema/downloads.schema.json"))
-DATA_SETS = {
-    "mnist": read_yaml(workflow.source_path("../config/data_sets/mnist.yaml"))
-}
+DATA_SETS = {"mnist": read_yaml(workflow.source_path("../config/data_sets/mnist.yaml"))}
 SAMPLES = load_samples()
 
 
