@@ -153,6 +153,17 @@ def check_batches(sample, source):
         )
 
 
+def set_limits(sample, source):
+    """Lay the limits of `limits` over those of the gates of these names."""
+    gates = {gate["name"]: gate for gate in sample["gates"]}
+    for name, limit in sample.pop("limits", {}).items():
+        if name not in gates:
+            raise WorkflowError(
+                f"{source}: limits: no gate {name!r}. Known: {', '.join(gates)}."
+            )
+        gates[name]["limit"] = limit
+
+
 def check_owners(samples):
     """Refuse a model of a sample that is not there, trains none itself, or trains another network."""
     for name, sample in samples.items():
@@ -256,12 +267,17 @@ def load_samples():
     samples = {}
     for name in SOURCES["samples"]:
         sample = read_yaml(workflow.source_path(f"../config/samples/{name}.yaml"))
+        if "data_set" in sample:
+            shared = DATA_SETS[sample["data_set"]]
+            artefacts = [*shared["artefacts"], *sample.get("artefacts", [])]
+            sample = merged(merged(shared, sample), {"artefacts": artefacts})
         changes = typed(config["samples"].get(name, {}))
         source = f"samples.{name}" if changes else f"config/samples/{name}.yaml"
         if config["data"] == "full":
             sample = merged(sample, sample.get("full", {}))
         samples[name] = merged(sample, changes)
         check_config(samples[name], schema, source)
+        set_limits(samples[name], source)
         check_batches(samples[name], source)
     check_owners(samples)
     check_artefacts(samples)
@@ -282,6 +298,7 @@ OWN_FILES = find_own_samples()
 DOWNLOADS_FILE = workflow.source_path("../config/downloads.yaml")
 DOWNLOADS = read_yaml(DOWNLOADS_FILE)
 validate(DOWNLOADS, workflow.source_path("../config/schema/downloads.schema.json"))
+DATA_SETS = {"mnist": read_yaml(workflow.source_path("../config/data_sets/mnist.yaml"))}
 SAMPLES = load_samples()
 
 
@@ -475,9 +492,6 @@ PICTURES = [
     *samples_with(model_network="resnet50"),
 ]
 DIGITS = [name for name in CLASSIFIERS if name not in PICTURES]
-DIGITS_IN_PYTORCH = [
-    name for name in DIGITS if name in samples_with(model_framework="pytorch")
-]
 IMPORTED_DETECTORS = [  # from a published Caffe model
     name
     for name in samples_with(task="detection", source="caffe")
@@ -489,6 +503,13 @@ RECOMMENDERS = samples_with(task="recommendation")
 PUBLISHED = samples_with(model_weights="published")
 OWN = list(OWN_FILES)
 UNTRAINED = [*PUBLISHED, *OWN] + (TRANSLATORS if config["data"] == "full" else [])
+TRAINED_DIGITS = [name for name in DIGITS if name not in UNTRAINED]
+DIGITS_IN_PYTORCH = [
+    name for name in TRAINED_DIGITS if name in samples_with(model_framework="pytorch")
+]
+TRAINED_PICTURES = [name for name in PICTURES if name not in UNTRAINED]
+PUBLISHED_PICTURES = [name for name in PICTURES if name in UNTRAINED]
+PUBLISHED_CLASSIFIERS = [name for name in CLASSIFIERS if name in UNTRAINED]
 TRAINED_TEXTS = [name for name in TEXTS if name not in UNTRAINED]
 TRAINED_RECOMMENDERS = [name for name in RECOMMENDERS if name not in UNTRAINED]
 SERVED = [name for name in SAMPLES if SAMPLES[name].get("serving")]
@@ -671,6 +692,16 @@ def own_model_files(sample):
     if form == ".caffemodel" and "deploy" not in own["model"]:
         files.append(file.removesuffix(form) + ".prototxt")
     return files
+
+
+def published_models(sample):
+    """Return the published files that an engine is built from, as they are called in export."""
+    return [name for name in EXPORTS[SAMPLES[sample]["source"]] if name != "SHA256SUMS"]
+
+
+def taken_models(wildcards, input):
+    """Return NAME=FILE arguments of those files."""
+    return [f"{os.path.basename(path)}={path}" for path in input.models]
 
 
 def exported_by_classifier(sample):
@@ -929,6 +960,12 @@ def optional(option, name):
         return f"{option} {input[name]}" if input.get(name) else ""
 
     return given
+
+
+def published_digits(wildcards, input):
+    """Return the options that name MNIST's files, where digits are not made."""
+    names = ("images", "labels", "val_images", "val_labels")
+    return options({name: input[name] for name in names if input.get(name)})
 
 
 def checkpoint_files(wildcards):

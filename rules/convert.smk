@@ -149,6 +149,42 @@ for _sample in DIGITS_IN_PYTORCH:
             "python {input.script:q} --format {params.form} --model {input.model} --out-dir {params.folder} > {log} 2>&1"
 
 
+# Take the published model of a classifier.
+for _sample in PUBLISHED_CLASSIFIERS:
+
+    rule:
+        name:
+            f"take_{_sample}"
+        input:
+            models=[
+                f"results/{_sample}/artefacts/{name}"
+                for name in published_models(_sample)
+            ],
+            script=script("take_model"),
+            library=library("take_model"),
+        output:
+            exports=exports_of(_sample),
+        log:
+            f"logs/{_sample}/take_model.log",
+        benchmark:
+            f"benchmarks/{_sample}/take_model.tsv"
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=500,
+            runtime=5,
+        params:
+            models=taken_models,
+            size=(
+                f"--size {SAMPLES[_sample]['model']['size']}"
+                if _sample in PICTURES
+                else ""
+            ),
+            folder=folder_of("exports"),
+        shell:
+            "python {input.script:q} {params.models} {params.size} --out-dir {params.folder} > {log} 2>&1"
+
+
 # Write an SSD on InceptionV2 as a frozen TensorFlow graph.
 rule freeze_ssd:
     input:
@@ -260,7 +296,7 @@ rule dump_tf_weights:
 
 
 # Write GoogLeNet or ResNet-50 in the forms that a sample reads.
-for _sample in PICTURES:
+for _sample in TRAINED_PICTURES:
 
     rule:
         name:

@@ -98,9 +98,13 @@ for _sample in VOC:
                 " --seed {params.seed} {params.shape} {params.ratio} --out {params.root} > {log} 2>&1"
 
 
-# Deal out the digits of the MNIST samples.
+# Deal out the digits of the MNIST samples, made or published.
 rule make_digits:
     input:
+        images=artefact("train-images.gz"),
+        labels=artefact("train-labels.gz"),
+        val_images=artefact("val-images.gz"),
+        val_labels=artefact("val-labels.gz"),
         script=script("make_digits"),
         library=library("make_digits"),
     output:
@@ -117,13 +121,14 @@ rule make_digits:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
+        mem_mb=1000,
         runtime=5,
     params:
+        published=published_digits,
         splits=lambda wildcards: options(sample_config(wildcards.sample)["splits"]),
         folder=folder_of("train"),
     shell:
-        "python {input.script:q} {params.splits} --out-dir {params.folder} > {log} 2>&1"
+        "python {input.script:q} {params.published} {params.splits} --out-dir {params.folder} > {log} 2>&1"
 
 
 # Split a text, and number its characters: that of Python's help, or a published one.
@@ -283,7 +288,7 @@ rule make_training_pictures:
     benchmark:
         "benchmarks/{sample}/make_training_pictures.tsv"
     wildcard_constraints:
-        sample=one_of(PICTURES),
+        sample=one_of(TRAINED_PICTURES),
     conda:
         ENVIRONMENT
     resources:
@@ -299,7 +304,7 @@ rule make_training_pictures:
         " --out-dir {params.folder} > {log} 2>&1"
 
 
-for _sample in PICTURES:
+for _sample in TRAINED_PICTURES:
     for _split in ("val", "calibration"):
 
         rule:
@@ -328,3 +333,41 @@ for _sample in PICTURES:
             shell:
                 "python {input.script:q} --split {params.split} --count {params.amount} --size {params.size}"
                 " --seed {params.seed} --out-dir {params.folder} > {log} 2>&1"
+
+
+# Take ImageNet's pictures, scaled and cut as the networks were tested.
+for _sample in PUBLISHED_PICTURES:
+
+    rule:
+        name:
+            f"take_{_sample}_pictures"
+        input:
+            archive=f"results/{_sample}/artefacts/pictures.tar",
+            labels=f"results/{_sample}/artefacts/labels.txt",
+            words=f"results/{_sample}/artefacts/words.txt",
+            script=script("take_pictures"),
+            library=library("take_pictures"),
+        output:
+            pictures=split_files(_sample, "val") + split_files(_sample, "calibration"),
+            classes=f"results/{_sample}/data/classes.txt",
+        log:
+            f"logs/{_sample}/take_pictures.log",
+        benchmark:
+            f"benchmarks/{_sample}/take_pictures.tsv"
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=1000,
+            runtime=30,
+        params:
+            folder=folder_of("classes"),
+            splits=options(
+                {
+                    key: SAMPLES[_sample]["splits"][key]
+                    for key in ("val", "calibration", "seed")
+                }
+            ),
+            size=SAMPLES[_sample]["model"]["size"],
+        shell:
+            "python {input.script:q} --archive {input.archive} --labels {input.labels} --words {input.words}"
+            " {params.splits} --size {params.size} --out-dir {params.folder} > {log} 2>&1"

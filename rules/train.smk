@@ -234,6 +234,34 @@ rule train_digits:
         " --predictions {output.predictions} --log-out {output.training} > {log} 2>&1"
 
 
+# Run a published network in ONNX Runtime, to compare engines with.
+rule predict_published:
+    input:
+        export=export_files,
+        inputs="results/{sample}/inputs.npz",
+        script=script("predict_published"),
+        library=sample_library("predict_published"),
+    output:
+        "results/{sample}/model/predictions.npz",
+    log:
+        "logs/{sample}/predict_published.log",
+    benchmark:
+        "benchmarks/{sample}/predict_published.tsv"
+    wildcard_constraints:
+        sample=one_of(PUBLISHED_CLASSIFIERS),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        export=folder_of("export"),
+        batch_size=setting("max_batch_size"),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --export-dir {params.export} --inputs {input.inputs}"
+        " --batch-size {params.batch_size} --out {output} > {log} 2>&1"
+
+
 # Train a digit network in TensorFlow and keep it as Keras does.
 rule train_keras_digits:
     input:
@@ -468,7 +496,7 @@ rule train_classifier:
     benchmark:
         "benchmarks/{sample}/train_classifier.tsv"
     wildcard_constraints:
-        sample=one_of(PICTURES),
+        sample=one_of(TRAINED_PICTURES),
     conda:
         ENVIRONMENT
     threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
-from trtflow.datasets.digit_pictures import CLASSES, read_images, read_labels
+from trtflow.datasets.digit_pictures import read_classes, read_images, read_labels
 from trtflow.datasets.images import read_image
 from trtflow.formats.arrays import read_arrays
 from trtflow.formats.files import write_text
@@ -30,12 +30,13 @@ def main() -> None:
     (probabilities,) = read_arrays(options.predictions, "probabilities")
     paths, names = read_images(options.data, options.split)
     labels = read_labels(options.data, options.split)
+    classes = read_classes(options.data)
     shown = slice(options.count)
-    text = top5_text(names[shown], probabilities[shown], labels[shown], CLASSES)
+    text = top5_text(names[shown], probabilities[shown], labels[shown], classes)
     print(text, end="")
     write_text(options.text_out, text)
     images = [read_image(path) for path in paths[shown]]
-    write_pictures_figure(options.out, images, probabilities[shown], labels[shown], CLASSES)
+    write_pictures_figure(options.out, images, probabilities[shown], labels[shown], classes)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,10 @@ from trtflow.metrics.classification import classification_scores, largest_differ
 from trtflow.metrics.scores import detection_scores
 
 LABELS = {"digits": digits.read_labels, "pictures": digit_pictures.read_labels}
+CLASSES: dict[str, Callable[[Path], tuple[str, ...]]] = {
+    "digits": lambda data: digits.CLASSES,
+    "pictures": digit_pictures.read_classes,
+}
 
 
 def score_detector(predictions: Path, data: Path, split: str, classes: Sequence[str]) -> dict[str, Any]:
@@ -30,17 +34,15 @@ def score_detector(predictions: Path, data: Path, split: str, classes: Sequence[
     return detection_scores(detections, truths, classes)
 
 
-def score_classifier(
-    predictions: Path, data: Path, split: str, batch: int, seed: int, read_labels: Callable[[Path, str], np.ndarray]
-) -> dict[str, Any]:
+def score_classifier(predictions: Path, data: Path, split: str, batch: int, seed: int, data_set: str) -> dict[str, Any]:
     """Return the scores of probabilities, with those of a random batch where one is wanted."""
     (probabilities,) = read_arrays(predictions, "probabilities")
-    labels = read_labels(data, split)
+    labels, classes = LABELS[data_set](data, split), CLASSES[data_set](data)
     if len(probabilities) != len(labels):
         fault = f"{len(probabilities)} predictions, but {data} has {len(labels)} digits in {split}"
         raise FormatError(predictions, fault, "Run infer.py again.")
     rows = np.random.default_rng(seed).choice(len(labels), batch, replace=False) if batch else None
-    scores = classification_scores(probabilities, labels, digits.CLASSES, rows)
+    scores = classification_scores(probabilities, labels, classes, rows)
     with np.load(predictions) as file:
         if "forms" in file:  # the same network in several forms of layers
             forms = file["forms"]
@@ -68,7 +70,7 @@ def main() -> None:
     if options.task == "detection":
         scores = score_detector(*place, CLASSES[options.objects])
     else:
-        scores = score_classifier(*place, options.random_batch, options.seed, LABELS[options.data_set])
+        scores = score_classifier(*place, options.random_batch, options.seed, options.data_set)
     write_json(options.out, scores)
 
 

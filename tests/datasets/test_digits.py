@@ -3,8 +3,19 @@
 import numpy as np
 import pytest
 
-from trtflow.datasets.digits import first_of_each, normalised, paper, read_images, read_labels, unit, write_digits
+from trtflow.datasets.digits import (
+    first_of_each,
+    normalised,
+    paper,
+    read_images,
+    read_labels,
+    read_mnist,
+    unit,
+    write_digits,
+    write_mnist,
+)
 from trtflow.formats import FormatError, UserError
+from trtflow.formats.idx import write_idx
 from trtflow.formats.netpbm import read_pgm
 
 COUNTS = {"train": 300, "calibration": 40, "val": 120}
@@ -71,3 +82,51 @@ def test_damaged_file(folder, tmp_path):
     (tmp_path / "val.npz").write_bytes((folder / "val.npz").read_bytes()[:1000])
     with pytest.raises(FormatError, match="val.npz: not the arrays images"):
         read_images(tmp_path, "val")
+
+
+MNIST_COUNTS = {"train": 30, "calibration": 10, "val": 20}
+
+
+def published(count, seed):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, 28, 28)).astype(np.uint8), np.arange(count, dtype=np.uint8) % 10
+
+
+def test_published_digits_are_dealt_out_once_and_val_keeps_its_order(tmp_path):
+    train, test = published(40, seed=0), published(20, seed=1)
+    write_mnist(tmp_path, train, test, MNIST_COUNTS, seed=0)
+    np.testing.assert_array_equal(read_images(tmp_path, "val")[0], test[0])
+    np.testing.assert_array_equal(read_labels(tmp_path, "val"), test[1])
+    dealt = [image.tobytes() for split in ("train", "calibration") for image in read_images(tmp_path, split)[0]]
+    assert sorted(dealt) == sorted(image.tobytes() for image in train[0])
+    places = {image.tobytes(): label for image, label in zip(*train, strict=True)}
+    found = zip(read_images(tmp_path, "train")[0], read_labels(tmp_path, "train"), strict=True)
+    assert all(places[image.tobytes()] == label for image, label in found)
+
+
+@pytest.mark.parametrize(
+    ("counts", "fault"),
+    [
+        ({"train": 31}, "41 digits wanted of 40 published ones. Lower splits.train and splits.calibration."),
+        ({"val": 21}, "21 digits wanted of 20 published ones. Lower splits.val."),
+    ],
+)
+def test_more_digits_than_were_published(tmp_path, counts, fault):
+    with pytest.raises(UserError, match=fault):
+        write_mnist(tmp_path, published(40, 0), published(20, 1), {**MNIST_COUNTS, **counts}, seed=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels", "fault"),
+    [
+        ((4, 28, 28), [1, 2, 3], "labels: 3 labels, but .*images has 4 pictures"),
+        ((4, 20, 28), [1, 2, 3, 4], "images: its pictures are 20x28, not 28x28"),
+        ((2, 28, 28), [1, 10], "labels: label 1 is 10, not 0 to 9"),
+    ],
+)
+def test_published_files_that_do_not_belong_together(tmp_path, shape, labels, fault):
+    write_idx(tmp_path / "images", np.zeros(shape, np.uint8))
+    write_idx(tmp_path / "labels", np.array(labels, np.uint8))
+    with pytest.raises(FormatError, match=fault):
+        read_mnist(tmp_path / "images", tmp_path / "labels")

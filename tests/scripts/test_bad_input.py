@@ -170,3 +170,25 @@ def test_unknown_sample(folder):
         "calibrate", *["sdd" if argument == "ssd" else argument for argument in calibration(folder)], "--out", "t"
     )
     assert "unknown sample 'sdd'. Known: " in message
+
+
+def test_some_of_mnists_files_are_none(tmp_path):
+    counts = ["--train", "3", "--calibration", "1", "--val", "2", "--out-dir", tmp_path / "data"]
+    message = fail("make_digits", *counts, "--images", tmp_path / "images.gz")
+    assert "--images, --labels, --val-images and --val-labels go together. Give all four, or none." in message
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_published_model_that_is_not_named(tmp_path):
+    for given in ("model.onnx", "model.onnx=", "../model.onnx=m.onnx"):
+        message = fail("take_model", given, "--out-dir", tmp_path / "export")
+        assert "is not NAME=FILE, where NAME is what it is called in --out-dir." in message
+
+
+def test_a_published_model_that_is_none(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"<html>")
+    write_arrays(tmp_path / "i.npz", {"Input3": np.zeros((1, 1, 28, 28), np.float32), "images": np.array(["a"])})
+    given = ["--sample", "onnx_mnist", "--export-dir", tmp_path, "--inputs", tmp_path / "i.npz"]
+    message = fail("predict_published", *given, "--out", tmp_path / "p.npz")
+    assert "model.onnx: ONNX Runtime cannot read it" in message
+    assert not (tmp_path / "p.npz").exists()

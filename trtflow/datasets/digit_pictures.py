@@ -14,6 +14,7 @@ from trtflow.formats import FormatError
 from trtflow.formats.files import atomic_path, write_text
 
 CLASSES = tuple("0123456789")
+NAMES = "classes.txt"  # names of other classes than the ten digits, a line each
 SPLITS = ("train", "calibration", "val")
 LEAST = 0.7  # of the picture's side: the smallest width and height of a digit with its margin
 TURN = 12.0  # degrees a digit is turned at most
@@ -69,20 +70,27 @@ def read_images(root: Path, split: str) -> tuple[list[Path], list[str]]:
 
 
 def read_labels(root: Path, split: str) -> np.ndarray:
-    """Return the digits of a split's pictures, int64 [N]."""
+    """Return the digits, or other classes, of a split's pictures, int64 [N]."""
     return np.array([label for _, label in _entries(root, split)], np.int64)
+
+
+def read_classes(root: Path) -> tuple[str, ...]:
+    """Return the names of the classes: the ten digits, or those that lie beside the pictures."""
+    path = root / NAMES
+    return tuple(path.read_text().splitlines()) if path.exists() else CLASSES
 
 
 def _entries(root: Path, split: str) -> list[tuple[str, int]]:
     path = root / f"{split}.txt"
-    entries = [_entry(path, number, line) for number, line in enumerate(path.read_text().splitlines(), 1)]
+    classes = len(read_classes(root))
+    entries = [_entry(path, number, line, classes) for number, line in enumerate(path.read_text().splitlines(), 1)]
     if not entries:
         raise FormatError(path, "the list is empty", AGAIN)
     return entries
 
 
-def _entry(path: Path, number: int, line: str) -> tuple[str, int]:
+def _entry(path: Path, number: int, line: str, classes: int) -> tuple[str, int]:
     name, _, label = line.rpartition(" ")
-    if not name or not label.isdigit() or int(label) >= len(CLASSES):
-        raise FormatError(path, f"line {number}: {line[:60]!r} is not <file> <label below {len(CLASSES)}>", AGAIN)
+    if not name or not label.isdigit() or int(label) >= classes:
+        raise FormatError(path, f"line {number}: {line[:60]!r} is not <file> <label below {classes}>", AGAIN)
     return name, int(label)

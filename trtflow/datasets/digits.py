@@ -1,20 +1,22 @@
 """Handwritten digits in MNIST's form: 28x28 grey pixels, split into train, calibration and val.
 
-They are scikit-learn's 1,797 real ones (8x8 pixels, from UCI's Optical Recognition of Handwritten Digits), enlarged as
-MNIST's are: 20x20 pixels in the middle of 28x28. No digit is in two splits.
+They are MNIST's own, from its four files, or scikit-learn's 1,797 real ones (8x8 pixels, from UCI's Optical Recognition
+of Handwritten Digits), enlarged as MNIST's are: 20x20 pixels in the middle of 28x28. No digit is in two splits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from trtflow.formats import UserError
+from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import read_arrays, write_arrays
+from trtflow.formats.idx import read_idx
 from trtflow.formats.netpbm import write_pgm
 
+Digits = tuple[np.ndarray, np.ndarray]  # ink and values
 SIDE, INNER = 28, 20  # pixels of a side of the picture, and of the digit in it
 SPLITS = ("train", "calibration", "val")
 CLASSES = tuple("0123456789")
@@ -22,7 +24,7 @@ MEAN, DEVIATION = 0.1307, 0.3081  # of MNIST's ink, as PyTorch's examples have t
 
 
 def write_digits(folder: Path, counts: Mapping[str, int], seed: int) -> None:
-    """Write `<split>.npz` for each split, and ten held-out digits as the guide's pictures `0.pgm` to `9.pgm`.
+    """Write scikit-learn's digits: each split, and ten pictures, as `write_splits` does.
 
     Args:
         folder: where to write.
@@ -32,24 +34,80 @@ def write_digits(folder: Path, counts: Mapping[str, int], seed: int) -> None:
     Raises:
         UserError: there are not that many digits, or a value is missing among those of val.
     """
+    images, labels = enlarged_digits()
+    if (wanted := sum(counts.values())) > len(images):
+        raise UserError(f"{wanted} digits wanted, there are {len(images)}. Lower the splits.")
+    order = iter(np.random.default_rng(seed).permutation(len(images)))
+    chosen = {split: [next(order) for _ in range(counts[split])] for split in SPLITS}
+    write_splits(folder, {split: (images[places], labels[places]) for split, places in chosen.items()})
+
+
+def write_mnist(folder: Path, train: Digits, test: Digits, counts: Mapping[str, int], seed: int) -> None:
+    """Deal out published digits: train and calibration from the training set, val from the test set.
+
+    Where val is all of the test set it keeps its order. Arguments and errors are those of `write_digits`, with the two
+    sets as `read_mnist` returns them.
+    """
+    rng = np.random.default_rng(seed)
+    learned = (("train", counts["train"]), ("calibration", counts["calibration"]))
+    splits = dict(zip(("train", "calibration"), _dealt(train, learned, rng.permutation(len(train[0]))), strict=True))
+    order = np.arange(len(test[0])) if counts["val"] == len(test[0]) else rng.permutation(len(test[0]))
+    (splits["val"],) = _dealt(test, (("val", counts["val"]),), order)
+    write_splits(folder, splits)
+
+
+def _dealt(digits: Digits, wanted: Sequence[tuple[str, int]], order: np.ndarray) -> list[Digits]:
+    images, labels = digits
+    names, counts = zip(*wanted, strict=True)
+    if sum(counts) > len(images):
+        fault = f"{sum(counts)} digits wanted of {len(images)} published ones"
+        raise UserError(f"{fault}. Lower {' and '.join(f'splits.{name}' for name in names)}.")
+    ends = np.cumsum(counts)
+    places = [order[end - count : end] for end, count in zip(ends, counts, strict=True)]
+    return [(images[chosen], labels[chosen]) for chosen in places]
+
+
+def read_mnist(images: Path, labels: Path) -> Digits:
+    """Return the digits of a pair of MNIST's files: ink uint8 [N, 28, 28] and values uint8 [N].
+
+    Raises:
+        FormatError: they are no such files, of another size, or do not belong together.
+    """
+    ink, values = read_idx(images, 3), read_idx(labels, 1)
+    if ink.shape[1:] != (SIDE, SIDE):
+        fault = f"its pictures are {ink.shape[1]}x{ink.shape[2]}, not {SIDE}x{SIDE}"
+        raise FormatError(images, fault, "Take the files of MNIST.")
+    if len(ink) != len(values):
+        fault = f"{len(values)} labels, but {images} has {len(ink)} pictures"
+        raise FormatError(labels, fault, "Take two files of the same set.")
+    if values.size and values.max() >= len(CLASSES):
+        place = int(values.argmax())
+        raise FormatError(labels, f"label {place} is {values[place]}, not 0 to 9", "Take the files of MNIST.")
+    return ink, values
+
+
+def enlarged_digits() -> Digits:
+    """Return scikit-learn's digits in MNIST's form: ink uint8 [1797, 28, 28] and values int64 [1797]."""
     from PIL import Image  # noqa: PLC0415 - reading a split needs neither Pillow nor scikit-learn
     from sklearn.datasets import load_digits  # noqa: PLC0415
 
     data = load_digits()
-    if (wanted := sum(counts.values())) > len(data.images):
-        raise UserError(f"{wanted} digits wanted, there are {len(data.images)}. Lower the splits.")
-    order = iter(np.random.default_rng(seed).permutation(len(data.images)))
     images = np.zeros((len(data.images), SIDE, SIDE), np.uint8)
     border = (SIDE - INNER) // 2
     for image, small in zip(images, data.images, strict=True):
         ink = Image.fromarray((small * (255 / 16)).astype(np.float32)).resize((INNER, INNER), Image.Resampling.BICUBIC)
         image[border:-border, border:-border] = np.rint(np.asarray(ink).clip(0, 255))
-    for split in SPLITS:
-        chosen = [next(order) for _ in range(counts[split])]
-        labels = data.target[chosen].astype(np.int64)
-        write_arrays(folder / f"{split}.npz", {"images": images[chosen], "labels": labels})
-    for digit, place in enumerate(first_of_each(labels)):
-        write_pgm(folder / f"{digit}.pgm", 255 - images[chosen[place]])
+    return images, data.target
+
+
+def write_splits(folder: Path, splits: Mapping[str, Digits]) -> None:
+    """Write `<split>.npz` for each split, and ten of val as the guide's pictures `0.pgm` to `9.pgm`."""
+    images, labels = splits["val"]
+    ten = first_of_each(labels)
+    for split, (ink, values) in splits.items():
+        write_arrays(folder / f"{split}.npz", {"images": ink, "labels": values.astype(np.int64)})
+    for digit, place in enumerate(ten):
+        write_pgm(folder / f"{digit}.pgm", 255 - images[place])
 
 
 def first_of_each(labels: np.ndarray) -> list[int]:

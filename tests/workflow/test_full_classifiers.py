@@ -1,0 +1,115 @@
+"""googlenet and int8_api with data: full: networks of the published size, random weights, an archive of noise."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+from full import SETTINGS, full_copy, pin, run
+from PIL import Image
+from workflow_copy import ROOT
+
+from trtflow.datasets.digit_pictures import read_classes, read_images, read_labels
+from trtflow.datasets.images import read_image
+
+FILES = {
+    "googlenet": {
+        "caffe/bvlc_googlenet.prototxt": "model.prototxt",
+        "caffe/bvlc_googlenet.caffemodel": "model.caffemodel",
+    },
+    "resnet50": {"onnx/resnet50-caffe2-v1-9.onnx": "model.onnx"},
+}
+PICTURES = "imagenet/ILSVRC2012_img_val.tar"
+LABELS = "imagenet/caffe_ilsvrc12.tar.gz"
+SPLITS = "splits: {val: 4, calibration: 2}"
+
+
+def export(network, folder):
+    form = "caffe" if network == "googlenet" else "onnx"
+    command = [sys.executable, ROOT / "scripts/export_classifier.py", "--network", network, "--format", form]
+    subprocess.run([*command, "--out-dir", folder], check=True, capture_output=True)
+
+
+def add(archive, name, content):
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
+
+
+def write_pictures(mirror):
+    """Write seven pictures of noise as ImageNet's archive has them, and Caffe's lists of 1000 classes."""
+    rng = np.random.default_rng(0)
+    names = [f"ILSVRC2012_val_{index:08d}.JPEG" for index in range(1, 8)]
+    with tarfile.open(mirror / PICTURES, "w") as archive:
+        for name in names:
+            stored = io.BytesIO()
+            small = Image.fromarray(rng.integers(0, 256, (6, 8, 3)).astype(np.uint8))
+            small.resize((400, 300)).save(stored, "JPEG")
+            add(archive, name, stored.getvalue())
+    with tarfile.open(mirror / LABELS, "w:gz") as archive:
+        listed = "".join(f"{name} {142 * index}\n" for index, name in enumerate(names))
+        words = "".join(f"n{index:08d} thing {index}, another name\n" for index in range(1000))
+        add(archive, "val.txt", listed.encode())
+        add(archive, "synset_words.txt", words.encode())
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory):
+    root = tmp_path_factory.mktemp("full")
+    made = full_copy(root)
+    mirror = root / "mirror"
+    for folder in ("caffe", "onnx", "imagenet"):
+        (mirror / folder).mkdir(parents=True)
+    for network, files in FILES.items():
+        export(network, root / network)
+        for file, name in files.items():
+            (root / network / name).rename(mirror / file)
+    write_pictures(mirror)
+    pin(made, [PICTURES, LABELS, *(file for files in FILES.values() for file in files)])
+    return made
+
+
+def report_of(workflow, name):
+    report = json.loads((workflow.folder / f"results/{name}_report.json").read_text())
+    return report, {gate["name"]: gate["passed"] for gate in report["gates"]}
+
+
+def test_googlenet_at_its_own_size(workflow):
+    run(workflow, "results/googlenet_report.json", f"samples={{googlenet: {{{SPLITS}}}}}")
+    report, passed = report_of(workflow, "googlenet")
+    assert report["data"] == "full"
+    assert passed["framework_agreement"]
+    assert passed["top1"] is False  # of weights that were drawn by chance
+    data = workflow.folder / "results/googlenet/data"
+    assert read_classes(data)[999] == "thing 999"
+    paths, _ = read_images(data, "val")
+    assert [read_image(path).shape for path in paths] == [(224, 224, 3)] * 4
+    labels = [*read_labels(data, "val"), *read_labels(data, "calibration")]
+    assert len(set(labels)) == 6
+    assert set(labels) <= set(range(0, 994, 142))
+    assert "thing" in report["texts"]["top5"][0]
+
+
+def test_int8_api_at_its_own_size(workflow):
+    run(workflow, "results/int8_api/metrics.int8.json", f"samples={{int8_api: {{{SPLITS}}}}}")
+    run(workflow, "results/int8_api/agreement.json", f"samples={{int8_api: {{{SPLITS}}}}}")
+    agreement = json.loads((workflow.folder / "results/int8_api/agreement.json").read_text())
+    assert agreement["fp32"]["agreement"] <= 1e-4
+    metrics = json.loads((workflow.folder / "results/int8_api/metrics.int8.json").read_text())["metrics"]
+    assert set(metrics) == {"top1", "top5"}
+
+
+def test_without_the_pictures_the_error_says_how_to_get_them(tmp_path):
+    (tmp_path / "empty").mkdir()
+    target = "results/downloads/imagenet/ILSVRC2012_img_val.tar"
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "1", target]
+    command += ["--directory", tmp_path, "--config", *SETTINGS, f"mirror={tmp_path / 'empty'}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    log = (tmp_path / "logs/downloads/imagenet/ILSVRC2012_img_val.tar.log").read_text()
+    assert "image-net.org gives ILSVRC2012_img_val.tar to who is registered there" in log

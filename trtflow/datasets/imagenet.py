@@ -1,0 +1,112 @@
+"""Pictures of ILSVRC 2012's validation set, out of its archive, in the layout of `digit_pictures`.
+
+Who is registered at image-net.org may have the archive. Labels and names of the classes are those of Caffe's
+caffe_ilsvrc12.tar.gz: `val.txt` (a line `ILSVRC2012_val_00000001.JPEG 65` for each) and `synset_words.txt`
+(`n01440764 tench, Tinca tinca`). Pictures are scaled to 256 pixels on the shorter side, and the middle is cut out, as
+the networks were tested.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from trtflow.datasets.digit_pictures import NAMES
+from trtflow.datasets.images import fit, read_image
+from trtflow.formats import FormatError, UserError
+from trtflow.formats.files import atomic_path, write_text
+
+SCALED = 256  # pixels of the shorter side before the middle is cut out
+MOST_BYTES = 1 << 26  # of one picture's file
+AGAIN = "Fetch it again."
+
+
+def write_pictures(
+    root: Path, archive: Path, listing: Path, words: Path, counts: Mapping[str, int], size: int, seed: int
+) -> None:
+    """Write pictures of each split below `root`, their lists, and the names of the classes; none is in two splits.
+
+    Args:
+        root: where to write.
+        archive: ILSVRC2012_img_val.tar.
+        listing: val.txt of Caffe's.
+        words: synset_words.txt of Caffe's.
+        counts: pictures of each split.
+        size: side of the pictures, pixels, at most `SCALED`.
+        seed: of the order in which they are dealt out.
+
+    Raises:
+        FormatError: a file is not what it should be, or lacks a picture.
+        UserError: more pictures are wanted than the list has.
+    """
+    classes = read_words(words)
+    listed = read_listing(listing, len(classes))
+    if (wanted := sum(counts.values())) > len(listed):
+        raise UserError(f"{wanted} pictures wanted, {listing} has {len(listed)}. Lower splits.val or .calibration.")
+    order = iter(np.random.default_rng(seed).permutation(len(listed)).tolist())
+    try:
+        with tarfile.open(archive, "r:") as pictures:
+            for split, count in counts.items():
+                _write_split(root, split, pictures, [listed[next(order)] for _ in range(count)], size)
+    except tarfile.TarError as error:
+        raise FormatError(archive, f"no tar archive, or a damaged one ({error})", AGAIN) from error
+    write_text(root / NAMES, "".join(f"{name}\n" for name in classes))
+
+
+def read_words(path: Path) -> list[str]:
+    """Return the names of the classes, the first of each; one that stands for two classes has its number beside it."""
+    lines = [re.fullmatch(r"(n\d{8}) ([^,]+)(,.*)?", line) for line in path.read_text().splitlines()]
+    if not lines or None in lines:
+        place = lines.index(None) + 1 if lines else 1
+        raise FormatError(path, f"line {place} is not a number of WordNet and names", AGAIN)
+    pairs = [(match[1], match[2]) for match in lines if match]
+    names = [name for _, name in pairs]
+    return [f"{name} ({number})" if names.count(name) > 1 else name for number, name in pairs]
+
+
+def read_listing(path: Path, classes: int) -> list[tuple[str, int]]:
+    """Return file and label of each picture of `val.txt`."""
+    entries = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        name, _, label = line.rpartition(" ")
+        if not name or not (label.isascii() and label.isdigit()) or int(label) >= classes:
+            raise FormatError(path, f"line {number}: {line[:60]!r} is not <file> <label below {classes}>", AGAIN)
+        entries.append((name, int(label)))
+    return entries
+
+
+def _write_split(root: Path, split: str, pictures: tarfile.TarFile, entries: list[tuple[str, int]], size: int) -> None:
+    from PIL import Image  # noqa: PLC0415 - reading a split needs no Pillow
+
+    lines = []
+    for index, (source, label) in enumerate(entries):
+        whole = fit(_picture(pictures, source), SCALED)
+        edge = (SCALED - size) // 2
+        name = f"{split}/{index:06d}.jpg"
+        with atomic_path(root / name) as temporary:
+            middle = whole[edge : edge + size, edge : edge + size]
+            Image.fromarray(middle).save(temporary, "JPEG", quality=95, subsampling=0)
+        lines.append(f"{name} {label}\n")
+    write_text(root / f"{split}.txt", "".join(lines))
+
+
+def _picture(pictures: tarfile.TarFile, name: str) -> np.ndarray:
+    """Return a picture of the archive, uint8 [H, W, 3]."""
+    try:
+        member = pictures.getmember(name)
+    except KeyError as error:
+        raise FormatError(str(pictures.name), f"it has no {name!r}", "Take the archive of all of val.") from error
+    content = pictures.extractfile(member) if member.isfile() and member.size <= MOST_BYTES else None
+    if content is None:
+        raise FormatError(str(pictures.name), f"{name!r} is no file of at most {MOST_BYTES} bytes", AGAIN)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(name).name
+        with path.open("wb") as file:
+            shutil.copyfileobj(content, file)
+        return read_image(path)
