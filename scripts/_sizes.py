@@ -19,13 +19,13 @@ class Network:
         sample: whose code defines it.
         export: commands that write it with random weights, `{width}` its width and `{dir}` a folder to work in; what
             the engine is built from is in `{dir}/export` then.
-        size: pixels of a side of the input.
+        shape: height and width of the input, in pixels.
         title: name for people.
     """
 
     sample: str
     export: tuple[str, ...]
-    size: int
+    shape: tuple[int, int]
     title: str
 
 
@@ -36,10 +36,12 @@ def _classifier(network: str, form: str) -> tuple[str, ...]:
 
 
 NETWORKS = {
-    "googlenet": Network("googlenet", _classifier("googlenet", "caffe"), 224, "GoogLeNet 224, Caffe"),
-    "resnet50": Network("introductory_parser_samples", _classifier("resnet50", "onnx"), 224, "ResNet-50 224, ONNX"),
+    "googlenet": Network("googlenet", _classifier("googlenet", "caffe"), (224, 224), "GoogLeNet 224, Caffe"),
+    "resnet50": Network(
+        "introductory_parser_samples", _classifier("resnet50", "onnx"), (224, 224), "ResNet-50 224, ONNX"
+    ),
     "resnet50_caffe": Network(
-        "introductory_parser_samples.caffe", _classifier("resnet50", "caffe"), 224, "ResNet-50 224, Caffe"
+        "introductory_parser_samples.caffe", _classifier("resnet50", "caffe"), (224, 224), "ResNet-50 224, Caffe"
     ),
     "tf_ssd": Network(
         "tf_ssd",
@@ -49,7 +51,7 @@ NETWORKS = {
             "convert_to_uff.py {dir}/frozen.pb -q -O NMS -p {root}/config/preprocessors/ssd_inception_v2.py "
             "-o {dir}/export/model.uff",
         ),
-        300,
+        (300, 300),
         "SSD InceptionV2 300, UFF",
     ),
     "ssd": Network(
@@ -58,7 +60,7 @@ NETWORKS = {
             "draw_detector.py --network vgg16 --classes 21 --width {width} --out {dir}/ssd.pt",
             "export_ssd.py --model {dir}/ssd.pt --out-dir {dir}/export",
         ),
-        300,
+        (300, 300),
         "SSD VGG-16 300, Caffe",
     ),
     "yolov3": Network(
@@ -67,8 +69,17 @@ NETWORKS = {
             "draw_detector.py --network yolov3 --classes 80 --width {width} --out {dir}/yolov3.weights",
             "convert_darknet.py --cfg {dir}/yolov3.cfg --weights {dir}/yolov3.weights --out-dir {dir}/export",
         ),
-        608,
+        (608, 608),
         "YOLOv3 608, ONNX",
+    ),
+    "faster_rcnn": Network(
+        "faster_rcnn",
+        (
+            "draw_detector.py --network faster_rcnn --classes 21 --width {width} --out {dir}/network.pt",
+            "export_faster_rcnn.py --model {dir}/network.pt --shape 375 500 --out-dir {dir}/export",
+        ),
+        (375, 500),
+        "Faster R-CNN VGG-16 375 x 500, Caffe",
     ),
 }
 

@@ -19,7 +19,8 @@ from types import ModuleType
 from typing import Any
 
 import _path  # noqa: F401
-from _sizes import NETWORKS, RANGES, add_measure_options
+import numpy as np
+from _sizes import NETWORKS, RANGES, Network, add_measure_options
 
 from trtflow.calibration.ranges import ranged_tensors
 from trtflow.cli import parser, run
@@ -71,6 +72,14 @@ def build(trt: ModuleType, options: argparse.Namespace, export: Path, precision:
     return build_plan(trt, define, precision, batch_size, explicit_batch=explicit, settings=settings)
 
 
+def fill_inputs(session: Session, network: Network, batch: int) -> None:
+    """Give an engine with several inputs, of which some are no pictures, what they would have."""
+    feeds = getattr(load_sample(network.sample), "feeds", None)
+    if feeds:
+        pictures = np.random.default_rng(0).uniform(-1, 1, (batch, 3, *network.shape)).astype(np.float32)
+        session.fill(feeds(pictures))
+
+
 def measure_row(trt: ModuleType, options: argparse.Namespace, export: Path, precision: str, batch: int) -> dict:
     """Build an engine and time it, with a CUDA graph too where it can have one."""
     start = time.perf_counter()
@@ -81,6 +90,7 @@ def measure_row(trt: ModuleType, options: argparse.Namespace, export: Path, prec
     if engine is None:
         raise UserError("TensorRT cannot load its own plan; its messages stand above this line.")
     with Session(trt, engine) as session:
+        fill_inputs(session, NETWORKS[options.name], batch)
         row["timing"] = measure({"engine": session}, batch, options.seconds)["engine"]
         try:
             row["graph"] = measure({"engine": session}, batch, options.seconds, graph=True)["engine"]

@@ -11,14 +11,17 @@ import torch
 
 from trtflow.cli import parser, run
 from trtflow.models import yolov3
+from trtflow.models.faster_rcnn import FasterRCNN, save_faster_rcnn
 from trtflow.models.ssd_networks import NETWORKS, save_checkpoint
 
 
 def main() -> None:
     """Read the command line, draw and write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--network", choices=[*NETWORKS, "yolov3"], required=True, help="the detector")
-    arguments.add_argument("--classes", type=int, required=True, help="for SSD with the background")
+    arguments.add_argument(
+        "--network", choices=[*NETWORKS, "faster_rcnn", "yolov3"], required=True, help="the detector"
+    )
+    arguments.add_argument("--classes", type=int, required=True, help="with the background, but for yolov3")
     arguments.add_argument("--width", type=float, default=1.0, help="factor on the channels")
     arguments.add_argument("--size", type=int, default=608, help="pixels of a side of yolov3's input")
     arguments.add_argument("--seed", type=int, default=0, help="of the weights")
@@ -27,6 +30,9 @@ def main() -> None:
 
     torch.manual_seed(options.seed)
     options.out.parent.mkdir(parents=True, exist_ok=True)
+    if options.network == "faster_rcnn":
+        save_faster_rcnn(FasterRCNN(options.classes, options.width).eval(), options.out)
+        return
     if options.network != "yolov3":
         save_checkpoint(NETWORKS[options.network](options.classes, options.width).eval(), options.out)
         return

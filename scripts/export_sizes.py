@@ -83,10 +83,11 @@ def write_skeletons(exported: Path, out: Path, seed: int) -> None:
 def ranges_of(network: Network, exported: Path, seed: int) -> dict[str, float]:
     """Return the largest absolute value of each tensor on one seeded picture, as the network's weights are in a run."""
     sample = load_sample(network.sample)
-    picture = np.random.default_rng(seed).uniform(-1, 1, (1, 3, network.size, network.size)).astype(np.float32)
+    picture = np.random.default_rng(seed).uniform(-1, 1, (1, 3, *network.shape)).astype(np.float32)
     explicit = getattr(sample, "EXPLICIT_BATCH", False)
     define = definition(sample, exported, "fp32")
-    return record_ranges(load("reference"), define, [picture], 1, explicit_batch=explicit)
+    feeds = getattr(sample, "feeds", None)
+    return record_ranges(load("reference"), define, [picture], 1, explicit_batch=explicit, feeds=feeds)
 
 
 def main() -> None:

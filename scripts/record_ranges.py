@@ -40,9 +40,8 @@ def main() -> None:
     sample = load_sample(options.sample)
     define = definition(sample, options.export_dir, "fp32")
     explicit_batch = getattr(sample, "EXPLICIT_BATCH", False)
-    ranges = record_ranges(
-        trt, define, track(stream, "Recording ranges"), stream.batch_size, explicit_batch=explicit_batch
-    )
+    batches, feeds = track(stream, "Recording ranges"), getattr(sample, "feeds", None)
+    ranges = record_ranges(trt, define, batches, stream.batch_size, explicit_batch=explicit_batch, feeds=feeds)
     write_ranges(options.out, ranges)
 
 

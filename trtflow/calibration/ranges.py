@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -33,15 +33,17 @@ def record_ranges(
     batch_size: int,
     *,
     explicit_batch: bool,
+    feeds: Callable[[np.ndarray], Mapping[str, np.ndarray]] | None = None,
 ) -> dict[str, float]:
     """Run a network in float32 with every tensor an output; return each one's largest absolute value.
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
-        define: adds the layers to a network with one input and marks its outputs.
+        define: adds the layers to a network and marks its outputs.
         batches: float32 [n, C, H, W] each, n at most `batch_size`.
         batch_size: largest batch.
         explicit_batch: whether shapes of the network include the batch.
+        feeds: returns what all inputs get, by name, given a batch; None where there is one input, which gets it.
 
     Returns:
         ranges by tensor, in network order.
@@ -61,8 +63,8 @@ def record_ranges(
     session = Session(trt, trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan))
     ranges = dict.fromkeys(names, 0.0)
     for batch in batches:
-        feeds = {names[0]: batch}
-        for name, values in [*feeds.items(), *session.run(feeds).items()]:
+        given = dict(feeds(batch)) if feeds else {names[0]: batch}
+        for name, values in [*given.items(), *session.run(given).items()]:
             if name in ranges:  # outputs of whole numbers, as a count of detections is, have none
                 ranges[name] = max(ranges[name], float(np.abs(values).max()))
     return ranges
