@@ -13,7 +13,7 @@ import numpy as np
 
 from trtflow.cli import parser, run
 from trtflow.datasets import digit_pictures, digits
-from trtflow.datasets.objects import CLASSES
+from trtflow.datasets.objects import CLASSES as OBJECT_CLASSES
 from trtflow.datasets.voc import read_predictions
 from trtflow.formats import FormatError
 from trtflow.formats.arrays import read_arrays
@@ -68,7 +68,7 @@ def main() -> None:
 
     place = (options.predictions, options.data, options.split)
     if options.task == "detection":
-        scores = score_detector(*place, CLASSES[options.objects])
+        scores = score_detector(*place, OBJECT_CLASSES[options.objects])
     else:
         scores = score_classifier(*place, options.random_batch, options.seed, options.data_set)
     write_json(options.out, scores)
