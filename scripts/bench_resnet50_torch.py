@@ -66,8 +66,7 @@ def time_calls(call: Callable[[], Any], device: str, batch_size: int, seconds: f
 def measure_row(model: Classifier, precision: str, batch_size: int, options: argparse.Namespace) -> dict[str, Any]:
     """Time eager in both formats and what torch.compile makes of the better one."""
     device = "cpu" if options.backend == "reference" else "cuda"
-    size = NETWORKS["resnet50"].size
-    images = torch.rand(batch_size, 3, size, size).to(device, DTYPES[precision])
+    images = torch.rand(batch_size, 3, *NETWORKS["resnet50"].shape).to(device, DTYPES[precision])
     model = model.to(device, DTYPES[precision])
 
     def timed(forward: Callable[[torch.Tensor], Any], memory_format: str) -> dict[str, Any]:
@@ -114,7 +113,7 @@ def main() -> None:
     result: dict[str, Any] = {"version": torch.__version__, "device": device, "compile_mode": options.compile_mode}
     result["rows"] = []
     with torch.inference_mode():
-        model = Classifier("resnet50", 1000, options.width, NETWORKS["resnet50"].size).eval()
+        model = Classifier("resnet50", 1000, options.width, NETWORKS["resnet50"].shape[0]).eval()
         randomise(model, 0)
         precisions = [name for name in options.precisions if name in DTYPES]
         for precision, batch in ((p, b) for p in precisions for b in options.batch_sizes):
