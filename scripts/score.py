@@ -60,7 +60,9 @@ def main() -> None:
     arguments.add_argument("--data", type=Path, required=True, help="folder of the data set")
     arguments.add_argument("--split", default="val", help="images that the predictions are of")
     arguments.add_argument("--data-set", choices=list(LABELS), default="digits", help="form of a classifier's data")
-    arguments.add_argument("--objects", choices=list(OBJECT_CLASSES), default="digits", help="what a detector looks for")
+    arguments.add_argument(
+        "--objects", choices=list(OBJECT_CLASSES), default="digits", help="what a detector looks for"
+    )
     arguments.add_argument("--random-batch", type=int, default=0, help="digits of a batch to score on its own")
     arguments.add_argument("--seed", type=int, default=0, help="of that batch")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
