@@ -10,7 +10,6 @@ it. What fails or does not fit is a row with the reason; the file is written ane
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -26,7 +25,7 @@ from trtflow.calibration.ranges import ranged_tensors
 from trtflow.cli import parser, run
 from trtflow.formats import UserError
 from trtflow.formats.dynamic_ranges import read_ranges
-from trtflow.formats.files import write_bytes, write_json
+from trtflow.formats.files import copy_file, write_bytes, write_json
 from trtflow.formats.skeleton import SUFFIX, fill, read_skeleton
 from trtflow.runtime.backend import load
 from trtflow.runtime.build import build_plan
@@ -46,7 +45,7 @@ def fill_folder(skeletons: Path, folder: Path, seed: int) -> None:
         if path.name.endswith(SUFFIX):
             write_bytes(folder / path.name.removesuffix(SUFFIX), fill(read_skeleton(path), seed))
         else:
-            shutil.copyfile(path, folder / path.name)
+            copy_file(path, folder / path.name)
 
 
 def give_ranges(trt: ModuleType, network: Any, path: Path) -> None:

@@ -4,14 +4,13 @@ python scripts/collect_nmt.py --artefacts results/nmt/artefacts --beam 5 --max-i
     --data-dir results/nmt/data --export-dir results/nmt/export
 """
 
-import shutil
 from pathlib import Path
 
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
 from trtflow.datasets.translation import SOURCE, TARGET
-from trtflow.formats.files import atomic_path, write_json
+from trtflow.formats.files import copy_file, write_json
 from trtflow.formats.nmt_weights import FILES
 
 
@@ -28,8 +27,7 @@ def main() -> None:
     places = {f"val.{language}": options.data_dir for language in (SOURCE, TARGET)}
     names = [*(f"vocab.{language}" for language in (SOURCE, TARGET)), *(f"{name}.bin" for name in FILES)]
     for name, folder in {**places, **dict.fromkeys(names, options.export_dir)}.items():
-        with atomic_path(folder / name) as temporary:
-            shutil.copyfile(options.artefacts / name, temporary)
+        copy_file(options.artefacts / name, folder / name)
     settings = {"beam": options.beam, "max_input_sequence_length": options.max_input_sequence_length}
     write_json(options.export_dir / "inference.json", settings)
 

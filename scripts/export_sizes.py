@@ -8,7 +8,6 @@ reference runtime. Step 1 of the comparison; scripts/bench_sizes.py is step 2 an
 """
 
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from trtflow.formats import UserError
 from trtflow.formats.caffe import blob_to_array, read_caffemodel
 from trtflow.formats.checksums import NAME as CHECKSUMS
 from trtflow.formats.dynamic_ranges import write_ranges
+from trtflow.formats.files import copy_file
 from trtflow.formats.skeleton import FLOAT, SUFFIX, cut, fill, write_skeleton
 from trtflow.formats.uff import read_uff
 from trtflow.runtime.backend import load
@@ -77,7 +77,7 @@ def write_skeletons(exported: Path, out: Path, seed: int) -> None:
             write_skeleton(out / f"{path.name}{SUFFIX}", skeleton)
             path.write_bytes(fill(skeleton, seed))
         elif path.name != CHECKSUMS:
-            shutil.copyfile(path, out / path.name)
+            copy_file(path, out / path.name)
 
 
 def ranges_of(network: Network, exported: Path, seed: int) -> dict[str, float]:

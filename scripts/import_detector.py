@@ -6,7 +6,6 @@ python scripts/import_detector.py --network faster_rcnn --deploy test.prototxt -
     --objects voc --shape 375 500 --out results/faster_rcnn/model/network.pt --export-dir results/faster_rcnn/export
 """
 
-import shutil
 from pathlib import Path
 
 import _path  # noqa: F401
@@ -22,7 +21,7 @@ from trtflow.formats.caffe import (
 )
 from trtflow.formats.caffe.faster_rcnn import SCALES
 from trtflow.formats.checksums import write_checksums
-from trtflow.formats.files import atomic_path
+from trtflow.formats.files import copy_file
 from trtflow.models.caffe_import import load_faster_rcnn, load_ssd
 from trtflow.models.faster_rcnn import save_faster_rcnn
 from trtflow.models.input_size import write_input_size
@@ -59,8 +58,7 @@ def main() -> None:
     names = (STOCK[options.network], PROTOTXT, CAFFEMODEL)
     write_prototxt(without_weights(stock), folder / names[0])
     write_prototxt(net, folder / PROTOTXT)
-    with atomic_path(folder / CAFFEMODEL) as temporary:
-        shutil.copyfile(options.caffemodel, temporary)
+    copy_file(options.caffemodel, folder / CAFFEMODEL)
     write_checksums(folder, names)
 
 

@@ -6,7 +6,6 @@ python scripts/place_artefact.py --source results/unpacked/nmt/sampleNMT_data.ta
     --md5 c1d0ca6d4994c75574f28df7c9e8253f --out results/nmt/artefacts/vocab.de
 """
 
-import shutil
 from pathlib import Path
 
 import _path  # noqa: F401
@@ -14,7 +13,7 @@ import _path  # noqa: F401
 from trtflow.cli import parser, run
 from trtflow.datasets.archives import find_member
 from trtflow.formats import FormatError
-from trtflow.formats.files import atomic_path, md5_of
+from trtflow.formats.files import copy_file, md5_of
 
 
 def main() -> None:
@@ -27,10 +26,9 @@ def main() -> None:
     options = arguments.parse_args()
 
     source = find_member(options.source, options.member) if options.member else options.source
-    with atomic_path(options.out) as temporary:
-        shutil.copyfile(source, temporary)
-        if options.md5 and (found := md5_of(temporary)) != options.md5:
-            raise FormatError(source, f"its MD5 is {found}, not {options.md5}", "Fetch the archive again.")
+    if options.md5 and (found := md5_of(source)) != options.md5:
+        raise FormatError(source, f"its MD5 is {found}, not {options.md5}", "Fetch the archive again.")
+    copy_file(source, options.out)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 python scripts/take_model.py model.onnx=results/onnx_mnist/artefacts/model.onnx --out-dir results/onnx_mnist/export
 """
 
-import shutil
 from pathlib import Path
 
 import _path  # noqa: F401
@@ -11,7 +10,7 @@ import _path  # noqa: F401
 from trtflow.cli import parser, run
 from trtflow.formats import UserError
 from trtflow.formats.checksums import write_checksums
-from trtflow.formats.files import atomic_path
+from trtflow.formats.files import copy_file
 from trtflow.models import input_size
 
 
@@ -33,8 +32,7 @@ def main() -> None:
 
     files = dict(named(text) for text in options.files)
     for name, path in files.items():
-        with atomic_path(options.out_dir / name) as temporary:
-            shutil.copyfile(path, temporary)
+        copy_file(path, options.out_dir / name)
     if options.size is not None:
         input_size.write_input_size(options.out_dir, options.size)
     write_checksums(options.out_dir, list(files))

@@ -8,7 +8,7 @@ import pytest
 from trtflow.formats import FormatError
 from trtflow.formats.arrays import read_arrays, write_arrays
 from trtflow.formats.checksums import verify_checksums, write_checksums
-from trtflow.formats.files import atomic_path, sha256_of, write_bytes, write_json
+from trtflow.formats.files import atomic_path, copy_file, sha256_of, write_bytes, write_json
 
 
 def test_failure_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -23,6 +23,17 @@ def test_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(RuntimeError):
         write_half()
     assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_copy_makes_its_folder_and_keeps_the_old_one_where_there_is_no_source(tmp_path):
+    source, path = tmp_path / "source", tmp_path / "folder" / "copy"
+    source.write_bytes(b"content")
+    copy_file(source, path)
+    assert path.read_bytes() == b"content"
+    with pytest.raises(FileNotFoundError):
+        copy_file(tmp_path / "missing", path)
+    assert path.read_bytes() == b"content"
     assert list(path.parent.iterdir()) == [path]
 
 

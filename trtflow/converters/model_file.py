@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.caffe import NetParameter, convert_ssd_prototxt, read_caffemodel, read_prototxt, write_prototxt
 from trtflow.formats.caffe.caffe_pb2 import TEST
+from trtflow.formats.files import copy_file
 from trtflow.formats.uff import MetaGraph, value_of
 from trtflow.formats.uff.data import ORDERS
 from trtflow.formats.uff.files import read_uff
@@ -64,7 +64,7 @@ def import_model(
             path, outputs, preprocessor=preprocessor, output_filename=target, quiet=True, strict=True
         )
     else:
-        shutil.copyfile(path, target)
+        copy_file(path, target)
     graph = read_uff(target)
     if input_shape is not None:
         inputs = {node.id: input_shape for node in graph.graphs[0].nodes if node.operation == "Input"}
@@ -82,7 +82,7 @@ def _import_caffe(path: Path, deploy: Path | None, folder: Path, outputs: Sequen
     if any(layer.type == "DetectionOutput" and len(layer.top) == 1 for layer in net.layer):
         net = convert_ssd_prototxt(net)  # the SSD authors' own form
     target, prototxt = folder / "model.caffemodel", folder / "model.prototxt"
-    shutil.copyfile(model, target)
+    copy_file(model, target)
     write_prototxt(net, prototxt)
     return ModelFile("caffe", target, prototxt, _caffe_inputs(net, deploy), _caffe_outputs(net, deploy, outputs))
 

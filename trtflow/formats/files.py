@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,16 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_json(path: str | os.PathLike[str], data: Any) -> None:
     """Write `data` as indented JSON with a final newline; NaN and infinity are refused."""
     write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
+
+
+def copy_file(source: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Copy the content of `source` to `path` atomically; folders on the way are made.
+
+    Raises:
+        FileNotFoundError: there is no `source`.
+    """
+    with atomic_path(path) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
