@@ -68,7 +68,7 @@ def test_forms_of_the_pixels(folder):
 
 
 def test_more_digits_than_there_are(tmp_path):
-    with pytest.raises(UserError, match="2000 digits wanted, there are 1797"):
+    with pytest.raises(UserError, match="scikit-learn's digits: it has 1797 items, 2000 are wanted"):
         write_digits(tmp_path, {"train": 1800, "calibration": 100, "val": 100}, seed=0)
     assert list(tmp_path.iterdir()) == []
 
@@ -107,8 +107,8 @@ def test_published_digits_are_dealt_out_once_and_val_keeps_its_order(tmp_path):
 @pytest.mark.parametrize(
     ("counts", "fault"),
     [
-        ({"train": 31}, "41 digits wanted of 40 published ones. Lower splits.train and splits.calibration."),
-        ({"val": 21}, "21 digits wanted of 20 published ones. Lower splits.val."),
+        ({"train": 31}, "MNIST's training set: it has 40 items, 41 are wanted. Lower splits.train or splits"),
+        ({"val": 21}, "MNIST's test set: it has 20 items, 21 are wanted. Lower splits.val."),
     ],
 )
 def test_more_digits_than_were_published(tmp_path, counts, fault):

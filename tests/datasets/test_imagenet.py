@@ -51,7 +51,7 @@ def test_pictures_are_scaled_cut_and_listed_once(folder):
 
 
 def test_more_pictures_than_there_are(folder):
-    with pytest.raises(UserError, match="4 pictures wanted, .*val.txt has 3. Lower splits.val or .calibration."):
+    with pytest.raises(UserError, match="val.txt: it has 3 items, 4 are wanted. Lower splits.val or splits"):
         write(folder, val=3)
 
 

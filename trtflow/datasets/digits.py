@@ -6,11 +6,12 @@ of Handwritten Digits), enlarged as MNIST's are: 20x20 pixels in the middle of 2
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from trtflow.datasets.splits import deal
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import read_arrays, write_arrays
 from trtflow.formats.idx import read_idx
@@ -35,10 +36,8 @@ def write_digits(folder: Path, counts: Mapping[str, int], seed: int) -> None:
         UserError: there are not that many digits, or a value is missing among those of val.
     """
     images, labels = enlarged_digits()
-    if (wanted := sum(counts.values())) > len(images):
-        raise UserError(f"{wanted} digits wanted, there are {len(images)}. Lower the splits.")
-    order = iter(np.random.default_rng(seed).permutation(len(images)))
-    chosen = {split: [next(order) for _ in range(counts[split])] for split in SPLITS}
+    order = np.random.default_rng(seed).permutation(len(images))
+    chosen = deal("scikit-learn's digits", order, {split: counts[split] for split in SPLITS})
     write_splits(folder, {split: (images[places], labels[places]) for split, places in chosen.items()})
 
 
@@ -49,22 +48,13 @@ def write_mnist(folder: Path, train: Digits, test: Digits, counts: Mapping[str, 
     sets as `read_mnist` returns them.
     """
     rng = np.random.default_rng(seed)
-    learned = (("train", counts["train"]), ("calibration", counts["calibration"]))
-    splits = dict(zip(("train", "calibration"), _dealt(train, learned, rng.permutation(len(train[0]))), strict=True))
+    learned = {split: counts[split] for split in ("train", "calibration")}
+    chosen = deal("MNIST's training set", rng.permutation(len(train[0])), learned)
+    splits = {split: (train[0][places], train[1][places]) for split, places in chosen.items()}
     order = np.arange(len(test[0])) if counts["val"] == len(test[0]) else rng.permutation(len(test[0]))
-    (splits["val"],) = _dealt(test, (("val", counts["val"]),), order)
+    places = deal("MNIST's test set", order, {"val": counts["val"]})["val"]
+    splits["val"] = test[0][places], test[1][places]
     write_splits(folder, splits)
-
-
-def _dealt(digits: Digits, wanted: Sequence[tuple[str, int]], order: np.ndarray) -> list[Digits]:
-    images, labels = digits
-    names, counts = zip(*wanted, strict=True)
-    if sum(counts) > len(images):
-        fault = f"{sum(counts)} digits wanted of {len(images)} published ones"
-        raise UserError(f"{fault}. Lower {' and '.join(f'splits.{name}' for name in names)}.")
-    ends = np.cumsum(counts)
-    places = [order[end - count : end] for end, count in zip(ends, counts, strict=True)]
-    return [(images[chosen], labels[chosen]) for chosen in places]
 
 
 def read_mnist(images: Path, labels: Path) -> Digits:

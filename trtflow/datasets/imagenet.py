@@ -19,7 +19,8 @@ import numpy as np
 
 from trtflow.datasets.digit_pictures import NAMES
 from trtflow.datasets.images import fit, read_image
-from trtflow.formats import FormatError, UserError
+from trtflow.datasets.splits import deal
+from trtflow.formats import FormatError
 from trtflow.formats.files import atomic_path, write_text
 
 SCALED = 256  # pixels of the shorter side before the middle is cut out
@@ -47,13 +48,11 @@ def write_pictures(
     """
     classes = read_words(words)
     listed = read_listing(listing, len(classes))
-    if (wanted := sum(counts.values())) > len(listed):
-        raise UserError(f"{wanted} pictures wanted, {listing} has {len(listed)}. Lower splits.val or .calibration.")
-    order = iter(np.random.default_rng(seed).permutation(len(listed)).tolist())
+    chosen = deal(str(listing), np.random.default_rng(seed).permutation(len(listed)), counts)
     try:
         with tarfile.open(archive, "r:") as pictures:
-            for split, count in counts.items():
-                _write_split(root, split, pictures, [listed[next(order)] for _ in range(count)], size)
+            for split, places in chosen.items():
+                _write_split(root, split, pictures, [listed[place] for place in places], size)
     except tarfile.TarError as error:
         raise FormatError(archive, f"no tar archive, or a damaged one ({error})", AGAIN) from error
     write_text(root / NAMES, "".join(f"{name}\n" for name in classes))
