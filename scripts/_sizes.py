@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
+import numpy as np
+
 from trtflow.runtime.build import PRECISIONS
 
 RANGES = "ranges.txt"
@@ -82,6 +84,11 @@ NETWORKS = {
         "Faster R-CNN VGG-16 375 x 500, Caffe",
     ),
 }
+
+
+def random_pictures(network: Network, count: int, seed: int) -> np.ndarray:
+    """Return pictures of noise for a network's input, float32 [count, 3, H, W] from -1 to 1; one seed, one result."""
+    return np.random.default_rng(seed).uniform(-1, 1, (count, 3, *network.shape)).astype(np.float32)
 
 
 def add_measure_options(arguments: argparse.ArgumentParser) -> None:

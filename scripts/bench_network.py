@@ -18,8 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import _path  # noqa: F401
-import numpy as np
-from _sizes import NETWORKS, RANGES, Network, add_measure_options
+from _sizes import NETWORKS, RANGES, Network, add_measure_options, random_pictures
 
 from trtflow.calibration.ranges import ranged_tensors
 from trtflow.cli import parser, run
@@ -75,8 +74,7 @@ def fill_inputs(session: Session, network: Network, batch: int) -> None:
     """Give an engine with several inputs, of which some are no pictures, what they would have."""
     feeds = getattr(load_sample(network.sample), "feeds", None)
     if feeds:
-        pictures = np.random.default_rng(0).uniform(-1, 1, (batch, 3, *network.shape)).astype(np.float32)
-        session.fill(feeds(pictures))
+        session.fill(feeds(random_pictures(network, batch, seed=0)))
 
 
 def measure_row(trt: ModuleType, options: argparse.Namespace, export: Path, precision: str, batch: int) -> dict:

@@ -17,7 +17,7 @@ from pathlib import Path
 import _path  # noqa: F401
 import numpy as np
 import onnx
-from _sizes import NETWORKS, RANGES, Network
+from _sizes import NETWORKS, RANGES, Network, random_pictures
 from onnx import numpy_helper
 
 from trtflow.calibration.ranges import record_ranges
@@ -83,7 +83,7 @@ def write_skeletons(exported: Path, out: Path, seed: int) -> None:
 def ranges_of(network: Network, exported: Path, seed: int) -> dict[str, float]:
     """Return the largest absolute value of each tensor on one seeded picture, as the network's weights are in a run."""
     sample = load_sample(network.sample)
-    picture = np.random.default_rng(seed).uniform(-1, 1, (1, 3, *network.shape)).astype(np.float32)
+    picture = random_pictures(network, 1, seed)
     explicit = getattr(sample, "EXPLICIT_BATCH", False)
     define = definition(sample, exported, "fp32")
     feeds = getattr(sample, "feeds", None)

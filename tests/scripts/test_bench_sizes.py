@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from _sizes import NETWORKS, random_pictures
 from bench_sizes import table
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
@@ -47,3 +49,12 @@ def test_what_is_not_begun_in_time_is_a_row_with_the_reason(skeletons, tmp_path)
     rows = json.loads(out.read_text())["rows"]
     assert all("Raise --time-limit" in row["skipped"] for row in rows)
     assert "Not measured:" in table([json.loads(out.read_text())])
+
+
+def test_random_pictures_have_the_networks_shape_and_repeat():
+    found = random_pictures(NETWORKS["faster_rcnn"], 2, seed=3)
+    assert found.shape == (2, 3, 375, 500)
+    assert found.dtype == np.float32
+    assert -1 <= found.min() < -0.9 < 0.9 < found.max() <= 1
+    np.testing.assert_array_equal(found, random_pictures(NETWORKS["faster_rcnn"], 2, seed=3))
+    assert (found != random_pictures(NETWORKS["faster_rcnn"], 2, seed=4)).any()
