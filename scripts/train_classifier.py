@@ -21,7 +21,7 @@ from trtflow.formats.arrays import write_arrays
 from trtflow.formats.files import write_json
 from trtflow.models.classifier_layers import NETWORKS
 from trtflow.models.classifiers import Classifier, probabilities, save_classifier, train
-from trtflow.models.schedule import Schedule
+from trtflow.models.schedule import add_schedule_options, schedule_of
 from trtflow.models.training import prepare_torch
 
 
@@ -33,11 +33,7 @@ def main() -> None:
     arguments.add_argument("--size", type=int, default=224, help="side of the input, pixels")
     arguments.add_argument("--pixels", choices=list(FORMS), required=True, help="form of the pictures it takes")
     arguments.add_argument("--data", type=Path, required=True, help="folder of the pictures")
-    arguments.add_argument("--steps", type=int, default=600, help="batches to train on")
-    arguments.add_argument("--batch-size", type=int, default=32, help="pictures of a batch")
-    arguments.add_argument("--learning-rate", type=float, default=0.003, help="at its highest")
-    arguments.add_argument("--seed", type=int, default=0, help="of the first weights and the order of pictures")
-    arguments.add_argument("--threads", type=int, default=2, help="another number may change the last digits")
+    add_schedule_options(arguments, "pictures", steps=600, batch_size=32, learning_rate=0.003, threads=2)
     arguments.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     arguments.add_argument("--predictions", type=Path, required=True, help="npz file of probabilities to write")
     arguments.add_argument("--log-out", type=Path, required=True, help="JSON file of losses to write")
@@ -50,8 +46,7 @@ def main() -> None:
     prepare_torch(options.seed, options.threads)
     model = Classifier(options.network, len(CLASSES), options.width, options.size)
     images, _ = load("train")
-    schedule = Schedule(options.steps, options.batch_size, options.learning_rate, options.seed)
-    losses = train(model, images, read_labels(options.data, "train"), schedule)
+    losses = train(model, images, read_labels(options.data, "train"), schedule_of(options))
     held_out, names = load("val")
     write_json(options.log_out, {"loss": {"training": losses}})
     write_arrays(options.predictions, {"probabilities": probabilities(model, held_out), "images": np.array(names)})

@@ -21,7 +21,7 @@ from trtflow.datasets.digits import PIXELS, read_images, read_labels
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.files import write_json
 from trtflow.models.digit_networks import make_network, probabilities, save_network
-from trtflow.models.schedule import Schedule
+from trtflow.models.schedule import add_schedule_options, schedule_of
 from trtflow.models.training import minimise, prepare_torch
 
 
@@ -33,11 +33,7 @@ def main() -> None:
     arguments.add_argument("--mean", action="store_true", help="let the network subtract the mean picture")
     arguments.add_argument("--scale", type=float, default=1.0, help="factor of the network's first layer")
     arguments.add_argument("--data", type=Path, required=True, help="folder of the digits")
-    arguments.add_argument("--steps", type=int, default=600, help="batches to train on")
-    arguments.add_argument("--batch-size", type=int, default=32, help="digits of a batch")
-    arguments.add_argument("--learning-rate", type=float, default=0.003, help="at its highest")
-    arguments.add_argument("--seed", type=int, default=0, help="of the first weights and the order of digits")
-    arguments.add_argument("--threads", type=int, default=1, help="another number may change the last digits")
+    add_schedule_options(arguments, "digits", steps=600, batch_size=32, learning_rate=0.003, threads=1)
     arguments.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     arguments.add_argument("--predictions", type=Path, required=True, help="npz file of probabilities to write")
     arguments.add_argument("--log-out", type=Path, required=True, help="JSON file of losses to write")
@@ -52,8 +48,7 @@ def main() -> None:
     def loss_of(batch: np.ndarray) -> torch.Tensor:
         return functional.cross_entropy(model(torch.from_numpy(images[batch])), labels[batch])
 
-    schedule = Schedule(options.steps, options.batch_size, options.learning_rate, options.seed)
-    losses = minimise(model, loss_of, len(images), schedule)
+    losses = minimise(model, loss_of, len(images), schedule_of(options))
     held_out, names = read_images(options.data, "val")
     write_json(options.log_out, {"loss": {"training": losses}})
     write_arrays(

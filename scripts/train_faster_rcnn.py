@@ -20,7 +20,7 @@ from trtflow.datasets.voc import image_path, read_split
 from trtflow.formats.files import write_json
 from trtflow.models.faster_rcnn import FasterRCNN, save_faster_rcnn
 from trtflow.models.faster_rcnn_training import train
-from trtflow.models.schedule import Schedule
+from trtflow.models.schedule import add_pretraining_options, add_schedule_options, pretraining_of, schedule_of
 from trtflow.models.ssd_training import pretrain
 from trtflow.models.training import prepare_torch
 
@@ -34,13 +34,8 @@ def main() -> None:
     arguments.add_argument(
         "--anchor-scales", type=float, nargs="+", default=[4, 8, 16], help="sides of anchors over 16 pixels"
     )
-    arguments.add_argument("--pretraining-steps", type=int, default=150, help="batches of single objects")
-    arguments.add_argument("--pretraining-batch-size", type=int, default=32, help="objects of a batch")
-    arguments.add_argument("--steps", type=int, default=200, help="batches of images")
-    arguments.add_argument("--batch-size", type=int, default=8, help="images of a batch")
-    arguments.add_argument("--learning-rate", type=float, default=0.0015, help="at its highest")
-    arguments.add_argument("--seed", type=int, default=0, help="of the first weights and the order of images")
-    arguments.add_argument("--threads", type=int, default=2, help="another number may change the last digits")
+    add_pretraining_options(arguments)
+    add_schedule_options(arguments, "images", steps=200, batch_size=8, learning_rate=0.0015, threads=2)
     arguments.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     arguments.add_argument("--log-out", type=Path, required=True, help="JSON file of losses to write")
     options = arguments.parse_args()
@@ -50,11 +45,9 @@ def main() -> None:
     images = np.stack([read_sized_image(image_path(options.data, item.image_id), *size) for item in annotations])
     prepare_torch(options.seed, options.threads)
     model = FasterRCNN(len(CLASSES), options.width, options.anchor_scales)
-    first = Schedule(options.pretraining_steps, options.pretraining_batch_size, options.learning_rate, options.seed)
-    second = Schedule(options.steps, options.batch_size, options.learning_rate, options.seed)
     losses = {
-        "pretraining": pretrain(model, images, annotations, first),
-        "training": train(model, images, annotations, second),
+        "pretraining": pretrain(model, images, annotations, pretraining_of(options)),
+        "training": train(model, images, annotations, schedule_of(options)),
     }
     write_json(options.log_out, {"loss": losses})
     save_faster_rcnn(model, options.out)

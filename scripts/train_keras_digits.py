@@ -23,7 +23,7 @@ from trtflow.models.keras_digits import (
     save_keras,
     train,
 )
-from trtflow.models.schedule import Schedule
+from trtflow.models.schedule import add_schedule_options, schedule_of
 
 
 def main() -> None:
@@ -32,11 +32,7 @@ def main() -> None:
     arguments.add_argument("--network", choices=list(NETWORKS), default="lenet", help="which network")
     arguments.add_argument("--pixels", choices=list(PIXELS), default="unit", help="form of the pictures it takes")
     arguments.add_argument("--data", type=Path, required=True, help="folder of the digits")
-    arguments.add_argument("--steps", type=int, default=600, help="batches to train on")
-    arguments.add_argument("--batch-size", type=int, default=32, help="digits of a batch")
-    arguments.add_argument("--learning-rate", type=float, default=0.003, help="at its highest")
-    arguments.add_argument("--seed", type=int, default=0, help="of the first weights and the order of digits")
-    arguments.add_argument("--threads", type=int, default=1, help="another number may change the last digits")
+    add_schedule_options(arguments, "digits", steps=600, batch_size=32, learning_rate=0.003, threads=1)
     arguments.add_argument("--out", type=Path, required=True, help=".keras file, or prefix of a checkpoint, to write")
     arguments.add_argument("--predictions", type=Path, required=True, help="npz file of probabilities to write")
     arguments.add_argument("--log-out", type=Path, required=True, help="JSON file of losses to write")
@@ -47,9 +43,8 @@ def main() -> None:
 
     prepare_tensorflow(options.seed, options.threads)
     model = NETWORKS[options.network]()
-    schedule = Schedule(options.steps, options.batch_size, options.learning_rate, options.seed)
     images = form(read_images(options.data, "train")[0])
-    losses = train(model, images, read_labels(options.data, "train"), schedule)
+    losses = train(model, images, read_labels(options.data, "train"), schedule_of(options))
     held_out, names = read_images(options.data, "val")
     write_json(options.log_out, {"loss": {"training": losses}})
     write_arrays(

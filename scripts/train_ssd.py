@@ -18,7 +18,7 @@ from trtflow.datasets.digit_scenes import CLASSES
 from trtflow.datasets.images import read_sized_image
 from trtflow.datasets.voc import image_path, read_split
 from trtflow.formats.files import write_json
-from trtflow.models.schedule import Schedule
+from trtflow.models.schedule import add_pretraining_options, add_schedule_options, pretraining_of, schedule_of
 from trtflow.models.ssd import SIZE
 from trtflow.models.ssd_networks import NETWORKS, save_checkpoint
 from trtflow.models.ssd_training import pretrain, train
@@ -32,13 +32,8 @@ def main() -> None:
     arguments.add_argument("--split", default="train", help="images to train on")
     arguments.add_argument("--network", choices=list(NETWORKS), default="vgg16", help="trunk of the detector")
     arguments.add_argument("--width", type=float, default=0.125, help="factor on all channels; 1 is the original")
-    arguments.add_argument("--pretraining-steps", type=int, default=150, help="batches of single objects")
-    arguments.add_argument("--pretraining-batch-size", type=int, default=32, help="objects of a batch")
-    arguments.add_argument("--steps", type=int, default=320, help="batches of images")
-    arguments.add_argument("--batch-size", type=int, default=8, help="images of a batch")
-    arguments.add_argument("--learning-rate", type=float, default=0.003, help="at its highest")
-    arguments.add_argument("--seed", type=int, default=0, help="of the first weights and the order of images")
-    arguments.add_argument("--threads", type=int, default=2, help="another number may change the last digits")
+    add_pretraining_options(arguments)
+    add_schedule_options(arguments, "images", steps=320, batch_size=8, learning_rate=0.003, threads=2)
     arguments.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     arguments.add_argument("--log-out", type=Path, required=True, help="JSON file of losses to write")
     options = arguments.parse_args()
@@ -47,11 +42,9 @@ def main() -> None:
     images = np.stack([read_sized_image(image_path(options.data, item.image_id), SIZE) for item in annotations])
     prepare_torch(options.seed, options.threads)
     model = NETWORKS[options.network](len(CLASSES), options.width)
-    first = Schedule(options.pretraining_steps, options.pretraining_batch_size, options.learning_rate, options.seed)
-    second = Schedule(options.steps, options.batch_size, options.learning_rate, options.seed)
     losses = {
-        "pretraining": pretrain(model, images, annotations, first),
-        "training": train(model, images, annotations, second),
+        "pretraining": pretrain(model, images, annotations, pretraining_of(options)),
+        "training": train(model, images, annotations, schedule_of(options)),
     }
     write_json(options.log_out, {"loss": losses})
     save_checkpoint(model, options.out)

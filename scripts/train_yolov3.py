@@ -18,7 +18,7 @@ from trtflow.datasets import digit_scenes
 from trtflow.datasets.images import read_sized_image, to_unit_input
 from trtflow.datasets.voc import image_path, read_split
 from trtflow.formats.files import write_json
-from trtflow.models.schedule import Schedule
+from trtflow.models.schedule import add_pretraining_options, add_schedule_options, pretraining_of, schedule_of
 from trtflow.models.training import prepare_torch
 from trtflow.models.yolov3 import Darknet, save, yolov3_sections
 from trtflow.models.yolov3_training import pretrain, train
@@ -31,13 +31,8 @@ def main() -> None:
     arguments.add_argument("--split", default="train", help="images to train on")
     arguments.add_argument("--width", type=float, default=0.125, help="factor on all channels; 1 is the original")
     arguments.add_argument("--size", type=int, default=128, help="pixels of a side of the input, a multiple of 32")
-    arguments.add_argument("--pretraining-steps", type=int, default=150, help="batches of single objects")
-    arguments.add_argument("--pretraining-batch-size", type=int, default=32, help="objects of a batch")
-    arguments.add_argument("--steps", type=int, default=800, help="batches of images")
-    arguments.add_argument("--batch-size", type=int, default=16, help="images of a batch")
-    arguments.add_argument("--learning-rate", type=float, default=0.003, help="at its highest")
-    arguments.add_argument("--seed", type=int, default=0, help="of the first weights and the order of images")
-    arguments.add_argument("--threads", type=int, default=2, help="another number may change the last digits")
+    add_pretraining_options(arguments)
+    add_schedule_options(arguments, "images", steps=800, batch_size=16, learning_rate=0.003, threads=2)
     arguments.add_argument("--cfg-out", type=Path, required=True, help="network to write")
     arguments.add_argument("--weights-out", type=Path, required=True, help="weights to write")
     arguments.add_argument("--log-out", type=Path, required=True, help="JSON file of losses to write")
@@ -50,11 +45,9 @@ def main() -> None:
     prepare_torch(options.seed, options.threads)
     class_count = len(classes) - 1  # YOLO has no background
     model = Darknet(yolov3_sections(options.width, class_count, options.size), options.cfg_out)
-    first = Schedule(options.pretraining_steps, options.pretraining_batch_size, options.learning_rate, options.seed)
-    second = Schedule(options.steps, options.batch_size, options.learning_rate, options.seed)
     losses = {
-        "pretraining": pretrain(model, images, annotations, class_count, first),
-        "training": train(model, to_unit_input(list(images), options.size), annotations, second),
+        "pretraining": pretrain(model, images, annotations, class_count, pretraining_of(options)),
+        "training": train(model, to_unit_input(list(images), options.size), annotations, schedule_of(options)),
     }
     write_json(options.log_out, {"loss": losses})
     save(model, options.cfg_out, options.weights_out, options.steps * options.batch_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,3 +34,30 @@ class Schedule:
                 order = np.concatenate([order, rng.permutation(count)])
             yield order[: self.batch_size]
             order = order[self.batch_size :]
+
+
+def add_schedule_options(
+    arguments: argparse.ArgumentParser, items: str, *, steps: int, batch_size: int, learning_rate: float, threads: int
+) -> None:
+    """Add the options of a schedule, with these defaults, and the number of threads; `items` is what a batch holds."""
+    arguments.add_argument("--steps", type=int, default=steps, help="batches to train on")
+    arguments.add_argument("--batch-size", type=int, default=batch_size, help=f"{items} of a batch")
+    arguments.add_argument("--learning-rate", type=float, default=learning_rate, help="at its highest")
+    arguments.add_argument("--seed", type=int, default=0, help=f"of the first weights and the order of {items}")
+    arguments.add_argument("--threads", type=int, default=threads, help="another number may change the last digits")
+
+
+def schedule_of(options: argparse.Namespace) -> Schedule:
+    """Return the schedule of a command line that has these options."""
+    return Schedule(options.steps, options.batch_size, options.learning_rate, options.seed)
+
+
+def add_pretraining_options(arguments: argparse.ArgumentParser) -> None:
+    """Add the options in which the training of a detector's trunk on single objects differs from what follows it."""
+    arguments.add_argument("--pretraining-steps", type=int, default=150, help="batches of single objects")
+    arguments.add_argument("--pretraining-batch-size", type=int, default=32, help="objects of a batch")
+
+
+def pretraining_of(options: argparse.Namespace) -> Schedule:
+    """Return the schedule of the pretraining; learning rate and seed are those of the training."""
+    return Schedule(options.pretraining_steps, options.pretraining_batch_size, options.learning_rate, options.seed)
