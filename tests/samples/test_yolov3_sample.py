@@ -52,7 +52,7 @@ def test_detections_are_pytorchs(network, images):
     np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
 
-def test_decoded_boxes_are_opencvs(network, images, monkeypatch):
+def compare_with_opencv(network, images, monkeypatch):
     """OpenCV's region layer gives centre, size, objectness and scores of all places, and 0 for scores below 0.2."""
     cv2 = pytest.importorskip("cv2")
     opencv = cv2.dnn.readNetFromDarknet(*map(str, network))
@@ -67,6 +67,24 @@ def test_decoded_boxes_are_opencvs(network, images, monkeypatch):
     assert sure.sum() > 20
     np.testing.assert_allclose(scores[sure], rows[sure, 5 + labels[sure]], atol=2e-3)
     np.testing.assert_allclose(scores[sure], rows[sure, 5:].max(1), atol=2e-3)
+
+
+def test_decoded_boxes_are_opencvs(network, images, monkeypatch):
+    compare_with_opencv(network, images, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("ANCHORS", sample.ANCHORS[::-1]),
+        ("MASKS", sample.MASKS[::-1]),
+        ("sigmoid", lambda values: 1 / (1 + np.exp(-1.05 * values))),
+    ],
+)
+def test_boxes_that_are_decoded_wrong_are_not_opencvs(network, images, monkeypatch, name, wrong):
+    monkeypatch.setattr(sample, name, wrong)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        compare_with_opencv(network, images, monkeypatch)
 
 
 def test_overlap_counts_the_last_pixel_in():
