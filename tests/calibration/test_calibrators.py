@@ -66,6 +66,15 @@ def test_keeps_the_table(tmp_path: Path, stream: BatchStream) -> None:
     assert make_calibrator(trt, "entropy2", None, table, HostBuffer).read_calibration_cache() == TABLE
 
 
+def test_tells_when_the_table_is_written(tmp_path: Path, stream: BatchStream) -> None:
+    table, seen = tmp_path / "CalibrationTablessd", list[bytes]()
+    calibrator = make_calibrator(
+        trt, "entropy2", stream, table, HostBuffer, on_table=lambda: seen.append(table.read_bytes())
+    )
+    calibrator.write_calibration_cache(TABLE)
+    assert seen == [TABLE]
+
+
 def test_no_table(tmp_path: Path, stream: BatchStream) -> None:
     calibrator = make_calibrator(trt, "entropy2", stream, None, HostBuffer)
     before = sorted(tmp_path.iterdir())

@@ -33,6 +33,7 @@ def make_calibrator(
     table: Path | None,
     allocate: Callable[[int], Buffer],
     feeds: Callable[[np.ndarray], Mapping[str, np.ndarray]] | None = None,
+    on_table: Callable[[], None] | None = None,
 ) -> Any:
     """Return a calibrator for a builder configuration.
 
@@ -43,6 +44,7 @@ def make_calibrator(
         table: used when it exists, else written; None to keep no table.
         allocate: returns memory that TensorRT can read, of a number of bytes.
         feeds: returns what all inputs get, by name, given a batch; None where there is one input, which gets it.
+        on_table: called as soon as a new table is written.
 
     Raises:
         FormatError: the table is damaged, or of another version or algorithm.
@@ -85,6 +87,8 @@ def make_calibrator(
         def write_calibration_cache(self, cache: bytes) -> None:
             if table is not None:
                 write_bytes(table, bytes(cache))
+            if on_table is not None:
+                on_table()
 
         if algorithm == "legacy":
 
