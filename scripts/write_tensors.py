@@ -13,6 +13,7 @@ from trtflow.cli import parser
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_text
 from trtflow.runtime.backend import load, read_backend
+from trtflow.runtime.entry import create_builder
 from trtflow.runtime.launch import run_on_backend
 from trtflow.samples import definition
 from trtflow.samples import load as load_sample
@@ -30,7 +31,7 @@ def main() -> None:
     verify_checksums(options.export_dir)
     trt, sample = load(read_backend(options.backend_file)["name"]), load_sample(options.sample)
     explicit = getattr(sample, "EXPLICIT_BATCH", False)
-    builder = trt.Builder(trt.Logger(trt.Logger.WARNING))
+    builder = create_builder(trt, trt.Logger(trt.Logger.WARNING))
     network = builder.create_network(int(explicit) << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
     definition(sample, options.export_dir, "fp32")(trt, network)
     write_text(options.out, "".join(f"TensorName: {tensor.name}\n" for tensor in ranged_tensors(trt, network)))

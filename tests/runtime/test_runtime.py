@@ -14,6 +14,7 @@ from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_json
 from trtflow.runtime.backend import check_device, describe, load, other_python, read_backend
 from trtflow.runtime.build import build_plan
+from trtflow.runtime.entry import create_builder, create_runtime
 from trtflow.runtime.session import Session, load_engine
 from trtflow.runtime.slots import Query
 from trtflow.runtime.timing import LEAST_QUERIES, measure, percentile
@@ -24,6 +25,18 @@ def define(trt_module, network):
     output = network.add_activation(tensor, trt_module.ActivationType.RELU).get_output(0)
     output.name = "y"
     network.mark_output(output)
+
+
+@pytest.mark.parametrize(("create", "name"), [(create_builder, "Builder"), (create_runtime, "Runtime")])
+def test_a_gpu_without_free_memory_is_named(create, name):
+    """What TensorRT 8.6.0 did on a GPU whose memory another process held."""
+
+    def refuse(logger):
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    with pytest.raises(UserError, match=r"could not start on this GPU.*nvidia-smi"):
+        create(SimpleNamespace(**{name: refuse}), None)
+    assert isinstance(create(trt, trt.Logger()), getattr(trt, name))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from trtflow.formats import UserError
+from trtflow.runtime.entry import create_builder
 from trtflow.runtime.timing_cache import keep_timing_cache, use_timing_cache
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -61,11 +62,12 @@ def build_plan(
         dla_core: the DLA that layers run on where they can, the others on the GPU; None for the GPU alone.
 
     Raises:
-        UserError: the device has no fast INT8 or no such DLA, or TensorRT refuses the network or cannot build it.
+        UserError: the device has no memory free, no fast INT8 or no such DLA, or TensorRT refuses the network or cannot
+            build it.
     """
     logger = trt.Logger(trt.Logger.WARNING)
     trt.init_libnvinfer_plugins(logger, "")
-    builder = trt.Builder(logger)
+    builder = create_builder(trt, logger)
     builder.max_batch_size = max_batch_size
     if precision == "int8" and not builder.platform_has_fast_int8:
         raise UserError("this device has no fast INT8. Leave int8 out of precisions.")

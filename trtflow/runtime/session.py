@@ -16,6 +16,7 @@ import numpy as np
 from trtflow.formats import FormatError, UserError
 from trtflow.runtime.backend import check_device, load
 from trtflow.runtime.devices import device_of
+from trtflow.runtime.entry import create_runtime
 from trtflow.runtime.plugins import load_plugins
 from trtflow.runtime.slots import Query, Slot, Streams
 
@@ -54,8 +55,9 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
     logger = trt.Logger(trt.Logger.WARNING)
     trt.init_libnvinfer_plugins(logger, "")  # TensorRT's own; a plan that holds one cannot be read without
     load_plugins(trt, origin["plugins"])
+    runtime = create_runtime(trt, logger)
     try:
-        engine = trt.Runtime(logger).deserialize_cuda_engine(plan.read_bytes())
+        engine = runtime.deserialize_cuda_engine(plan.read_bytes())
     except UserError as error:
         raise FormatError(plan, str(error).rstrip("."), rebuild) from error
     if engine is None:
