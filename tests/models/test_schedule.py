@@ -4,10 +4,12 @@ import argparse
 
 import pytest
 
+from trtflow.formats import UserError
 from trtflow.models.schedule import (
     Schedule,
     add_pretraining_options,
     add_schedule_options,
+    keep_loss,
     pretraining_of,
     schedule_of,
 )
@@ -33,3 +35,17 @@ def test_rounds_differ_in_steps_and_batches_only(arguments):
     options = arguments.parse_args(words.split())
     assert schedule_of(options) == Schedule(7, 2, 0.25, 9)
     assert pretraining_of(options) == Schedule(5, 4, 0.25, 9)
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_ends_the_training(loss):
+    losses = [0.5]
+    with pytest.raises(UserError, match="diverged in step 2. Lower the learning rate"):
+        keep_loss(losses, loss)
+
+
+def test_losses_are_kept_in_order():
+    losses = []
+    for loss in (2.0, 1.0):
+        keep_loss(losses, loss)
+    assert losses == [2.0, 1.0]

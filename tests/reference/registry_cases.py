@@ -148,9 +148,7 @@ def check(case: Case, found: list[np.ndarray], expected: list[np.ndarray]) -> No
         np.testing.assert_array_equal(*counts, err_msg=case.name)
         used = np.arange(found[0].shape[2]) < counts[0][:, None]  # TensorRT leaves the others as they were
         found, expected = ([outputs[0][:, 0][used]] for outputs in (found, expected))
-    if (
-        case.plugin == "GridAnchor_TRT"
-    ):  # TensorRT writes them for a batch's first picture alone
+    if case.plugin == "GridAnchor_TRT":  # TensorRT writes them for a batch's first picture alone
         found, expected = ([output[:1] for output in outputs] for outputs in (found, expected))
     for output, wanted in zip(found, expected, strict=True):
         np.testing.assert_allclose(output, wanted, atol=case.tolerance, rtol=1e-5, err_msg=case.name)

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from trtflow.formats import FormatError, UserError
-from trtflow.models.schedule import Schedule
+from trtflow.models.schedule import Schedule, keep_loss
 from trtflow.progress import track
 
 LAYERS = 2
@@ -99,12 +99,11 @@ def train(weights: Mapping[str, tf.Variable], text: np.ndarray, schedule: Schedu
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss, last
 
-    losses, state = [], zero_state(weights, schedule.batch_size)
+    losses: list[float] = []
+    state = zero_state(weights, schedule.batch_size)
     for inputs, targets, first in track(_batches(text, schedule, steps), "Training", total=schedule.steps):
         loss, state = step(inputs, targets, zero_state(weights, schedule.batch_size) if first else state)
-        losses.append(float(loss))
-        if not np.isfinite(losses[-1]):
-            raise UserError(f"the training diverged in step {len(losses)}. Lower the learning rate.")
+        keep_loss(losses, float(loss))
     return losses
 
 

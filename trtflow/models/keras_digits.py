@@ -17,9 +17,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trtflow.formats import UserError
 from trtflow.formats.files import atomic_path
-from trtflow.models.schedule import Schedule
+from trtflow.models.schedule import Schedule, keep_loss
 from trtflow.progress import track
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
@@ -117,11 +116,9 @@ def train(model: keras.Model, images: np.ndarray, labels: np.ndarray, schedule: 
         )
         return loss
 
-    losses = []
+    losses: list[float] = []
     for batch in track(schedule.batches(len(images)), "Training", total=schedule.steps):
-        losses.append(float(step(images[batch], labels[batch])))
-        if not np.isfinite(losses[-1]):
-            raise UserError(f"the training diverged in step {len(losses)}. Lower the learning rate.")
+        keep_loss(losses, float(step(images[batch], labels[batch])))
     return losses
 
 

@@ -15,8 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trtflow.formats import FormatError, UserError
-from trtflow.models.schedule import Schedule
+from trtflow.formats import FormatError
+from trtflow.models.schedule import Schedule, keep_loss
 from trtflow.progress import track
 
 __all__ = ["INPUTS", "load_published", "network", "prepare_tensorflow", "probabilities", "sizes", "train"]
@@ -96,11 +96,9 @@ def train(model: keras.Model, ratings: np.ndarray, schedule: Schedule) -> list[f
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss
 
-    losses = []
+    losses: list[float] = []
     for batch in track(_batches(ratings, schedule, **sizes(model)), "Training", total=schedule.steps):
-        losses.append(float(step(*batch)))
-        if not np.isfinite(losses[-1]):
-            raise UserError(f"the training diverged in step {len(losses)}. Lower the learning rate.")
+        keep_loss(losses, float(step(*batch)))
     return losses
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from trtflow.formats import FormatError, UserError
+from trtflow.formats import FormatError
 from trtflow.formats.nmt_weights import CELLS, MATRICES
-from trtflow.models.schedule import Schedule
+from trtflow.models.schedule import Schedule, keep_loss
 from trtflow.progress import track
 
 FORGET_BIAS = 1.0
@@ -142,11 +142,9 @@ def train(
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss
 
-    losses = []
+    losses: list[float] = []
     for chosen in track(schedule.batches(len(source)), "Training", total=schedule.steps):
-        losses.append(float(step(*(tf.constant(part[chosen]) for part in (source, lengths, target)))))
-        if not np.isfinite(losses[-1]):
-            raise UserError(f"the training diverged in step {len(losses)}. Lower the learning rate.")
+        keep_loss(losses, float(step(*(tf.constant(part[chosen]) for part in (source, lengths, target)))))
     return losses
 
 

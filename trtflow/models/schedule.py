@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+from trtflow.formats import UserError
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,17 @@ class Schedule:
                 order = np.concatenate([order, rng.permutation(count)])
             yield order[: self.batch_size]
             order = order[self.batch_size :]
+
+
+def keep_loss(losses: list[float], loss: float) -> None:
+    """Append the loss of a step.
+
+    Raises:
+        UserError: it is no number, or infinite.
+    """
+    losses.append(loss)
+    if not math.isfinite(loss):
+        raise UserError(f"the training diverged in step {len(losses)}. Lower the learning rate.")
 
 
 def add_schedule_options(

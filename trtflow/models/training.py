@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
-from trtflow.formats import UserError
-from trtflow.models.schedule import Schedule
+from trtflow.models.schedule import Schedule, keep_loss
 from trtflow.progress import track
 
 WARM_UP = 0.15  # of all steps
@@ -37,15 +35,13 @@ def minimise(module: nn.Module, loss_of: Callable[[np.ndarray], Tensor], count: 
     module.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(module.parameters())
     cycle = OneCycleLR(optimizer, schedule.learning_rate, schedule.steps, pct_start=WARM_UP)
-    losses = []
+    losses: list[float] = []
     for batch in track(schedule.batches(count), "Training", total=schedule.steps):
         loss = loss_of(batch)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         cycle.step()
-        losses.append(loss.item())
-        if not math.isfinite(losses[-1]):
-            raise UserError(f"the training diverged in step {len(losses)}. Lower the learning rate.")
+        keep_loss(losses, loss.item())
     module.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return losses
