@@ -93,7 +93,7 @@ def test_another_backend_rebuilds_engines_and_nothing_before_them(editable):
 @pytest.mark.parametrize(
     ("target", "module", "line", "deadly"),
     [
-        ("model/ssd.pt", "models/training.py", "losses.append(loss.item())", "len(losses) == 3"),
+        ("model/ssd.pt", "models/training.py", "keep_loss(losses, loss.item())", "len(losses) == 3"),
         ("engine.int8.plan", "runtime/build.py", "plan = builder.build_serialized_network(network, config)", "plan"),
     ],
 )
