@@ -25,6 +25,7 @@ import pycuda.driver as cuda
 import tensorrt as trt
 
 from trtflow.runtime.build import build_plan
+from trtflow.runtime.entry import engine_of
 from trtflow.runtime.plugins import load_plugins
 
 FIELDS = {
@@ -34,7 +35,7 @@ FIELDS = {
 TYPES = {"int32": trt.PluginFieldType.INT32, "float32": trt.PluginFieldType.FLOAT32}
 
 
-def engine_of(plugin: str, inputs: int, elements: int, half: bool) -> Any:
+def plugin_engine(plugin: str, inputs: int, elements: int, half: bool) -> Any:
     """Return an engine of one plugin; its inputs have `elements` values together."""
 
     def define(trt: Any, network: Any) -> None:
@@ -46,7 +47,7 @@ def engine_of(plugin: str, inputs: int, elements: int, half: bool) -> Any:
         network.mark_output(network.add_plugin_v2(tensors, made).get_output(0))
 
     plan = build_plan(trt, define, "fp16" if half else "fp32", max_batch_size=1)
-    return trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
+    return engine_of(trt, plan)
 
 
 def median_ms(execute: Callable[[], Any], stream: Any, repeats: int) -> float:
@@ -79,7 +80,7 @@ def main() -> None:
     rows = [{"what": "copy", "ms": copy, "gb_per_s": 2 * size / copy / 1e6, "of_copy": 1.0}]
     for plugin, inputs in (("CustomClipPlugin", 1), ("FlattenConcat", 4)):
         for half in (False, True):
-            engine = engine_of(plugin, inputs, size // (2 if half else 4), half)
+            engine = plugin_engine(plugin, inputs, size // (2 if half else 4), half)
             context = engine.create_execution_context()
             bindings = [int(source) + index * (size // inputs) for index in range(inputs)] + [int(target)]
             took = median_ms(

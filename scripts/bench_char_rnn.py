@@ -27,6 +27,7 @@ from trtflow.formats.files import write_json
 from trtflow.formats.wts import write_wts2
 from trtflow.runtime.backend import load
 from trtflow.runtime.build import build_plan
+from trtflow.runtime.entry import engine_of
 from trtflow.runtime.loop import StepLoop, measure_steps
 from trtflow.samples import char_rnn as sample
 
@@ -106,7 +107,7 @@ def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
         export = Path(folder)
         draw_weights(export, options.characters, options.embedding_size, options.hidden_size)
         plan = build_plan(trt, lambda trt, network: sample.define_network(trt, network, export), options.precision, 1)
-        engine = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
+        engine = engine_of(trt, plan)
         write = engine_writer(sample.make_loop(trt, engine, export))
     return measure(write, options.seconds)
 

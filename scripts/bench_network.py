@@ -28,6 +28,7 @@ from trtflow.formats.files import copy_file, write_bytes, write_json
 from trtflow.formats.skeleton import SUFFIX, fill, read_skeleton
 from trtflow.runtime.backend import load
 from trtflow.runtime.build import build_plan
+from trtflow.runtime.entry import engine_of
 from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
 from trtflow.runtime.probe import probe
 from trtflow.runtime.session import Session
@@ -83,10 +84,7 @@ def measure_row(trt: ModuleType, options: argparse.Namespace, export: Path, prec
     plan = build(trt, options, export, precision, batch)
     seconds = time.perf_counter() - start
     row: dict[str, Any] = {"build_s": round(seconds, 1), "engine_bytes": len(plan)}
-    engine = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
-    if engine is None:
-        raise UserError("TensorRT cannot load its own plan; its messages stand above this line.")
-    with Session(trt, engine) as session:
+    with Session(trt, engine_of(trt, plan)) as session:
         fill_inputs(session, NETWORKS[options.name], batch)
         row["timing"] = measure({"engine": session}, batch, options.seconds)["engine"]
         try:

@@ -30,6 +30,7 @@ from trtflow.formats.nmt_weights import Recurrent, write_matrix, write_recurrent
 from trtflow.runtime.backend import load
 from trtflow.runtime.beam_search import BeamSearch
 from trtflow.runtime.build import Settings, build_plan
+from trtflow.runtime.entry import engine_of
 from trtflow.runtime.loop import measure_steps
 from trtflow.samples import nmt
 from trtflow.samples.nmt.model import Model
@@ -142,11 +143,9 @@ def translating(
 
 def build_translator(trt: ModuleType, export: Path, precision: str, batch: int) -> nmt.Translator:
     """Return the engines, built."""
-    runtime, settings = trt.Runtime(trt.Logger(trt.Logger.WARNING)), Settings(workspace_mb=4096)
+    settings = Settings(workspace_mb=4096)
     encoder, generator = (
-        runtime.deserialize_cuda_engine(
-            build_plan(trt, partial(define, export=export), precision, batch, settings=settings)
-        )
+        engine_of(trt, build_plan(trt, partial(define, export=export), precision, batch, settings=settings))
         for define in nmt.NETWORKS.values()
     )
     return nmt.Translator(trt, encoder, generator, batch)

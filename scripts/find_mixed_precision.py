@@ -22,6 +22,7 @@ from trtflow.formats.files import write_text
 from trtflow.metrics.classification import top_k
 from trtflow.runtime.backend import check_device, load, read_backend
 from trtflow.runtime.build import Settings, build_plan
+from trtflow.runtime.entry import engine_of
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.session import Session
 from trtflow.samples import definition
@@ -58,8 +59,7 @@ class Trial:
             configure=self.sample.configure_builder if ranges else None,
             settings=Settings(optimization_level=0),  # these engines are run once
         )
-        engine = self.trt.Runtime(self.trt.Logger(self.trt.Logger.WARNING)).deserialize_cuda_engine(plan)
-        with Session(self.trt, engine) as session:
+        with Session(self.trt, engine_of(self.trt, plan)) as session:
             outputs = [session.run({self.sample.INPUT: batch.images}) for batch in self.batches]
         return np.concatenate([self.sample.postprocess(output)["probabilities"] for output in outputs])
 

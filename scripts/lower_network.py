@@ -15,6 +15,7 @@ from trtflow.formats.files import write_bytes
 from trtflow.runtime.backend import load
 from trtflow.runtime.build import PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
+from trtflow.runtime.entry import engine_of
 from trtflow.samples import definition
 from trtflow.samples import load as load_sample
 
@@ -52,7 +53,7 @@ def main() -> None:
         refit=refit is not None,
     )
     if refit is not None:
-        engine = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
+        engine = engine_of(trt, plan)
         refit(trt, engine, options.export_dir)
         plan = bytes(engine.serialize())
     write_bytes(options.out, plan)

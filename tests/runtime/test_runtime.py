@@ -14,7 +14,7 @@ from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_json
 from trtflow.runtime.backend import check_device, describe, load, other_python, read_backend
 from trtflow.runtime.build import build_plan
-from trtflow.runtime.entry import create_builder, create_runtime
+from trtflow.runtime.entry import create_builder, create_runtime, engine_of
 from trtflow.runtime.session import Session, load_engine
 from trtflow.runtime.slots import Query
 from trtflow.runtime.timing import LEAST_QUERIES, measure, percentile
@@ -37,6 +37,14 @@ def test_a_gpu_without_free_memory_is_named(create, name):
     with pytest.raises(UserError, match=r"could not start on this GPU.*nvidia-smi"):
         create(SimpleNamespace(**{name: refuse}), None)
     assert isinstance(create(trt, trt.Logger()), getattr(trt, name))
+
+
+def test_a_plan_that_tensorrt_does_not_load_is_no_engine():
+    """NVIDIA's runtime returns None and says why on its own; the reference says it itself."""
+    runtime = SimpleNamespace(deserialize_cuda_engine=lambda plan: None)
+    with pytest.raises(UserError, match="cannot load its own plan"):
+        engine_of(SimpleNamespace(Logger=trt.Logger, Runtime=lambda logger: runtime), b"")
+    assert engine_of(trt, build_plan(trt, define, "fp32", 1)).num_bindings == 2
 
 
 @pytest.fixture

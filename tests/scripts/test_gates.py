@@ -145,18 +145,6 @@ def detector_gates(script, folder, sample, data, wrong=(), damage=None):
     return failed_gates(script, folder, sample, data, ALL)
 
 
-@pytest.mark.parametrize(("sample", "data"), with_data(*DETECTORS))
-def test_right_detections_pass_all_gates(script, tmp_path, sample, data):
-    assert detector_gates(script, tmp_path, sample, data) == set()
-
-
-@pytest.mark.parametrize("fault", DETECTOR_FAULTS)
-@pytest.mark.parametrize(("sample", "data"), with_data(*DETECTORS))
-def test_wrong_detections_fail_their_gates(script, tmp_path, sample, data, fault):
-    wrong, damage, wanted = DETECTOR_FAULTS[fault]
-    assert detector_gates(script, tmp_path, sample, data, wrong, damage) == concerned(sample, data, wanted)
-
-
 # ---- translations
 
 SENTENCES = [" ".join(f"w{line}{place}" for place in range(8)) for line in range(4)]
@@ -172,7 +160,7 @@ TRANSLATION_FAULTS = {
 }
 
 
-def translation_gates(script, folder, data, wrong=(), sentences=()):
+def translation_gates(script, folder, sample, data, wrong=(), sentences=()):
     for name in TRANSLATIONS:
         text = "".join(f"{line}\n" for line in (sentences if name in wrong else SENTENCES))
         (folder / f"{name}.txt").write_text(text)
@@ -184,19 +172,7 @@ def translation_gates(script, folder, data, wrong=(), sentences=()):
     engines = [f"{name}={folder / name}.txt" for name in ("fp32", "fp16")]
     files = ("--framework", folder / f"{FRAMEWORK}.txt", "--out", folder / "agreement.json")
     script("compare_translation", *files, *references, *engines)
-    return failed_gates(script, folder, "nmt", data, ("fp32", "fp16"))
-
-
-@pytest.mark.parametrize("data", ["mini", "full"])
-def test_right_translations_pass_all_gates(script, tmp_path, data):
-    assert translation_gates(script, tmp_path, data) == set()
-
-
-@pytest.mark.parametrize("fault", TRANSLATION_FAULTS)
-@pytest.mark.parametrize("data", ["mini", "full"])
-def test_wrong_translations_fail_their_gates(script, tmp_path, data, fault):
-    wrong, sentences, wanted = TRANSLATION_FAULTS[fault]
-    assert translation_gates(script, tmp_path, data, wrong, sentences) == concerned("nmt", data, wanted)
+    return failed_gates(script, folder, sample, data, ("fp32", "fp16"))
 
 
 # ---- recommendations
@@ -288,25 +264,31 @@ def recommender_gates(script, folder, sample, data, wrong=(), damage=None):
     return failed_gates(script, folder, sample, data, precisions)
 
 
-@pytest.mark.parametrize(("sample", "data"), with_data(*RECOMMENDERS))
-def test_right_recommendations_pass_all_gates(script, tmp_path, sample, data):
-    assert recommender_gates(script, tmp_path, sample, data) == set()
+# ---- all of them: how a sample's gates come about, and what can be wrong
+
+KINDS = {
+    **dict.fromkeys(DETECTORS, (detector_gates, DETECTOR_FAULTS)),
+    "nmt": (translation_gates, TRANSLATION_FAULTS),
+    **dict.fromkeys(RECOMMENDERS, (recommender_gates, RECOMMENDER_FAULTS)),
+}
+CASES = with_data(*KINDS)
 
 
-@pytest.mark.parametrize("fault", RECOMMENDER_FAULTS)
-@pytest.mark.parametrize(("sample", "data"), with_data(*RECOMMENDERS))
-def test_wrong_recommendations_fail_their_gates(script, tmp_path, sample, data, fault):
-    wrong, damage, wanted = RECOMMENDER_FAULTS[fault]
-    assert recommender_gates(script, tmp_path, sample, data, wrong, damage) == concerned(sample, data, wanted)
+@pytest.mark.parametrize(("sample", "data"), CASES)
+def test_right_results_pass_all_gates(script, tmp_path, sample, data):
+    gates_of, _ = KINDS[sample]
+    assert gates_of(script, tmp_path, sample, data) == set()
 
 
-# ---- none is forgotten
+@pytest.mark.parametrize(("sample", "data", "fault"), [(*case, fault) for case in CASES for fault in KINDS[case[0]][1]])
+def test_wrong_results_fail_their_gates(script, tmp_path, sample, data, fault):
+    gates_of, faults = KINDS[sample]
+    wrong, damage, wanted = faults[fault]
+    assert gates_of(script, tmp_path, sample, data, wrong, damage) == concerned(sample, data, wanted)
 
 
-@pytest.mark.parametrize(("sample", "data"), with_data(*DETECTORS, "nmt", *RECOMMENDERS))
+@pytest.mark.parametrize(("sample", "data"), CASES)
 def test_every_gate_has_a_fault_that_it_fails_on(sample, data):
-    faults = (
-        TRANSLATION_FAULTS if sample == "nmt" else RECOMMENDER_FAULTS if sample in RECOMMENDERS else DETECTOR_FAULTS
-    )
+    _, faults = KINDS[sample]
     caught = {gate for *_, gates in faults.values() for gate in gates}
     assert {gate["name"] for gate in configuration(sample, data)["gates"]} <= caught

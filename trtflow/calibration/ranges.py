@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.runtime.build import Settings, build_plan
+from trtflow.runtime.entry import engine_of
 from trtflow.runtime.session import Session
 
 
@@ -60,7 +61,7 @@ def record_ranges(
 
     settings = Settings(optimization_level=0)  # its speed matters to nobody
     plan = build_plan(trt, define_watched, "fp32", batch_size, explicit_batch=explicit_batch, settings=settings)
-    session = Session(trt, trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan))
+    session = Session(trt, engine_of(trt, plan))
     ranges = dict.fromkeys(names, 0.0)
     for batch in batches:
         given = dict(feeds(batch)) if feeds else {names[0]: batch}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +14,7 @@ import trtflow.reference as trt
 from trtflow.formats import UserError
 from trtflow.migration.lowering import LARGEST_BATCH, Lowered
 from trtflow.reporting.report import Gate
+from trtflow.runtime.entry import engine_of
 from trtflow.runtime.session import Session
 
 # of the largest value of an output. Both compute the same float32 network, in another order of sums; in INT8 a sum
@@ -79,8 +79,7 @@ def run_onnx(model: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> dict[str, 
 
 def run_reference(plan: bytes, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Run a plan in the reference runtime."""
-    engine: Any = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
-    with Session(trt, engine) as session:
+    with Session(trt, engine_of(trt, plan)) as session:
         return session.run(feeds)
 
 

@@ -1,4 +1,4 @@
-"""TensorRT's two entry objects, with an error that says why there is none."""
+"""TensorRT's two entry objects and the engine of a plan, with an error that says why there is none."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ def create_runtime(trt: ModuleType, logger: Any) -> Any:
         UserError: TensorRT could not start on the GPU.
     """
     return _create(trt.Runtime, logger)
+
+
+def engine_of(trt: ModuleType, plan: bytes) -> Any:
+    """Return the engine of a plan that this process made; `trtflow.runtime.session.load_engine` reads one from a file.
+
+    Raises:
+        UserError: TensorRT could not start on the GPU, or cannot load the plan.
+    """
+    engine = create_runtime(trt, trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
+    if engine is None:
+        raise UserError("TensorRT cannot load its own plan; its messages stand above this line.")
+    return engine
 
 
 def _create(kind: Any, logger: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from trtflow.runtime.entry import engine_of
+
 
 def network_layers(network: Any) -> list[str]:
     """Return a heading and a line a layer: its name, its type, and names and dimensions of its outputs (guide §5.1)."""
@@ -19,7 +21,7 @@ def network_layers(network: Any) -> list[str]:
 
 def engine_layers(trt: ModuleType, plan: bytes) -> list[str]:
     """Return a heading and a line a layer of the engine; layers that were fused have one line together."""
-    engine = trt.Runtime(trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
+    engine = engine_of(trt, plan)
     inspector = engine.create_engine_inspector()
     lines = [
         inspector.get_layer_information(index, trt.LayerInformationFormat.ONELINE).strip()
