@@ -15,7 +15,8 @@ from trtflow.formats.nmt_weights import read_matrix, write_matrix
 from trtflow.models.nmt import Decoder, create_weights, save_checkpoint
 from trtflow.runtime.beam_search import output_limits, search
 from trtflow.runtime.build import build_plan
-from trtflow.samples import nmt
+from trtflow.samples import definition, nmt
+from trtflow.samples.nmt import engines as nmt_engines
 
 BEAM, LENGTH, BATCH = 3, 7, 4
 
@@ -45,14 +46,25 @@ def export(network, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def engines(export):
+def every(export):
+    """Engines by form and precision. The encoder of layers reads three words a run, so that sentences take several."""
     runtime = trt.Runtime(trt.Logger())
 
-    def build(define, precision="fp32"):
-        plan = build_plan(trt, lambda api, net: define(api, net, export), precision, BATCH)
-        return runtime.deserialize_cuda_engine(plan)
+    def build(name, precision, recurrent):
+        define = definition(nmt, export, precision, network=name, recurrent=recurrent)
+        return runtime.deserialize_cuda_engine(build_plan(trt, define, precision, BATCH))
 
-    return {precision: [build(define, precision) for define in nmt.NETWORKS.values()] for precision in ("fp32", "fp16")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nmt_engines, "CHUNK", 3)
+        return {
+            form: {precision: [build(name, precision, form) for name in nmt.NETWORKS] for precision in ("fp32", "fp16")}
+            for form in nmt.RECURRENT
+        }
+
+
+@pytest.fixture(params=nmt.RECURRENT)
+def engines(every, request):
+    return every[request.param]
 
 
 def from_tensorflow(weights, given, width):
@@ -92,6 +104,52 @@ def test_half_precision_is_near(engines, sentences):
     assert (found[0] != found[1]).any()
 
 
+def test_both_forms_give_the_same_step_by_step(every, sentences):
+    given, rng = sentences[:BATCH], np.random.default_rng(3)
+    both = [nmt.Translator(trt, *every[form]["fp32"], BATCH) for form in nmt.RECURRENT]
+    for batch in (given, sentences[3:], given[::-1]):  # what an earlier batch left behind has to be gone
+        np.testing.assert_array_equal(*(translator.begin(batch) for translator in both))
+        words, parents = (np.full((BATCH, BEAM), value, np.int32) for value in (1, 0))
+        for _ in range(3):
+            for name in nmt_engines.FROM_ENCODER:
+                first, second = (input_of(translator, name) for translator in both)
+                np.testing.assert_allclose(second, first, rtol=1e-5, atol=1e-6, err_msg=name)
+            (ours, found), (theirs, wanted) = (translator.step(words, parents) for translator in both)
+            np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-6)
+            np.testing.assert_array_equal(wanted, found)
+            words, parents = found[:, :, 1], rng.integers(BEAM, size=(BATCH, BEAM)).astype(np.int32)
+
+
+def input_of(translator, name):
+    """Return what an input of the generator holds."""
+    loop = translator._generator
+    loop._download(loop._memory[name], name)
+    return loop._memory[name].values(loop._shapes[name], loop._dtypes[name])
+
+
+def test_memory_is_zero_behind_a_sentence(engines, sentences):
+    translator = nmt.Translator(trt, *engines["fp32"], BATCH)
+    lengths = translator.begin(sentences[:BATCH])
+    for name in (nmt_engines.MEMORY_IN, nmt_engines.KEYS_IN):
+        rows = np.abs(input_of(translator, name)).max(axis=2)
+        np.testing.assert_array_equal(rows > 0, np.arange(LENGTH) < lengths[:, None])
+
+
+def test_only_as_many_runs_as_the_longest_sentence_needs(every, sentences, monkeypatch):
+    translator = nmt.Translator(trt, *every["layers"]["fp32"], BATCH)
+    runs, step = [], translator._encoder.loop.step
+    monkeypatch.setattr(translator._encoder.loop, "step", lambda: runs.append(step()))
+    for batch, wanted in ((sentences[3:5], 2), (sentences[3:4], 1), (sentences[2:3], 3)):
+        runs.clear()
+        translator.begin(batch)
+        assert len(runs) == wanted
+
+
+def test_a_form_that_there_is_not(export):
+    with pytest.raises(UserError, match="no recurrent part to make of 'gru'"):
+        definition(nmt, export, "fp32", recurrent="gru")
+
+
 def test_attention_adds_up_to_one_over_the_words_that_are_there(engines, sentences):
     translator = nmt.Translator(trt, *engines["fp32"], BATCH)
     words, weights = translator.attention(sentences[1])
@@ -108,7 +166,7 @@ def test_longest_translation(engines, sentences):
 def test_loops_refuse_to_exchange_what_does_not_fit(engines):
     translator = nmt.Translator(trt, *engines["fp32"], BATCH)
     with pytest.raises(UserError, match="'attention_keys' cannot become input 'input_hidden'"):
-        translator._generator.take("input_hidden", translator._encoder, "attention_keys")
+        translator._generator.take("input_hidden", translator._encoder.loop, "attention_keys")
 
 
 def test_vocabulary_that_disagrees_with_the_weights(export, tmp_path):

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from trtflow.datasets.translation import END, START, padded
+from trtflow.datasets.translation import END, START
 from trtflow.runtime.beam_search import BeamSearch, output_limits, search
 from trtflow.runtime.loop import StepLoop
 from trtflow.samples.nmt import engines as e
+from trtflow.samples.nmt.encoders import make_encoder
 
 
 class Translator:
@@ -25,36 +26,29 @@ class Translator:
     """
 
     def __init__(self, trt: ModuleType, encoder: Any, generator: Any, batch_size: int, most: int = -1) -> None:
-        self._encoder = StepLoop(trt, encoder, {}, batch_size=batch_size)
         self._generator = StepLoop(trt, generator, e.FEEDBACK, batch_size=batch_size)
+        self._encoder = make_encoder(trt, encoder, self._generator)
         self.batch_size, self._most = batch_size, most
-        self.max_length = self._encoder.shape(e.WORDS)[1]
         self.beam = self._generator.shape(e.BEAM_WORDS)[1]
 
     def close(self) -> None:
         """Give the memory back; harmless when that was done."""
-        self._encoder.close()
+        self._encoder.loop.close()
         self._generator.close()
 
     def begin(self, sentences: Sequence[np.ndarray]) -> np.ndarray:
         """Encode sentences int32 [words] and hand states and memory over; return their lengths, int32 [batch]."""
         filled = [*sentences, *[np.array([END], np.int32)] * (self.batch_size - len(sentences))]
         lengths = np.array([len(sentence) for sentence in filled], np.int32)
-        self._encoder.write(e.WORDS, padded(filled, self.max_length))
-        self._encoder.write(e.LENGTH, lengths)
-        self._encoder.step()
-        for name, output in e.FROM_ENCODER.items():
-            self._generator.take(name, self._encoder, output)
-        self._generator.write(e.ATTENTION_IN, np.zeros(self._generator.shape(e.ATTENTION_IN), np.float32))
+        self._encoder.encode(filled, lengths)
+        self._generator.clear(e.ATTENTION_IN)
         self._generator.write(e.BEAM_LENGTHS, np.repeat(lengths, self.beam))
         return lengths
 
     def step(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return likelihoods float32 and numbers int32 of the likeliest words, [batch, beam, beam]."""
-        self._generator.write(e.BEAM_WORDS, words)
-        self._generator.write(e.PARENTS, parents)
-        self._generator.step()
-        return self._generator.read(e.LIKELIHOODS), self._generator.read(e.CANDIDATES)
+        chances, found = self._generator.step({e.BEAM_WORDS: words, e.PARENTS: parents}, (e.LIKELIHOODS, e.CANDIDATES))
+        return chances, found
 
     def search(self, sentences: Sequence[np.ndarray], width: int) -> BeamSearch:
         """Translate at most a batch of sentences, keeping `width` hypotheses of each."""
