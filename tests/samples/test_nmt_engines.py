@@ -74,9 +74,9 @@ def from_tensorflow(weights, given, width):
     return [found.best(place)[0] for place in range(len(given))]
 
 
-@pytest.mark.parametrize("width", [1, 2, BEAM])
-def test_translations_are_tensorflows(network, engines, sentences, width):
-    translator = nmt.Translator(trt, *engines["fp32"], BATCH)
+@pytest.mark.parametrize(("width", "lanes"), [(1, 1), (2, 1), (BEAM, 1), (BEAM, 2), (BEAM, 3)])
+def test_translations_are_tensorflows(network, engines, sentences, width, lanes):
+    translator = nmt.Translator(trt, *engines["fp32"], BATCH, lanes=lanes)
     assert translator.translate(sentences, width) == from_tensorflow(network, sentences, width)
 
 
@@ -122,7 +122,7 @@ def test_both_forms_give_the_same_step_by_step(every, sentences):
 
 def input_of(translator, name):
     """Return what an input of the generator holds."""
-    loop = translator._generator
+    loop = translator.lanes[0].generator
     loop._download(loop._memory[name], name)
     return loop._memory[name].values(loop._shapes[name], loop._dtypes[name])
 
@@ -137,8 +137,9 @@ def test_memory_is_zero_behind_a_sentence(engines, sentences):
 
 def test_only_as_many_runs_as_the_longest_sentence_needs(every, sentences, monkeypatch):
     translator = nmt.Translator(trt, *every["layers"]["fp32"], BATCH)
-    runs, step = [], translator._encoder.loop.step
-    monkeypatch.setattr(translator._encoder.loop, "step", lambda: runs.append(step()))
+    loop, runs = translator.lanes[0].encoder.loop, []
+    step = loop.step
+    monkeypatch.setattr(loop, "step", lambda: runs.append(step()))
     for batch, wanted in ((sentences[3:5], 2), (sentences[3:4], 1), (sentences[2:3], 3)):
         runs.clear()
         translator.begin(batch)
@@ -158,15 +159,30 @@ def test_attention_adds_up_to_one_over_the_words_that_are_there(engines, sentenc
     np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
 
 
+def test_steps_of_lanes_are_those_of_one(engines, sentences):
+    one, two = (nmt.Translator(trt, *engines["fp32"], BATCH, lanes=lanes) for lanes in (1, 2))
+    for translator in (one, two):
+        translator.begin(sentences[:BATCH])
+    for words, parents in (((1, 4, 5), (0, 0, 0)), ((3, 5, 7), (2, 0, 1))):
+        given = [np.array([row] * BATCH, np.int32) for row in (words, parents)]
+        for ours, theirs in zip(one.step(*given), two.step(*given), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_a_given_number_of_steps(engines, sentences):
+    translator = nmt.Translator(trt, *engines["fp32"], BATCH, lanes=2)
+    assert [found.steps for found in translator.search(sentences[:BATCH], BEAM, steps=9)] == [9, 9]
+
+
 def test_longest_translation(engines, sentences):
     translator = nmt.Translator(trt, *engines["fp32"], BATCH, most=2)
     assert max(map(len, translator.translate(sentences, BEAM))) <= 2
 
 
 def test_loops_refuse_to_exchange_what_does_not_fit(engines):
-    translator = nmt.Translator(trt, *engines["fp32"], BATCH)
+    (lane,) = nmt.Translator(trt, *engines["fp32"], BATCH).lanes
     with pytest.raises(UserError, match="'attention_keys' cannot become input 'input_hidden'"):
-        translator._generator.take("input_hidden", translator._encoder.loop, "attention_keys")
+        lane.generator.take("input_hidden", lane.encoder.loop, "attention_keys")
 
 
 def test_vocabulary_that_disagrees_with_the_weights(export, tmp_path):
