@@ -5,11 +5,11 @@ What comes again is a CUDA graph where that can be.
 
 import numpy as np
 import pytest
+from recorder import Recorder
 
 import trtflow.reference as trt
 from trtflow.formats import UserError
 from trtflow.runtime.build import build_plan
-from trtflow.runtime.devices import HostDevice
 from trtflow.runtime.loop import ALIGNMENT, StepLoop, measure_steps
 
 TABLE = np.array([[1, 2, 3], [10, 20, 30]], np.float32)
@@ -101,34 +101,9 @@ def test_feedback_of_another_shape():
         StepLoop(trt, engine, {"y": "x"})
 
 
-class Recorder(HostDevice):
-    """Records as a GPU does: what a function gives is not done then, but at each launch."""
-
-    def __init__(self, able=True):
-        self.able, self.recorded, self.launched, self.freed = able, 0, 0, 0
-
-    def capture(self, enqueue, stream):
-        if not self.able:
-            raise RuntimeError("this TRT engine is not stream capturable")
-        self.recorded += 1
-        return Recorded(self, enqueue)
-
-
-class Recorded:
-    def __init__(self, device, enqueue):
-        self.device, self.enqueue = device, enqueue
-
-    def launch(self):
-        self.device.launched += 1
-        self.enqueue()
-
-    def free(self):
-        self.device.freed += 1
-
-
 def recorded_loop(monkeypatch, engine, device, table=TABLE):
     monkeypatch.setattr("trtflow.runtime.loop.device_of", lambda module: device)
-    return StepLoop(trt, engine, {"sum_out": "sum_in"}, {"row": table})
+    return StepLoop(trt, device.engine(engine), {"sum_out": "sum_in"}, {"row": table})
 
 
 def test_steps_that_come_again_are_recorded_once(engine, monkeypatch):
@@ -156,6 +131,15 @@ def test_an_engine_that_cannot_be_recorded_runs_directly_for_good(engine, monkey
     np.testing.assert_array_equal(loop.read("sum_out"), [10 * TABLE[0]])
     assert [record.levelname for record in caplog.records] == ["DEBUG"]
     assert "not stream capturable" in caplog.text
+
+
+def test_what_shall_not_be_recorded_is_not_tried(engine, monkeypatch):
+    device = Recorder()
+    monkeypatch.setattr("trtflow.runtime.loop.device_of", lambda module: device)
+    loop = StepLoop(trt, device.engine(engine), {"sum_out": "sum_in"}, {"row": TABLE}, record=False)
+    for _ in range(5):
+        loop.step()
+    assert device.recorded == 0
 
 
 def test_rows_of_a_large_table_are_not_recorded(engine, monkeypatch):

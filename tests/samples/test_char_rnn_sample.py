@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from recorder import Recorder
 
 import trtflow.reference as trt
 from trtflow.datasets.characters import decode, encode, read_vocabulary, write_vocabulary
@@ -115,6 +116,16 @@ def test_characters_are_read_once_behind_many_steps(export, monkeypatch):
     assert sample.generate(loop, [2], 100) == short
     assert len(reads) == 1 + 15
     assert sample.write_on(loop, 0) == []
+
+
+def test_recorded_steps_write_the_same(export, monkeypatch):
+    loop, device = make_loop(export, "layers"), Recorder()
+    monkeypatch.setattr("trtflow.runtime.loop.device_of", lambda module: device)
+    recorded = sample.make_loop(trt, device.engine(loop.engine), export)
+    for seed, length in (([2, 0, 5], 20), ([1], 9), ([6, 6], 13)):
+        assert sample.generate(recorded, seed, length) == sample.generate(loop, seed, length)
+        np.testing.assert_array_equal(sample.score(recorded, [3, *seed, 1]), sample.score(loop, [3, *seed, 1]))
+    assert device.recorded == 4  # two places of the states, with and without logits for the host
 
 
 def test_swapped_gates_would_be_seen(export, monkeypatch):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from recorder import Recorder
 
 import trtflow.reference as trt
 from trtflow.converters.checkpoint import read_checkpoint
@@ -144,6 +145,32 @@ def test_only_as_many_runs_as_the_longest_sentence_needs(every, sentences, monke
         runs.clear()
         translator.begin(batch)
         assert len(runs) == wanted
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_recorded_steps_translate_the_same(every, sentences, monkeypatch, lanes):
+    expected = nmt.Translator(trt, *every["layers"]["fp32"], BATCH).translate(sentences, BEAM)
+    device = Recorder()
+    monkeypatch.setattr("trtflow.runtime.loop.device_of", lambda module: device)
+    engines = [device.engine(engine) for engine in every["layers"]["fp32"]]
+    translator = nmt.Translator(trt, *engines, BATCH, lanes=lanes)
+    for _ in range(3):
+        assert translator.translate(sentences, BEAM) == expected
+    # states have two places each: two graphs of the generator, and two of the encoder for each of its three runs
+    assert 2 * lanes < device.recorded <= (2 + 2 * 3) * lanes
+    assert device.launched > device.recorded
+    words, _ = translator.attention(sentences[1])
+    assert words == expected[1]
+    translator.close()
+    assert device.freed == device.recorded
+
+
+def test_an_rnn_v2_is_not_recorded(every, sentences, monkeypatch):
+    device = Recorder()
+    monkeypatch.setattr("trtflow.runtime.loop.device_of", lambda module: device)
+    translator = nmt.Translator(trt, *(device.engine(engine) for engine in every["rnn_v2"]["fp32"]), BATCH)
+    translator.translate(sentences, BEAM)
+    assert device.recorded == 0
 
 
 def test_a_form_that_there_is_not(export):

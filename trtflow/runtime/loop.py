@@ -39,6 +39,8 @@ class StepLoop:
         tables: for inputs that are a row of a table each step, the table, [rows, batch_size * elements of the input].
         batch_size: of every step; a table's row is for the whole batch.
         beside: another loop, with which this one is to share a stream, so that all is done in the order of the calls.
+        record: whether steps become CUDA graphs where the engine allows it. One with an RNNv2 does not, and TensorRT
+            says so as an error. With a table of more than `MOST_ROWS` rows none do: each row would be another.
 
     Raises:
         UserError: a name is no input or output of the engine, sizes differ, or there is not enough memory.
@@ -52,6 +54,7 @@ class StepLoop:
         tables: Mapping[str, np.ndarray] | None = None,
         batch_size: int = 1,
         beside: StepLoop | None = None,
+        record: bool = True,
     ) -> None:
         self.engine, self.context, self.batch_size = engine, engine.create_execution_context(), batch_size
         if self.context is None:
@@ -67,7 +70,7 @@ class StepLoop:
         self._stream: Any = self._device.create_stream() if beside is None else beside._stream
         self._memory, self._kept = dict[str, Buffer](), dict[str, _Kept]()
         self._graphs = StepGraphs(self._device, self._stream)
-        self._few_rows = all(len(rows) <= MOST_ROWS for rows in padded.values())
+        self._record = record and all(len(rows) <= MOST_ROWS for rows in padded.values())
         self._awaited: list[tuple[Buffer, str]] = []
         self._uploading: set[Buffer] = set()  # what the stream may still read of the host's memory
         self._bindings = [0] * engine.num_bindings
@@ -225,7 +228,7 @@ class StepLoop:
             for name in outputs:
                 self._download(self._memory[name], name)
 
-        if self._few_rows:
+        if self._record:
             self._graphs.run((tuple(self._bindings), given, tuple(outputs)), enqueue)
         else:
             enqueue()

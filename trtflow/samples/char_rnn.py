@@ -160,7 +160,7 @@ def make_loop(trt: ModuleType, engine: Any, export: Path) -> StepLoop:
     feedback = {HIDDEN_OUT: HIDDEN_IN, CELL_OUT: CELL_IN}
     if CHARACTER in [engine.get_binding_name(index) for index in range(engine.num_bindings)]:
         return StepLoop(trt, engine, {**feedback, OUTPUT: CHARACTER})
-    return StepLoop(trt, engine, feedback, {INPUT: load_weights(export)[EMBED_NAME]})
+    return StepLoop(trt, engine, feedback, {INPUT: load_weights(export)[EMBED_NAME]}, record=False)
 
 
 def give(loop: StepLoop, character: int) -> None:

@@ -23,7 +23,7 @@ class WholeEncoder:
     """
 
     def __init__(self, trt: ModuleType, engine: Any, generator: StepLoop) -> None:
-        self.loop = StepLoop(trt, engine, {}, batch_size=generator.batch_size, beside=generator)
+        self.loop = StepLoop(trt, engine, {}, batch_size=generator.batch_size, beside=generator, record=False)
         self._generator = generator
 
     def encode(self, sentences: Sequence[np.ndarray], lengths: np.ndarray) -> None:
@@ -80,7 +80,6 @@ class ChunkEncoder:
                 self._generator.lay(name, hypothesis, self.loop, e.FROM_ENCODER[name])
 
 
-def make_encoder(trt: ModuleType, engine: Any, generator: StepLoop) -> WholeEncoder | ChunkEncoder:
-    """Return what runs an engine of either form; its inputs tell which it is."""
-    names = [engine.get_binding_name(index) for index in range(engine.num_bindings)]
-    return (ChunkEncoder if e.INSIDE in names else WholeEncoder)(trt, engine, generator)
+def is_of_layers(engine: Any) -> bool:
+    """Whether the engine of an encoder has the form of plain layers, which its inputs tell."""
+    return e.INSIDE in [engine.get_binding_name(index) for index in range(engine.num_bindings)]

@@ -12,7 +12,7 @@ from trtflow.datasets.translation import END, START
 from trtflow.runtime.beam_search import BeamSearch, output_limits, search, search_together
 from trtflow.runtime.loop import StepLoop
 from trtflow.samples.nmt import engines as e
-from trtflow.samples.nmt.encoders import make_encoder
+from trtflow.samples.nmt.encoders import ChunkEncoder, WholeEncoder, is_of_layers
 
 
 class Lane:
@@ -25,8 +25,9 @@ class Lane:
     """
 
     def __init__(self, trt: ModuleType, encoder: Any, generator: Any, batch_size: int) -> None:
-        self.generator = StepLoop(trt, generator, e.FEEDBACK, batch_size=batch_size)
-        self.encoder = make_encoder(trt, encoder, self.generator)
+        layers = is_of_layers(encoder)  # and so is the generator
+        self.generator = StepLoop(trt, generator, e.FEEDBACK, batch_size=batch_size, record=layers)
+        self.encoder = (ChunkEncoder if layers else WholeEncoder)(trt, encoder, self.generator)
         self._beam = self.generator.shape(e.BEAM_WORDS)[1]
 
     def close(self) -> None:
