@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -167,13 +168,22 @@ def first_likelihoods(translator: nmt.Translator | TorchTranslator, sentences: S
 
 
 def measure(translator: nmt.Translator | TorchTranslator, options: argparse.Namespace) -> dict[str, Any]:
-    """Time one side on sentences drawn by chance; return its timing and first likelihoods."""
+    """Time one side on sentences drawn by chance, and its first word alone, which holds the encoder's time.
+
+    Returns:
+        its timing, the median time of the first word and of each after it, and the first likelihoods.
+    """
     rng = np.random.default_rng(1)
     lengths = rng.integers(1, min(50, options.length) + 1, size=options.batch)
     sentences = [rng.integers(len(SPECIAL), options.words, size=size).astype(np.int32) for size in lengths]
     likelihoods = first_likelihoods(translator, sentences)
-    timing = measure_steps({"side": translating(translator, sentences, options.steps)}, options.seconds)["side"]
-    return {"likelihoods": likelihoods, **timing}
+    queries = {
+        name: translating(translator, sentences, steps) for name, steps in (("all", options.steps), ("first", 1))
+    }
+    found = measure_steps(queries, options.seconds)
+    every, first = (found[name]["latency_ms"]["median"] for name in queries)
+    parts = {"first_word_ms": first, "word_ms": (every - first) / max(options.steps - 1, 1)}
+    return {"likelihoods": likelihoods, **parts, **found["all"]}
 
 
 def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
@@ -181,9 +191,11 @@ def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         export = Path(folder)
         draw_weights(export, options.words, options.units, options.layers, options.beam, options.length)
+        start = time.perf_counter()
         translator = build_translator(load(options.backend), export, options)
+    build = {"build_s": time.perf_counter() - start}
     try:
-        return measure(translator, options)
+        return {**measure(translator, options), **build}
     finally:
         translator.close()
 
@@ -230,7 +242,9 @@ def main() -> None:
         raise UserError(f"likelihoods differ by up to {difference:.2g}: they are not the same network.")
     rates = {name: found[name]["throughput_per_s"] * options.batch for name in sides}
     form = {"precision": options.precision, "recurrent": options.recurrent, "lanes": options.lanes}
-    result = {**form, "sentences_per_s": rates, "ratio": rates["engine"] / rates["torch"]}
+    parts = {part: {name: found[name][part] for name in sides} for part in ("first_word_ms", "word_ms")}
+    result = {**form, "sentences_per_s": rates, "ratio": rates["engine"] / rates["torch"], **parts}
+    result["build_s"] = found["engine"]["build_s"]
     print(json.dumps(result, indent=2))
     write_json(options.out, {**result, "latency_ms": {name: found[name]["latency_ms"] for name in sides}})
 

@@ -35,6 +35,9 @@ def test_both_sides_are_the_same_network_and_timed(name, unit, more, tmp_path):
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["ratio"] == pytest.approx(found[unit]["engine"] / found[unit]["torch"])
     assert set(found["latency_ms"]) == {"engine", "torch"}
+    if name == "nmt":
+        assert found["first_word_ms"]["engine"] < found["latency_ms"]["engine"]["p99"]
+        assert found["build_s"] > 0
     assert found["recurrent"] == ("layers" if "layers" in more else "rnn_v2")
 
 
