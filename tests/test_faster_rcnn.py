@@ -11,7 +11,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = (
-    "samples={faster_rcnn: {splits: {train: 8, calibration: 4, val: 6, shape: [200, 240]}, model: {width: 0.0625},"
+    "samples={faster_rcnn: {splits: {train: 8, calibration: 4, val: 6, shape: [200, 256]}, model: {width: 0.0625},"
     " training: {pretraining_steps: 2, steps: 4, batch_size: 4, threads: 1}}}"
 )
 

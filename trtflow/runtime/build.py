@@ -10,6 +10,7 @@ from typing import Any
 
 from trtflow.formats import UserError
 from trtflow.runtime.entry import create_builder
+from trtflow.runtime.plugin_faults import refuse_faulty_int8
 from trtflow.runtime.timing_cache import keep_timing_cache, use_timing_cache
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -62,8 +63,8 @@ def build_plan(
         dla_core: the DLA that layers run on where they can, the others on the GPU; None for the GPU alone.
 
     Raises:
-        UserError: the device has no memory free, no fast INT8 or no such DLA, or TensorRT refuses the network or cannot
-            build it.
+        UserError: the device has no memory free, no fast INT8 or no such DLA, a plugin would fail in INT8, or TensorRT
+            refuses the network or cannot build it.
     """
     logger = trt.Logger(trt.Logger.WARNING)
     trt.init_libnvinfer_plugins(logger, "")
@@ -73,6 +74,8 @@ def build_plan(
         raise UserError("this device has no fast INT8. Leave int8 out of precisions.")
     network = builder.create_network(int(explicit_batch) << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
     define(trt, network)
+    if precision == "int8":
+        refuse_faulty_int8(trt, network)
 
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.workspace_mb << 20)
