@@ -41,7 +41,7 @@ def test_pictures_with_boxes_are_drawn_in_both_forms(folder):
     figures = folder / "results/faster_rcnn/figures"
     pictures = sorted(figures.glob("*.ppm"))
     assert len(pictures) == 6
-    assert Image.open(pictures[0]).size == (240, 200)
+    assert Image.open(pictures[0]).size == (256, 200)
     assert (figures / "contact.png").exists()
 
 
