@@ -787,6 +787,12 @@ def dla_option(wildcards):
     return f"--dla-core {sample['dla_core']}" if "dla_core" in sample else ""
 
 
+def recurrent_option(wildcards):
+    """Return the option that says what the recurrent parts of a sample are made of, where it has such."""
+    sample = sample_config(wildcards.sample)
+    return f"--recurrent {sample['recurrent']}" if "recurrent" in sample else ""
+
+
 def calibration_algorithm(wildcards):
     """Return the option that names the algorithm of the table, where there is one."""
     calibration = sample_config(wildcards.sample).get("calibration")

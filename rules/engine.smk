@@ -62,11 +62,12 @@ rule build_engine:
         max_batch_size=setting("max_batch_size"),
         builder=builder_options(),
         dla=dla_option,
+        recurrent=recurrent_option,
     shell:
         "python {input.script:q} --sample {wildcards.sample} --precision {wildcards.precision}"
         " --export-dir {params.export} {params.table} {params.kept} {params.algorithm} --backend-file {input.backend}"
-        " --max-batch-size {params.max_batch_size} {params.builder} {params.dla} --plan {output.plan}"
-        " --layers {output.layers} > {log} 2>&1"
+        " --max-batch-size {params.max_batch_size} {params.builder} {params.dla} {params.recurrent}"
+        " --plan {output.plan} --layers {output.layers} > {log} 2>&1"
 
 
 # Build an engine with dummy weights in one layer.
@@ -168,10 +169,11 @@ rule lower_network:
         kept=kept_option,
         algorithm=calibration_algorithm,
         max_batch_size=setting("max_batch_size"),
+        recurrent=recurrent_option,
     shell:
         "python {input.script:q} --sample {wildcards.sample} --precision {wildcards.precision}"
         " --export-dir {params.export} {params.table} {params.kept} {params.algorithm} --max-batch-size {params.max_batch_size}"
-        " --out {output} > {log} 2>&1"
+        " {params.recurrent} --out {output} > {log} 2>&1"
 
 
 # Build the engine of another form of a sample's model.

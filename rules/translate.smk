@@ -190,10 +190,11 @@ rule build_encoder:
         export=folder_of("export"),
         max_batch_size=setting("max_batch_size"),
         builder=builder_options(),
+        recurrent=recurrent_option,
     shell:
         "python {input.script:q} --sample {wildcards.sample} --network encoder --precision {wildcards.precision}"
         " --export-dir {params.export} --backend-file {input.backend} --max-batch-size {params.max_batch_size}"
-        " {params.builder} --plan {output.plan} --layers {output.layers} > {log} 2>&1"
+        " {params.builder} {params.recurrent} --plan {output.plan} --layers {output.layers} > {log} 2>&1"
 
 
 # Translate: beam search and, for comparison, greedy search.

@@ -1,10 +1,11 @@
 """Time the step loop of char_rnn against the same network in PyTorch eager on the same device, in one run.
 
-.engine/bin/python scripts/bench_char_rnn.py --backend tensorrt --torch-python .venv/bin/python \\
-    --out bench_char_rnn.json
+.engine/bin/python scripts/bench_char_rnn.py --backend tensorrt --recurrent layers --together 50 \\
+    --torch-python .venv/bin/python --out bench_char_rnn.json
 
-Both keep states and embeddings on the device and give the host each character they write. The weights are drawn by
-chance, which changes no time. With the backend `reference` both run on the CPU, and one Python may have both.
+Both keep states and embeddings on the device and give the host the characters they write, as many at once as
+`--together` says: 1 for each as it is written. The weights are drawn by chance, which changes no time. With the backend
+`reference` both run on the CPU, and one Python may have both.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +31,10 @@ from trtflow.formats.wts import write_wts2
 from trtflow.runtime.backend import load
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.entry import engine_of
-from trtflow.runtime.loop import StepLoop, measure_steps
+from trtflow.runtime.loop import measure_steps
+from trtflow.runtime.lstm import RECURRENT
 from trtflow.samples import char_rnn as sample
+from trtflow.samples import definition
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +69,7 @@ class TorchWriter:
         def tensor(array: np.ndarray) -> torch.Tensor:
             return torch.tensor(array, device=device, dtype=dtype)
 
+        self.torch = torch
         hidden_size = len(weights[sample.FCW_NAME])
         self.embedding = tensor(weights[sample.EMBED_NAME])
         self.lstm = torch.nn.LSTM(self.embedding.shape[1], hidden_size, sample.LAYER_COUNT, batch_first=True)
@@ -80,24 +86,14 @@ class TorchWriter:
         zeros = torch.zeros((sample.LAYER_COUNT, 1, hidden_size), device=device, dtype=dtype)
         self.state, self.character = (zeros, zeros.clone()), torch.zeros((), device=device, dtype=torch.int64)
 
-    def __call__(self) -> int:
-        """Write one character and return its number."""
-        value, self.state = self.lstm(self.embedding[self.character].reshape(1, 1, -1), self.state)
-        self.character = (value[0, 0] @ self.weight + self.bias).argmax()
-        return int(self.character)
-
-
-def engine_writer(loop: StepLoop) -> Callable[[], int]:
-    """Return a function that writes one character each time it is called, from the first of the vocabulary on."""
-    written = [0]
-
-    def write() -> int:
-        loop.choose(sample.INPUT, written[0])
-        loop.step()
-        written[0] = int(loop.read(sample.OUTPUT).item())
-        return written[0]
-
-    return write
+    def __call__(self, count: int) -> list[int]:
+        """Write some characters and return their numbers, which the host waits for once."""
+        written = []
+        for _ in range(count):
+            value, self.state = self.lstm(self.embedding[self.character].reshape(1, 1, -1), self.state)
+            self.character = (value[0, 0] @ self.weight + self.bias).argmax()
+            written.append(self.character)
+        return [int(char) for char in self.torch.stack(written).tolist()]
 
 
 def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
@@ -106,10 +102,11 @@ def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         export = Path(folder)
         draw_weights(export, options.characters, options.embedding_size, options.hidden_size)
-        plan = build_plan(trt, lambda trt, network: sample.define_network(trt, network, export), options.precision, 1)
-        engine = engine_of(trt, plan)
-        write = engine_writer(sample.make_loop(trt, engine, export))
-    return measure(write, options.seconds)
+        define = definition(sample, export, options.precision, recurrent=options.recurrent)
+        loop = sample.make_loop(trt, engine_of(trt, build_plan(trt, define, options.precision, 1)), export)
+    with closing(loop):
+        sample.give(loop, 0)
+        return measure(partial(sample.write_on, loop), options)
 
 
 def measure_torch(options: argparse.Namespace) -> dict[str, Any]:
@@ -122,12 +119,13 @@ def measure_torch(options: argparse.Namespace) -> dict[str, Any]:
         export = Path(folder)
         draw_weights(export, options.characters, options.embedding_size, options.hidden_size)
         device = "cpu" if options.backend == "reference" else "cuda"
-        return measure(TorchWriter(sample.load_weights(export), device, dtype), options.seconds)
+        return measure(TorchWriter(sample.load_weights(export), device, dtype), options)
 
 
-def measure(write: Callable[[], int], seconds: float) -> dict[str, Any]:
-    """Return the first characters that a side writes, and how long each takes it."""
-    return {"written": [write() for _ in range(CHECKED)], **measure_steps({"side": write}, seconds)["side"]}
+def measure(write: Callable[[int], list[int]], options: argparse.Namespace) -> dict[str, Any]:
+    """Return the first characters that a side writes, and how long those take it that it writes together."""
+    timing = {"side": partial(write, options.together)}
+    return {"written": write(CHECKED), **measure_steps(timing, options.seconds)["side"]}
 
 
 def main() -> None:
@@ -135,6 +133,8 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--backend", default="reference", help="tensorrt on a GPU, or reference")
     arguments.add_argument("--precision", choices=["fp32", "fp16"], default="fp32", help="of both")
+    arguments.add_argument("--recurrent", choices=RECURRENT, default=RECURRENT[0], help="what the engine's LSTM is")
+    arguments.add_argument("--together", type=int, default=1, help="characters that the host reads at once, of both")
     arguments.add_argument("--characters", type=int, default=65, help="size of the vocabulary")
     arguments.add_argument("--embedding-size", type=int, default=512, help="of a character")
     arguments.add_argument("--hidden-size", type=int, default=512, help="of each layer")
@@ -150,8 +150,9 @@ def main() -> None:
     texts = [found[name]["written"] for name in sides]
     if texts[0] != texts[1] and options.precision == "fp32":
         raise UserError(f"the engine wrote {texts[0]}, PyTorch {texts[1]}: they are not the same network.")
-    rates = {name: found[name]["throughput_per_s"] for name in sides}
-    result = {"precision": options.precision, "characters_per_s": rates, "ratio": rates["engine"] / rates["torch"]}
+    rates = {name: found[name]["throughput_per_s"] * options.together for name in sides}
+    form = {"precision": options.precision, "recurrent": options.recurrent, "together": options.together}
+    result = {**form, "characters_per_s": rates, "ratio": rates["engine"] / rates["torch"]}
     print(json.dumps(result, indent=2))
     write_json(options.out, {**result, "latency_ms": {name: found[name]["latency_ms"] for name in sides}})
 

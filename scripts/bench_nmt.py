@@ -1,10 +1,13 @@
 """Time sampleNMT's engines against the same network in PyTorch eager on the same device, in one run.
 
-.engine/bin/python scripts/bench_nmt.py --backend tensorrt --torch-python .venv/bin/python --out bench_nmt.json
+.engine/bin/python scripts/bench_nmt.py --backend tensorrt --recurrent layers --lanes 2 \\
+    --torch-python .venv/bin/python --out bench_nmt.json
 
 Batch 128, beam 5, two layers of 512 and 36,548 words, as the guide has them. Both run the same beam search on the host,
-for the same number of steps, and keep states, attention and memory on the device. The weights are drawn by chance,
-which changes no time. With the backend `reference` both run on the CPU, and one Python may have both.
+for the same number of steps, and keep states, attention and memory on the device. With several lanes the engines
+compute a part of the sentences while the host extends the hypotheses of another; PyTorch takes the batch as a whole.
+The weights are drawn by chance, which changes no time. With the backend `reference` both run on the CPU, and one Python
+may have both.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -32,7 +36,8 @@ from trtflow.runtime.beam_search import BeamSearch
 from trtflow.runtime.build import Settings, build_plan
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.loop import measure_steps
-from trtflow.samples import nmt
+from trtflow.runtime.lstm import RECURRENT
+from trtflow.samples import definition, nmt
 from trtflow.samples.nmt.model import Model
 
 if TYPE_CHECKING:
@@ -129,8 +134,10 @@ class TorchTranslator:
 
 def translating(
     translator: nmt.Translator | TorchTranslator, sentences: Sequence[np.ndarray], steps: int
-) -> Callable[[], None]:
+) -> Callable[[], object]:
     """Return a function that translates a batch, in a given number of steps."""
+    if isinstance(translator, nmt.Translator):
+        return partial(translator.search, sentences, translator.beam, steps)
 
     def translate() -> None:
         translator.begin(sentences)
@@ -141,31 +148,42 @@ def translating(
     return translate
 
 
-def build_translator(trt: ModuleType, export: Path, precision: str, batch: int) -> nmt.Translator:
+def build_translator(trt: ModuleType, export: Path, options: argparse.Namespace) -> nmt.Translator:
     """Return the engines, built."""
     settings = Settings(workspace_mb=4096)
-    encoder, generator = (
-        engine_of(trt, build_plan(trt, partial(define, export=export), precision, batch, settings=settings))
-        for define in nmt.NETWORKS.values()
+    defined = (
+        definition(nmt, export, options.precision, network=name, recurrent=options.recurrent) for name in nmt.NETWORKS
     )
-    return nmt.Translator(trt, encoder, generator, batch)
+    plans = (build_plan(trt, define, options.precision, options.batch, settings=settings) for define in defined)
+    encoder, generator = (engine_of(trt, plan) for plan in plans)
+    return nmt.Translator(trt, encoder, generator, options.batch, lanes=options.lanes)
 
 
 def first_likelihoods(translator: nmt.Translator | TorchTranslator, sentences: Sequence[np.ndarray]) -> list[float]:
     """Return the likelihoods of the likeliest first words, which tell one network from another."""
-    words, parents = (np.full((len(sentences), translator.beam), value, np.int32) for value in (START, 0))
-    translator.begin(sentences)
-    return [float(value) for value in translator.step(words, parents)[0].ravel()]
+    lengths = translator.begin(sentences)
+    words, parents = (np.full((len(lengths), translator.beam), value, np.int32) for value in (START, 0))
+    likelihoods, _ = translator.step(words, parents)
+    return [float(value) for value in likelihoods[: len(sentences)].ravel()]
 
 
 def measure(translator: nmt.Translator | TorchTranslator, options: argparse.Namespace) -> dict[str, Any]:
-    """Time one side on sentences drawn by chance; return its timing and first likelihoods."""
+    """Time one side on sentences drawn by chance, and its first word alone, which holds the encoder's time.
+
+    Returns:
+        its timing, the median time of the first word and of each after it, and the first likelihoods.
+    """
     rng = np.random.default_rng(1)
     lengths = rng.integers(1, min(50, options.length) + 1, size=options.batch)
     sentences = [rng.integers(len(SPECIAL), options.words, size=size).astype(np.int32) for size in lengths]
     likelihoods = first_likelihoods(translator, sentences)
-    timing = measure_steps({"side": translating(translator, sentences, options.steps)}, options.seconds)["side"]
-    return {"likelihoods": likelihoods, **timing}
+    queries = {
+        name: translating(translator, sentences, steps) for name, steps in (("all", options.steps), ("first", 1))
+    }
+    found = measure_steps(queries, options.seconds)
+    every, first = (found[name]["latency_ms"]["median"] for name in queries)
+    parts = {"first_word_ms": first, "word_ms": (every - first) / max(options.steps - 1, 1)}
+    return {"likelihoods": likelihoods, **parts, **found["all"]}
 
 
 def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
@@ -173,9 +191,11 @@ def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         export = Path(folder)
         draw_weights(export, options.words, options.units, options.layers, options.beam, options.length)
-        translator = build_translator(load(options.backend), export, options.precision, options.batch)
+        start = time.perf_counter()
+        translator = build_translator(load(options.backend), export, options)
+    build = {"build_s": time.perf_counter() - start}
     try:
-        return measure(translator, options)
+        return {**measure(translator, options), **build}
     finally:
         translator.close()
 
@@ -198,6 +218,8 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--backend", default="reference", help="tensorrt on a GPU, or reference")
     arguments.add_argument("--precision", choices=list(TOLERANCE), default="fp32", help="of both")
+    arguments.add_argument("--recurrent", choices=RECURRENT, default=RECURRENT[0], help="what the engines' LSTMs are")
+    arguments.add_argument("--lanes", type=int, default=1, help="parts of a batch that the engines take in turns")
     arguments.add_argument("--batch", type=int, default=128, help="sentences of a batch")
     arguments.add_argument("--beam", type=int, default=5, help="hypotheses of each")
     arguments.add_argument("--words", type=int, default=36548, help="of each vocabulary")
@@ -219,7 +241,10 @@ def main() -> None:
     if not difference <= TOLERANCE[options.precision]:
         raise UserError(f"likelihoods differ by up to {difference:.2g}: they are not the same network.")
     rates = {name: found[name]["throughput_per_s"] * options.batch for name in sides}
-    result = {"precision": options.precision, "sentences_per_s": rates, "ratio": rates["engine"] / rates["torch"]}
+    form = {"precision": options.precision, "recurrent": options.recurrent, "lanes": options.lanes}
+    parts = {part: {name: found[name][part] for name in sides} for part in ("first_word_ms", "word_ms")}
+    result = {**form, "sentences_per_s": rates, "ratio": rates["engine"] / rates["torch"], **parts}
+    result["build_s"] = found["engine"]["build_s"]
     print(json.dumps(result, indent=2))
     write_json(options.out, {**result, "latency_ms": {name: found[name]["latency_ms"] for name in sides}})
 

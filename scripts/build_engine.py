@@ -22,6 +22,7 @@ from trtflow.runtime.build import PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.layers import engine_layers, network_layers
+from trtflow.runtime.lstm import RECURRENT
 from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
 from trtflow.samples import definition
 from trtflow.samples import load as load_sample
@@ -32,6 +33,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--sample", required=True, help="name of the sample")
     arguments.add_argument("--network", help="which of the sample's networks, where it has several")
+    arguments.add_argument("--recurrent", choices=RECURRENT, help="what recurrent parts are made of, where it has such")
     arguments.add_argument("--precision", choices=PRECISIONS, required=True, help="lowest precision to use")
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
     arguments.add_argument("--calibration-table", type=Path, help="INT8 scales, needed for int8")
@@ -57,7 +59,13 @@ def main() -> None:
     sample = load_sample(options.sample)
     kept = options.keep.read_text().splitlines() if options.keep else []
     define_network = definition(
-        sample, options.export_dir, options.precision, options.ranges, kept, network=options.network
+        sample,
+        options.export_dir,
+        options.precision,
+        options.ranges,
+        kept,
+        network=options.network,
+        recurrent=options.recurrent,
     )
     listing: list[str] = []
 
@@ -91,6 +99,7 @@ def main() -> None:
         "backend": backend,
         "precision": options.precision,
         "max_batch_size": options.max_batch_size,
+        **({"recurrent": options.recurrent} if options.recurrent else {}),
         "plugins": list(getattr(sample, "PLUGINS", ())),
         "builder": builder_origin(options),
         "build_s": round(seconds, 3),

@@ -16,6 +16,7 @@ from trtflow.runtime.backend import load
 from trtflow.runtime.build import PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import engine_of
+from trtflow.runtime.lstm import RECURRENT
 from trtflow.samples import definition
 from trtflow.samples import load as load_sample
 
@@ -24,6 +25,7 @@ def main() -> None:
     """Read the command line; write the network, which is what a plan of the reference runtime holds."""
     arguments = parser(__doc__)
     arguments.add_argument("--sample", required=True, help="name of the sample")
+    arguments.add_argument("--recurrent", choices=RECURRENT, help="what recurrent parts are made of, where it has such")
     arguments.add_argument("--precision", choices=PRECISIONS, required=True, help="lowest precision to use")
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
     arguments.add_argument("--calibration-table", type=Path, help="INT8 scales, needed for int8")
@@ -41,7 +43,9 @@ def main() -> None:
         allocate = device_of(trt).allocate
         calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
     kept = options.keep.read_text().splitlines() if options.keep else []
-    define = definition(sample, options.export_dir, options.precision, options.ranges, kept)
+    define = definition(
+        sample, options.export_dir, options.precision, options.ranges, kept, recurrent=options.recurrent
+    )
     explicit_batch = getattr(sample, "EXPLICIT_BATCH", False)
     plan = build_plan(
         trt,

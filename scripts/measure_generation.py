@@ -6,6 +6,7 @@ python scripts/measure_generation.py --backend-file results/backend.json --expor
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -20,16 +21,10 @@ from trtflow.runtime.session import load_engine
 from trtflow.samples import load as load_sample
 
 
-def writer(sample: ModuleType, loop: StepLoop) -> Callable[[], None]:
+def writer(sample: ModuleType, loop: StepLoop) -> Callable[[], object]:
     """Return a function that writes one character each time it is called, from the vocabulary's first on."""
-    characters = [0]
-
-    def write() -> None:
-        loop.choose(sample.INPUT, characters[0])
-        loop.step()
-        characters[0] = int(loop.read(sample.OUTPUT).item())
-
-    return write
+    sample.give(loop, 0)
+    return partial(sample.write_on, loop, 1)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,6 +51,20 @@ def test_report_has_the_text_and_its_pictures(report, folder):
     assert {Path(path).stem for path in report["figures"]} == {"generated", "precisions", "profile", "training"}
     assert report["precisions"]["fp32"]["throughput_per_s"] > 0
     assert set(report["inputs"]) == {"model.wts2", "vocab.json"}
+
+
+def test_cells_of_plain_layers_write_the_same_without_another_training(report, folder):
+    results = folder / "results" / "char_rnn"
+    trained, made = (results / "model/training.json").stat().st_mtime_ns, results / "predictions.fp32.npz"
+    before = dict(np.load(made))
+    layers = SMALL.replace("{char_rnn: {", "{char_rnn: {recurrent: layers, ")
+    done = snakemake(folder, "--config", "backend=reference", layers, "--", "results/char_rnn/predictions.fp32.npz")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((results / "engine.fp32.json").read_text())["recurrent"] == "layers"
+    after = np.load(made)
+    np.testing.assert_array_equal(after["generated"], before["generated"])
+    np.testing.assert_allclose(after["log_probabilities"], before["log_probabilities"], rtol=1e-4, atol=1e-5)
+    assert (results / "model/training.json").stat().st_mtime_ns == trained
 
 
 def test_a_seed_outside_the_vocabulary_stops_the_run_and_is_named(report, folder):

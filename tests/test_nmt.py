@@ -55,6 +55,19 @@ def test_report_has_bleus_signature_and_its_pictures(report, folder):
     assert {"encrnn.bin", "decproj.bin", "vocab.de", "inference.json"} <= set(report["inputs"])
 
 
+def test_cells_of_plain_layers_translate_the_same_without_another_training(report, folder):
+    results = folder / "results" / "nmt"
+    trained, names = (results / "model/training.json").stat().st_mtime_ns, ["translations", "greedy"]
+    before = {name: (results / f"{name}.fp32.txt").read_text() for name in names}
+    layers = SMALL.replace("{nmt: {", "{nmt: {recurrent: layers, ")
+    done = snakemake(folder, "--config", "backend=reference", layers, "--", "results/nmt/translations.fp32.txt")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for plan in ("engine", "encoder"):
+        assert json.loads((results / f"{plan}.fp32.json").read_text())["recurrent"] == "layers"
+    assert {name: (results / f"{name}.fp32.txt").read_text() for name in names} == before
+    assert (results / "model/training.json").stat().st_mtime_ns == trained
+
+
 @pytest.mark.parametrize(("sentence", "fault"), [("", "line 2 is empty"), ("a " * 31, "line 2 has 31 words")])
 def test_sentences_that_the_engine_cannot_take_stop_the_run(report, folder, tmp_path, sentence, fault):
     results = folder / "results"

@@ -3,33 +3,47 @@
 make test-gpu
 """
 
-import json
-
 import numpy as np
 import pytest
 from on_gpu import SAMPLES, require, script
 
-from trtflow.formats.files import write_json
 from trtflow.metrics.perplexity import perplexity
 
 NAME = "char_rnn"
 TOLERANCE = {"fp32": 1e-4, "fp16": 0.01}  # of the perplexity, relative
 
 
-@pytest.mark.parametrize("precision", SAMPLES[NAME]["precisions"])
-def test_tensorrt_foresees_and_writes_what_the_reference_does(tensorrt_results, reference, precision):
-    made = tensorrt_results / NAME
-    engine = require(made / f"predictions.{precision}.npz")
-    plan, expected = reference / NAME / f"engine.{precision}.plan", reference / NAME / f"{precision}.npz"
-    script("lower_network", "--sample", NAME, "--precision", precision, "--export-dir", made / "export", "--out", plan)
-    backend = json.loads((reference / "backend.json").read_text())
-    write_json(plan.with_suffix(".json"), {"backend": backend, "plugins": []})
-    run = ["--plan", plan, "--backend-file", reference / "backend.json", "--export-dir", made / "export"]
+def written(made, folder, backend, precision, *form):
+    """Return what an engine foresees and writes that is built in `folder` from what was trained in `made`."""
+    plan, out = folder / f"engine.{precision}.plan", folder / f"{precision}.npz"
+    script("build_engine", "--sample", NAME, *form, "--precision", precision, "--export-dir", made / "export",
+           "--max-batch-size", 1, "--backend-file", backend, "--plan", plan)  # fmt: skip
+    run = ["--plan", plan, "--backend-file", backend, "--export-dir", made / "export"]
     settings = SAMPLES[NAME]["generation"]
     text = ["--text", made / "data/val.txt", "--seeds", *settings["seeds"], "--length", settings["length"]]
-    script("generate", *run, *text, "--out", expected)
-    first, second = np.load(engine), np.load(expected)
+    script("generate", *run, *text, "--out", out)
+    return np.load(out)
+
+
+def check(first, second, precision):
+    """Hold two results against each other: by perplexity, and in float32 character by character."""
     ratio = perplexity(first["log_probabilities"]) / perplexity(second["log_probabilities"])
     assert abs(ratio - 1) <= TOLERANCE[precision]
     if precision == "fp32":
         np.testing.assert_array_equal(first["generated"], second["generated"])
+
+
+@pytest.mark.parametrize("precision", SAMPLES[NAME]["precisions"])
+def test_tensorrt_foresees_and_writes_what_the_reference_does(tensorrt_results, reference, precision):
+    made = tensorrt_results / NAME
+    engine = np.load(require(made / f"predictions.{precision}.npz"))
+    check(engine, written(made, reference / NAME, reference / "backend.json", precision), precision)
+
+
+@pytest.mark.parametrize("precision", SAMPLES[NAME]["precisions"])
+def test_cells_of_plain_layers_write_what_the_reference_does(tensorrt_results, reference, tmp_path, precision):
+    made, form = tensorrt_results / NAME, ("--recurrent", "layers")
+    require(made / f"predictions.{precision}.npz")
+    engine = written(made, tmp_path, tensorrt_results / "backend.json", precision, *form)
+    expected = written(made, reference / NAME / "layers", reference / "backend.json", precision, *form)
+    check(engine, expected, precision)

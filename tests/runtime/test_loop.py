@@ -1,7 +1,11 @@
-"""The step loop: states stay on the device, rows of tables are chosen by pointer, names and sizes are checked."""
+"""The step loop: states stay on the device, rows of tables are chosen by pointer, names and sizes are checked.
+
+What comes again is a CUDA graph where that can be.
+"""
 
 import numpy as np
 import pytest
+from recorder import Recorder
 
 import trtflow.reference as trt
 from trtflow.formats import UserError
@@ -95,6 +99,100 @@ def test_feedback_of_another_shape():
     engine = trt.Runtime(trt.Logger()).deserialize_cuda_engine(build_plan(trt, define, "fp32", 1))
     with pytest.raises(UserError, match="output 'y' cannot become input 'x'"):
         StepLoop(trt, engine, {"y": "x"})
+
+
+def recorded_loop(monkeypatch, engine, device, table=TABLE):
+    monkeypatch.setattr("trtflow.runtime.loop.device_of", lambda module: device)
+    return StepLoop(trt, device.engine(engine), {"sum_out": "sum_in"}, {"row": table})
+
+
+def test_steps_that_come_again_are_recorded_once(engine, monkeypatch):
+    device = Recorder()
+    loop = recorded_loop(monkeypatch, engine, device)
+    for step in range(1, 11):
+        assert loop.step(outputs=["sum_out"])[0].tolist() == [(step * TABLE[0]).tolist()]
+    assert (device.recorded, device.launched) == (2, 8)  # two, for states have two places each
+    loop.choose("row", 1)
+    for _ in range(4):
+        loop.step()
+    assert (device.recorded, device.launched) == (4, 10)
+    np.testing.assert_array_equal(loop.read("sum_out"), [10 * TABLE[0] + 4 * TABLE[1]])
+    loop.close()
+    loop.close()
+    assert device.freed == 4
+
+
+def test_an_engine_that_cannot_be_recorded_runs_directly_for_good(engine, monkeypatch, caplog):
+    device = Recorder(able=False)
+    loop = recorded_loop(monkeypatch, engine, device)
+    with caplog.at_level("DEBUG"):
+        for _ in range(10):
+            loop.step()
+    np.testing.assert_array_equal(loop.read("sum_out"), [10 * TABLE[0]])
+    assert [record.levelname for record in caplog.records] == ["DEBUG"]
+    assert "not stream capturable" in caplog.text
+
+
+def test_what_shall_not_be_recorded_is_not_tried(engine, monkeypatch):
+    device = Recorder()
+    monkeypatch.setattr("trtflow.runtime.loop.device_of", lambda module: device)
+    loop = StepLoop(trt, device.engine(engine), {"sum_out": "sum_in"}, {"row": TABLE}, record=False)
+    for _ in range(5):
+        loop.step()
+    assert device.recorded == 0
+
+
+def test_rows_of_a_large_table_are_not_recorded(engine, monkeypatch):
+    device = Recorder()
+    loop = recorded_loop(monkeypatch, engine, device, np.ones((33, 3), np.float32))
+    for _ in range(6):
+        loop.step()
+    assert device.recorded == 0
+
+
+def test_no_more_than_so_many_graphs(engine, monkeypatch):
+    monkeypatch.setattr("trtflow.runtime.step_graphs.MOST", 2)
+    device = Recorder()
+    loop = recorded_loop(monkeypatch, engine, device)
+    for row in (0, 0, 0, 0, 1, 1, 1, 1):
+        loop.choose("row", row)
+        loop.step()
+    assert (device.recorded, device.launched) == (2, 2)
+    np.testing.assert_array_equal(loop.read("sum_out"), [4 * TABLE.sum(axis=0)])
+
+
+def test_inputs_and_outputs_of_a_step(engine, monkeypatch):
+    device = Recorder()
+    loop = recorded_loop(monkeypatch, engine, device)
+    loop.fill("row", 2 * TABLE)
+    assert loop.step({"sum_in": np.ones(3)}, ["twice", "sum_out"])[1].tolist() == [(1 + 2 * TABLE[0]).tolist()]
+    for _ in range(6):
+        twice, total = loop.step({"sum_in": TABLE[:1]}, ["twice", "sum_out"])
+        np.testing.assert_array_equal(total, 3 * TABLE[:1])
+        np.testing.assert_array_equal(twice, 6 * TABLE[:1])
+    assert device.launched == 5
+
+
+def test_parts_of_an_input_come_from_another_loop(engine):
+    def define(trt_module, network):
+        rows = network.add_input("rows", trt.float32, (3, 3))
+        layer = network.add_reduce(rows, trt.ReduceOperation.SUM, 1, False)
+        layer.get_output(0).name = "total"
+        network.mark_output(layer.get_output(0))
+
+    reader = StepLoop(trt, trt.Runtime(trt.Logger()).deserialize_cuda_engine(build_plan(trt, define, "fp32", 2)), {},
+                      batch_size=2)  # fmt: skip
+    loop = StepLoop(trt, engine, {"sum_out": "sum_in"}, batch_size=2, beside=reader)
+    loop.write("row", TABLE)
+    for place in (0, 2):
+        loop.step()
+        reader.lay("rows", place, loop, "sum_out")
+    np.testing.assert_array_equal(reader.step(outputs=["total"])[0], 3 * TABLE)
+    reader.clear("rows")
+    np.testing.assert_array_equal(reader.step(outputs=["total"])[0], 0 * TABLE)
+    alone = StepLoop(trt, engine, {}, batch_size=2)
+    with pytest.raises(UserError, match="cannot become a part of input 'rows'"):
+        reader.lay("rows", 0, alone, "sum_out")
 
 
 def test_a_batch_that_the_engine_refuses(engine):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from recorder import Recorder
 
 import trtflow.reference as trt
 from trtflow.datasets.characters import decode, encode, read_vocabulary, write_vocabulary
@@ -14,7 +15,9 @@ from trtflow.formats import FormatError
 from trtflow.formats.wts import read_wts2, write_wts2
 from trtflow.metrics.perplexity import perplexity
 from trtflow.runtime.build import build_plan
+from trtflow.runtime.devices import HostBuffer
 from trtflow.samples import char_rnn as sample
+from trtflow.samples import definition
 
 CHARACTERS, DATA_SIZE, HIDDEN_SIZE = 7, 5, 6
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "char_rnn"
@@ -54,8 +57,8 @@ def export(tmp_path):
     return tmp_path
 
 
-def make_loop(export):
-    plan = build_plan(trt, lambda module, network: sample.define_network(module, network, export), "fp32", 1)
+def make_loop(export, recurrent="rnn_v2", precision="fp32"):
+    plan = build_plan(trt, definition(sample, export, precision, recurrent=recurrent), precision, 1)
     return sample.make_loop(trt, trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan), export)
 
 
@@ -76,8 +79,9 @@ def torch_logits(export, text):
     return value @ weights[sample.FCW_NAME] + weights[sample.FCB_NAME]
 
 
-def test_engine_foresees_and_writes_what_pytorch_does(export):
-    loop, text = make_loop(export), [0, 3, 6, 1, 1, 4, 2, 5]
+@pytest.mark.parametrize("recurrent", sample.RECURRENT)
+def test_engine_foresees_and_writes_what_pytorch_does(export, recurrent):
+    loop, text = make_loop(export, recurrent), [0, 3, 6, 1, 1, 4, 2, 5]
     chances = torch.log_softmax(torch_logits(export, text), 1)
     wanted = [float(row[following]) for row, (_, following) in zip(chances, pairwise(text), strict=False)]
     np.testing.assert_allclose(sample.score(loop, text), wanted, rtol=1e-4, atol=1e-5)
@@ -88,12 +92,55 @@ def test_engine_foresees_and_writes_what_pytorch_does(export):
     assert sample.generate(loop, text, 12) == written[len(text) :]  # begins anew each time
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_both_forms_give_the_same_step_by_step(export, precision):
+    loops = [make_loop(export, recurrent, precision) for recurrent in sample.RECURRENT]
+    tolerance = {"fp32": 1e-5, "fp16": 2e-2}[precision]
+    for char in (0, 3, 6, 1, 1, 4):
+        for loop in loops:
+            sample.give(loop, char)
+            loop.step()
+        for name in (sample.HIDDEN_OUT, sample.CELL_OUT, sample.LOGITS):
+            first, second = (loop.read(name) for loop in loops)
+            np.testing.assert_allclose(second, first, rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+def test_characters_are_read_once_behind_many_steps(export, monkeypatch):
+    loop, reads = make_loop(export, "layers"), []
+    values = HostBuffer.values
+    monkeypatch.setattr(HostBuffer, "values", lambda *given: reads.append(1) or values(*given))
+    short = sample.generate(loop, [2], 100)
+    assert len(reads) == 1
+    monkeypatch.setattr("trtflow.runtime.loop.KEPT", 7)
+    loop = make_loop(export, "layers")
+    assert sample.generate(loop, [2], 100) == short
+    assert len(reads) == 1 + 15
+    assert sample.write_on(loop, 0) == []
+
+
+def test_recorded_steps_write_the_same(export, monkeypatch):
+    loop, device = make_loop(export, "layers"), Recorder()
+    monkeypatch.setattr("trtflow.runtime.loop.device_of", lambda module: device)
+    recorded = sample.make_loop(trt, device.engine(loop.engine), export)
+    for seed, length in (([2, 0, 5], 20), ([1], 9), ([6, 6], 13)):
+        assert sample.generate(recorded, seed, length) == sample.generate(loop, seed, length)
+        np.testing.assert_array_equal(sample.score(recorded, [3, *seed, 1]), sample.score(loop, [3, *seed, 1]))
+    assert device.recorded == 4  # two places of the states, with and without logits for the host
+
+
 def test_swapped_gates_would_be_seen(export, monkeypatch):
     """The agreement with the framework can fail: the order of the guide's prose gives another network."""
     text = [0, 3, 6, 1, 1, 4, 2, 5]
     right = perplexity(sample.score(make_loop(export), text))
     monkeypatch.setattr(sample, "GATE_ORDER", ("FORGET", "INPUT", "CELL", "OUTPUT"))
     assert abs(perplexity(sample.score(make_loop(export), text)) / right - 1) > 0.01
+
+
+def test_cells_of_plain_layers_take_the_gates_by_name(export, monkeypatch):
+    text = [0, 3, 6, 1, 1, 4, 2, 5]
+    right = perplexity(sample.score(make_loop(export, "layers"), text))
+    monkeypatch.setattr(sample, "GATE_ORDER", ("FORGET", "INPUT", "CELL", "OUTPUT"))
+    assert abs(perplexity(sample.score(make_loop(export, "layers"), text)) / right - 1) > 0.01
 
 
 def test_network_is_the_guides(export):

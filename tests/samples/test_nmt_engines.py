@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from recorder import Recorder
 
 import trtflow.reference as trt
 from trtflow.converters.checkpoint import read_checkpoint
@@ -15,7 +16,8 @@ from trtflow.formats.nmt_weights import read_matrix, write_matrix
 from trtflow.models.nmt import Decoder, create_weights, save_checkpoint
 from trtflow.runtime.beam_search import output_limits, search
 from trtflow.runtime.build import build_plan
-from trtflow.samples import nmt
+from trtflow.samples import definition, nmt
+from trtflow.samples.nmt import engines as nmt_engines
 
 BEAM, LENGTH, BATCH = 3, 7, 4
 
@@ -45,14 +47,25 @@ def export(network, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def engines(export):
+def every(export):
+    """Engines by form and precision. The encoder of layers reads three words a run, so that sentences take several."""
     runtime = trt.Runtime(trt.Logger())
 
-    def build(define, precision="fp32"):
-        plan = build_plan(trt, lambda api, net: define(api, net, export), precision, BATCH)
-        return runtime.deserialize_cuda_engine(plan)
+    def build(name, precision, recurrent):
+        define = definition(nmt, export, precision, network=name, recurrent=recurrent)
+        return runtime.deserialize_cuda_engine(build_plan(trt, define, precision, BATCH))
 
-    return {precision: [build(define, precision) for define in nmt.NETWORKS.values()] for precision in ("fp32", "fp16")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nmt_engines, "CHUNK", 3)
+        return {
+            form: {precision: [build(name, precision, form) for name in nmt.NETWORKS] for precision in ("fp32", "fp16")}
+            for form in nmt.RECURRENT
+        }
+
+
+@pytest.fixture(params=nmt.RECURRENT)
+def engines(every, request):
+    return every[request.param]
 
 
 def from_tensorflow(weights, given, width):
@@ -62,9 +75,9 @@ def from_tensorflow(weights, given, width):
     return [found.best(place)[0] for place in range(len(given))]
 
 
-@pytest.mark.parametrize("width", [1, 2, BEAM])
-def test_translations_are_tensorflows(network, engines, sentences, width):
-    translator = nmt.Translator(trt, *engines["fp32"], BATCH)
+@pytest.mark.parametrize(("width", "lanes"), [(1, 1), (2, 1), (BEAM, 1), (BEAM, 2), (BEAM, 3)])
+def test_translations_are_tensorflows(network, engines, sentences, width, lanes):
+    translator = nmt.Translator(trt, *engines["fp32"], BATCH, lanes=lanes)
     assert translator.translate(sentences, width) == from_tensorflow(network, sentences, width)
 
 
@@ -92,6 +105,79 @@ def test_half_precision_is_near(engines, sentences):
     assert (found[0] != found[1]).any()
 
 
+def test_both_forms_give_the_same_step_by_step(every, sentences):
+    given, rng = sentences[:BATCH], np.random.default_rng(3)
+    both = [nmt.Translator(trt, *every[form]["fp32"], BATCH) for form in nmt.RECURRENT]
+    for batch in (given, sentences[3:], given[::-1]):  # what an earlier batch left behind has to be gone
+        np.testing.assert_array_equal(*(translator.begin(batch) for translator in both))
+        words, parents = (np.full((BATCH, BEAM), value, np.int32) for value in (1, 0))
+        for _ in range(3):
+            for name in nmt_engines.FROM_ENCODER:
+                first, second = (input_of(translator, name) for translator in both)
+                np.testing.assert_allclose(second, first, rtol=1e-5, atol=1e-6, err_msg=name)
+            (ours, found), (theirs, wanted) = (translator.step(words, parents) for translator in both)
+            np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-6)
+            np.testing.assert_array_equal(wanted, found)
+            words, parents = found[:, :, 1], rng.integers(BEAM, size=(BATCH, BEAM)).astype(np.int32)
+
+
+def input_of(translator, name):
+    """Return what an input of the generator holds."""
+    loop = translator.lanes[0].generator
+    loop._download(loop._memory[name], name)
+    return loop._memory[name].values(loop._shapes[name], loop._dtypes[name])
+
+
+def test_memory_is_zero_behind_a_sentence(engines, sentences):
+    translator = nmt.Translator(trt, *engines["fp32"], BATCH)
+    lengths = translator.begin(sentences[:BATCH])
+    for name in (nmt_engines.MEMORY_IN, nmt_engines.KEYS_IN):
+        rows = np.abs(input_of(translator, name)).max(axis=2)
+        np.testing.assert_array_equal(rows > 0, np.arange(LENGTH) < lengths[:, None])
+
+
+def test_only_as_many_runs_as_the_longest_sentence_needs(every, sentences, monkeypatch):
+    translator = nmt.Translator(trt, *every["layers"]["fp32"], BATCH)
+    loop, runs = translator.lanes[0].encoder.loop, []
+    step = loop.step
+    monkeypatch.setattr(loop, "step", lambda: runs.append(step()))
+    for batch, wanted in ((sentences[3:5], 2), (sentences[3:4], 1), (sentences[2:3], 3)):
+        runs.clear()
+        translator.begin(batch)
+        assert len(runs) == wanted
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_recorded_steps_translate_the_same(every, sentences, monkeypatch, lanes):
+    expected = nmt.Translator(trt, *every["layers"]["fp32"], BATCH).translate(sentences, BEAM)
+    device = Recorder()
+    monkeypatch.setattr("trtflow.runtime.loop.device_of", lambda module: device)
+    engines = [device.engine(engine) for engine in every["layers"]["fp32"]]
+    translator = nmt.Translator(trt, *engines, BATCH, lanes=lanes)
+    for _ in range(3):
+        assert translator.translate(sentences, BEAM) == expected
+    # states have two places each: two graphs of the generator, and two of the encoder for each of its three runs
+    assert 2 * lanes < device.recorded <= (2 + 2 * 3) * lanes
+    assert device.launched > device.recorded
+    words, _ = translator.attention(sentences[1])
+    assert words == expected[1]
+    translator.close()
+    assert device.freed == device.recorded
+
+
+def test_an_rnn_v2_is_not_recorded(every, sentences, monkeypatch):
+    device = Recorder()
+    monkeypatch.setattr("trtflow.runtime.loop.device_of", lambda module: device)
+    translator = nmt.Translator(trt, *(device.engine(engine) for engine in every["rnn_v2"]["fp32"]), BATCH)
+    translator.translate(sentences, BEAM)
+    assert device.recorded == 0
+
+
+def test_a_form_that_there_is_not(export):
+    with pytest.raises(UserError, match="no recurrent part to make of 'gru'"):
+        definition(nmt, export, "fp32", recurrent="gru")
+
+
 def test_attention_adds_up_to_one_over_the_words_that_are_there(engines, sentences):
     translator = nmt.Translator(trt, *engines["fp32"], BATCH)
     words, weights = translator.attention(sentences[1])
@@ -100,15 +186,30 @@ def test_attention_adds_up_to_one_over_the_words_that_are_there(engines, sentenc
     np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
 
 
+def test_steps_of_lanes_are_those_of_one(engines, sentences):
+    one, two = (nmt.Translator(trt, *engines["fp32"], BATCH, lanes=lanes) for lanes in (1, 2))
+    for translator in (one, two):
+        translator.begin(sentences[:BATCH])
+    for words, parents in (((1, 4, 5), (0, 0, 0)), ((3, 5, 7), (2, 0, 1))):
+        given = [np.array([row] * BATCH, np.int32) for row in (words, parents)]
+        for ours, theirs in zip(one.step(*given), two.step(*given), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_a_given_number_of_steps(engines, sentences):
+    translator = nmt.Translator(trt, *engines["fp32"], BATCH, lanes=2)
+    assert [found.steps for found in translator.search(sentences[:BATCH], BEAM, steps=9)] == [9, 9]
+
+
 def test_longest_translation(engines, sentences):
     translator = nmt.Translator(trt, *engines["fp32"], BATCH, most=2)
     assert max(map(len, translator.translate(sentences, BEAM))) <= 2
 
 
 def test_loops_refuse_to_exchange_what_does_not_fit(engines):
-    translator = nmt.Translator(trt, *engines["fp32"], BATCH)
+    (lane,) = nmt.Translator(trt, *engines["fp32"], BATCH).lanes
     with pytest.raises(UserError, match="'attention_keys' cannot become input 'input_hidden'"):
-        translator._generator.take("input_hidden", translator._encoder, "attention_keys")
+        lane.generator.take("input_hidden", lane.encoder.loop, "attention_keys")
 
 
 def test_vocabulary_that_disagrees_with_the_weights(export, tmp_path):

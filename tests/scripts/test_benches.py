@@ -19,13 +19,26 @@ def bench(name, out, *more):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize(("name", "unit"), [("char_rnn", "characters_per_s"), ("nmt", "sentences_per_s")])
-def test_both_sides_are_the_same_network_and_timed(name, unit, tmp_path):
-    done = bench(name, tmp_path / "found.json")
+@pytest.mark.parametrize(
+    ("name", "unit", "more"),
+    [
+        ("char_rnn", "characters_per_s", []),
+        ("char_rnn", "characters_per_s", ["--recurrent", "layers", "--together", "7"]),
+        ("char_rnn", "characters_per_s", ["--recurrent", "layers", "--precision", "fp16"]),
+        ("nmt", "sentences_per_s", []),
+        ("nmt", "sentences_per_s", ["--recurrent", "layers", "--lanes", "2", "--length", "13"]),
+    ],
+)
+def test_both_sides_are_the_same_network_and_timed(name, unit, more, tmp_path):
+    done = bench(name, tmp_path / "found.json", *more)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["ratio"] == pytest.approx(found[unit]["engine"] / found[unit]["torch"])
     assert set(found["latency_ms"]) == {"engine", "torch"}
+    if name == "nmt":
+        assert found["first_word_ms"]["engine"] < found["latency_ms"]["engine"]["p99"]
+        assert found["build_s"] > 0
+    assert found["recurrent"] == ("layers" if "layers" in more else "rnn_v2")
 
 
 def test_a_python_without_pytorch_is_named(tmp_path):

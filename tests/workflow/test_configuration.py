@@ -58,6 +58,7 @@ def test_workflow_catalogue_entry_is_the_same_workflow(tmp_path):
             ["--config", "samples={uff_ssd: {model: {trained_by: ssd}}}"],
             "samples.uff_ssd: model.trained_by: sample 'ssd' trains no inception_v2",
         ),
+        (["--config", "samples={nmt: {recurrent: gru}}"], "samples.nmt: recurrent: 'gru' is not one of ['rnn_v2', 'l"),
         (["--config", "samples={ssd: {model: {width: 2}}}"], "samples.ssd: model.width: 2 is greater than"),
     ],
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -29,13 +30,21 @@ class BeamSearch:
 
     def __init__(self, limits: np.ndarray, beam: int, width: int, start: int) -> None:
         batch = len(limits)
-        self._limits, self._width = limits, width
+        self._limits, self._width, self._shortest = limits, width, int(limits.min())
         self.words = np.full((batch, beam), start, np.int32)
         self.parents = np.zeros((batch, beam), np.int32)
         self._scores = np.full((batch, width), -np.inf)
         self._scores[:, 0] = 0.0  # all are the same at first, so that one counts
         self._ended = np.zeros((batch, width), bool)
+        self._stays = np.where(np.arange(width) == 0, 0.0, -np.inf)  # the steps of a hypothesis that ended
+        self._first = width * np.arange(batch)[:, np.newaxis]  # the place of each sentence's first hypothesis
         self._history: list[tuple[np.ndarray, np.ndarray]] = []
+        self._traced: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def steps(self) -> int:
+        """How often the hypotheses were extended."""
+        return len(self._history)
 
     @property
     def done(self) -> bool:
@@ -51,30 +60,41 @@ class BeamSearch:
         """
         width = self._width
         with np.errstate(divide="ignore"):
-            steps = np.log(probabilities[:, :width, :width].astype(np.float64))
-        steps[self._ended] = np.where(np.arange(width) == 0, 0.0, -np.inf)
-        followers = np.where(self._ended[..., None], END, words[:, :width, :width])
-        scores = (self._scores[..., None] + steps).reshape(len(steps), -1)
+            steps = np.log(probabilities[:, :width, :width], dtype=np.float64)
+        followers = words[:, :width, :width]
+        if self._ended.any():
+            steps[self._ended] = self._stays
+            followers = np.where(self._ended[..., np.newaxis], END, followers)
+        scores = (self._scores[..., np.newaxis] + steps).reshape(len(steps), -1)
         chosen = np.argsort(-scores, axis=1, kind="stable")[:, :width]
-        self._scores = np.take_along_axis(scores, chosen, axis=1)
-        self.parents[:, :width] = chosen // width
-        self.words[:, :width] = np.take_along_axis(followers.reshape(len(steps), -1), chosen, axis=1)
-        self._history.append((self.parents[:, :width].copy(), self.words[:, :width].copy()))
-        late = len(self._history) >= self._limits
-        self._ended = (self.words[:, :width] == END) | np.take_along_axis(self._ended, chosen // width, 1)
-        self._ended |= late[:, None]
+        parents, places = (chosen // width).astype(np.int32), chosen + width * self._first
+        extended = followers.reshape(-1).take(places)
+        self._scores = scores.take(places)
+        self._ended = self._ended.take(parents + self._first) | (extended == END)
+        self._history.append((parents, extended))
+        self._traced = None
+        self.parents[:, :width], self.words[:, :width] = parents, extended
+        if self.steps >= self._shortest:
+            self._ended |= (self.steps >= self._limits)[:, np.newaxis]
 
     def best(self, sentence: int) -> tuple[list[int], list[int]]:
         """Return the words of a sentence's best translation, without </s>, and which hypothesis each came from."""
-        place, words, places = 0, [], []
-        for parents, followers in reversed(self._history):
-            words.append(int(followers[sentence, place]))
-            place = int(parents[sentence, place])
-            places.append(place)
-        words, places = words[::-1], places[::-1]
+        if self._traced is None:
+            self._traced = self._trace()
+        words, places = (values[: self._limits[sentence], sentence].tolist() for values in self._traced)
         end = words.index(END) if END in words else len(words)
-        end = min(end, int(self._limits[sentence]))
         return words[:end], places[:end]
+
+    def _trace(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the words of the best hypotheses and which each came from, int [steps, batch], from the last back."""
+        rows = np.arange(len(self._limits))
+        place, words, places = np.zeros_like(rows), [], []
+        for parents, followers in reversed(self._history):
+            words.append(followers[rows, place])
+            place = parents[rows, place]
+            places.append(place)
+        shape = (self.steps, len(rows))
+        return np.array(words[::-1]).reshape(shape), np.array(places[::-1]).reshape(shape)
 
 
 def search(step: Step, limits: np.ndarray, beam: int, width: int, start: int) -> BeamSearch:
@@ -88,6 +108,37 @@ def search(step: Step, limits: np.ndarray, beam: int, width: int, start: int) ->
     while not found.done:
         found.advance(*step(found.words, found.parents))
     return found
+
+
+class Stepper(Protocol):
+    """A network that computes while the host does something else."""
+
+    def start(self, words: np.ndarray, parents: np.ndarray) -> None:
+        """Begin a step with words and parents, int32 [batch, beam]."""
+        ...
+
+    def finish(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `BeamSearch.advance` takes when the step is done."""
+        ...
+
+
+def search_together(pairs: Sequence[tuple[Stepper, BeamSearch]], steps: int | None = None) -> None:
+    """Run networks in turns: while one computes, the host extends the hypotheses of another.
+
+    Args:
+        pairs: the networks, each with its own sentences.
+        steps: how often each is run; None until the best hypothesis of every sentence has ended.
+    """
+    for stepper, found in pairs:
+        stepper.start(found.words, found.parents)
+    running = list(pairs)
+    while running:
+        for stepper, found in list(running):
+            found.advance(*stepper.finish())
+            if found.done if steps is None else found.steps >= steps:
+                running.remove((stepper, found))
+            else:
+                stepper.start(found.words, found.parents)
 
 
 def output_limits(lengths: np.ndarray, most: int) -> np.ndarray:

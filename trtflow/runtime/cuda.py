@@ -70,10 +70,11 @@ class CudaBuffer:
     def __init__(self, nbytes: int) -> None:
         self._device: Any = None
         self._host: Any = None
+        self._nbytes = max(nbytes, 1)
         try:
-            self._device = cuda.mem_alloc(max(nbytes, 1))
-            cuda.memset_d8(self._device, 0, max(nbytes, 1))
-            self._host = cuda.pagelocked_zeros(max(nbytes, 1), np.uint8)
+            self._device = cuda.mem_alloc(self._nbytes)
+            cuda.memset_d8(self._device, 0, self._nbytes)
+            self._host = cuda.pagelocked_zeros(self._nbytes, np.uint8)
         except cuda.MemoryError as error:
             self.free()
             free, total = cuda.mem_get_info()
@@ -107,6 +108,24 @@ class CudaBuffer:
         """Return what was downloaded as a new array."""
         nbytes = int(np.prod(shape)) * dtype.itemsize
         return self._host[:nbytes].view(dtype).reshape(shape).copy()
+
+    def clear(self, stream: CudaStream) -> None:
+        """Let the stream fill the device's memory with zeros."""
+        cuda.memset_d8_async(self._device, 0, self._nbytes, stream.stream)
+
+    def copy_rows(
+        self, source: CudaBuffer, rows: int, nbytes: int, pitches: tuple[int, int], offset: int, stream: CudaStream
+    ) -> None:
+        """Let the stream copy rows from the start of another buffer; see `trtflow.runtime.devices.Buffer`."""
+        if rows == 1:
+            cuda.memcpy_dtod_async(self.pointer + offset, source.pointer, nbytes, stream.stream)
+            return
+        copy = cuda.Memcpy2D()
+        copy.set_src_device(source.pointer)
+        copy.set_dst_device(self.pointer + offset)
+        copy.width_in_bytes, copy.height = nbytes, rows
+        copy.src_pitch, copy.dst_pitch = pitches
+        copy(stream.stream)
 
     def free(self) -> None:
         """Give both memories back; harmless when that was done."""

@@ -70,6 +70,25 @@ class Buffer(Protocol):
         """Return what was downloaded as a new array."""
         ...
 
+    def clear(self, stream: Any) -> None:
+        """Let the stream fill the device's memory with zeros."""
+        ...
+
+    def copy_rows(
+        self, source: Any, rows: int, nbytes: int, pitches: tuple[int, int], offset: int, stream: Any
+    ) -> None:
+        """Let the stream copy rows from the start of another buffer of the same device.
+
+        Args:
+            source: the other buffer.
+            rows: how many.
+            nbytes: how much of each.
+            pitches: bytes from one row to the next, there and here.
+            offset: bytes from the start of this memory to its first row.
+            stream: the stream.
+        """
+        ...
+
     def free(self) -> None:
         """Give the memory back; harmless when that was done."""
         ...
@@ -159,6 +178,18 @@ class HostBuffer:
         """Return what the memory holds at its start as a new array."""
         nbytes = int(np.prod(shape)) * dtype.itemsize
         return self._memory[:nbytes].view(dtype).reshape(shape).copy()
+
+    def clear(self, stream: Any) -> None:
+        """Fill the memory with zeros."""
+        self._memory[:] = 0
+
+    def copy_rows(
+        self, source: HostBuffer, rows: int, nbytes: int, pitches: tuple[int, int], offset: int, stream: Any
+    ) -> None:
+        """Copy rows from the start of another buffer."""
+        for row in range(rows):
+            first, place = row * pitches[0], offset + row * pitches[1]
+            self._memory[place : place + nbytes] = source._memory[first : first + nbytes]
 
     def free(self) -> None:
         """Leave it to Python."""

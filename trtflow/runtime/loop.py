@@ -1,13 +1,14 @@
 """Engines that run step after step on their own outputs, as a recurrent network does when it writes a text.
 
 Outputs that become inputs, and tables of which each step takes a row, stay on the device: a step moves pointers, and
-nothing is copied but what `StepLoop.read` asks for. The same code runs on TensorRT and on the reference.
+nothing is copied but what is asked for. On a GPU steps that come again are CUDA graphs, where the engine allows it. The
+same code runs on TensorRT and on the reference.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -15,10 +16,13 @@ import numpy as np
 
 from trtflow.formats import UserError
 from trtflow.runtime.devices import Buffer, device_of
+from trtflow.runtime.step_graphs import StepGraphs
 from trtflow.runtime.timing import percentile
 
 WARM_UP_S = 0.2
 ALIGNMENT = 256  # bytes: TensorRT's least of a binding's address
+MOST_ROWS = 32  # of a table whose rows are worth a CUDA graph each
+KEPT = 256  # outputs that are kept on the device before they are read
 
 
 def _nbytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
@@ -32,8 +36,11 @@ class StepLoop:
         trt: NVIDIA's tensorrt or trtflow.reference.
         engine: the engine.
         feedback: for outputs that are the next step's inputs, the input's name; they begin as zeros.
-        tables: for inputs that are a row of a table each step, the table, float32 [rows, elements of the input].
-        batch_size: of every step; a table's row counts for one.
+        tables: for inputs that are a row of a table each step, the table, [rows, batch_size * elements of the input].
+        batch_size: of every step; a table's row is for the whole batch.
+        beside: another loop, with which this one is to share a stream, so that all is done in the order of the calls.
+        record: whether steps become CUDA graphs where the engine allows it. One with an RNNv2 does not, and TensorRT
+            says so as an error. With a table of more than `MOST_ROWS` rows none do: each row would be another.
 
     Raises:
         UserError: a name is no input or output of the engine, sizes differ, or there is not enough memory.
@@ -46,6 +53,8 @@ class StepLoop:
         feedback: Mapping[str, str],
         tables: Mapping[str, np.ndarray] | None = None,
         batch_size: int = 1,
+        beside: StepLoop | None = None,
+        record: bool = True,
     ) -> None:
         self.engine, self.context, self.batch_size = engine, engine.create_execution_context(), batch_size
         if self.context is None:
@@ -57,13 +66,18 @@ class StepLoop:
         }
         self._feedback, self._row_bytes = dict(feedback), dict[str, int]()
         padded = {name: _aligned(rows) for name, rows in self._checked(tables or {}).items()}
-        device = device_of(trt)
-        self._stream, self._memory = device.create_stream(), dict[str, Buffer]()
+        self._device = device_of(trt)
+        self._stream: Any = self._device.create_stream() if beside is None else beside._stream
+        self._memory, self._kept = dict[str, Buffer](), dict[str, _Kept]()
+        self._graphs = StepGraphs(self._device, self._stream)
+        self._record = record and all(len(rows) <= MOST_ROWS for rows in padded.values())
+        self._awaited: list[tuple[Buffer, str]] = []
+        self._uploading: set[Buffer] = set()  # what the stream may still read of the host's memory
         self._bindings = [0] * engine.num_bindings
         try:
             for name, shape in self._shapes.items():
                 nbytes = padded[name].nbytes if name in padded else _nbytes(shape, self._dtypes[name])
-                self._memory[name] = device.allocate(nbytes)
+                self._memory[name] = self._device.allocate(nbytes)
         except UserError:
             self.close()
             raise
@@ -74,9 +88,14 @@ class StepLoop:
 
     def close(self) -> None:
         """Give context and memory back; harmless when that was done."""
-        for buffer in self._memory.values():
+        self._graphs.free()
+        for buffer in [*self._memory.values(), *(kept.buffer for kept in self._kept.values())]:
             buffer.free()
-        self._memory, self.context = {}, None
+        self._memory, self._kept, self.context = {}, {}, None
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the engine has an input or output of this name."""
+        return name in self._place
 
     def _checked(self, tables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the tables in their inputs' types; refuse names and sizes that do not fit."""
@@ -87,22 +106,49 @@ class StepLoop:
             if (self._shapes[output], self._dtypes[output]) != (self._shapes[name], self._dtypes[name]):
                 shapes = f"{self._shapes[output]} and {self._shapes[name]}"
                 raise UserError(f"output {output!r} cannot become input {name!r}: their shapes are {shapes}.")
-        for name, rows in tables.items():
-            if rows.shape[1:] != (int(np.prod(self._shapes[name])),):
-                raise UserError(f"input {name!r} has shape {self._shapes[name]}, but rows of a table {rows.shape}.")
-        return {name: rows.astype(self._dtypes[name]) for name, rows in tables.items()}
+        return {name: self._rows(name, rows) for name, rows in tables.items()}
+
+    def _rows(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Return rows of a table in their input's type; refuse those of another size."""
+        if rows.shape[1:] != (int(np.prod(self._shapes[name])),):
+            raise UserError(f"input {name!r} has shape {self._shapes[name]}, but rows of a table {rows.shape}.")
+        return rows.astype(self._dtypes[name], copy=False)
 
     def reset(self) -> None:
         """Begin anew: what is fed back is zero."""
         for name in self._feedback.values():
-            self.write(name, np.zeros(self._shapes[name], self._dtypes[name]))
+            self.clear(name)
         for name, index in self._place.items():
             self._bindings[index] = self._memory[name].pointer
 
+    def clear(self, name: str) -> None:
+        """Set an input to zeros."""
+        self._memory[name].clear(self._stream)
+
     def write(self, name: str, values: np.ndarray) -> None:
-        """Set an input [batch, …] from the host."""
-        self._stream.synchronize()  # a step may still read what is overwritten
-        self._memory[name].copy_from(values.astype(self._dtypes[name], copy=False).reshape(self._shapes[name]))
+        """Set an input [batch, …] from the host. On a GPU this returns before the copy is done."""
+        self._stage(name, values.reshape(self._shapes[name]))
+        self._upload(name)
+
+    def fill(self, name: str, rows: np.ndarray) -> None:
+        """Replace the first rows of an input's table, [rows, batch_size * elements]."""
+        self._stage(name, _aligned(self._rows(name, rows)))
+        self._memory[name].upload(len(rows) * self._row_bytes[name], self._stream)
+
+    def _stage(self, name: str, values: np.ndarray) -> None:
+        """Lay values where the stream takes them from; wait where it still takes those before."""
+        buffer = self._memory[name]
+        if buffer in self._uploading:
+            self._synchronize()
+        buffer.stage(values.astype(self._dtypes[name], copy=False))
+        self._uploading.add(buffer)
+
+    def _upload(self, name: str) -> None:
+        self._memory[name].upload(_nbytes(self._shapes[name], self._dtypes[name]), self._stream)
+
+    def _synchronize(self) -> None:
+        self._stream.synchronize()
+        self._uploading.clear()
 
     def take(self, name: str, other: StepLoop, output: str) -> None:
         """Let an input be what another loop put out: the two exchange memory, and nothing is copied.
@@ -115,11 +161,35 @@ class StepLoop:
             raise UserError(
                 f"output {output!r} cannot become input {name!r}: their shapes are {theirs[0]} and {ours[0]}."
             )
-        self._stream.synchronize()
-        other._stream.synchronize()
+        self._synchronize()
+        other._synchronize()
         self._memory[name], other._memory[output] = other._memory[output], self._memory[name]
         self._bindings[self._place[name]] = self._memory[name].pointer
         other._bindings[other._place[output]] = other._memory[output].pointer
+
+    def lay(self, name: str, first: int, other: StepLoop, output: str) -> None:
+        """Let a part of an input [batch, N, …] be what another loop put out, [batch, n, …] or [batch, …] where n is 1.
+
+        It is copied on the device, to the places from `first` on of the second axis; what goes beyond its end is left
+        out. The loops share a stream.
+
+        Raises:
+            UserError: their shapes or types differ.
+        """
+        ours, theirs = self._shapes[name], other._shapes[output]
+        count = int(np.prod(theirs[1:])) // int(np.prod(ours[2:]))
+        fits = theirs in ((ours[0], count, *ours[2:]), (ours[0], *ours[2:]))
+        if not fits or self._dtypes[name] != other._dtypes[output] or self._stream is not other._stream:
+            raise UserError(f"output {output!r} of shape {theirs} cannot become a part of input {name!r}, {ours}.")
+        place = _nbytes(ours[2:], self._dtypes[name])
+        self._memory[name].copy_rows(
+            other._last(output),
+            ours[0],
+            min(count, ours[1] - first) * place,
+            (count * place, ours[1] * place),
+            first * place,
+            self._stream,
+        )
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of an input or output, with the batch."""
@@ -129,25 +199,101 @@ class StepLoop:
         """Let an input be a row of its table; nothing is copied."""
         self._bindings[self._place[name]] = self._memory[name].pointer + row * self._row_bytes[name]
 
-    def step(self) -> None:
-        """Run once. On a GPU this returns before the step is done.
+    def step(
+        self, inputs: Mapping[str, np.ndarray] | None = None, outputs: Sequence[str] = ()
+    ) -> tuple[np.ndarray, ...]:
+        """Run once. On a GPU this returns before the step is done, unless outputs are asked for.
+
+        Args:
+            inputs: inputs [batch, …] that are set from the host first.
+            outputs: those to return, each [batch, …].
 
         Raises:
             UserError: the engine could not run.
         """
-        if not self.context.execute_async(self.batch_size, self._bindings, self._stream.handle):
-            raise UserError("the engine could not run; its messages stand above this line.")
+        self.start(inputs, outputs)
+        return self.finish() if outputs else ()
+
+    def start(self, inputs: Mapping[str, np.ndarray] | None = None, outputs: Sequence[str] = ()) -> None:
+        """Do what `step` does, but leave it to `finish` to wait for the outputs."""
+        given = tuple(inputs or ())
+        for name, values in (inputs or {}).items():
+            self._stage(name, values)
+
+        def enqueue() -> None:
+            for name in given:
+                self._upload(name)
+            if not self.context.execute_async(self.batch_size, self._bindings, self._stream.handle):
+                raise UserError("the engine could not run; its messages stand above this line.")
+            for name in outputs:
+                self._download(self._memory[name], name)
+
+        if self._record:
+            self._graphs.run((tuple(self._bindings), given, tuple(outputs)), enqueue)
+        else:
+            enqueue()
+        self._awaited = [(self._memory[name], name) for name in outputs]
+        self._feed_back()
+
+    def finish(self) -> tuple[np.ndarray, ...]:
+        """Return the outputs, each [batch, …], that the last `start` asked for, when they are there."""
+        self._synchronize()
+        return tuple(buffer.values(self._shapes[name], self._dtypes[name]) for buffer, name in self._awaited)
+
+    def _feed_back(self) -> None:
         for output, name in self._feedback.items():
             self._memory[output], self._memory[name] = self._memory[name], self._memory[output]
             for swapped in (output, name):
                 self._bindings[self._place[swapped]] = self._memory[swapped].pointer
 
+    def _last(self, name: str) -> Buffer:
+        """Return where an output of the last step is, be it fed back by now."""
+        return self._memory[self._feedback.get(name, name)]
+
+    def _download(self, buffer: Buffer, name: str) -> None:
+        buffer.download(_nbytes(self._shapes[name], self._dtypes[name]), self._stream)
+
     def read(self, name: str) -> np.ndarray:
         """Return an output of the last step, [batch, …]; of one that is fed back, too."""
-        buffer, shape, dtype = self._memory[self._feedback.get(name, name)], self._shapes[name], self._dtypes[name]
-        buffer.download(_nbytes(shape, dtype), self._stream)
-        self._stream.synchronize()
-        return buffer.values(shape, dtype)
+        buffer = self._last(name)
+        self._download(buffer, name)
+        self._synchronize()
+        return buffer.values(self._shapes[name], self._dtypes[name])
+
+    def keep(self, name: str) -> None:
+        """Keep an output of the last step on the device until `kept` reads it; the host waits once in `KEPT` times."""
+        nbytes = _nbytes(self._shapes[name], self._dtypes[name])
+        if name not in self._kept:
+            self._kept[name] = _Kept(self._device.allocate(KEPT * nbytes))
+        kept = self._kept[name]
+        if kept.count == KEPT:
+            self._read_kept(name)
+        kept.buffer.copy_rows(self._last(name), 1, nbytes, (nbytes, nbytes), kept.count * nbytes, self._stream)
+        kept.count += 1
+
+    def kept(self, name: str) -> np.ndarray:
+        """Return what was kept of an output since the last call, [steps, batch, …], and keep it no longer."""
+        if name not in self._kept:
+            return np.zeros((0, *self._shapes[name]), self._dtypes[name])
+        self._read_kept(name)
+        values = np.concatenate(self._kept[name].values)
+        self._kept[name].values.clear()
+        return values
+
+    def _read_kept(self, name: str) -> None:
+        kept, shape = self._kept[name], (self._kept[name].count, *self._shapes[name])
+        kept.buffer.download(_nbytes(shape, self._dtypes[name]), self._stream)
+        self._synchronize()
+        kept.values.append(kept.buffer.values(shape, self._dtypes[name]))
+        kept.count = 0
+
+
+class _Kept:
+    """Outputs of one name: those on the device, and those that had to be read to make room."""
+
+    def __init__(self, buffer: Buffer) -> None:
+        self.buffer, self.count = buffer, 0
+        self.values: list[np.ndarray] = []
 
 
 def _aligned(rows: np.ndarray) -> np.ndarray:

@@ -7,8 +7,9 @@ arrays of several inputs by name; `EXPLICIT_BATCH`, a network without an implici
 engine needs; `NETWORKS`, all networks by name where there are several; `REFIT` with `refit(trt, engine, export)`,
 weights given after the build; `HALF_WEIGHTS`, define_network also takes the type of the weights;
 `configure_builder(trt, config)` and `configure_network(trt, network, ranges, kept)`, INT8 from dynamic ranges;
-`PROGRAMS`, other forms of the same model by name. Samples that run step by step have functions of their own instead of
-the first, second and last of the functions above. `own` is all samples of users, who write no module.
+`PROGRAMS`, other forms of the same model by name; `RECURRENT`, what recurrent parts can be made of, which the functions
+of networks take too. Samples that run step by step have functions of their own instead of the first, second and last of
+the functions above. `own` is all samples of users, who write no module.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def definition(
     ranges: Path | None = None,
     kept: Collection[str] = (),
     network: str | None = None,
+    recurrent: str | None = None,
 ) -> Callable[[ModuleType, Any], None]:
     """Return what `build_plan` calls to define a sample's network in one precision.
 
@@ -45,10 +47,14 @@ def definition(
         ranges: file of dynamic ranges, where int8 takes them instead of a calibrator.
         kept: layers that these leave in float32.
         network: which of `NETWORKS`; None for the one that `define_network` defines.
+        recurrent: which of `RECURRENT`; None for the guide's form.
 
     Raises:
-        UserError: there is no network of that name.
+        UserError: there is no network of that name, or no recurrent part.
     """
+    if recurrent is not None and recurrent not in getattr(sample, "RECURRENT", ()):
+        raise UserError(f"the sample has no recurrent part to make of {recurrent!r}. Leave --recurrent out.")
+    form = {} if recurrent is None else {"recurrent": recurrent}
     networks = getattr(sample, "NETWORKS", {})
     if network not in (None, *networks):
         raise UserError(f"no network {network!r}. The sample has {', '.join(networks) or 'one, which has no name'}.")
@@ -56,7 +62,7 @@ def definition(
 
     def define(trt: ModuleType, defined: Any) -> None:
         half = getattr(sample, "HALF_WEIGHTS", False) and precision == "fp16"
-        define_network(trt, defined, export, *([trt.float16] if half else []))
+        define_network(trt, defined, export, *([trt.float16] if half else []), **form)
         if ranges is not None:
             sample.configure_network(trt, defined, ranges, kept)
 

@@ -3,6 +3,9 @@
 Two stacked LSTM cells and a fully connected layer foresee the next character of a text. The weights come from a
 TensorFlow checkpoint by way of a `.wts2` file, and are converted gate by gate. One run is one character: hidden and
 cell state go in and come out; the character's embedding is looked up outside the network.
+
+That is the guide's form, `rnn_v2`. In the form `layers` the cells are plain layers (trtflow/runtime/lstm.py) and the
+embedding is looked up inside, so that a prediction becomes the next character on the device.
 """
 
 from __future__ import annotations
@@ -19,9 +22,14 @@ from trtflow.datasets.characters import read_vocabulary
 from trtflow.formats import FormatError
 from trtflow.formats.wts import read_wts2, require
 from trtflow.runtime.loop import StepLoop
+from trtflow.runtime.lstm import LAYERS, RECURRENT, RNN_V2, Cell, add_cell
+from trtflow.runtime.tensors import add_constant, add_joined, add_part, add_reshape
+
+__all__ = ["RECURRENT", "define_network", "generate", "load_weights", "make_loop", "score"]
 
 LAYER_COUNT, SEQ_SIZE = 2, 1
 INPUT, HIDDEN_IN, CELL_IN = "data", "hiddenIn", "cellIn"
+CHARACTER = "character"  # the input of the form `layers` in place of INPUT
 HIDDEN_OUT, CELL_OUT, LOGITS, OUTPUT = "hiddenOut", "cellOut", "Add Bias output", "pred"
 
 RNNW_NAMES = [f"rnn_multi_rnn_cell_cell_{layer}_basic_lstm_cell_kernel" for layer in range(LAYER_COUNT)]
@@ -89,45 +97,106 @@ def add_rnn_v2_layer(trt: ModuleType, network: Any, data: Any, weights: dict[str
     return rnn
 
 
-def define_network(trt: ModuleType, network: Any, export: Path) -> None:
-    """§7.1: RNNv2, then MatrixMultiply and ElementWise as the fully connected layer, then TopK."""
-    weights = load_weights(export)
+def add_cells(trt: ModuleType, network: Any, weights: dict[str, np.ndarray]) -> tuple[Any, Any, Any]:
+    """The form `layers`: a Gather and two cells of plain layers in place of the RNNv2.
+
+    Returns:
+        the last layer's hidden state [1, H], hidden and cell states [layers, H].
+    """
+    hidden_size = len(weights[FCW_NAME])
+    number = network.add_input(CHARACTER, trt.int32, (1, 1))
+    before = [network.add_input(name, trt.float32, (LAYER_COUNT, hidden_size)) for name in (HIDDEN_IN, CELL_IN)]
+    found = network.add_gather(add_constant(network, weights[EMBED_NAME]), number, 0)
+    value = add_reshape(network, found.get_output(0), (SEQ_SIZE, weights[EMBED_NAME].shape[1]))
+    states: tuple[list[Any], list[Any]] = ([], [])
+    for layer in range(LAYER_COUNT):
+        cell = Cell(weights[RNNW_NAMES[layer]], weights[RNNB_NAMES[layer]], GATE_ORDER)
+        parts = [add_part(network, state, (layer, 0), (1, hidden_size)) for state in before]
+        value, state = add_cell(trt, network, cell, value, parts)
+        states[0].append(value)
+        states[1].append(state)
+    hidden, state = (add_joined(network, kind, 0) for kind in states)
+    return value, hidden, state
+
+
+def add_prediction(trt: ModuleType, network: Any, hidden: Any, weights: dict[str, np.ndarray]) -> tuple[Any, Any]:
+    """§7.1: MatrixMultiply and ElementWise as the fully connected layer, then TopK; return logits and prediction."""
     hidden_size, vocab_size = weights[FCW_NAME].shape
-    data = network.add_input(INPUT, trt.float32, (SEQ_SIZE, weights[EMBED_NAME].shape[1]))
-    rnn = add_rnn_v2_layer(trt, network, data, weights)
     fc_weights = network.add_constant((vocab_size, hidden_size), np.ascontiguousarray(weights[FCW_NAME].T))
     none, transpose = trt.MatrixOperation.NONE, trt.MatrixOperation.TRANSPOSE
-    product = network.add_matrix_multiply(fc_weights.get_output(0), none, rnn.get_output(0), transpose)
+    product = network.add_matrix_multiply(fc_weights.get_output(0), none, hidden, transpose)
     fc_bias = network.add_constant((vocab_size, 1), weights[FCB_NAME])
     add_bias = network.add_elementwise(product.get_output(0), fc_bias.get_output(0), trt.ElementWiseOperation.SUM)
     pred = network.add_topk(add_bias.get_output(0), trt.TopKOperation.MAX, 1, 1)  # along the first axis
-    layers = {"rnn": rnn, "fc_weights": fc_weights, "product": product, "fc_bias": fc_bias, "add_bias": add_bias}
-    for name, layer in {**layers, "pred": pred}.items():
+    layers = {"fc_weights": fc_weights, "product": product, "fc_bias": fc_bias, "add_bias": add_bias, "pred": pred}
+    for name, layer in layers.items():
         layer.name = name
+    return add_bias.get_output(0), pred.get_output(1)
+
+
+def define_network(trt: ModuleType, network: Any, export: Path, recurrent: str = RNN_V2) -> None:
+    """§7.1: RNNv2, or cells of plain layers, and the prediction."""
+    weights = load_weights(export)
+    if recurrent == LAYERS:
+        value, hidden, state = add_cells(trt, network, weights)
+    else:
+        data = network.add_input(INPUT, trt.float32, (SEQ_SIZE, weights[EMBED_NAME].shape[1]))
+        rnn = add_rnn_v2_layer(trt, network, data, weights)
+        rnn.name = "rnn"
+        value, hidden, state = (rnn.get_output(index) for index in range(3))
+    logits, pred = add_prediction(trt, network, value, weights)
     # §7.1.6; the logits are marked too, for the perplexity
-    outputs = ((rnn, 1, HIDDEN_OUT), (rnn, 2, CELL_OUT), (add_bias, 0, LOGITS), (pred, 1, OUTPUT))
-    for layer, index, name in outputs:
-        layer.get_output(index).name = name
-        network.mark_output(layer.get_output(index))
-    pred.get_output(1).dtype = trt.int32
+    for tensor, name in ((hidden, HIDDEN_OUT), (state, CELL_OUT), (logits, LOGITS), (pred, OUTPUT)):
+        tensor.name = name
+        network.mark_output(tensor)
+    pred.dtype = trt.int32
 
 
 def make_loop(trt: ModuleType, engine: Any, export: Path) -> StepLoop:
-    """Return a loop in which states become inputs, and the embeddings lie on the device."""
+    """Return a loop in which states become inputs. Its inputs tell the form of the engine.
+
+    Of the guide's form the embeddings lie on the device; of the other the prediction becomes the next character.
+    """
     feedback = {HIDDEN_OUT: HIDDEN_IN, CELL_OUT: CELL_IN}
-    return StepLoop(trt, engine, feedback, {INPUT: load_weights(export)[EMBED_NAME]})
+    if CHARACTER in [engine.get_binding_name(index) for index in range(engine.num_bindings)]:
+        return StepLoop(trt, engine, {**feedback, OUTPUT: CHARACTER})
+    return StepLoop(trt, engine, feedback, {INPUT: load_weights(export)[EMBED_NAME]}, record=False)
+
+
+def give(loop: StepLoop, character: int) -> None:
+    """Let the next step read a character."""
+    if CHARACTER in loop:
+        loop.write(CHARACTER, np.array(character))
+    else:
+        loop.choose(INPUT, character)
+
+
+def write_on(loop: StepLoop, length: int) -> list[int]:
+    """Feed each prediction back, from the character that was given on; return the numbers of `length` characters.
+
+    In the form `layers` the host reads them all at the end; else it has to read each, to choose its embedding.
+    """
+    characters: list[int] = []
+    if CHARACTER in loop:
+        for _ in range(length):
+            loop.step()
+            loop.keep(OUTPUT)
+        return [int(char) for char in loop.kept(OUTPUT).ravel()]
+    for _ in range(length):
+        (pred,) = loop.step(outputs=[OUTPUT])
+        characters.append(int(pred.item()))
+        give(loop, characters[-1])
+    return characters
 
 
 def generate(loop: StepLoop, seed: Sequence[int], length: int) -> list[int]:
     """Run a seed through the network, then feed each prediction back; return the numbers of `length` characters."""
     loop.reset()
-    characters = [int(char) for char in seed]
-    for step in range(len(seed) + length - 1):
-        loop.choose(INPUT, characters[step])
-        loop.step()
-        if step + 1 >= len(seed):
-            characters.append(int(loop.read(OUTPUT).item()))
-    return characters[len(seed) :]
+    for place, char in enumerate(seed):
+        if place:
+            loop.step()
+        give(loop, int(char))
+    return write_on(loop, length)
 
 
 def score(loop: StepLoop, text: Sequence[int]) -> np.ndarray:
@@ -135,8 +204,8 @@ def score(loop: StepLoop, text: Sequence[int]) -> np.ndarray:
     loop.reset()
     found = np.zeros(len(text) - 1, np.float32)
     for step, (char, following) in enumerate(pairwise(text)):
-        loop.choose(INPUT, int(char))
-        loop.step()
-        logits = loop.read(LOGITS).reshape(-1).astype(np.float64)
+        give(loop, int(char))
+        (logits,) = loop.step(outputs=[LOGITS])
+        logits = logits.reshape(-1).astype(np.float64)
         found[step] = logits[following] - logits.max() - np.log(np.exp(logits - logits.max()).sum())
     return found

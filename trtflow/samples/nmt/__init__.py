@@ -7,10 +7,11 @@ search sees the likeliest words and says which hypothesis goes on from which.
 
 from __future__ import annotations
 
+from trtflow.runtime.lstm import RECURRENT
 from trtflow.samples.nmt.engines import define_encoder, define_network
 from trtflow.samples.nmt.model import read_model
 from trtflow.samples.nmt.translator import Translator
 
-__all__ = ["NETWORKS", "Translator", "define_network", "read_model"]
+__all__ = ["NETWORKS", "RECURRENT", "Translator", "define_network", "read_model"]
 
 NETWORKS = {"encoder": define_encoder, "generator": define_network}

@@ -8,35 +8,13 @@ from typing import Any
 import numpy as np
 
 from trtflow.formats.nmt_weights import GATES, Recurrent
-
-
-def add_constant(network: Any, values: np.ndarray) -> Any:
-    """Return a tensor of weights; its layer keeps no name of its own."""
-    return network.add_constant(values.shape, np.ascontiguousarray(values)).get_output(0)
-
-
-def add_product(trt: ModuleType, network: Any, left: Any, right: Any, *, transpose_right: bool = False) -> Any:
-    """Return the matrix product of two tensors."""
-    none, transpose = trt.MatrixOperation.NONE, trt.MatrixOperation.TRANSPOSE
-    layer = network.add_matrix_multiply(left, none, right, transpose if transpose_right else none)
-    return layer.get_output(0)
+from trtflow.runtime.lstm import Cell, add_cell
+from trtflow.runtime.tensors import add_constant, add_elementwise, add_joined, add_part, add_product, add_reshape
 
 
 def add_embedder(network: Any, words: Any, embedding: np.ndarray) -> Any:
     """slp_embedder: Gather from a Constant. Words int32 [N] become [N, E]."""
     return network.add_gather(add_constant(network, embedding), words, 0).get_output(0)
-
-
-def add_elementwise(network: Any, left: Any, right: Any, operation: Any) -> Any:
-    """Return an operation on each element of two tensors; axes of size 1 are repeated."""
-    return network.add_elementwise(left, right, operation).get_output(0)
-
-
-def add_reshape(network: Any, value: Any, shape: tuple[int, ...]) -> Any:
-    """Return a tensor in another shape: Shuffle."""
-    layer = network.add_shuffle(value)
-    layer.reshape_dims = shape
-    return layer.get_output(0)
 
 
 def add_lstm(trt: ModuleType, network: Any, data: Any, weights: Recurrent, steps: int) -> Any:
@@ -50,6 +28,36 @@ def add_lstm(trt: ModuleType, network: Any, data: Any, weights: Recurrent, steps
                 rnn.set_weights_for_gate(layer, gate, is_w, np.ascontiguousarray(kernels[place][index]))
                 rnn.set_bias_for_gate(layer, gate, is_w, np.ascontiguousarray(weights.biases[layer, place, index]))
     return rnn
+
+
+def cells(weights: Recurrent) -> list[Cell]:
+    """Return the weights of each layer as a cell of plain layers has them; the two biases of a gate are one."""
+    gates, found = 4 * weights.units, []
+    for (w, r), biases in zip(weights.kernels, weights.biases, strict=True):
+        kernel = np.concatenate([w.reshape(gates, -1), r.reshape(gates, -1)], axis=1).T
+        found.append(Cell(np.ascontiguousarray(kernel), biases.sum(axis=0).reshape(-1), GATES))
+    return found
+
+
+def add_lstm_step(
+    trt: ModuleType, network: Any, data: Any, weights: Recurrent, states: tuple[Any, Any]
+) -> tuple[Any, Any, Any]:
+    """lstm_decoder of plain layers: output [rows, H], hidden and cell states [rows, layers, H] behind one step.
+
+    `data` is [rows, inputs], and `states` are hidden and cell states before it.
+    """
+    rows, units = int(data.shape[0]), weights.units
+    flat = [add_reshape(network, state, (rows, weights.layers * units)) for state in states]
+    found: tuple[list[Any], list[Any]] = ([], [])
+    for layer, cell in enumerate(cells(weights)):
+        hidden, state = (add_part(network, value, (0, layer * units), (rows, units)) for value in flat)
+        data, state = add_cell(trt, network, cell, data, (hidden, state))
+        found[0].append(data)
+        found[1].append(state)
+    hidden, state = (
+        add_reshape(network, add_joined(network, parts, 1), (rows, weights.layers, units)) for parts in found
+    )
+    return data, hidden, state
 
 
 def add_alignment(trt: ModuleType, network: Any, query: Any, keys: Any) -> Any:
@@ -85,9 +93,8 @@ def add_softmax_of_lengths(trt: ModuleType, network: Any, scores: Any, lengths: 
 
 def add_attention(trt: ModuleType, network: Any, query: Any, context: Any, kernel: np.ndarray) -> Any:
     """slp_attention: tanh of a matrix [2 H, A] and decoder output and context together."""
-    both = network.add_concatenation([query, context])
-    both.axis = 1
-    product = add_product(trt, network, both.get_output(0), add_constant(network, kernel))
+    both = add_joined(network, [query, context], 1)
+    product = add_product(trt, network, both, add_constant(network, kernel))
     return network.add_activation(product, trt.ActivationType.TANH).get_output(0)
 
 
