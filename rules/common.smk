@@ -405,7 +405,9 @@ VOC_TARS = {
 
 def objects_of(sample):
     """Return the option that says what a detector looks for."""
-    return "--objects voc" if sample in VOC else ""
+    if sample not in VOC:
+        return ""
+    return f"--objects {SAMPLES[sample]['splits'].get('objects', 'voc')}"
 
 
 def objects_of_job(wildcards):
@@ -497,6 +499,11 @@ IMPORTED_DETECTORS = [  # from a published Caffe model
     for name in samples_with(task="detection", source="caffe")
     if SAMPLES[name]["model"].get("weights") == "published"
 ]
+PUBLISHED_FILES = [  # whose model is read as it was published
+    name
+    for name in [*FROZEN_DETECTORS, *samples_with(source="darknet")]
+    if SAMPLES[name]["model"].get("weights") == "published"
+]
 TEXTS = samples_with(task="generation")
 TRANSLATORS = samples_with(task="translation")
 RECOMMENDERS = samples_with(task="recommendation")
@@ -525,11 +532,13 @@ REFITTED = samples_with(name="engine_refit_mnist")  # built with dummy weights f
 
 
 def model_file(name):
-    """Return an input function: a file of the sample's model, or of the sample's whose model it takes."""
+    """Return an input function: a file of the sample's model, trained or published, or of the sample's whose it takes."""
 
     def file(wildcards):
         model = sample_config(wildcards.sample)["model"]
-        return f"results/{model.get('trained_by', wildcards.sample)}/model/{name}"
+        owner = model.get("trained_by", wildcards.sample)
+        folder = "artefacts" if owner in PUBLISHED_FILES else "model"
+        return f"results/{owner}/{folder}/{name}"
 
     return file
 

@@ -96,8 +96,8 @@ rule export_faster_rcnn:
 # Convert Darknet's cfg and weights to ONNX.
 rule convert_darknet:
     input:
-        cfg="results/{sample}/model/yolov3.cfg",
-        weights="results/{sample}/model/yolov3.weights",
+        cfg=model_file("yolov3.cfg"),
+        weights=model_file("yolov3.weights"),
         script=script("convert_darknet"),
         library=library("convert_darknet"),
     output:
@@ -198,7 +198,11 @@ rule freeze_ssd:
     benchmark:
         "benchmarks/{sample}/freeze_ssd.tsv"
     wildcard_constraints:
-        sample=one_of(name for name in FROZEN_DETECTORS if name in TRAINED_SSDS),
+        sample=one_of(
+            name
+            for name in FROZEN_DETECTORS
+            if name in TRAINED_SSDS and name not in UNTRAINED
+        ),
     conda:
         ENVIRONMENT
     resources:

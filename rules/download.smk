@@ -92,10 +92,11 @@ for _sample in VOC:
                     if SAMPLES[_sample]["splits"].get("keep_ratio")
                     else ""
                 ),
+                objects=objects_of(_sample),
                 root=folder_of("pictures", 3),
             shell:
                 "python {input.script:q} --archive {input.archive} --split {params.split} --count {params.amount}"
-                " --seed {params.seed} {params.shape} {params.ratio} --out {params.root} > {log} 2>&1"
+                " --seed {params.seed} {params.shape} {params.ratio} {params.objects} --out {params.root} > {log} 2>&1"
 
 
 # Deal out the digits of the MNIST samples, made or published.

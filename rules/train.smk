@@ -50,8 +50,8 @@ rule predict_frozen_ssd:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=in_full(3000, 6000),
+        runtime=in_full(10, 120),
     params:
         data=folder_of("pictures", 3),
     shell:
@@ -157,7 +157,9 @@ rule train_yolov3:
     benchmark:
         "benchmarks/{sample}/train_yolov3.tsv"
     wildcard_constraints:
-        sample=one_of(samples_with(source="darknet")),
+        sample=one_of(
+            name for name in samples_with(source="darknet") if name not in UNTRAINED
+        ),
     conda:
         ENVIRONMENT
     threads: lambda wildcards: sample_config(wildcards.sample)["training"]["threads"]
@@ -177,8 +179,8 @@ rule train_yolov3:
 rule predict_yolov3:
     input:
         pictures=held_out,
-        cfg="results/{sample}/model/yolov3.cfg",
-        weights="results/{sample}/model/yolov3.weights",
+        cfg=model_file("yolov3.cfg"),
+        weights=model_file("yolov3.weights"),
         script=script("predict_yolov3"),
         library=library("predict_yolov3"),
     output:
@@ -193,8 +195,8 @@ rule predict_yolov3:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=in_full(3000, 6000),
+        runtime=in_full(10, 240),
     params:
         data=data_of_job,
     shell:

@@ -9,7 +9,11 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
+from trtflow.datasets.objects import CLASSES
+from trtflow.datasets.voc2007 import CLASSES as OF_VOC
 from trtflow.datasets.voc2007 import PARTS, write_voc2007
+
+NETWORKS = [name for name, classes in CLASSES.items() if set(OF_VOC) <= set(classes)]  # that know VOC's objects
 
 
 def main() -> None:
@@ -23,10 +27,12 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=0, help="of the choice among all pictures")
     arguments.add_argument("--shape", type=int, nargs=2, required=True, help="height and width of all, pixels")
     arguments.add_argument("--keep-ratio", action="store_true", help="fit into that frame instead of stretching")
+    arguments.add_argument("--objects", choices=NETWORKS, default="voc", help="what the network looks for")
     arguments.add_argument("--out", type=Path, required=True, help="folder to write")
     options = arguments.parse_args()
     place = (options.out, options.archive, options.split, options.count, options.seed)
-    write_voc2007(*place, tuple(options.shape), keep_ratio=options.keep_ratio)
+    classes = CLASSES[options.objects]
+    write_voc2007(*place, tuple(options.shape), keep_ratio=options.keep_ratio, classes=classes)
 
 
 if __name__ == "__main__":

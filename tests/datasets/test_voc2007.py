@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from voc_tar import annotation_text, jpeg, make_files, write_tar
 
-from trtflow.datasets import voc
+from trtflow.datasets import coco, voc
 from trtflow.datasets.images import read_image
 from trtflow.datasets.voc2007 import CLASSES, GROUND, scale, write_voc2007
 from trtflow.formats import FormatError
@@ -37,6 +37,15 @@ def test_split_has_the_files_of_the_mini_scenes(tmp_path):
     truths = voc.read_split(root, "val", CLASSES)
     assert all(truth.size == (300, 300) and len(truth.labels) for truth in truths)
     assert len(list((root / "JPEGImages").iterdir())) == 3
+
+
+@pytest.mark.parametrize(("classes", "number"), [(CLASSES, 8), (coco.CLASSES, 16), (coco.NUMBERED, 17)])
+def test_objects_have_the_numbers_of_the_networks_classes(tmp_path, classes, number):
+    archive = write_tar(tmp_path / "test.tar", one())
+    write_voc2007(tmp_path / "val", archive, "val", 1, 0, (200, 200), keep_ratio=False, classes=classes)
+    (truth,) = voc.read_split(tmp_path / "val", "val", classes)
+    assert (truth.image_id, truth.labels.tolist()) == ("000000", [number])
+    np.testing.assert_allclose(truth.boxes, [[0, 0, 100, 100]])
 
 
 def test_choice_is_by_the_seed_and_in_the_order_of_the_tar(tmp_path):

@@ -136,7 +136,7 @@ def detector_gates(script, folder, sample, data, wrong=(), damage=None):
         files = ("--predictions", folder / f"{name}.npz", "--out", folder / f"metrics.{name}.json")
         script("score", "--task", "detection", *files, *pictures)
     compared = ("--framework", folder / f"{FRAMEWORK}.npz", "--out", folder / "agreement.json")
-    if sample == "yolov3_onnx":  # as rules/infer.smk has it
+    if sample == "yolov3_onnx" and data == "mini":  # as rules/infer.smk has it
         script("compare_framework", "--task", "detection", "--predictions", folder / "fp32.npz", *compared)
     else:
         threshold = configuration(sample, data)["figures"]["threshold"]

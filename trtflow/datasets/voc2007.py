@@ -9,9 +9,11 @@ Everingham et al., "The Pascal Visual Object Classes Challenge 2007", devkit_doc
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import tarfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -35,7 +37,15 @@ BROKEN = (tarfile.TarError, zlib.error, EOFError, OSError)
 
 
 def write_voc2007(
-    root: Path, archive: Path, split: str, count: int, seed: int, shape: tuple[int, int], *, keep_ratio: bool
+    root: Path,
+    archive: Path,
+    split: str,
+    count: int,
+    seed: int,
+    shape: tuple[int, int],
+    *,
+    keep_ratio: bool,
+    classes: Sequence[str] = CLASSES,
 ) -> None:
     """Write pictures of a tar as a split of a data set in VOC's layout, named 000000, 000001, ...
 
@@ -47,6 +57,7 @@ def write_voc2007(
         seed: of that draw.
         shape: height and width of all pictures, pixels.
         keep_ratio: fit pictures into that frame and leave the rest empty; otherwise stretch them, as SSD does.
+        classes: those of the network, which has VOC's twenty among others, in its order.
 
     Raises:
         FormatError: no tar of VOC 2007, or too few pictures in it; a picture that is missing, damaged, not in colours
@@ -64,15 +75,20 @@ def write_voc2007(
             for name, index in zip(names, track(chosen, f"Reading {split} pictures"), strict=True):
                 image, annotation = read_item(tar, archive, ids[index])
                 picture, annotation = fit_item(image, annotation, shape, keep_ratio=keep_ratio)
-                annotation.image_id = name
-                annotations.append(annotation)
+                annotations.append(renumber(annotation, name, classes))
                 with atomic_path(image_path(root, name)) as temporary:
                     picture.save(temporary, "JPEG", quality=100, subsampling=0)
     except BROKEN as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise FormatError(archive, f"not a readable tar ({error})", AGAIN) from error
-    write_split_files(root, split, annotations, CLASSES)
+    write_split_files(root, split, annotations, classes)
+
+
+def renumber(annotation: Annotation, name: str, classes: Sequence[str]) -> Annotation:
+    """Return an annotation of VOC's classes under another name, its labels being places in other classes."""
+    places = np.array([classes.index(kind) for kind in CLASSES])
+    return dataclasses.replace(annotation, image_id=name, labels=places[annotation.labels])
 
 
 def read_part(tar: tarfile.TarFile, archive: Path, part: str) -> list[str]:
