@@ -516,7 +516,12 @@ DIGITS_IN_PYTORCH = [
 ]
 TRAINED_PICTURES = [name for name in PICTURES if name not in UNTRAINED]
 PUBLISHED_PICTURES = [name for name in PICTURES if name in UNTRAINED]
-PUBLISHED_CLASSIFIERS = [name for name in CLASSIFIERS if name in UNTRAINED]
+IMPORTED_PICTURES = [  # from a published Caffe model, for all forms to be written of it
+    name for name in PUBLISHED_PICTURES if "programs" in SAMPLES[name]
+]
+PUBLISHED_CLASSIFIERS = [
+    name for name in CLASSIFIERS if name in UNTRAINED and name not in IMPORTED_PICTURES
+]
 TRAINED_TEXTS = [name for name in TEXTS if name not in UNTRAINED]
 TRAINED_RECOMMENDERS = [name for name in RECOMMENDERS if name not in UNTRAINED]
 SERVED = [name for name in SAMPLES if SAMPLES[name].get("serving")]
@@ -719,6 +724,13 @@ def exported_by_classifier(sample):
     forms = [form for form in forms if form != "uff"]
     names = [*(name for form in forms for name in EXPORTS[form]), "input.json"]
     return [f"results/{sample}/export/{name}" for name in dict.fromkeys(names)], forms
+
+
+def pixels_option(sample):
+    """Return the option with the form of the pictures, for samples that take several."""
+    return (
+        f"--pixels {SAMPLES[sample]['model']['pixels']}" if sample in PROGRAMS else ""
+    )
 
 
 def exports_of(sample):

@@ -299,8 +299,44 @@ rule dump_tf_weights:
         "python {input.script:q} --model {params.prefix} --output {output} > {log} 2>&1"
 
 
+# Take a published Caffe model of a network of pictures into PyTorch, for engines to be compared with.
+for _sample in IMPORTED_PICTURES:
+
+    rule:
+        name:
+            f"import_{_sample}"
+        input:
+            caffemodel=f"results/{_sample}/artefacts/model.caffemodel",
+            pictures=split_files(_sample, "val"),
+            script=script("import_classifier"),
+            library=library("import_classifier"),
+        output:
+            model=f"results/{_sample}/model/network.pt",
+            predictions=f"results/{_sample}/model/predictions.npz",
+        log:
+            f"logs/{_sample}/import.log",
+        benchmark:
+            f"benchmarks/{_sample}/import.tsv"
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=4000,
+            runtime=20,
+        params:
+            data=data_folder(_sample),
+            settings=options(
+                {
+                    key: SAMPLES[_sample]["model"][key]
+                    for key in ("width", "size", "pixels")
+                }
+            ),
+        shell:
+            "python {input.script:q} --caffemodel {input.caffemodel} {params.settings} --data {params.data}"
+            " --out {output.model} --predictions {output.predictions} > {log} 2>&1"
+
+
 # Write GoogLeNet or ResNet-50 in the forms that a sample reads.
-for _sample in TRAINED_PICTURES:
+for _sample in [*TRAINED_PICTURES, *IMPORTED_PICTURES]:
 
     rule:
         name:
@@ -322,9 +358,11 @@ for _sample in TRAINED_PICTURES:
             runtime=5,
         params:
             forms=exported_by_classifier(_sample)[1],
+            pixels=pixels_option(_sample),
             folder=folder_of("exports"),
         shell:
-            "python {input.script:q} --model {input.model} --format {params.forms} --out-dir {params.folder} > {log} 2>&1"
+            "python {input.script:q} --model {input.model} {params.pixels} --format {params.forms}"
+            " --out-dir {params.folder} > {log} 2>&1"
 
 
 # Make a frozen TensorFlow graph of the same weights, on the way to UFF.

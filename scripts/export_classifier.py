@@ -16,6 +16,7 @@ import _path  # noqa: F401
 import torch
 
 from trtflow.cli import parser, run
+from trtflow.datasets.images import FORMS as PIXELS
 from trtflow.formats import UserError
 from trtflow.formats.caffe import without_weights, write_caffemodel, write_prototxt
 from trtflow.formats.checksums import write_checksums
@@ -78,6 +79,9 @@ def main() -> None:
     arguments.add_argument("--size", type=int, default=224, help="of that one: side of the input, pixels")
     arguments.add_argument("--classes", type=int, default=1000, help="of that one: number of classes")
     arguments.add_argument("--seed", type=int, default=0, help="of its weights")
+    arguments.add_argument(
+        "--pixels", choices=list(PIXELS), help="form of the pictures, where the sample takes several"
+    )
     arguments.add_argument("--format", choices=list(FORMATS), nargs="+", required=True, help="what to write")
     arguments.add_argument("--out-dir", type=Path, required=True, help="folder to write")
     options = arguments.parse_args()
@@ -89,7 +93,7 @@ def main() -> None:
         )
     files = [name for form in options.format for name in FORMATS[form](model, options.out_dir)]
     if options.format != ["tensorflow"]:  # a graph is a step on the way to UFF, not what engines are built from
-        input_size.write_input_size(options.out_dir, model.settings["size"])
+        input_size.write_input_size(options.out_dir, model.settings["size"], pixels=options.pixels)
         write_checksums(options.out_dir, [*files, input_size.NAME])
 
 

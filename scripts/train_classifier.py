@@ -15,8 +15,8 @@ import _path  # noqa: F401
 import numpy as np
 
 from trtflow.cli import parser, run
-from trtflow.datasets.digit_pictures import CLASSES, read_images, read_labels
-from trtflow.datasets.images import FORMS, fit, read_image
+from trtflow.datasets.digit_pictures import CLASSES, read_inputs, read_labels
+from trtflow.datasets.images import FORMS
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.files import write_json
 from trtflow.models.classifier_layers import NETWORKS
@@ -39,15 +39,11 @@ def main() -> None:
     arguments.add_argument("--log-out", type=Path, required=True, help="JSON file of losses to write")
     options = arguments.parse_args()
 
-    def load(split: str) -> tuple[np.ndarray, list[str]]:
-        paths, names = read_images(options.data, split)
-        return FORMS[options.pixels]([fit(read_image(path), options.size) for path in paths]), names
-
     prepare_torch(options.seed, options.threads)
     model = Classifier(options.network, len(CLASSES), options.width, options.size)
-    images, _ = load("train")
+    images, _ = read_inputs(options.data, "train", options.pixels, options.size)
     losses = train(model, images, read_labels(options.data, "train"), schedule_of(options))
-    held_out, names = load("val")
+    held_out, names = read_inputs(options.data, "val", options.pixels, options.size)
     write_json(options.log_out, {"loss": {"training": losses}})
     write_arrays(options.predictions, {"probabilities": probabilities(model, held_out), "images": np.array(names)})
     save_classifier(model, options.out)

@@ -5,8 +5,17 @@ import pytest
 import torch
 
 from trtflow.formats import FormatError
-from trtflow.formats.caffe import NetParameter, array_to_blob, read_caffemodel, write_caffemodel
-from trtflow.models import caffe_import
+from trtflow.formats.caffe import (
+    NetParameter,
+    array_to_blob,
+    blob_to_array,
+    read_caffemodel,
+    without_weights,
+    write_caffemodel,
+    write_prototxt,
+)
+from trtflow.models import caffe_import, classifier_export
+from trtflow.models.classifiers import Classifier, probabilities, randomise
 from trtflow.models.faster_rcnn import FasterRCNN
 from trtflow.models.faster_rcnn_export import to_caffe
 from trtflow.models.ssd import SSD
@@ -105,3 +114,60 @@ def test_file_that_is_cut_off_is_one_error(folder, tmp_path):
     (tmp_path / "cut.caffemodel").write_bytes((folder / "ssd.caffemodel").read_bytes()[:-1000])
     with pytest.raises(FormatError, match=r"cut\.caffemodel: cut off or damaged"):
         caffe_import.load_ssd(tmp_path / "cut.caffemodel", 21, WIDTH)
+
+
+@pytest.fixture(scope="module")
+def resnet(tmp_path_factory):
+    """A small ResNet-50 as its authors keep theirs: sums of moments with a divisor, and a bias in conv1."""
+    folder, rng = tmp_path_factory.mktemp("resnet"), np.random.default_rng(3)
+    torch.manual_seed(3)
+    model = Classifier("resnet50", 10, WIDTH, 64)
+    randomise(model, 3)
+    net = classifier_export.to_caffe(model.eval())
+    for layer in net.layer:
+        if layer.type == "BatchNorm":
+            moments = [blob_to_array(blob) * np.float32(999.98) for blob in layer.blobs]
+            layer.ClearField("blobs")
+            layer.blobs.extend(array_to_blob(moment) for moment in moments)
+        if layer.name == "conv1":
+            layer.convolution_param.bias_term = True
+            layer.blobs.append(array_to_blob(rng.normal(size=layer.convolution_param.num_output).astype(np.float32)))
+    write_prototxt(without_weights(net), folder / "model.prototxt")
+    write_caffemodel(net, folder / "model.caffemodel")
+    return folder, net
+
+
+def test_resnet50_says_what_opencv_makes_of_the_caffemodel(resnet):
+    folder, _ = resnet
+    cv2 = pytest.importorskip("cv2")
+    images = np.random.default_rng(4).normal(size=(2, 3, 64, 64)).astype(np.float32)
+    reader = cv2.dnn.readNetFromCaffe(str(folder / "model.prototxt"), str(folder / "model.caffemodel"))
+    reader.setInput(images)
+    model = caffe_import.load_resnet50(folder / "model.caffemodel", 10, WIDTH, 64)
+    expected = reader.forward("prob").reshape(2, 10)
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(probabilities(model, images), expected, atol=1e-5)
+
+
+def test_moments_without_a_divisor_are_noughts_as_in_caffe(resnet, tmp_path):
+    _, original = resnet
+    net = NetParameter()
+    net.CopyFrom(original)
+    for layer in net.layer:
+        if layer.name == "bn2a_branch1":
+            layer.blobs[2].CopyFrom(array_to_blob(np.zeros(1, np.float32)))
+    write_caffemodel(net, tmp_path / "model.caffemodel")
+    norm = caffe_import.load_resnet50(tmp_path / "model.caffemodel", 10, WIDTH, 64).norms["res2a_branch1"]
+    assert norm.running_mean.abs().max() == norm.running_var.abs().max() == 0
+
+
+def test_resnet50_of_another_width_or_without_a_layer_is_named(resnet, tmp_path):
+    folder, original = resnet
+    with pytest.raises(FormatError, match="conv1"):
+        caffe_import.load_resnet50(folder / "model.caffemodel", 10, 2 * WIDTH, 64)
+    net = NetParameter()
+    net.CopyFrom(original)
+    del net.layer[[layer.name for layer in net.layer].index("scale3a_branch1")]
+    write_caffemodel(net, tmp_path / "model.caffemodel")
+    with pytest.raises(FormatError, match="no layer 'scale3a_branch1'"):
+        caffe_import.load_resnet50(tmp_path / "model.caffemodel", 10, WIDTH, 64)

@@ -10,7 +10,7 @@ from trtflow.formats import FormatError, UserError
 from trtflow.formats.dynamic_ranges import read_ranges, write_ranges
 from trtflow.models.classifier_export import to_onnx
 from trtflow.models.classifiers import Classifier, probabilities, randomise
-from trtflow.models.input_size import read_input_size, write_input_size
+from trtflow.models.input_size import read_input_size, read_pixels, write_input_size
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.session import Session
 from trtflow.samples import definition, int8_api, load
@@ -119,6 +119,13 @@ def test_input_size_travels_with_the_model(export, tmp_path):
     (tmp_path / "input.json").write_text('{"shape": [3, 4]}')
     with pytest.raises(FormatError, match=r"input\.json: not the shape of an input"):
         read_input_size(tmp_path)
+
+
+def test_form_of_the_pictures_travels_with_the_model_where_a_sample_takes_several(export, tmp_path):
+    write_input_size(tmp_path, SIZE, pixels="bgr")
+    assert (read_input_size(tmp_path), read_pixels(tmp_path)) == (SIZE, "bgr")
+    with pytest.raises(FormatError, match=r"input\.json: the form of the pictures is None, not one of bgr, imagenet"):
+        read_pixels(export)
 
 
 def test_programs_are_loaded_by_name():

@@ -1,4 +1,4 @@
-"""googlenet and int8_api with data: full: networks of the published size, random weights, an archive of noise."""
+"""Classifiers of pictures with data: full: networks of the published size, random weights, an archive of noise."""
 
 from __future__ import annotations
 
@@ -15,24 +15,36 @@ from PIL import Image
 from workflow_copy import ROOT
 
 from trtflow.datasets.digit_pictures import read_classes, read_images, read_labels
-from trtflow.datasets.images import read_image
+from trtflow.datasets.images import read_image, to_bgr_input
+from trtflow.formats.caffe import array_to_blob, blob_to_array, read_caffemodel, write_caffemodel
 
 FILES = {
-    "googlenet": {
+    ("googlenet", "caffe"): {
         "caffe/bvlc_googlenet.prototxt": "model.prototxt",
         "caffe/bvlc_googlenet.caffemodel": "model.caffemodel",
     },
-    "resnet50": {"onnx/resnet50-caffe2-v1-9.onnx": "model.onnx"},
+    ("resnet50", "onnx"): {"onnx/resnet50-caffe2-v1-9.onnx": "model.onnx"},
+    ("resnet50", "caffe"): {"caffe/ResNet-50-model.caffemodel": "model.caffemodel"},
 }
 PICTURES = "imagenet/ILSVRC2012_img_val.tar"
 LABELS = "imagenet/caffe_ilsvrc12.tar.gz"
+FLATTER = 1e-2
 SPLITS = "splits: {val: 4, calibration: 2}"
 
 
-def export(network, folder):
-    form = "caffe" if network == "googlenet" else "onnx"
+def export(network, form, folder):
     command = [sys.executable, ROOT / "scripts/export_classifier.py", "--network", network, "--format", form]
     subprocess.run([*command, "--out-dir", folder], check=True, capture_output=True)
+
+
+def flatten(caffemodel):
+    """Let a network of random weights be unsure, so that a small difference shows in its probabilities."""
+    net = read_caffemodel(caffemodel)
+    (dense,) = [layer for layer in net.layer if layer.name == "fc1000"]
+    kernel, bias = (blob_to_array(blob) for blob in dense.blobs)
+    dense.ClearField("blobs")
+    dense.blobs.extend([array_to_blob(kernel * np.float32(FLATTER)), array_to_blob(bias)])
+    write_caffemodel(net, caffemodel)
 
 
 def add(archive, name, content):
@@ -65,10 +77,11 @@ def workflow(tmp_path_factory):
     mirror = root / "mirror"
     for folder in ("caffe", "onnx", "imagenet"):
         (mirror / folder).mkdir(parents=True)
-    for network, files in FILES.items():
-        export(network, root / network)
+    for (network, form), files in FILES.items():
+        export(network, form, root / network)
         for file, name in files.items():
             (root / network / name).rename(mirror / file)
+    flatten(mirror / "caffe/ResNet-50-model.caffemodel")
     write_pictures(mirror)
     pin(made, [PICTURES, LABELS, *(file for files in FILES.values() for file in files)])
     return made
@@ -102,6 +115,25 @@ def test_int8_api_at_its_own_size(workflow):
     assert agreement["fp32"]["agreement"] <= 1e-4
     metrics = json.loads((workflow.folder / "results/int8_api/metrics.int8.json").read_text())["metrics"]
     assert set(metrics) == {"top1", "top5"}
+
+
+def test_three_forms_of_the_published_resnet50_say_the_same(workflow):
+    name = "introductory_parser_samples"
+    folder = workflow.folder / f"results/{name}"
+    for file in ("agreement", "programs"):
+        run(workflow, f"results/{name}/{file}.json", f"samples={{{name}: {{{SPLITS}}}}}")
+    found = {}
+    for file in ("agreement", "programs"):
+        found |= json.loads((folder / f"{file}.json").read_text())["fp32"]
+    probabilities = np.load(folder / "predictions.fp32.npz")["probabilities"]
+    assert probabilities.max() < 0.5
+    assert probabilities.std(axis=1).min() > 1e-3
+    assert max(found[metric] for metric in ("agreement", "caffe_difference", "uff_difference")) <= 1e-5
+    assert found["caffe_top5_agreement"] == found["uff_top5_agreement"] == 1
+    assert json.loads((folder / "export/input.json").read_text()) == {"shape": [3, 224, 224], "pixels": "bgr"}
+    inputs = np.load(folder / "inputs.npz")["gpu_0/data_0"]
+    paths, _ = read_images(folder / "data", "val")
+    np.testing.assert_allclose(inputs, to_bgr_input([read_image(path) for path in paths]))
 
 
 def test_without_the_pictures_the_error_says_how_to_get_them(tmp_path):

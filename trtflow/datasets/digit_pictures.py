@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trtflow.datasets.images import FORMS, fit, read_image
 from trtflow.formats import FormatError
 from trtflow.formats.files import atomic_path, write_text
 
@@ -67,6 +68,22 @@ def read_images(root: Path, split: str) -> tuple[list[Path], list[str]]:
     """Return the paths and the names of a split's pictures."""
     entries = _entries(root, split)
     return [root / name for name, _ in entries], [name for name, _ in entries]
+
+
+def read_inputs(root: Path, split: str, pixels: str, size: int) -> tuple[np.ndarray, list[str]]:
+    """Return a split's pictures as a network takes them, and their names.
+
+    Args:
+        root: folder of the pictures.
+        split: which.
+        pixels: name of their form, of `trtflow.datasets.images.FORMS`.
+        size: side of the network's input, pixels.
+
+    Returns:
+        float32 [N, 3, size, size], and N names.
+    """
+    paths, names = read_images(root, split)
+    return FORMS[pixels]([fit(read_image(path), size) for path in paths]), names
 
 
 def read_labels(root: Path, split: str) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""From Caffe to PyTorch: published caffemodels in this repository's SSD and Faster R-CNN, to compare engines with.
+"""From Caffe to PyTorch: published caffemodels in this repository's networks, to compare engines with.
 
-The originals have no batch normalisation: here it passes the convolution on and adds its bias.
+The original detectors have no batch normalisation: here it passes the convolution on and adds its bias. That of
+ResNet-50 is two layers in Caffe, BatchNorm and Scale.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from trtflow.formats import FormatError
 from trtflow.formats.caffe import blob_to_array, read_caffemodel
+from trtflow.models.classifiers import Classifier
 from trtflow.models.faster_rcnn import FasterRCNN
 from trtflow.models.ssd import SSD, VARIANCES
 from trtflow.models.vgg16 import Trunk
@@ -43,6 +45,10 @@ class CaffeWeights:
             raise FormatError(self.path, fault, "Give the network's caffemodel, or correct model.width.")
         for array, target in zip(arrays, targets, strict=True):
             target.copy_(torch.from_numpy(array).reshape(target.shape))
+
+    def count(self, layer: str) -> int:
+        """Return how many blobs a layer has; none where there is no such layer."""
+        return len(self.blobs.get(layer, ()))
 
 
 def _shape(array: object) -> tuple[int, ...]:
@@ -84,6 +90,44 @@ def load_faster_rcnn(path: Path, class_count: int, width: float, scales: tuple[f
                 by_box = parameter.view(-1, 4, *parameter.shape[1:])
                 by_box /= torch.tensor(VARIANCES).view(4, *[1] * (parameter.ndim - 1))
     return model.eval()
+
+
+@torch.no_grad()
+def load_resnet50(path: Path, class_count: int, width: float, size: int) -> Classifier:
+    """Return a ResNet-50 with the weights of its authors' caffemodel, ready for inference.
+
+    Args:
+        path: the caffemodel.
+        class_count: number of classes.
+        width: factor on the channels; 1.0 is what was published.
+        size: side of the input, pixels.
+    """
+    model, weights = Classifier("resnet50", class_count, width, size), CaffeWeights(path)
+    for layer in model.layers:
+        if layer.kind == "norm":  # of the convolution before it
+            _fill_normalised(model, weights, layer.bottoms[0], layer.name)
+        elif layer.kind == "dense":
+            weights.fill(layer.name, *model.dense[layer.name].parameters())
+    return model.eval()
+
+
+def _fill_normalised(model: Classifier, weights: CaffeWeights, name: str, norm_name: str) -> None:
+    """Fill a convolution and its normalisation; a bias, which conv1 has, comes off the mean.
+
+    BatchNorm keeps sums of moments and a third blob, by which to divide them: none where it is 0.
+    """
+    convolution, norm = model.convolutions[name], model.norms[name]
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    bias, total = torch.zeros(convolution.out_channels), torch.zeros(1)
+    weights.fill(name, *(convolution.weight, bias)[: max(weights.count(name), 1)])
+    weights.fill(norm_name, norm.running_mean, norm.running_var, total)
+    share = 1 / float(total) if float(total) else 0.0
+    norm.running_mean.mul_(share).sub_(bias)
+    norm.running_var.mul_(share)
+    weights.fill(norm_name.replace("bn", "scale", 1), norm.weight, norm.bias)
 
 
 def _behind_the_trunk(model: FasterRCNN) -> Iterator[tuple[str, nn.Module]]:

@@ -1,19 +1,27 @@
-"""How large the pictures are that an exported network takes: `input.json` beside it, for who has no parser at hand."""
+"""What pictures an exported network takes: `input.json` beside it, for who has no parser at hand."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+from trtflow.datasets.images import FORMS
 from trtflow.formats import FormatError
 from trtflow.formats.files import write_json
 
 NAME = "input.json"
 
 
-def write_input_size(export: Path, height: int, width: int | None = None) -> None:
-    """Write the shape of the input, without the batch, into the folder of an exported model; a square has one size."""
-    write_json(export / NAME, {"shape": [3, height, width or height]})
+def write_input_size(export: Path, height: int, width: int | None = None, pixels: str | None = None) -> None:
+    """Write the shape of the input, without the batch, into the folder of an exported model.
+
+    Args:
+        export: the folder.
+        height, width: pixels; a square has one size.
+        pixels: name of the form of `trtflow.datasets.images.FORMS` that they have, where a sample takes several.
+    """
+    form = {} if pixels is None else {"pixels": pixels}
+    write_json(export / NAME, {"shape": [3, height, width or height], **form})
 
 
 def read_input_shape(export: Path) -> tuple[int, int]:
@@ -27,6 +35,15 @@ def read_input_shape(export: Path) -> tuple[int, int]:
         fault = f"an input of shape {[channels, height, width]}, not of three channels of pixels"
         raise FormatError(path, fault, "Export the model again.")
     return height, width
+
+
+def read_pixels(export: Path) -> str:
+    """Return the name of the form that the pictures have, of `trtflow.datasets.images.FORMS`."""
+    pixels = json.loads((export / NAME).read_text()).get("pixels")
+    if pixels not in FORMS:
+        fault = f"the form of the pictures is {pixels!r}, not one of {', '.join(FORMS)}"
+        raise FormatError(export / NAME, fault, "Export the model again.")
+    return str(pixels)
 
 
 def read_input_size(export: Path) -> int:

@@ -15,18 +15,21 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digit_pictures import read_images
-from trtflow.datasets.images import fit, read_image, to_centred_input
+from trtflow.datasets.images import FORMS, fit, read_image
 from trtflow.formats import UserError
-from trtflow.models.input_size import read_input_size
+from trtflow.models.input_size import read_input_size, read_pixels
 from trtflow.runtime.parsers import parse_onnx
 
 CAFFE, ONNX, UFF = ("data", "prob"), ("gpu_0/data_0", "gpu_0/softmax_1"), ("input", "output")
 
 
 def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
-    """(p / 255 - 0.45) / 0.225 of a pixel p, float32 [N, 3, H, W]: the same for all three."""
+    """Pictures as the network was trained on, float32 [N, 3, H, W]: the same for all three.
+
+    The sample's form is `centred`, (p / 255 - 0.45) / 0.225 of a pixel p; the published Caffe model's is `bgr`.
+    """
     size = read_input_size(export)
-    return to_centred_input([fit(read_image(path), size) for path in paths])
+    return FORMS[read_pixels(export)]([fit(read_image(path), size) for path in paths])
 
 
 def define_caffe(trt: ModuleType, network: Any, export: Path) -> None:
