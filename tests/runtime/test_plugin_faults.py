@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 import trtflow.reference as trt
 from trtflow.formats import UserError
@@ -46,6 +47,21 @@ def define(height, width):
         network.mark_output(layer.get_output(1))
 
     return network_of
+
+
+def test_nodes_of_an_onnx_model_which_no_plugin_is_are_let_through():
+    node = helper.make_node("Celu", ["x"], ["y"])
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy"]
+    graph = helper.make_graph([node], "graph", values[:1], values[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+
+    def parse(trt, network):
+        assert trt.OnnxParser(network, trt.Logger()).parse(model.SerializeToString())
+        assert network.get_layer(0).type == trt.LayerType.PLUGIN_V2
+        for tensor in (network.get_input(0), network.get_output(0)):
+            tensor.set_dynamic_range(-1, 1)
+
+    assert build_plan(trt, parse, "int8", 1, explicit_batch=True)
 
 
 def test_a_map_whose_cells_are_no_multiple_of_4_is_refused_in_int8_alone():

@@ -30,8 +30,9 @@ def refuse_faulty_int8(trt: ModuleType, network: Any) -> None:
         layer = network.get_layer(index)
         if layer.type != trt.LayerType.PLUGIN_V2:
             continue
-        layer.__class__ = trt.IPluginV2Layer  # TensorRT's Python gives all layers as ILayer
-        if layer.plugin.plugin_type != ROI_POOLING:
+        if type(layer) is trt.ILayer:  # TensorRT's Python gives all layers as this, the reference as they are
+            layer.__class__ = trt.IPluginV2Layer
+        if not isinstance(layer, trt.IPluginV2Layer) or layer.plugin.plugin_type != ROI_POOLING:
             continue
         height, width = tuple(layer.get_input(FEATURES).shape)[-2:]
         if height * width % INT_BYTES:
