@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trtflow.datasets.images import FORMS, fit, read_image
+from trtflow.datasets.images import read_pictures
 from trtflow.formats import FormatError
 from trtflow.formats.files import atomic_path, write_text
 
@@ -83,7 +83,7 @@ def read_inputs(root: Path, split: str, pixels: str, size: int) -> tuple[np.ndar
         float32 [N, 3, size, size], and N names.
     """
     paths, names = read_images(root, split)
-    return FORMS[pixels]([fit(read_image(path), size) for path in paths]), names
+    return read_pictures(paths, pixels, size), names
 
 
 def read_labels(root: Path, split: str) -> np.ndarray:

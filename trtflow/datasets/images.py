@@ -129,3 +129,17 @@ def to_signed_unit_input(images: Sequence[np.ndarray]) -> np.ndarray:
 
 
 FORMS = {"bgr": to_bgr_input, "imagenet": to_imagenet_input, "centred": to_centred_input}
+
+
+def read_pictures(paths: Sequence[Path], pixels: str, size: int) -> np.ndarray:
+    """Return pictures as a network takes them.
+
+    Args:
+        paths: the files.
+        pixels: name of their form, of `FORMS`.
+        size: side of the network's input, pixels; see `fit`.
+
+    Returns:
+        float32 [N, 3, size, size].
+    """
+    return FORMS[pixels]([fit(read_image(path), size) for path in paths])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digit_pictures import read_images
-from trtflow.datasets.images import fit, read_image, to_bgr_input
+from trtflow.datasets.images import read_pictures
 from trtflow.models.input_size import read_input_size
 
 __all__ = ["read_images"]
@@ -25,8 +25,7 @@ HALF_WEIGHTS = True
 
 def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
     """Blue, green, red, minus the means 104, 117, 123, as bvlc_googlenet takes them: float32 [N, 3, H, W]."""
-    size = read_input_size(export)
-    return to_bgr_input([fit(read_image(path), size) for path in paths])
+    return read_pictures(paths, "bgr", read_input_size(export))
 
 
 def define_network(trt: ModuleType, network: Any, export: Path, weights: Any = None) -> None:

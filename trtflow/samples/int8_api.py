@@ -14,7 +14,7 @@ import numpy as np
 
 from trtflow.calibration.ranges import ranged_tensors
 from trtflow.datasets.digit_pictures import read_images, read_labels
-from trtflow.datasets.images import fit, read_image, to_imagenet_input
+from trtflow.datasets.images import read_pictures
 from trtflow.formats.dynamic_ranges import check_ranges, read_ranges
 from trtflow.models.input_size import read_input_size
 from trtflow.runtime.parsers import parse_onnx
@@ -27,8 +27,7 @@ EXPLICIT_BATCH = True
 
 def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
     """ImageNet's mean and deviation taken out, as in 5.1: float32 [N, 3, H, W]."""
-    size = read_input_size(export)
-    return to_imagenet_input([fit(read_image(path), size) for path in paths])
+    return read_pictures(paths, "imagenet", read_input_size(export))
 
 
 def define_network(trt: ModuleType, network: Any, export: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digit_pictures import read_images
-from trtflow.datasets.images import FORMS, fit, read_image
+from trtflow.datasets.images import read_pictures
 from trtflow.formats import UserError
 from trtflow.models.input_size import read_input_size, read_pixels
 from trtflow.runtime.parsers import parse_onnx
@@ -28,8 +28,7 @@ def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
 
     The sample's form is `centred`, (p / 255 - 0.45) / 0.225 of a pixel p; the published Caffe model's is `bgr`.
     """
-    size = read_input_size(export)
-    return FORMS[read_pixels(export)]([fit(read_image(path), size) for path in paths])
+    return read_pictures(paths, read_pixels(export), read_input_size(export))
 
 
 def define_caffe(trt: ModuleType, network: Any, export: Path) -> None:
