@@ -49,6 +49,33 @@ def add_cell(trt: ModuleType, network: Any, cell: Cell, value: Any, states: Sequ
     return _add_states(trt, network, cell, gates, states[1])
 
 
+def add_stack(
+    trt: ModuleType, network: Any, cells: Sequence[Cell], value: Any, states: Sequence[Any]
+) -> tuple[Any, Any, Any]:
+    """Return what a stack of cells makes of an input in one step.
+
+    Args:
+        trt: NVIDIA's tensorrt or trtflow.reference.
+        network: the network.
+        cells: the weights of each layer.
+        value: the input, [rows, inputs].
+        states: hidden and cell states before it, [rows, layers * H] each.
+
+    Returns:
+        the last layer's hidden state [rows, H], hidden and cell states [rows, layers * H].
+    """
+    found: tuple[list[Any], list[Any]] = ([], [])
+    for layer, cell in enumerate(cells):
+        shape = (int(value.shape[0]), cell.units)
+        value, state = add_cell(
+            trt, network, cell, value, [add_part(network, kind, (0, layer * cell.units), shape) for kind in states]
+        )
+        found[0].append(value)
+        found[1].append(state)
+    hidden, state = (add_joined(network, parts, 1) for parts in found)
+    return value, hidden, state
+
+
 def add_cell_over(
     trt: ModuleType, network: Any, cell: Cell, values: Any, states: Sequence[Any]
 ) -> tuple[list[Any], list[Any]]:

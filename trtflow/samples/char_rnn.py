@@ -22,10 +22,10 @@ from trtflow.datasets.characters import read_vocabulary
 from trtflow.formats import FormatError
 from trtflow.formats.wts import read_wts2, require
 from trtflow.runtime.loop import StepLoop
-from trtflow.runtime.lstm import LAYERS, RECURRENT, RNN_V2, Cell, add_cell
-from trtflow.runtime.tensors import add_constant, add_joined, add_part, add_reshape
+from trtflow.runtime.lstm import LAYERS, RECURRENT, RNN_V2, Cell, add_stack
+from trtflow.runtime.tensors import add_constant, add_reshape
 
-__all__ = ["RECURRENT", "define_network", "generate", "load_weights", "make_loop", "score"]
+__all__ = ["RECURRENT", "define_network", "generate", "give", "load_weights", "make_loop", "score", "write_on"]
 
 LAYER_COUNT, SEQ_SIZE = 2, 1
 INPUT, HIDDEN_IN, CELL_IN = "data", "hiddenIn", "cellIn"
@@ -108,15 +108,12 @@ def add_cells(trt: ModuleType, network: Any, weights: dict[str, np.ndarray]) -> 
     before = [network.add_input(name, trt.float32, (LAYER_COUNT, hidden_size)) for name in (HIDDEN_IN, CELL_IN)]
     found = network.add_gather(add_constant(network, weights[EMBED_NAME]), number, 0)
     value = add_reshape(network, found.get_output(0), (SEQ_SIZE, weights[EMBED_NAME].shape[1]))
-    states: tuple[list[Any], list[Any]] = ([], [])
-    for layer in range(LAYER_COUNT):
-        cell = Cell(weights[RNNW_NAMES[layer]], weights[RNNB_NAMES[layer]], GATE_ORDER)
-        parts = [add_part(network, state, (layer, 0), (1, hidden_size)) for state in before]
-        value, state = add_cell(trt, network, cell, value, parts)
-        states[0].append(value)
-        states[1].append(state)
-    hidden, state = (add_joined(network, kind, 0) for kind in states)
-    return value, hidden, state
+    names = zip(RNNW_NAMES, RNNB_NAMES, strict=True)
+    cells = [Cell(weights[kernel], weights[bias], GATE_ORDER) for kernel, bias in names]
+    flat = [add_reshape(network, state, (SEQ_SIZE, LAYER_COUNT * hidden_size)) for state in before]
+    output, *after = add_stack(trt, network, cells, value, flat)
+    hidden, state = (add_reshape(network, value, (LAYER_COUNT, hidden_size)) for value in after)
+    return output, hidden, state
 
 
 def add_prediction(trt: ModuleType, network: Any, hidden: Any, weights: dict[str, np.ndarray]) -> tuple[Any, Any]:

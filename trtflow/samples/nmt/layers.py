@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from trtflow.formats.nmt_weights import GATES, Recurrent
-from trtflow.runtime.lstm import Cell, add_cell
-from trtflow.runtime.tensors import add_constant, add_elementwise, add_joined, add_part, add_product, add_reshape
+from trtflow.runtime.lstm import Cell, add_stack
+from trtflow.runtime.tensors import add_constant, add_elementwise, add_joined, add_product, add_reshape
 
 
 def add_embedder(network: Any, words: Any, embedding: np.ndarray) -> Any:
@@ -48,16 +48,9 @@ def add_lstm_step(
     """
     rows, units = int(data.shape[0]), weights.units
     flat = [add_reshape(network, state, (rows, weights.layers * units)) for state in states]
-    found: tuple[list[Any], list[Any]] = ([], [])
-    for layer, cell in enumerate(cells(weights)):
-        hidden, state = (add_part(network, value, (0, layer * units), (rows, units)) for value in flat)
-        data, state = add_cell(trt, network, cell, data, (hidden, state))
-        found[0].append(data)
-        found[1].append(state)
-    hidden, state = (
-        add_reshape(network, add_joined(network, parts, 1), (rows, weights.layers, units)) for parts in found
-    )
-    return data, hidden, state
+    output, *after = add_stack(trt, network, cells(weights), data, flat)
+    hidden, state = (add_reshape(network, value, (rows, weights.layers, units)) for value in after)
+    return output, hidden, state
 
 
 def add_alignment(trt: ModuleType, network: Any, query: Any, keys: Any) -> Any:
