@@ -2,49 +2,24 @@
 
 import re
 
-import numpy as np
 import pytest
+import registry_cases
 from onnx import TensorProto, helper
 
 import trtflow.reference as trt
 from trtflow.formats import UserError
 from trtflow.runtime.build import build_plan
 
-FIELDS = {
-    "poolingH": 7,
-    "poolingW": 7,
-    "featureStride": 16,
-    "preNmsTop": 20,
-    "nmsMaxOut": 4,
-    "anchorsRatioCount": 1,
-    "anchorsScaleCount": 1,
-    "iouThreshold": 0.7,
-    "minBoxSize": 16.0,
-    "spatialScale": 0.0625,
-    "anchorsRatios": 1.0,
-    "anchorsScales": 4.0,
-}
-
 
 def define(height, width):
     """Return the definition of an INT8 network of RPROI_TRT alone."""
+    define_case = registry_cases.define(registry_cases.rproi("roi", 1, (height, width), 8))
 
     def network_of(trt, network):
-        channels = {"score": 2, "delta": 4, "map": 8}
-        inputs = [network.add_input(name, trt.float32, (count, height, width)) for name, count in channels.items()]
-        inputs.append(network.add_input("info", trt.float32, (1, 1, 3)))
-        arrays = {
-            name: np.array([value], np.int32 if isinstance(value, int) else np.float32)
-            for name, value in FIELDS.items()
-        }
-        kinds = {"int32": trt.PluginFieldType.INT32, "float32": trt.PluginFieldType.FLOAT32}
-        fields = [trt.PluginField(name, array, kinds[array.dtype.name]) for name, array in arrays.items()]
-        creator = trt.get_plugin_registry().get_plugin_creator("RPROI_TRT", "1", "")
-        layer = network.add_plugin_v2(inputs, creator.create_plugin("roi", trt.PluginFieldCollection(fields)))
-        for tensor in [*inputs, layer.get_output(0), layer.get_output(1)]:
+        define_case(trt, network)
+        layer = network.get_layer(0)
+        for tensor in [*(layer.get_input(index) for index in range(4)), layer.get_output(0), layer.get_output(1)]:
             tensor.set_dynamic_range(-1, 1)
-        network.mark_output(layer.get_output(0))
-        network.mark_output(layer.get_output(1))
 
     return network_of
 
