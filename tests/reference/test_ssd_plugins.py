@@ -107,6 +107,12 @@ def test_nms_that_is_not_implemented_is_refused():
         nms_session(codeType=4)
 
 
+def test_nms_that_is_to_keep_more_than_there_are_boxes_is_refused():
+    total = 3 * len(prior_boxes())  # of three classes beside the background
+    with pytest.raises(trt.NetworkError, match=f"keepTopK {total + 1} exceeds all candidates, {total}"):
+        nms_session(keep=total + 1, topK=2 * total)
+
+
 def test_unknown_and_missing_fields_are_named():
     with pytest.raises(trt.NetworkError, match="NMS_TRT has no field 'classes'"):
         plugin("NMS_TRT", classes=3)

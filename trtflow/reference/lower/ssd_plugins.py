@@ -84,13 +84,13 @@ def grid_anchors(plugin: GridAnchor, index: int, size: int) -> np.ndarray:
 def nms(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
     """Decode boxes, keep the best `topK` of each class, suppress overlaps, keep the best `keepTopK` of all."""
     attributes = layer.plugin.attributes
-    _check(layer)
     order = attributes["inputOrder"].ravel()
     location, confidence, prior = (inputs[int(index)] for index in order)
     prior_count = layer.inputs[int(order[2])].shape[-2] // 4
     classes = int(attributes["numClasses"].item())
     foreground = [label for label in range(classes) if label != attributes["backgroundLabelId"]]
     candidates = min(attributes["topK"], prior_count)
+    _check(layer, len(foreground) * candidates)
 
     boxes = _decode(graph, location, prior, attributes, 1 if attributes["shareLocation"] else classes)
     scores = graph.node("Reshape", [confidence, _shape(graph, [0, prior_count, classes])])
@@ -114,15 +114,15 @@ def nms(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
     return _collect(graph, kept, best_boxes, candidates, foreground, attributes["keepTopK"])
 
 
-def _check(layer: IPluginV2Layer) -> None:
+def _check(layer: IPluginV2Layer, most: int) -> None:
+    """Refuse an unknown code type, and more detections than the `most` candidates of all classes."""
     attributes = layer.plugin.attributes
     if attributes["codeType"] not in CODE_TYPES:
         raise NetworkError(
             layer.name, f"NMS_TRT with codeType = {attributes['codeType']}", f"There are {CODE_TYPES} (CodeTypeSSD)."
         )
-    most = (int(attributes["numClasses"].item()) - 1) * attributes["topK"]
     if attributes["keepTopK"] > most:
-        raise NetworkError(layer.name, f"keepTopK {attributes['keepTopK']} exceeds all candidates, {most}")
+        raise NetworkError(layer.name, f"keepTopK {attributes['keepTopK']} exceeds all candidates, {most}", "Lower it.")
 
 
 def _shape(graph: Graph, sizes: list[int]) -> str:
