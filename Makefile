@@ -30,9 +30,9 @@ report: $(VENV)/.workflow ## make results/report.html, a page with all pictures 
 
 engine-env: $(ENGINE)/.ready ## make .engine, the Python that runs TensorRT 8.6 on a GPU
 
-test-gpu: $(VENV)/.develop ## make all reports with TensorRT, then compare them with the reference's (needs a GPU)
+test-gpu: $(VENV)/.develop $(ENGINE)/.ready ## make all reports with TensorRT, then compare them with the reference's (needs a GPU)
 	snakemake --cores $(CORES) all --config backend=tensorrt
-	pytest tests/gpu
+	ENGINE_PYTHON=$(CURDIR)/$(ENGINE)/bin/python pytest tests/gpu -rs
 
 test-slurm: $(CLUSTER)/.ready ## run ssd (small) and the MNIST samples through a Slurm of one node (as root, with Slurm's packages)
 	SLURM_SAMPLES="$${SLURM_SAMPLES-$(MNIST)}" $(CLUSTER)/bin/python -m pytest tests/slurm -rs
