@@ -88,6 +88,7 @@ rule calibrate:
         "benchmarks/{sample}/calibrate.tsv"
     wildcard_constraints:
         sample=one_of(name for name in INT8_SAMPLES if name not in RANGED),
+    priority: 1  # an INT8 build waits for it, and both together last longest
     conda:
         ENVIRONMENT
     threads: 2
@@ -123,6 +124,7 @@ rule record_ranges:
         "benchmarks/{sample}/record_ranges.tsv"
     wildcard_constraints:
         sample=one_of(RANGED),
+    priority: 1  # an INT8 build waits for it, and both together last longest
     conda:
         ENVIRONMENT
     threads: 2

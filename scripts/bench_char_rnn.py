@@ -33,6 +33,7 @@ from trtflow.runtime.build import build_plan
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.loop import measure_steps
 from trtflow.runtime.lstm import RECURRENT
+from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
 from trtflow.samples import char_rnn as sample
 from trtflow.samples import definition
 
@@ -103,7 +104,8 @@ def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
         export = Path(folder)
         draw_weights(export, options.characters, options.embedding_size, options.hidden_size)
         define = definition(sample, export, options.precision, recurrent=options.recurrent)
-        loop = sample.make_loop(trt, engine_of(trt, build_plan(trt, define, options.precision, 1)), export)
+        plan = build_plan(trt, define, options.precision, 1, settings=builder_settings(options))
+        loop = sample.make_loop(trt, engine_of(trt, plan), export)
     with closing(loop):
         sample.give(loop, 0)
         return measure(partial(sample.write_on, loop), options)
@@ -113,7 +115,7 @@ def measure_torch(options: argparse.Namespace) -> dict[str, Any]:
     """Do the same with PyTorch."""
     import torch  # noqa: PLC0415 - not in the engine's Python
 
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
     dtype = torch.float16 if options.precision == "fp16" else torch.float32
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         export = Path(folder)
@@ -141,6 +143,7 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=3.0, help="duration of the measurement of each")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     add_side_options(arguments)
+    add_builder_options(arguments)
     options = arguments.parse_args()
 
     sides = {"engine": lambda: measure_engine(options), "torch": lambda: measure_torch(options)}
@@ -152,6 +155,7 @@ def main() -> None:
         raise UserError(f"the engine wrote {texts[0]}, PyTorch {texts[1]}: they are not the same network.")
     rates = {name: found[name]["throughput_per_s"] * options.together for name in sides}
     form = {"precision": options.precision, "recurrent": options.recurrent, "together": options.together}
+    form["builder"] = builder_origin(options)
     result = {**form, "characters_per_s": rates, "ratio": rates["engine"] / rates["torch"]}
     print(json.dumps(result, indent=2))
     write_json(options.out, {**result, "latency_ms": {name: found[name]["latency_ms"] for name in sides}})

@@ -33,10 +33,11 @@ from trtflow.formats.files import write_json, write_text
 from trtflow.formats.nmt_weights import Recurrent, write_matrix, write_recurrent
 from trtflow.runtime.backend import load
 from trtflow.runtime.beam_search import BeamSearch
-from trtflow.runtime.build import Settings, build_plan
+from trtflow.runtime.build import build_plan
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.loop import measure_steps
 from trtflow.runtime.lstm import RECURRENT
+from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
 from trtflow.samples import definition, nmt
 from trtflow.samples.nmt.model import Model
 
@@ -150,7 +151,7 @@ def translating(
 
 def build_translator(trt: ModuleType, export: Path, options: argparse.Namespace) -> nmt.Translator:
     """Return the engines, built."""
-    settings = Settings(workspace_mb=4096)
+    settings = builder_settings(options)
     defined = (
         definition(nmt, export, options.precision, network=name, recurrent=options.recurrent) for name in nmt.NETWORKS
     )
@@ -204,7 +205,7 @@ def measure_torch(options: argparse.Namespace) -> dict[str, Any]:
     """Do the same with PyTorch."""
     import torch  # noqa: PLC0415 - not in the engine's Python
 
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
     dtype = torch.float16 if options.precision == "fp16" else torch.float32
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         export = Path(folder)
@@ -230,6 +231,8 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=10.0, help="duration of the measurement of each")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     add_side_options(arguments)
+    add_builder_options(arguments)
+    arguments.set_defaults(workspace_mb=4096)
     options = arguments.parse_args()
 
     sides = {"engine": lambda: measure_engine(options), "torch": lambda: measure_torch(options)}
@@ -242,6 +245,7 @@ def main() -> None:
         raise UserError(f"likelihoods differ by up to {difference:.2g}: they are not the same network.")
     rates = {name: found[name]["throughput_per_s"] * options.batch for name in sides}
     form = {"precision": options.precision, "recurrent": options.recurrent, "lanes": options.lanes}
+    form["builder"] = builder_origin(options)
     parts = {part: {name: found[name][part] for name in sides} for part in ("first_word_ms", "word_ms")}
     result = {**form, "sentences_per_s": rates, "ratio": rates["engine"] / rates["torch"], **parts}
     result["build_s"] = found["engine"]["build_s"]
