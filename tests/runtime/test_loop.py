@@ -3,6 +3,8 @@
 What comes again is a CUDA graph where that can be.
 """
 
+import time
+
 import numpy as np
 import pytest
 from recorder import Recorder
@@ -10,7 +12,8 @@ from recorder import Recorder
 import trtflow.reference as trt
 from trtflow.formats import UserError
 from trtflow.runtime.build import build_plan
-from trtflow.runtime.loop import ALIGNMENT, StepLoop, measure_steps
+from trtflow.runtime.loop import ALIGNMENT, LEAST_WARM_UP, StepLoop, measure_steps
+from trtflow.runtime.timing import LEAST_QUERIES
 
 TABLE = np.array([[1, 2, 3], [10, 20, 30]], np.float32)
 
@@ -196,9 +199,8 @@ def test_parts_of_an_input_come_from_another_loop(engine):
 
 
 def test_a_batch_that_the_engine_refuses(engine):
-    loop = StepLoop(trt, engine, {}, batch_size=3)
-    with pytest.raises(UserError, match="could not run"):
-        loop.step()
+    with pytest.raises(UserError, match="batch of 3, but the engine takes at most 2"):
+        StepLoop(trt, engine, {}, batch_size=3)
 
 
 def test_steps_are_timed_in_turns():
@@ -207,3 +209,9 @@ def test_steps_are_timed_in_turns():
     assert order[:4] == ["a", "b", "a", "b"]
     assert set(found["a"]["latency_ms"]) == {"mean", "median", "p95", "p99"}
     assert found["b"]["throughput_per_s"] > 0
+
+
+def test_steps_that_last_are_timed_ten_times_all_the_same():
+    done = []
+    measure_steps({"a": lambda: done.append(time.sleep(0.05))}, 0)
+    assert len(done) >= LEAST_WARM_UP + LEAST_QUERIES

@@ -17,9 +17,10 @@ import numpy as np
 from trtflow.formats import UserError
 from trtflow.runtime.devices import Buffer, device_of
 from trtflow.runtime.step_graphs import StepGraphs
-from trtflow.runtime.timing import percentile
+from trtflow.runtime.timing import LEAST_QUERIES, percentile
 
 WARM_UP_S = 0.2
+LEAST_WARM_UP = 5  # steps: buffers that change places make two steps of one, and each is recorded the second time
 ALIGNMENT = 256  # bytes: TensorRT's least of a binding's address
 MOST_ROWS = 32  # of a table whose rows are worth a CUDA graph each
 KEPT = 256  # outputs that are kept on the device before they are read
@@ -56,6 +57,9 @@ class StepLoop:
         beside: StepLoop | None = None,
         record: bool = True,
     ) -> None:
+        if batch_size > engine.max_batch_size:
+            fault = f"steps have a batch of {batch_size}, but the engine takes at most {engine.max_batch_size}"
+            raise UserError(f"{fault}. Lower the batch, or raise max_batch_size and build again.")
         self.engine, self.context, self.batch_size = engine, engine.create_execution_context(), batch_size
         if self.context is None:
             raise UserError("TensorRT could not make a context, most likely for want of device memory: see above.")
@@ -307,17 +311,17 @@ def measure_steps(queries: Mapping[str, Callable[[], object]], seconds: float) -
 
     Args:
         queries: the functions, by name.
-        seconds: how long to measure each.
+        seconds: how long to measure each, at least ten times.
 
     Returns:
         for each name `latency_ms` (mean, median, p95, p99) and `throughput_per_s`, steps a second of their own time.
     """
     times: dict[str, list[float]] = {name: [] for name in queries}
-    for phase in (WARM_UP_S, seconds):
+    for phase, least in ((WARM_UP_S, LEAST_WARM_UP), (seconds, LEAST_QUERIES)):
         for taken in times.values():
             taken.clear()
         end = time.perf_counter() + phase * len(queries)
-        while time.perf_counter() < end or not all(times.values()):
+        while time.perf_counter() < end or min(map(len, times.values())) < least:
             for name, query in queries.items():
                 start = time.perf_counter()
                 query()

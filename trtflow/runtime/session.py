@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -172,7 +172,7 @@ class Session:
         self._check(shapes)
         return shapes
 
-    def queries(self, batch_size: int, *, graph: bool = False) -> Iterator[Query]:
+    def queries(self, batch_size: int, *, graph: bool = False) -> Generator[Query, None, None]:
         """Run a batch again and again on what the buffers hold, copies included, for as long as the caller wants.
 
         Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from itertools import islice
 from typing import Any
 
@@ -44,18 +45,24 @@ def measure(
     Raises:
         RuntimeError: CUDA graphs were asked for and an engine has none.
     """
+    if any(session.device.depth > 1 for session in sessions.values()):
+        return {name: _measure_alone(session, batch_size, duration_s, graph) for name, session in sessions.items()}
     streams = {name: session.queries(batch_size, graph=graph) for name, session in sessions.items()}
     for queries in streams.values():
         _take(queries, WARM_UP_S)
-    in_turns = all(session.device.depth == 1 for session in sessions.values())
-    if not in_turns:
-        return {name: summary(_take(queries, duration_s), batch_size) for name, queries in streams.items()}
     taken: dict[str, list[Query]] = {name: [] for name in streams}
     end = time.perf_counter() + duration_s * len(streams)
     while time.perf_counter() < end or min(map(len, taken.values())) < LEAST_QUERIES:
         for name, queries in streams.items():
             taken[name].append(next(queries))
     return {name: summary(queries, batch_size, in_turns=True) for name, queries in taken.items()}
+
+
+def _measure_alone(session: Session, batch_size: int, duration_s: float, graph: bool) -> dict[str, Any]:
+    """Warm an engine up and time it, with no other engine's time in between: queries are under way all along."""
+    with closing(session.queries(batch_size, graph=graph)) as queries:
+        _take(queries, WARM_UP_S)
+        return summary(_take(queries, duration_s), batch_size)
 
 
 def _take(queries: Iterator[Query], seconds: float) -> list[Query]:
