@@ -63,7 +63,11 @@ def main() -> None:
     define = partial(sample.define_network, export=options.export_dir)
     settings = replace(builder_settings(options), optimization_level=0)  # for the layers that calibration runs on
     explicit_batch = getattr(sample, "EXPLICIT_BATCH", False)
-    build_plan(trt, define, "int8", stream.batch_size, calibrator, explicit_batch=explicit_batch, settings=settings)
+    try:
+        build_plan(trt, define, "int8", stream.batch_size, calibrator, explicit_batch=explicit_batch, settings=settings)
+    finally:
+        if calibrator.fault is not None:  # also where TensorRT built an engine from the batches before it
+            raise calibrator.fault
 
 
 if __name__ == "__main__":

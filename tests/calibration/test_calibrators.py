@@ -56,6 +56,21 @@ def test_serves_each_batch_at_one_address(stream: BatchStream) -> None:
     assert len(addresses) == 1
 
 
+def test_a_batch_that_cannot_be_read_leaves_no_table(tmp_path: Path, stream: BatchStream) -> None:
+    """TensorRT goes on as if the batches had ended, and gives the table of those before."""
+    table = tmp_path / "CalibrationTablessd"
+    ended: list[bool] = []
+    calibrator = make_calibrator(trt, "entropy2", stream, table, HostBuffer, on_table=lambda: ended.append(True))
+    calibrator.get_batch(["data"])
+    (tmp_path / "batch1").write_bytes(b"short")
+    with pytest.raises(FormatError, match="batch1"):
+        calibrator.get_batch(["data"])
+    calibrator.write_calibration_cache(TABLE)
+    assert isinstance(calibrator.fault, FormatError)
+    assert not table.exists()
+    assert not ended
+
+
 def test_keeps_the_table(tmp_path: Path, stream: BatchStream) -> None:
     table = tmp_path / "made" / "CalibrationTablessd"
     calibrator = make_calibrator(trt, "entropy2", stream, table, HostBuffer)

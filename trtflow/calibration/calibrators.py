@@ -49,6 +49,9 @@ def make_calibrator(
     Raises:
         FormatError: the table is damaged, or of another version or algorithm.
         UserError: there is neither a stream nor the table.
+
+    TensorRT takes an exception of `get_batch` for the end of the batches, and would make a table of those before it. So
+    the calibrator keeps it as `fault`, writes no table then, and whoever builds has to raise it.
     """
     base, name = BASES[algorithm]
     if stream is None and (table is None or not table.exists()):
@@ -66,11 +69,19 @@ def make_calibrator(
             getattr(trt, base).__init__(self)  # TensorRT's bindings want it called by name
             self.batches = iter(track(stream, "Calibrating") if stream is not None else ())
             self.buffers: dict[str, Buffer] = {}
+            self.fault: Exception | None = None
 
         def get_batch_size(self) -> int:
             return stream.batch_size if stream is not None else 1
 
         def get_batch(self, names: list[str]) -> list[int] | None:
+            try:
+                return self.copy_batch(names)
+            except Exception as error:
+                self.fault = error
+                raise
+
+        def copy_batch(self, names: list[str]) -> list[int] | None:
             images = next(self.batches, None)
             if images is None:
                 return None
@@ -85,6 +96,8 @@ def make_calibrator(
             return table.read_bytes() if table is not None and table.exists() else None
 
         def write_calibration_cache(self, cache: bytes) -> None:
+            if self.fault is not None:
+                return
             if table is not None:
                 write_bytes(table, bytes(cache))
             if on_table is not None:

@@ -153,15 +153,18 @@ class CudaGraph:
         graph = ctypes.c_void_p()
         self._call("cuStreamBeginCapture_v2", self._stream, CAPTURE_THREAD_LOCAL)
         try:
-            enqueue()
-        finally:  # a stream that is left capturing takes no other work
-            status = self._driver.cuStreamEndCapture(self._stream, ctypes.byref(graph))
-        if status or not graph:
-            raise RuntimeError(f"cuStreamEndCapture failed with status {status}")
-        try:
+            try:
+                enqueue()
+            except cuda.Error as error:  # which is no RuntimeError of Python's
+                raise RuntimeError(f"the work cannot be recorded ({error})") from error
+            finally:  # a stream that is left capturing takes no other work
+                status = self._driver.cuStreamEndCapture(self._stream, ctypes.byref(graph))
+            if status or not graph:
+                raise RuntimeError(f"cuStreamEndCapture failed with status {status}")
             self._call("cuGraphInstantiateWithFlags", ctypes.byref(self._launchable), graph, ctypes.c_ulonglong(0))
         finally:
-            self._driver.cuGraphDestroy(graph)
+            if graph:
+                self._driver.cuGraphDestroy(graph)
 
     def launch(self) -> None:
         """Give the recorded work to the stream."""
