@@ -14,6 +14,7 @@ from trtflow.runtime.plugin_faults import refuse_faulty_int8
 from trtflow.runtime.timing_cache import keep_timing_cache, use_timing_cache
 
 PRECISIONS = ("fp32", "fp16", "int8")
+VERBOSITIES = ("detailed", "layer_names_only", "none")
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class Settings:
         tf32: whether float32 layers may round their factors to 10 bits, which is TensorRT's own default.
         optimization_level: 0 to 5, how long TensorRT looks for faster kernels; its default is 3.
         timing_cache: file of kernel times that builds share; it shortens builds, and is written where it is not there.
+        profiling_verbosity: one of `VERBOSITIES`, what the engine inspector can tell of the engine's layers.
     """
 
     workspace_mb: int = 1024
     tf32: bool = False
     optimization_level: int = 3
     timing_cache: Path | None = None
+    profiling_verbosity: str = VERBOSITIES[0]
 
 
 def build_plan(
@@ -80,6 +83,7 @@ def build_plan(
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.workspace_mb << 20)
     config.builder_optimization_level = settings.optimization_level
+    config.profiling_verbosity = getattr(trt.ProfilingVerbosity, settings.profiling_verbosity.upper())
     if not settings.tf32:
         config.clear_flag(trt.BuilderFlag.TF32)
     if settings.timing_cache is not None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from trtflow.runtime.build import Settings
+from trtflow.runtime.build import VERBOSITIES, Settings
 
 
 def add_builder_options(arguments: argparse.ArgumentParser) -> None:
@@ -19,14 +19,23 @@ def add_builder_options(arguments: argparse.ArgumentParser) -> None:
         "--optimization-level", type=int, choices=range(6), default=usual.optimization_level, help="effort of the build"
     )
     group.add_argument("--timing-cache", type=Path, help="file of kernel times that builds share")
+    group.add_argument(
+        "--profiling-verbosity", choices=VERBOSITIES, default=VERBOSITIES[0], help="what is kept of layers to be told"
+    )
 
 
 def builder_settings(options: argparse.Namespace) -> Settings:
     """Return the settings of a command line that has these options."""
-    return Settings(options.workspace_mb, options.tf32, options.optimization_level, options.timing_cache)
+    return Settings(
+        options.workspace_mb,
+        options.tf32,
+        options.optimization_level,
+        options.timing_cache,
+        options.profiling_verbosity,
+    )
 
 
 def builder_origin(options: argparse.Namespace) -> dict[str, Any]:
     """Return those settings as `engine.<precision>.json` tells them."""
-    names = ("workspace_mb", "tf32", "optimization_level")
+    names = ("workspace_mb", "tf32", "optimization_level", "profiling_verbosity")
     return {name: getattr(options, name) for name in names}
