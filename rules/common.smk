@@ -153,6 +153,16 @@ def check_batches(sample, source):
         )
 
 
+def check_inference_batch(sample, source):
+    """Refuse more sentences at once than the engines are built for."""
+    batch = sample.get("inference", {}).get("batch", 0)
+    most = sample["max_batch_size"]
+    if batch > most:
+        raise WorkflowError(
+            f"{source}: inference.batch: {batch} sentences exceed max_batch_size, {most}"
+        )
+
+
 def set_limits(sample, source):
     """Lay the limits of `limits` over those of the gates of these names."""
     gates = {gate["name"]: gate for gate in sample["gates"]}
@@ -279,6 +289,7 @@ def load_samples():
         check_config(samples[name], schema, source)
         set_limits(samples[name], source)
         check_batches(samples[name], source)
+        check_inference_batch(samples[name], source)
     check_owners(samples)
     check_artefacts(samples)
     samples |= {name: load_own_sample(name) for name in OWN_FILES}

@@ -4,6 +4,7 @@ python scripts/measure_translation.py --backend-file results/backend.json --expo
     --source results/nmt/data/val.de --results-dir results/nmt --precisions fp32 fp16 --out results/nmt/latency.json
 """
 
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
@@ -38,14 +39,16 @@ def main() -> None:
     sentences = to_numbers(read_sentences(options.source, options.batch), model.source)
     check_lengths(sentences, model.max_length, options.source)
     queries = {}
-    for precision in options.precisions:
-        parts = [
-            load_engine(options.results_dir / f"{part}.{precision}.plan", backend) for part in ("encoder", "engine")
-        ]
-        engines = (engine for _, engine in parts)
-        translator = sample.Translator(parts[0][0], *engines, options.batch, options.max_output_sequence_length)
-        queries[precision] = partial(translator.translate, sentences, model.beam)
-    found = measure_steps(queries, options.seconds)
+    with ExitStack() as stack:
+        for precision in options.precisions:
+            parts = [
+                load_engine(options.results_dir / f"{part}.{precision}.plan", backend) for part in ("encoder", "engine")
+            ]
+            engines = (engine for _, engine in parts)
+            translator = sample.Translator(parts[0][0], *engines, options.batch, options.max_output_sequence_length)
+            stack.enter_context(closing(translator))
+            queries[precision] = partial(translator.translate, sentences, model.beam)
+        found = measure_steps(queries, options.seconds)
     for times in found.values():
         times["throughput_per_s"] *= len(sentences)  # sentences, not batches
     write_json(options.out, found)

@@ -7,6 +7,7 @@ python scripts/translate.py --encoder results/nmt/encoder.fp32.plan --plan resul
 
 import importlib.util
 import time
+from contextlib import closing
 from pathlib import Path
 
 import _path  # noqa: F401
@@ -53,23 +54,23 @@ def main() -> None:
     trt, generator = load_engine(options.plan, read_backend(options.backend_file))
     _, encoder = load_engine(options.encoder, read_backend(options.backend_file))
     translator = sample.Translator(trt, encoder, generator, options.batch, options.max_output_sequence_length)
-    start = time.perf_counter()
-    found = translator.translate(sentences, model.beam)
-    seconds = time.perf_counter() - start
+    with closing(translator):
+        start = time.perf_counter()
+        found = translator.translate(sentences, model.beam)
+        seconds = time.perf_counter() - start
+        greedy = translator.translate(sentences, 1) if options.greedy_file else []
+        if options.attention_out:
+            longest = max(range(len(sentences)), key=lambda place: len(sentences[place]))
+            words, weights = translator.attention(sentences[longest])
+            source, target = lines[longest].split(), to_text(words, model.target).split()
+            write_arrays(
+                options.attention_out, {"weights": weights, "source": np.array(source), "target": np.array(target)}
+            )
     translations = [join(to_text(numbers, model.target)) for numbers in found]
     if options.output_file:
         write_text(options.output_file, "".join(f"{line}\n" for line in translations))
     if options.greedy_file:
-        greedy = [join(to_text(numbers, model.target)) for numbers in translator.translate(sentences, 1)]
-        write_text(options.greedy_file, "".join(f"{line}\n" for line in greedy))
-    if options.attention_out:
-        longest = max(range(len(sentences)), key=lambda place: len(sentences[place]))
-        words, weights = translator.attention(sentences[longest])
-        source, target = lines[longest].split(), to_text(words, model.target).split()
-        write_arrays(
-            options.attention_out, {"weights": weights, "source": np.array(source), "target": np.array(target)}
-        )
-    translator.close()
+        write_text(options.greedy_file, "".join(f"{join(to_text(numbers, model.target))}\n" for numbers in greedy))
     if options.data_writer == "benchmark":
         print(f"{len(found)} sentences in {seconds:.3f} s: {len(found) / seconds:.1f} sentences/s")
     elif options.data_writer == "bleu" and importlib.util.find_spec("sacrebleu") is None:

@@ -16,6 +16,7 @@ from trtflow.formats.nmt_weights import read_matrix, write_matrix
 from trtflow.models.nmt import Decoder, create_weights, save_checkpoint
 from trtflow.runtime.beam_search import output_limits, search
 from trtflow.runtime.build import build_plan
+from trtflow.runtime.devices import HostBuffer, HostDevice
 from trtflow.samples import definition, nmt
 from trtflow.samples.nmt import engines as nmt_engines
 
@@ -210,6 +211,32 @@ def test_loops_refuse_to_exchange_what_does_not_fit(engines):
     (lane,) = nmt.Translator(trt, *engines["fp32"], BATCH).lanes
     with pytest.raises(UserError, match="'attention_keys' cannot become input 'input_hidden'"):
         lane.generator.take("input_hidden", lane.encoder.loop, "attention_keys")
+
+
+def test_memory_is_given_back_where_there_is_not_enough_for_all(engines, monkeypatch):
+    """The second lane does not fit any more."""
+    made, most = [], 40
+
+    class Counted(HostBuffer):
+        def __init__(self, nbytes):
+            if len(made) == most:
+                raise UserError("out of device memory")
+            super().__init__(nbytes)
+            made.append(self)
+            self.freed = False
+
+        def free(self):
+            self.freed = True
+
+    monkeypatch.setattr(HostDevice, "allocate", Counted)
+    one = nmt.Translator(trt, *engines["fp32"], BATCH)
+    count = len(made)
+    one.close()
+    most, made[:] = count + 3, []
+    with pytest.raises(UserError, match="out of device memory"):
+        nmt.Translator(trt, *engines["fp32"], 2 * BATCH, lanes=2)
+    assert len(made) == most
+    assert all(buffer.freed for buffer in made)
 
 
 def test_vocabulary_that_disagrees_with_the_weights(export, tmp_path):

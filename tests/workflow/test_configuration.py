@@ -55,6 +55,10 @@ def test_workflow_catalogue_entry_is_the_same_workflow(tmp_path):
             "samples.ssd: calibration.batch_size: 50 pictures (splits.calibration) do not fill batches of 4",
         ),
         (
+            ["--config", "samples={nmt: {inference: {batch: 129}}}"],
+            "samples.nmt: inference.batch: 129 sentences exceed max_batch_size, 128",
+        ),
+        (
             ["--config", "samples={uff_ssd: {model: {trained_by: ssd}}}"],
             "samples.uff_ssd: model.trained_by: sample 'ssd' trains no inception_v2",
         ),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.translation import END, START
+from trtflow.formats import UserError
 from trtflow.runtime.beam_search import BeamSearch, output_limits, search, search_together
 from trtflow.runtime.loop import StepLoop
 from trtflow.samples.nmt import engines as e
@@ -27,7 +28,11 @@ class Lane:
     def __init__(self, trt: ModuleType, encoder: Any, generator: Any, batch_size: int) -> None:
         layers = is_of_layers(encoder)  # and so is the generator
         self.generator = StepLoop(trt, generator, e.FEEDBACK, batch_size=batch_size, record=layers)
-        self.encoder = (ChunkEncoder if layers else WholeEncoder)(trt, encoder, self.generator)
+        try:
+            self.encoder = (ChunkEncoder if layers else WholeEncoder)(trt, encoder, self.generator)
+        except UserError:  # no memory for both
+            self.generator.close()
+            raise
         self._beam = self.generator.shape(e.BEAM_WORDS)[1]
 
     def close(self) -> None:
@@ -67,7 +72,13 @@ class Translator:
         self, trt: ModuleType, encoder: Any, generator: Any, batch_size: int, most: int = -1, lanes: int = 1
     ) -> None:
         self._part = -(-batch_size // lanes)
-        self.lanes = [Lane(trt, encoder, generator, self._part) for _ in range(lanes)]
+        self.lanes: list[Lane] = []
+        try:
+            for _ in range(lanes):
+                self.lanes.append(Lane(trt, encoder, generator, self._part))
+        except UserError:
+            self.close()
+            raise
         self.batch_size, self._most = self._part * lanes, most
         self.beam = self.lanes[0].generator.shape(e.BEAM_WORDS)[1]
 
