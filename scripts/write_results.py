@@ -29,8 +29,8 @@ and they by
     pytest tests/gpu                                # on the GPU machine: both runtimes from the same files
 
 Latency is the median of a query with a batch of one: copy to the device, execution and copy back, by CUDA events as
-trtexec takes them. Images a second are queries a second, with copies overlapped, times the batch. The CPU has two
-cores and its times say little.
+trtexec takes them. Images a second are queries a second, with copies overlapped, times the largest batch; as a CUDA
+graph where that is faster. The CPU has two cores and its times say little.
 
 {notes}{results}
 ## Calibration tables
