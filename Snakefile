@@ -45,7 +45,8 @@ rule check:
         "python {input.script:q} {input.reports} 2> {log}"
 
 
-# Download all that samples need with data: full, ahead of a run without a network; a dry run prints the sizes alone.
+# Download what samples need with data: full, ahead of a run without a network, and name what only a mirror can have;
+# a dry run prints the sizes alone.
 rule fetch:
     input:
         files_to_fetch,
@@ -88,6 +89,7 @@ include: "rules/own.smk"
 
 onsuccess:
     show_gates()
+    name_left_out_at_end()
 
 
 onerror:
