@@ -68,7 +68,7 @@ rule list:
     conda:
         "environment.yml"
     params:
-        folder="results",
+        folder=folder_of_reports,
     shell:
         "python {input.script:q} {input.samples:q} {input.own:q} --results-dir {params.folder} 2> {log}"
 

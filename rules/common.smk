@@ -1204,6 +1204,11 @@ def comparison_option(wildcards):
 REPORT = "_report.json"
 
 
+def folder_of_reports(wildcards):
+    """Return the folder of all reports, which in a module lies below its prefix."""
+    return os.path.dirname(rules.write_report.output[0])
+
+
 def started_from():
     """Return the terminal that the run was started from and may tell its progress to, or nothing."""
     if workflow.output_settings.quiet or not sys.stderr.isatty():
