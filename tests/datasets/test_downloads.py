@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from trtflow import progress
 from trtflow.datasets.downloads import Artefact, Patience, fetch, read_artefact
 from trtflow.formats import FormatError, UserError
 
@@ -287,3 +288,24 @@ def test_progress_is_shown_on_a_terminal(server, out, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     fetch(artefact(server), out, patience=QUICK)
     assert "folder/file" in capsys.readouterr().out
+
+
+def test_progress_of_a_job_goes_to_its_log_and_the_terminal_of_the_run(server, tmp_path, out, monkeypatch, capsys):
+    terminal = tmp_path / "terminal"
+    terminal.touch()
+    monkeypatch.setenv(progress.TERMINAL, str(terminal))
+    monkeypatch.setattr(progress, "PAUSE", 0)
+    server.behaviours += ["dropped"]
+    fetch(artefact(server, size=None), out, patience=QUICK)  # the server says how long it is
+    told = capsys.readouterr().err
+    assert "Downloading: 0.1 of 0.5 MB, 0:00 left\n" in told
+    assert "trying again from byte" in told
+    assert "Downloading: 0.5 of 0.5 MB, 0:00 left\n" in terminal.read_text()
+
+
+def test_progress_of_a_copy_from_a_mirror(tmp_path, out, monkeypatch, capsys):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror/file.bin").write_bytes(DATA)
+    monkeypatch.setattr(progress, "PAUSE", 0)
+    fetch(Artefact("file.bin"), out, str(tmp_path / "mirror"))
+    assert "Copying: 0.5 of 0.5 MB, 0:00 left\n" in capsys.readouterr().err

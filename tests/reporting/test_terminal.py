@@ -9,7 +9,7 @@ import pytest
 from pages import CPU, make_run
 
 from trtflow import progress
-from trtflow.progress import line, track
+from trtflow.progress import line, megabytes_line, track
 from trtflow.reporting.terminal import GATES, gate_lines, needs_of, sample_lines, show, status_of
 
 
@@ -69,6 +69,18 @@ def test_needs(sample, needs):
 )
 def test_line(done, total, seconds, expected):
     assert line("Training", done, total, seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("came", "start", "total", "expected"),
+    [
+        (100_000_000, 20_000_000, 320_000_000, "Downloading: 120.0 of 320.0 MB, 1:20 left"),  # 2.5 MB/s, of this try
+        (0, 20_000_000, 320_000_000, "Downloading: 20.0 of 320.0 MB"),
+        (7_000_000, 0, None, "Downloading: 7.0 MB"),
+    ],
+)
+def test_line_of_a_download(came, start, total, expected):
+    assert megabytes_line("Downloading", came, start, total, 40.0) == expected
 
 
 def test_log_gets_a_line_now_and_then_and_no_bar(capsys, monkeypatch):

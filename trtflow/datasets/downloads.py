@@ -23,6 +23,7 @@ import requests
 import yaml
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from trtflow import progress
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import atomic_path, write_json, write_text
 
@@ -180,9 +181,11 @@ def _copy(artefact: Artefact, source: Path, target: Path) -> None:
         raise _RefusedError("the mirror has no such file")
     found = {name: hashlib.new(name, usedforsecurity=False) for name in artefact.checksums}
     with atomic_path(target) as temporary:
-        with source.open("rb") as file, temporary.open("wb") as copy:
+        shown = _progress("Copying", artefact.file, 0, source.stat().st_size)
+        with source.open("rb") as file, temporary.open("wb") as copy, shown as advance:
             for piece in iter(lambda: file.read(PIECE), b""):
                 copy.write(piece)
+                advance(len(piece))
                 for digest in found.values():
                     digest.update(piece)
         digests = {name: digest.hexdigest() for name, digest in found.items()}
@@ -206,7 +209,7 @@ def _download(artefact: Artefact, url: str, target: Path, patience: Patience) ->
             failures += 1
             if failures >= patience.attempts:
                 raise _RefusedError(f"{error} ({failures} tries)") from error
-            print(f"{url}: {error}; trying again from byte {part.size}", file=sys.stderr)
+            progress.tell(f"{url}: {error}; trying again from byte {part.size}")
             time.sleep(min(max(error.pause, patience.pause * 2 ** (failures - 1)), LONGEST_PAUSE))
 
 
@@ -251,8 +254,8 @@ class _Part:
             return
         try:
             with requests.get(self.url, headers=self._headers(have), stream=True, timeout=timeout) as answer:
-                start = self._start(answer, have)
-                self._append(answer, start)
+                start, total = self._start(answer, have)
+                self._append(answer, start, total)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             raise _InterruptedError(f"the connection failed ({type(error).__name__})") from error
         except (requests.RequestException, UnicodeError) as error:
@@ -266,8 +269,8 @@ class _Part:
                 headers["If-Range"] = self.validator
         return headers
 
-    def _start(self, answer: requests.Response, have: int) -> int:
-        """Check an answer before its body is read; return where in the file the body begins."""
+    def _start(self, answer: requests.Response, have: int) -> tuple[int, int | None]:
+        """Check an answer before its body is read; return where in the file the body begins, and the file's size."""
         status = answer.status_code
         if status == 416:
             self.drop()
@@ -286,16 +289,17 @@ class _Part:
             raise _RefusedError(f"it has {total} bytes, not {self.artefact.size}")
         if not self.artefact.checksums:
             _check_unknown(answer, total)
-        return start
+        return start, self.artefact.size or total
 
-    def _append(self, answer: requests.Response, start: int) -> None:
+    def _append(self, answer: requests.Response, start: int, total: int | None) -> None:
         if start == 0:  # a first try, or a server that ignores ranges
             self.drop()
             self.resumed = False
             tag = answer.headers.get("ETag", "")
             self.validator = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified")
             write_json(self.origin, {"url": self.url, "validator": self.validator})
-        with self.path.open("ab") as file, _progress(self.artefact, start) as advance:
+        shown = _progress("Downloading", self.artefact.file, start, total)
+        with self.path.open("ab") as file, shown as advance:
             for piece in answer.iter_content(PIECE // 16):
                 file.write(piece)
                 advance(len(piece))
@@ -344,9 +348,28 @@ def _seconds(header: str | None) -> float:
 
 
 @contextmanager
-def _progress(artefact: Artefact, start: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar with speed and time left, on a terminal only; yields what to tell how many bytes came."""
+def _progress(what: str, file: str, start: int, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal, elsewhere a line now and then; yields what to tell how many bytes came."""
+    if not sys.stderr.isatty():
+        yield _lines(what, start, total)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(artefact.file, total=artefact.size, completed=start)
+    with Progress(*columns, TimeRemainingColumn()) as bar:
+        task = bar.add_task(file, total=total, completed=start)
         yield lambda count: bar.advance(task, count)
+
+
+def _lines(what: str, start: int, total: int | None) -> Callable[[int], None]:
+    """Return what to tell how many bytes came; from time to time it writes a line, as all progress does."""
+    begun = last = time.monotonic()
+    came = 0
+
+    def advance(count: int) -> None:
+        nonlocal last, came
+        came += count
+        now = time.monotonic()
+        if now - last >= progress.PAUSE:
+            last = now
+            progress.tell(progress.megabytes_line(what, came, start, total, now - begun))
+
+    return advance
