@@ -55,12 +55,6 @@ rule fetch:
 # Print the samples: chapter, needs, status.
 rule list:
     input:
-        samples=[
-            workflow.source_path(f"config/samples/{name}.yaml")
-            for name in SAMPLES
-            if name not in OWN
-        ],
-        own=OWN_FILES.values(),
         script=script("list_samples"),
         library=library("list_samples"),
     log:
@@ -68,9 +62,11 @@ rule list:
     conda:
         "environment.yml"
     params:
+        samples=listed_samples,
+        data=config["data"],
         folder=folder_of_reports,
     shell:
-        "python {input.script:q} {input.samples:q} {input.own:q} --results-dir {params.folder} 2> {log}"
+        "python {input.script:q} {params.samples:q} --data {params.data} --results-dir {params.folder} 2> {log}"
 
 
 include: "rules/download.smk"

@@ -2,6 +2,7 @@
 
 import argparse
 import glob
+import json
 import re
 import shlex
 import shutil
@@ -1199,6 +1200,21 @@ def comparison(wildcards):
 def comparison_option(wildcards):
     """Return the option that names that page, seen from the page of all samples."""
     return "--comparison comparison.html" if config["compare"] else ""
+
+
+def listed_samples(wildcards):
+    """Return as JSON what `list` tells of each sample, with the configuration laid over it."""
+    keys = ("name", "chapter", "title", "model", "needs", "plugins", "serving")
+    samples = []
+    for name, sample in SAMPLES.items():
+        told = {key: sample[key] for key in keys if key in sample}
+        files = dict.fromkeys(item["file"] for item in sample.get("artefacts", []))
+        told["artefacts"] = [{"file": file} for file in files]
+        if name in OWN:
+            told |= {"model": sample["own"]["model"]}
+            del told["chapter"]
+        samples.append(json.dumps(told))
+    return samples
 
 
 REPORT = "_report.json"

@@ -59,6 +59,24 @@ def test_needs(sample, needs):
     assert needs_of(sample) == needs
 
 
+FILES = [{"file": "voc/test.tar"}, {"file": "ssd.tar.gz", "member": "a"}, {"file": "ssd.tar.gz", "member": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("sample", "needs"),
+    [
+        ({"model": {"framework": "pytorch"}, "artefacts": FILES}, "2 published files, PyTorch"),
+        ({"model": {"framework": "pytorch"}, "needs": [], "artefacts": FILES[:1]}, "1 published file"),
+        (
+            {"model": {"trained_by": "tf_ssd", "weights": "published"}, "needs": ["tensorflow"], "artefacts": FILES},
+            "2 published files, TensorFlow",
+        ),
+    ],
+)
+def test_needs_of_published_data(sample, needs):
+    assert needs_of(sample, "full") == needs
+
+
 @pytest.mark.parametrize(
     ("done", "total", "seconds", "expected"),
     [
