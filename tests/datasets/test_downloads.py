@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from trtflow import progress
+from trtflow.datasets import downloads
 from trtflow.datasets.downloads import Artefact, Patience, fetch, read_artefact
 from trtflow.formats import FormatError, UserError
 
@@ -105,6 +107,15 @@ class Handler(BaseHTTPRequestHandler):
     def busy(self):
         self.send(b"later", 503, Retry_After="0")
 
+    def busy_for_a_second(self):
+        self.send(b"later", 429, Retry_After="1")
+
+    def busy_until(self):
+        self.send(b"later", 503, Retry_After=formatdate(time.time() + 2, usegmt=True))
+
+    def busy_for_an_hour(self):
+        self.send(b"later", 503, Retry_After="3600")
+
     def log_message(self, *arguments):
         pass
 
@@ -170,6 +181,7 @@ def test_a_file_arrives_whole_in_the_end(server, out, behaviours, requests):
         ("zipped", "the server encodes it (gzip)"),
         ("missing", "status 404"),
         ("forbidden", "status 403"),
+        ("busy_for_an_hour", "status 503, and it asks to wait 3600 s"),
     ],
 )
 def test_what_is_wrong_is_refused_and_the_next_place_asked(server, out, behaviour, fault, capsys):
@@ -248,6 +260,32 @@ def test_our_own_sha256_is_recorded_on_first_use_and_holds(server, out):
     with pytest.raises(UserError, match=f"its SHA-256 is {SHA256}, not {'0' * 64}"):
         fetch(only_md5, out, patience=QUICK)
     assert not out.exists()
+
+
+def test_the_sha256_of_a_file_that_was_put_there_is_recorded(server, out):
+    out.parent.mkdir()
+    out.write_bytes(DATA)
+    only_md5 = artefact(server, checksums={"md5": hashlib.md5(DATA, usedforsecurity=False).hexdigest()})
+    fetch(only_md5, out, patience=QUICK)
+    assert server.requests == []
+    assert out.with_name("file.bin.sha256").read_text() == f"{SHA256}  file.bin\n"
+
+
+@pytest.mark.parametrize("behaviour", ["busy_for_a_second", "busy_until"])
+def test_a_server_is_given_the_time_that_it_asks_for(server, out, behaviour, monkeypatch):
+    monkeypatch.setattr(downloads, "LONGEST_PAUSE", 0.1)  # which bounds our own pauses alone
+    server.behaviours += [behaviour]
+    begun = time.monotonic()
+    fetch(artefact(server), out, patience=QUICK)
+    assert time.monotonic() - begun > 0.9
+    assert out.read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "soon", "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 -0000"]
+)
+def test_no_time_to_wait(header):
+    assert downloads._seconds(header) == 0
 
 
 def test_a_mirror_that_is_a_folder_comes_first(server, tmp_path, out):

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,7 +31,8 @@ from trtflow.formats.files import atomic_path, write_json, write_text
 
 ALGORITHMS = {"sha256": "SHA-256", "sha1": "SHA-1", "md5": "MD5"}
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that another try may not meet again
-LONGEST_PAUSE = 60.0  # seconds between two tries
+LONGEST_PAUSE = 60.0  # seconds between two tries, where the server does not say
+LONGEST_WAIT = 600.0  # seconds that a server may ask for; the next source is asked sooner
 PIECE = 1 << 20
 
 
@@ -96,7 +99,8 @@ def read_artefact(path: str | os.PathLike[str], file: str) -> Artefact:
 def fetch(artefact: Artefact, out: str | os.PathLike[str], mirror: str = "", patience: Patience | None = None) -> None:
     """Write a published file to `out`, from the first source that has it as it is meant; one that is there stays.
 
-    Where no SHA-256 was published, that of the first download is recorded in `<out>.sha256` and holds from then on.
+    Where no SHA-256 was published, that of the first file that is accepted, one that is there included, is recorded in
+    `<out>.sha256` and holds from then on.
 
     Args:
         mirror: folder or address that is tried first, by the paths of the files; may be empty.
@@ -107,27 +111,28 @@ def fetch(artefact: Artefact, out: str | os.PathLike[str], mirror: str = "", pat
     target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
     wanted = _with_record(artefact, target)
-    if target.exists() and _fault_of(wanted, target) is None:
-        return
+    if not (target.exists() and _fault_of(wanted, target) is None):
+        _fetch_from_any(wanted, target, mirror, patience or Patience())
+    if "sha256" not in wanted.checksums:
+        write_text(_record(target), f"{_digests(target, ['sha256'])['sha256']}  {target.name}\n")
+
+
+def _fetch_from_any(wanted: Artefact, target: Path, mirror: str, patience: Patience) -> None:
+    """Write the file from the first source that has it."""
     faults = []
-    for source in _sources(artefact, mirror):
+    for source in _sources(wanted, mirror):
         try:
             if "://" in source:
-                _download(wanted, source, target, patience or Patience())
+                _download(wanted, source, target, patience)
             else:
                 _copy(wanted, Path(source), target)
-            break
+            return
         except _RefusedError as fault:
             faults.append(f"{source}: {fault}")
             print(f"{faults[-1]}", file=sys.stderr)
-    else:
-        made = [f"no address has it, it is made: {artefact.made}"] if artefact.made else []
-        tried = "; ".join(faults + made)
-        raise UserError(
-            f"{artefact.file}: {tried}. Set mirror in config/config.yaml to a folder or an address that has it."
-        )
-    if "sha256" not in wanted.checksums:
-        write_text(_record(target), f"{_digests(target, ['sha256'])['sha256']}  {target.name}\n")
+    made = [f"no address has it, it is made: {wanted.made}"] if wanted.made else []
+    tried = "; ".join(faults + made)
+    raise UserError(f"{wanted.file}: {tried}. Set mirror in config/config.yaml to a folder or an address that has it.")
 
 
 def _sources(artefact: Artefact, mirror: str) -> Iterator[str]:
@@ -209,8 +214,9 @@ def _download(artefact: Artefact, url: str, target: Path, patience: Patience) ->
             failures += 1
             if failures >= patience.attempts:
                 raise _RefusedError(f"{error} ({failures} tries)") from error
-            progress.tell(f"{url}: {error}; trying again from byte {part.size}")
-            time.sleep(min(max(error.pause, patience.pause * 2 ** (failures - 1)), LONGEST_PAUSE))
+            pause = max(error.pause, min(patience.pause * 2 ** (failures - 1), LONGEST_PAUSE))
+            progress.tell(f"{url}: {error}; trying again from byte {part.size} in {pause:.0f} s")
+            time.sleep(pause)
 
 
 class _Part:
@@ -276,7 +282,7 @@ class _Part:
             self.drop()
             raise _InterruptedError("the server has no more than what is there")
         if status in PASSING:
-            raise _InterruptedError(f"status {status}", _seconds(answer.headers.get("Retry-After")))
+            raise _passing(status, _seconds(answer.headers.get("Retry-After")))
         if status not in (200, 206) or (status == 206 and not have):
             raise _RefusedError(f"status {status}")
         if answer.headers.get("Content-Encoding", "identity") != "identity":
@@ -342,9 +348,24 @@ def _check_unknown(answer: requests.Response, total: int | None) -> None:
         raise _RefusedError("the server does not say how long it is, and there is no checksum")
 
 
+def _passing(status: int, pause: float) -> _InterruptedError | _RefusedError:
+    """Return the error of a status that another try may not meet again, unless that try is too far away."""
+    if pause > LONGEST_WAIT:
+        return _RefusedError(f"status {status}, and it asks to wait {pause:.0f} s")
+    return _InterruptedError(f"status {status}", pause)
+
+
 def _seconds(header: str | None) -> float:
-    """Return the seconds of a Retry-After; its other form, a date, is as good as none."""
-    return float(header) if header and header.isdigit() else 0.0
+    """Return the seconds that a Retry-After asks to wait, given as such or as a date (RFC 9110, 10.2.3), or 0."""
+    if not header or header.isdecimal():
+        return float(header or 0)
+    try:
+        date = parsedate_to_datetime(header)
+    except ValueError:
+        return 0.0
+    if date.tzinfo is None:  # "-0000", which RFC 5322 reads as UTC
+        date = date.replace(tzinfo=timezone.utc)
+    return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
 
 
 @contextmanager
