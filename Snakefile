@@ -45,7 +45,8 @@ rule check:
         "python {input.script:q} {input.reports} 2> {log}"
 
 
-# Download all that samples need with data: full, ahead of a run without a network; a dry run prints the sizes alone.
+# Download what samples need with data: full, ahead of a run without a network, and name what only a mirror can have;
+# a dry run prints the sizes alone.
 rule fetch:
     input:
         files_to_fetch,
@@ -54,12 +55,6 @@ rule fetch:
 # Print the samples: chapter, needs, status.
 rule list:
     input:
-        samples=[
-            workflow.source_path(f"config/samples/{name}.yaml")
-            for name in SAMPLES
-            if name not in OWN
-        ],
-        own=OWN_FILES.values(),
         script=script("list_samples"),
         library=library("list_samples"),
     log:
@@ -67,9 +62,11 @@ rule list:
     conda:
         "environment.yml"
     params:
-        folder="results",
+        samples=listed_samples,
+        data=config["data"],
+        folder=folder_of_reports,
     shell:
-        "python {input.script:q} {input.samples:q} {input.own:q} --results-dir {params.folder} 2> {log}"
+        "python {input.script:q} {params.samples:q} --data {params.data} --results-dir {params.folder} 2> {log}"
 
 
 include: "rules/download.smk"
@@ -88,6 +85,7 @@ include: "rules/own.smk"
 
 onsuccess:
     show_gates()
+    name_left_out_at_end()
 
 
 onerror:

@@ -2,6 +2,7 @@
 
 import argparse
 import glob
+import json
 import re
 import shlex
 import shutil
@@ -964,31 +965,73 @@ def size_of(file):
     return f"~{entry['about_mb']} MB" if "about_mb" in entry else "not known"
 
 
-def files_to_fetch(wildcards):
-    """Return the downloads of the samples of `fetch`, and print what they are: sizes come before anything else."""
-    names = config["fetch"] or list(SAMPLES)
-    files = dict.fromkeys(
-        item["file"] for name in names for item in SAMPLES[name].get("artefacts", [])
-    )
+def download_of(file):
+    """Return where a published file is downloaded to, seen from the folder of the run: a module has a prefix."""
+    return str(rules.fetch_artefact.output[0]).replace("{file}", file)
+
+
+def is_left_out(file):
+    """Return whether only a mirror can have a file, and neither a folder `mirror` has it nor an earlier run took it."""
+    places = [download_of(file)]
+    if config[
+        "mirror"
+    ]:  # an address is never one of these: whether it has the file is known too late
+        places.append(os.path.join(config["mirror"], file))
+    return not DOWNLOADS[file]["urls"] and not any(map(os.path.exists, places))
+
+
+def users_of_files():
+    """Return the published files of the samples of `fetch`, each with the names of these samples."""
+    users = {}
+    for name in config["fetch"] or SAMPLES:
+        for item in SAMPLES[name].get("artefacts", []):
+            users.setdefault(item["file"], {})[name] = None
+    return users
+
+
+def name_left_out():
+    """Print the files that `fetch` leaves out, how to come by them, and which samples do not run without."""
+    users = users_of_files()
+    files = [file for file in users if is_left_out(file)]
     for file in files:
-        there = "there" if os.path.exists(f"results/downloads/{file}") else ""
-        licence = DOWNLOADS[file]["licence"]
+        print(f"only from a mirror: {file}: {DOWNLOADS[file]['made']}", file=sys.stderr)
+    if files:
+        names = ", ".join(dict.fromkeys(name for file in files for name in users[file]))
         print(
-            f"{size_of(file):>10}  {file:<48} {there:<6} {licence}",
+            f"left out, and needed with data: full by: {names}. Put them under these names into a folder, and set mirror to it.",
             file=sys.stderr,
         )
-    missing = [
-        file for file in files if not os.path.exists(f"results/downloads/{file}")
-    ]
+
+
+def name_left_out_at_end():
+    """Print them again after a run of `fetch`: its list has scrolled away by now."""
+    quiet = Quietness.ALL in (workflow.output_settings.quiet or ())
+    if not quiet and any(job.rule.name == "fetch" for job in workflow.dag.jobs):
+        name_left_out()
+
+
+def files_to_fetch(wildcards):
+    """Return the downloads of the samples of `fetch`, and print what they are: sizes come before anything else."""
+    files = list(users_of_files())
+    wanted = [file for file in files if not is_left_out(file)]
+    missing = [file for file in wanted if not os.path.exists(download_of(file))]
+    for file in files:
+        state = "" if file in missing else "there" if file in wanted else "left out"
+        licence = DOWNLOADS[file]["licence"]
+        print(
+            f"{size_of(file):>10}  {file:<48} {state:<8} {licence}",
+            file=sys.stderr,
+        )
     known = sum(
         DOWNLOADS[file].get("size", DOWNLOADS[file].get("about_mb", 0) * 1e6)
         for file in missing
     )
     print(
-        f"{len(missing)} of {len(files)} files to download, {known / 1e6:.1f} MB and what is not known",
+        f"{len(missing)} of {len(wanted)} files to download, {known / 1e6:.1f} MB and what is not known",
         file=sys.stderr,
     )
-    return [f"results/downloads/{file}" for file in files]
+    name_left_out()
+    return [f"results/downloads/{file}" for file in wanted]
 
 
 def optional(option, name):
@@ -1170,7 +1213,27 @@ def comparison_option(wildcards):
     return "--comparison comparison.html" if config["compare"] else ""
 
 
+def listed_samples(wildcards):
+    """Return as JSON what `list` tells of each sample, with the configuration laid over it."""
+    keys = ("name", "chapter", "title", "model", "needs", "plugins", "serving")
+    samples = []
+    for name, sample in SAMPLES.items():
+        told = {key: sample[key] for key in keys if key in sample}
+        files = dict.fromkeys(item["file"] for item in sample.get("artefacts", []))
+        told["artefacts"] = [{"file": file} for file in files]
+        if name in OWN:
+            told |= {"model": sample["own"]["model"]}
+            del told["chapter"]
+        samples.append(json.dumps(told))
+    return samples
+
+
 REPORT = "_report.json"
+
+
+def folder_of_reports(wildcards):
+    """Return the folder of all reports, which in a module lies below its prefix."""
+    return os.path.dirname(rules.write_report.output[0])
 
 
 def started_from():

@@ -41,8 +41,22 @@ def line(description: str, done: int, total: int | None, seconds: float) -> str:
     """Return "Training: 120 of 320, 1:05 left", as long as the rest takes at the same pace."""
     if not total or not done:
         return f"{description}: {done}" + (f" of {total}" if total else "")
-    minutes, rest = divmod(round(seconds / done * max(total - done, 0)), 60)
-    return f"{description}: {done} of {total}, {minutes}:{rest:02} left"
+    return f"{description}: {done} of {total}, {clock(seconds / done * max(total - done, 0))} left"
+
+
+def megabytes_line(description: str, came: int, start: int, total: int | None, seconds: float) -> str:
+    """Return "Downloading: 120.0 of 695.3 MB, 1:05 left": of a file that was there up to `start`, and `came` since."""
+    done = f"{description}: {(start + came) / 1e6:.1f}"
+    if not total:
+        return f"{done} MB"
+    rest = f", {clock(seconds / came * max(total - start - came, 0))} left" if came else ""
+    return f"{done} of {total / 1e6:.1f} MB{rest}"
+
+
+def clock(seconds: float) -> str:
+    """Return minutes and seconds as 1:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
 
 
 def tell(text: str) -> None:

@@ -7,12 +7,15 @@ import subprocess
 import sys
 import threading
 import time
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
 
+from trtflow import progress
+from trtflow.datasets import downloads
 from trtflow.datasets.downloads import Artefact, Patience, fetch, read_artefact
 from trtflow.formats import FormatError, UserError
 
@@ -104,6 +107,15 @@ class Handler(BaseHTTPRequestHandler):
     def busy(self):
         self.send(b"later", 503, Retry_After="0")
 
+    def busy_for_a_second(self):
+        self.send(b"later", 429, Retry_After="1")
+
+    def busy_until(self):
+        self.send(b"later", 503, Retry_After=formatdate(time.time() + 2, usegmt=True))
+
+    def busy_for_an_hour(self):
+        self.send(b"later", 503, Retry_After="3600")
+
     def log_message(self, *arguments):
         pass
 
@@ -169,6 +181,7 @@ def test_a_file_arrives_whole_in_the_end(server, out, behaviours, requests):
         ("zipped", "the server encodes it (gzip)"),
         ("missing", "status 404"),
         ("forbidden", "status 403"),
+        ("busy_for_an_hour", "status 503, and it asks to wait 3600 s"),
     ],
 )
 def test_what_is_wrong_is_refused_and_the_next_place_asked(server, out, behaviour, fault, capsys):
@@ -249,6 +262,32 @@ def test_our_own_sha256_is_recorded_on_first_use_and_holds(server, out):
     assert not out.exists()
 
 
+def test_the_sha256_of_a_file_that_was_put_there_is_recorded(server, out):
+    out.parent.mkdir()
+    out.write_bytes(DATA)
+    only_md5 = artefact(server, checksums={"md5": hashlib.md5(DATA, usedforsecurity=False).hexdigest()})
+    fetch(only_md5, out, patience=QUICK)
+    assert server.requests == []
+    assert out.with_name("file.bin.sha256").read_text() == f"{SHA256}  file.bin\n"
+
+
+@pytest.mark.parametrize("behaviour", ["busy_for_a_second", "busy_until"])
+def test_a_server_is_given_the_time_that_it_asks_for(server, out, behaviour, monkeypatch):
+    monkeypatch.setattr(downloads, "LONGEST_PAUSE", 0.1)  # which bounds our own pauses alone
+    server.behaviours += [behaviour]
+    begun = time.monotonic()
+    fetch(artefact(server), out, patience=QUICK)
+    assert time.monotonic() - begun > 0.9
+    assert out.read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "soon", "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 -0000"]
+)
+def test_no_time_to_wait(header):
+    assert downloads._seconds(header) == 0
+
+
 def test_a_mirror_that_is_a_folder_comes_first(server, tmp_path, out):
     (tmp_path / "mirror/folder").mkdir(parents=True)
     (tmp_path / "mirror/folder/file [1].bin").write_bytes(DATA)
@@ -287,3 +326,24 @@ def test_progress_is_shown_on_a_terminal(server, out, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     fetch(artefact(server), out, patience=QUICK)
     assert "folder/file" in capsys.readouterr().out
+
+
+def test_progress_of_a_job_goes_to_its_log_and_the_terminal_of_the_run(server, tmp_path, out, monkeypatch, capsys):
+    terminal = tmp_path / "terminal"
+    terminal.touch()
+    monkeypatch.setenv(progress.TERMINAL, str(terminal))
+    monkeypatch.setattr(progress, "PAUSE", 0)
+    server.behaviours += ["dropped"]
+    fetch(artefact(server, size=None), out, patience=QUICK)  # the server says how long it is
+    told = capsys.readouterr().err
+    assert "Downloading: 0.1 of 0.5 MB, 0:00 left\n" in told
+    assert "trying again from byte" in told
+    assert "Downloading: 0.5 of 0.5 MB, 0:00 left\n" in terminal.read_text()
+
+
+def test_progress_of_a_copy_from_a_mirror(tmp_path, out, monkeypatch, capsys):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror/file.bin").write_bytes(DATA)
+    monkeypatch.setattr(progress, "PAUSE", 0)
+    fetch(Artefact("file.bin"), out, str(tmp_path / "mirror"))
+    assert "Copying: 0.5 of 0.5 MB, 0:00 left\n" in capsys.readouterr().err

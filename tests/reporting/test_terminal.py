@@ -9,7 +9,7 @@ import pytest
 from pages import CPU, make_run
 
 from trtflow import progress
-from trtflow.progress import line, track
+from trtflow.progress import line, megabytes_line, track
 from trtflow.reporting.terminal import GATES, gate_lines, needs_of, sample_lines, show, status_of
 
 
@@ -59,6 +59,24 @@ def test_needs(sample, needs):
     assert needs_of(sample) == needs
 
 
+FILES = [{"file": "voc/test.tar"}, {"file": "ssd.tar.gz", "member": "a"}, {"file": "ssd.tar.gz", "member": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("sample", "needs"),
+    [
+        ({"model": {"framework": "pytorch"}, "artefacts": FILES}, "2 published files, PyTorch"),
+        ({"model": {"framework": "pytorch"}, "needs": [], "artefacts": FILES[:1]}, "1 published file"),
+        (
+            {"model": {"trained_by": "tf_ssd", "weights": "published"}, "needs": ["tensorflow"], "artefacts": FILES},
+            "2 published files, TensorFlow",
+        ),
+    ],
+)
+def test_needs_of_published_data(sample, needs):
+    assert needs_of(sample, "full") == needs
+
+
 @pytest.mark.parametrize(
     ("done", "total", "seconds", "expected"),
     [
@@ -69,6 +87,18 @@ def test_needs(sample, needs):
 )
 def test_line(done, total, seconds, expected):
     assert line("Training", done, total, seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("came", "start", "total", "expected"),
+    [
+        (100_000_000, 20_000_000, 320_000_000, "Downloading: 120.0 of 320.0 MB, 1:20 left"),  # 2.5 MB/s, of this try
+        (0, 20_000_000, 320_000_000, "Downloading: 20.0 of 320.0 MB"),
+        (7_000_000, 0, None, "Downloading: 7.0 MB"),
+    ],
+)
+def test_line_of_a_download(came, start, total, expected):
+    assert megabytes_line("Downloading", came, start, total, 40.0) == expected
 
 
 def test_log_gets_a_line_now_and_then_and_no_bar(capsys, monkeypatch):

@@ -1,6 +1,8 @@
 """Mistakes are told before anything runs, each with one clear line."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +24,32 @@ def test_all_targets_can_be_planned_from_another_folder(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "train_ssd" in done.stdout
     assert list(tmp_path.glob("results/*")) == []
+
+
+def test_list_tells_what_the_chosen_data_set_needs(tmp_path):
+    own = {
+        "name": "mine",
+        "title": "Of my own",
+        "model": {"file": "digits.onnx"},
+        "data": {"classes": "classes.txt", "val": "pictures", "pictures": {"colour": "grey"}},
+        "precisions": ["fp32"],
+        "gates": [{"name": "top1", "metric": "top1", "precision": "fp32", "op": ">=", "limit": 0.9}],
+        "max_batch_size": 8,
+    }
+    (tmp_path / "config/samples").mkdir(parents=True)
+    (tmp_path / "config/samples/mine.yaml").write_text(yaml.safe_dump(own))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "1", "list"]
+    changes = ["--config", "data=full", "samples={mnist: {title: Mine}}"]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [*command, *changes], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = {row[0]: row[1:] for row in (re.split("  +", line) for line in done.stdout.splitlines()) if len(row) == 5}
+    assert rows["nmt"][:3] == ["11", "not run", "3 published files"]
+    assert rows["uff_ssd"][2] == "3 published files, TensorFlow"
+    assert rows["mnist"][2:] == ["4 published files, PyTorch", "Mine"]
+    assert rows["mine"] == ["your own", "not run", "digits.onnx", "Of my own"]
 
 
 def test_workflow_catalogue_entry_is_the_same_workflow(tmp_path):

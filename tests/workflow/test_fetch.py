@@ -108,6 +108,49 @@ def test_fetch_prints_sizes_first_and_serves_a_run_without_a_network(workflow, s
     assert len(server.requests) == 2
 
 
+ONLY_MIRROR = {"urls": [], "about_mb": 50, "made": "by hand, of text", "licence": "MIT", "for": "tests"}
+
+
+@pytest.fixture
+def incomplete(workflow):
+    """The same, with one more file that no address has."""
+    listing = workflow.folder / "config/downloads.yaml"
+    listing.write_text(listing.read_text() + yaml.safe_dump({"set/made.txt": ONLY_MIRROR}))
+    sample = workflow.folder / "config/samples/ssd.yaml"
+    sample.write_text(sample.read_text() + "- {file: set/made.txt, path: artefacts/made.txt}\n")
+    return workflow
+
+
+@pytest.mark.parametrize("chosen", ["fetch=[]", "fetch=[ssd]"])
+def test_fetch_leaves_out_and_names_what_only_a_mirror_can_have(incomplete, chosen):
+    done = incomplete.run("fetch", config=[chosen])
+    assert done.returncode == 0, done.stdout
+    assert "2 of 2 files to download, 0.1 MB" in done.stdout
+    assert (incomplete.folder / "results/downloads/set/data.tar.bz2").exists()
+    start, end = done.stdout.split("Execute", 1)
+    for part in (start, end):  # before it begins, and where the user looks when it is done
+        assert "only from a mirror: set/made.txt: by hand, of text" in part
+        assert "needed with data: full by: ssd. Put them under these names into a folder" in part
+    assert "set/made.txt                                     left out" in start
+
+
+def test_fetch_takes_what_a_folder_has(incomplete, mirror):
+    (mirror / "set/made.txt").write_bytes(TEXT)
+    done = incomplete.run("fetch", config=["fetch=[]", f"mirror={mirror}"])
+    assert done.returncode == 0, done.stdout
+    assert "only from a mirror" not in done.stdout
+    assert (incomplete.folder / "results/downloads/set/made.txt").read_bytes() == TEXT
+    again = incomplete.run("fetch", config=["fetch=[]"])  # what is there needs no mirror
+    assert "0 of 3 files to download" in again.stdout
+    assert "only from a mirror" not in again.stdout
+
+
+def test_a_sample_that_needs_what_was_left_out_says_so(incomplete):
+    assert incomplete.run("results/ssd/artefacts/made.txt", config=["fetch=[]"]).returncode != 0
+    log = (incomplete.folder / "logs/downloads/set/made.txt.log").read_text()
+    assert "no address has it, it is made: by hand, of text. Set mirror" in log
+
+
 def test_a_mirror_alone_is_enough(workflow, server, mirror):
     done = workflow.run(*PLACED, config=[f"mirror={mirror}"])
     assert done.returncode == 0, done.stdout

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -62,6 +64,21 @@ def test_module_runs_below_its_prefix_with_its_configuration(user: Workflow) -> 
     assert not (user.folder / "results").exists()
     again = user.run("--dry-run", config=["mine=1"])
     assert "Nothing to be done" in again.stdout, again.stdout
+
+
+def test_list_and_fetch_look_below_the_prefix(user: Workflow) -> None:
+    report = user.folder / "trt/results/ssd_report.json"
+    report.parent.mkdir(parents=True)
+    shutil.copy2(ROOT / "docs/results/cpu/ssd_report.json", report)
+    done = user.run("trtflow_list", config=["mine=1"])
+    assert re.search(r"^ssd +16 +passed \(mini, reference\)", done.stdout, re.MULTILINE), done.stdout
+
+    archive = user.folder / "trt/results/downloads/voc/VOCtest_06-Nov-2007.tar"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(b"")
+    done = user.run("trtflow_fetch", "--dry-run", config=["mine=1"])
+    assert re.search(r"VOCtest_06-Nov-2007.tar +there ", done.stdout), done.stdout
+    assert "2 of 3 files to download" in done.stdout
 
 
 def test_fault_in_the_module_s_configuration_is_named(user: Workflow) -> None:

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,12 +25,14 @@ import requests
 import yaml
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from trtflow import progress
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import atomic_path, write_json, write_text
 
 ALGORITHMS = {"sha256": "SHA-256", "sha1": "SHA-1", "md5": "MD5"}
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that another try may not meet again
-LONGEST_PAUSE = 60.0  # seconds between two tries
+LONGEST_PAUSE = 60.0  # seconds between two tries, where the server does not say
+LONGEST_WAIT = 600.0  # seconds that a server may ask for; the next source is asked sooner
 PIECE = 1 << 20
 
 
@@ -95,7 +99,8 @@ def read_artefact(path: str | os.PathLike[str], file: str) -> Artefact:
 def fetch(artefact: Artefact, out: str | os.PathLike[str], mirror: str = "", patience: Patience | None = None) -> None:
     """Write a published file to `out`, from the first source that has it as it is meant; one that is there stays.
 
-    Where no SHA-256 was published, that of the first download is recorded in `<out>.sha256` and holds from then on.
+    Where no SHA-256 was published, that of the first file that is accepted, one that is there included, is recorded in
+    `<out>.sha256` and holds from then on.
 
     Args:
         mirror: folder or address that is tried first, by the paths of the files; may be empty.
@@ -106,27 +111,28 @@ def fetch(artefact: Artefact, out: str | os.PathLike[str], mirror: str = "", pat
     target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
     wanted = _with_record(artefact, target)
-    if target.exists() and _fault_of(wanted, target) is None:
-        return
+    if not (target.exists() and _fault_of(wanted, target) is None):
+        _fetch_from_any(wanted, target, mirror, patience or Patience())
+    if "sha256" not in wanted.checksums:
+        write_text(_record(target), f"{_digests(target, ['sha256'])['sha256']}  {target.name}\n")
+
+
+def _fetch_from_any(wanted: Artefact, target: Path, mirror: str, patience: Patience) -> None:
+    """Write the file from the first source that has it."""
     faults = []
-    for source in _sources(artefact, mirror):
+    for source in _sources(wanted, mirror):
         try:
             if "://" in source:
-                _download(wanted, source, target, patience or Patience())
+                _download(wanted, source, target, patience)
             else:
                 _copy(wanted, Path(source), target)
-            break
+            return
         except _RefusedError as fault:
             faults.append(f"{source}: {fault}")
             print(f"{faults[-1]}", file=sys.stderr)
-    else:
-        made = [f"no address has it, it is made: {artefact.made}"] if artefact.made else []
-        tried = "; ".join(faults + made)
-        raise UserError(
-            f"{artefact.file}: {tried}. Set mirror in config/config.yaml to a folder or an address that has it."
-        )
-    if "sha256" not in wanted.checksums:
-        write_text(_record(target), f"{_digests(target, ['sha256'])['sha256']}  {target.name}\n")
+    made = [f"no address has it, it is made: {wanted.made}"] if wanted.made else []
+    tried = "; ".join(faults + made)
+    raise UserError(f"{wanted.file}: {tried}. Set mirror in config/config.yaml to a folder or an address that has it.")
 
 
 def _sources(artefact: Artefact, mirror: str) -> Iterator[str]:
@@ -180,9 +186,11 @@ def _copy(artefact: Artefact, source: Path, target: Path) -> None:
         raise _RefusedError("the mirror has no such file")
     found = {name: hashlib.new(name, usedforsecurity=False) for name in artefact.checksums}
     with atomic_path(target) as temporary:
-        with source.open("rb") as file, temporary.open("wb") as copy:
+        shown = _progress("Copying", artefact.file, 0, source.stat().st_size)
+        with source.open("rb") as file, temporary.open("wb") as copy, shown as advance:
             for piece in iter(lambda: file.read(PIECE), b""):
                 copy.write(piece)
+                advance(len(piece))
                 for digest in found.values():
                     digest.update(piece)
         digests = {name: digest.hexdigest() for name, digest in found.items()}
@@ -206,8 +214,9 @@ def _download(artefact: Artefact, url: str, target: Path, patience: Patience) ->
             failures += 1
             if failures >= patience.attempts:
                 raise _RefusedError(f"{error} ({failures} tries)") from error
-            print(f"{url}: {error}; trying again from byte {part.size}", file=sys.stderr)
-            time.sleep(min(max(error.pause, patience.pause * 2 ** (failures - 1)), LONGEST_PAUSE))
+            pause = max(error.pause, min(patience.pause * 2 ** (failures - 1), LONGEST_PAUSE))
+            progress.tell(f"{url}: {error}; trying again from byte {part.size} in {pause:.0f} s")
+            time.sleep(pause)
 
 
 class _Part:
@@ -251,8 +260,8 @@ class _Part:
             return
         try:
             with requests.get(self.url, headers=self._headers(have), stream=True, timeout=timeout) as answer:
-                start = self._start(answer, have)
-                self._append(answer, start)
+                start, total = self._start(answer, have)
+                self._append(answer, start, total)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             raise _InterruptedError(f"the connection failed ({type(error).__name__})") from error
         except (requests.RequestException, UnicodeError) as error:
@@ -266,14 +275,14 @@ class _Part:
                 headers["If-Range"] = self.validator
         return headers
 
-    def _start(self, answer: requests.Response, have: int) -> int:
-        """Check an answer before its body is read; return where in the file the body begins."""
+    def _start(self, answer: requests.Response, have: int) -> tuple[int, int | None]:
+        """Check an answer before its body is read; return where in the file the body begins, and the file's size."""
         status = answer.status_code
         if status == 416:
             self.drop()
             raise _InterruptedError("the server has no more than what is there")
         if status in PASSING:
-            raise _InterruptedError(f"status {status}", _seconds(answer.headers.get("Retry-After")))
+            raise _passing(status, _seconds(answer.headers.get("Retry-After")))
         if status not in (200, 206) or (status == 206 and not have):
             raise _RefusedError(f"status {status}")
         if answer.headers.get("Content-Encoding", "identity") != "identity":
@@ -286,16 +295,17 @@ class _Part:
             raise _RefusedError(f"it has {total} bytes, not {self.artefact.size}")
         if not self.artefact.checksums:
             _check_unknown(answer, total)
-        return start
+        return start, self.artefact.size or total
 
-    def _append(self, answer: requests.Response, start: int) -> None:
+    def _append(self, answer: requests.Response, start: int, total: int | None) -> None:
         if start == 0:  # a first try, or a server that ignores ranges
             self.drop()
             self.resumed = False
             tag = answer.headers.get("ETag", "")
             self.validator = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified")
             write_json(self.origin, {"url": self.url, "validator": self.validator})
-        with self.path.open("ab") as file, _progress(self.artefact, start) as advance:
+        shown = _progress("Downloading", self.artefact.file, start, total)
+        with self.path.open("ab") as file, shown as advance:
             for piece in answer.iter_content(PIECE // 16):
                 file.write(piece)
                 advance(len(piece))
@@ -338,15 +348,49 @@ def _check_unknown(answer: requests.Response, total: int | None) -> None:
         raise _RefusedError("the server does not say how long it is, and there is no checksum")
 
 
+def _passing(status: int, pause: float) -> _InterruptedError | _RefusedError:
+    """Return the error of a status that another try may not meet again, unless that try is too far away."""
+    if pause > LONGEST_WAIT:
+        return _RefusedError(f"status {status}, and it asks to wait {pause:.0f} s")
+    return _InterruptedError(f"status {status}", pause)
+
+
 def _seconds(header: str | None) -> float:
-    """Return the seconds of a Retry-After; its other form, a date, is as good as none."""
-    return float(header) if header and header.isdigit() else 0.0
+    """Return the seconds that a Retry-After asks to wait, given as such or as a date (RFC 9110, 10.2.3), or 0."""
+    if not header or header.isdecimal():
+        return float(header or 0)
+    try:
+        date = parsedate_to_datetime(header)
+    except ValueError:
+        return 0.0
+    if date.tzinfo is None:  # "-0000", which RFC 5322 reads as UTC
+        date = date.replace(tzinfo=timezone.utc)
+    return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
 
 
 @contextmanager
-def _progress(artefact: Artefact, start: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar with speed and time left, on a terminal only; yields what to tell how many bytes came."""
+def _progress(what: str, file: str, start: int, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal, elsewhere a line now and then; yields what to tell how many bytes came."""
+    if not sys.stderr.isatty():
+        yield _lines(what, start, total)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(artefact.file, total=artefact.size, completed=start)
+    with Progress(*columns, TimeRemainingColumn()) as bar:
+        task = bar.add_task(file, total=total, completed=start)
         yield lambda count: bar.advance(task, count)
+
+
+def _lines(what: str, start: int, total: int | None) -> Callable[[int], None]:
+    """Return what to tell how many bytes came; from time to time it writes a line, as all progress does."""
+    begun = last = time.monotonic()
+    came = 0
+
+    def advance(count: int) -> None:
+        nonlocal last, came
+        came += count
+        now = time.monotonic()
+        if now - last >= progress.PAUSE:
+            last = now
+            progress.tell(progress.megabytes_line(what, came, start, total, now - begun))
+
+    return advance

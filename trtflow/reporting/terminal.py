@@ -58,12 +58,23 @@ def sample_lines(reports: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return lines
 
 
-def needs_of(sample: Mapping[str, Any]) -> str:
-    """Return what a sample of config/samples, or of the user's own, needs besides ONNX Runtime or TensorRT."""
+def needs_of(sample: Mapping[str, Any], data: str = "mini") -> str:
+    """Return what a sample of config/samples, or of the user's own, needs besides ONNX Runtime or TensorRT.
+
+    Args:
+        sample: its configuration, with that of its `full` laid over it where `data` is full.
+        data: mini, or full, which takes published files.
+    """
     model = sample["model"]
     if "file" in model:
         return str(model["file"])
-    needs = [f"model of {model['trained_by']}" if "trained_by" in model else FRAMEWORKS[model["framework"]]]
+    files = {item["file"] for item in sample.get("artefacts", [])} if data == "full" else set()
+    needs = [f"{len(files)} published file{'s' if len(files) > 1 else ''}"] if files else []
+    if "trained_by" in model and model.get("weights") != "published":
+        needs.append(f"model of {model['trained_by']}")
+    else:
+        frameworks = sample["needs"] if "needs" in sample else [model["framework"]]
+        needs += [FRAMEWORKS[name] for name in frameworks]
     if sample.get("plugins"):
         needs.append("C++ compiler")
     if sample.get("serving"):
