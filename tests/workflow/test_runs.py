@@ -227,12 +227,17 @@ def test_pages_link_to_one_another(editable):
 
 
 def test_report_page_is_whole_in_itself(editable):
-    done = editable.run("results/ssd/index.html")
+    shutil.copytree(editable.folder / "results", editable.folder / "before", dirs_exist_ok=True)
+    config = (SMALL, "compare={before: before, now: results}")
+    done = editable.run("results/index.html", config=config)
     assert done.returncode == 0, done.stdout
-    done = editable.run("--report", "report.html")
+    done = editable.run("--report", "report.html", config=config)
     assert done.returncode == 0, done.stdout
     page = (editable.folder / "report.html").read_text()
     assert "kVISUAL_THRESHOLD" in page or "visual" in page
-    picture = editable.path("figures/contact.png").read_bytes()
-    assert base64.b64encode(picture[:3000]).decode() in page
+    assert '"All samples"' in page
+    assert "before and now, side by side" in page
+    for name in ("index.html", "comparison.html", "ssd/index.html", "ssd/figures/contact.png"):
+        start = (editable.folder / "results" / name).read_bytes()[:3000]
+        assert base64.b64encode(start).decode() in page, name
     assert not re.search(r'(src|href)="https?://', page)
