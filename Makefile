@@ -32,10 +32,10 @@ engine-env: $(ENGINE)/.ready ## make .engine, the Python that runs TensorRT 8.6 
 
 test-gpu: $(VENV)/.develop $(ENGINE)/.ready ## make all reports with TensorRT, then compare them with the reference's (needs a GPU)
 	snakemake --cores $(CORES) all --config backend=tensorrt
-	ENGINE_PYTHON=$(CURDIR)/$(ENGINE)/bin/python pytest tests/gpu -rs
+	ENGINE_PYTHON=$(CURDIR)/$(ENGINE)/bin/python pytest tests/gpu -rfEs
 
 test-slurm: $(CLUSTER)/.ready ## run ssd (small) and the MNIST samples through a Slurm of one node (as root, with Slurm's packages)
-	SLURM_SAMPLES="$${SLURM_SAMPLES-$(MNIST)}" $(CLUSTER)/bin/python -m pytest tests/slurm -rs
+	SLURM_SAMPLES="$${SLURM_SAMPLES-$(MNIST)}" $(CLUSTER)/bin/python -m pytest tests/slurm -rfEs
 
 test: lint types unit ## lint, check types and run all tests
 
@@ -48,8 +48,8 @@ lint: $(VENV)/.develop ## check style
 types: $(VENV)/.develop ## check types
 	mypy
 
-unit: $(VENV)/.develop ## run the tests
-	pytest
+unit: $(VENV)/.develop ## run the tests; why some were skipped stands at the end
+	pytest -rfEs
 
 clean: ## remove what the workflow made; the environment stays
 	rm -rf results/[!.]* logs benchmarks .snakemake

@@ -46,7 +46,12 @@ rule write_index:
         library=library("write_index"),
         schema=workflow.source_path("../config/schema/report.schema.json"),
     output:
-        "results/index.html",
+        report(
+            "results/index.html",
+            caption="../report/index.rst",
+            category="All samples",
+            labels={"what": "page of all samples"},
+        ),
     log:
         "logs/write_index.log",
     benchmark:
@@ -71,7 +76,12 @@ rule write_comparison:
         library=library("write_comparison"),
         schema=workflow.source_path("../config/schema/report.schema.json"),
     output:
-        "results/comparison.html",
+        report(
+            "results/comparison.html",
+            caption="../report/comparison.rst",
+            category="All samples",
+            labels={"what": "two runs side by side"},
+        ),
     log:
         "logs/write_comparison.log",
     benchmark:

@@ -1,25 +1,59 @@
-"""Job manifests of the executor for Kubernetes, made by itself with a client that sends nothing."""
+"""Manifests of planned jobs, made by the executor for Kubernetes itself with a client that sends nothing."""
 
 from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
-from workflow_copy import ROOT
+from snakemake import cli
+from snakemake.api import DAGApi
+from workflow_copy import SMALL, copy
 
 WHY = "requirements-cluster.txt is not installed"
 kubernetes = pytest.importorskip("kubernetes", reason=WHY)
 executor = pytest.importorskip("snakemake_executor_plugin_kubernetes", reason=WHY)
 
-DEFAULTS = yaml.safe_load((ROOT / "profiles/kubernetes/config.yaml").read_text())["default-resources"]
+PLAN = ("--workflow-profile", "profiles/kubernetes", "--dag", "dot", "results/ssd_report.json", "--config", SMALL)
 
 
-def manifest(resources: dict[str, Any]) -> dict[str, Any]:
-    """Return the job that the executor would send, as JSON."""
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return a job of each rule, by name, as Snakemake has it with the profile once its inputs are there."""
+    folder = tmp_path_factory.mktemp("planned")
+    copy(folder)
+    planned: list[Any] = []
+
+    def keep(api: DAGApi) -> None:
+        workflow = api.workflow_api._workflow
+        workflow.printdag()
+        workflow.iocache.deactivate()  # as before a run: look at files anew
+        planned.extend(workflow.dag.jobs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(DAGApi, "printdag", keep)
+        parser, arguments = cli.parse_args([*PLAN, "backend=tensorrt"])
+        assert cli.args_to_api(arguments, parser)
+        for job in planned:
+            make_inputs(job)
+    return {job.rule.name: job for job in planned}
+
+
+def make_inputs(job: Any) -> None:
+    """Let the inputs of a job be there, empty, and what it asks for be reckoned again: the disk is from their sizes."""
+    for path in map(Path, job.input):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    job.reset_params_and_resources()
+    assert job.resources["disk_mb"]  # reckoned here, where the inputs are found
+
+
+def manifest(job: Any) -> dict[str, Any]:
+    """Return what the executor would send for a planned job, as JSON."""
     sent: list[Any] = []
     client = executor.Executor.__new__(executor.Executor)
     client.__dict__ |= {
@@ -40,7 +74,6 @@ def manifest(resources: dict[str, Any]) -> dict[str, Any]:
         "format_job_exec": lambda _: "python -m snakemake",
         "report_job_submission": lambda _: None,
     }
-    job = SimpleNamespace(resources=DEFAULTS | resources, jobid=1, attempt=1, is_containerized=False)
     client.run_job(job)
     return kubernetes.client.ApiClient().sanitize_for_serialization(sent[0])
 
@@ -54,17 +87,22 @@ def pod_of(job: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return pod, pod["containers"][0]["resources"]
 
 
-def test_job_with_an_engine_asks_for_a_gpu() -> None:
-    pod, resources = pod_of(manifest({"gpu": 1, "mem_mb": 3000, "_cores": 2}))
-    assert resources["limits"] == {"cpu": "2000m", "memory": "3000M", "nvidia.com/gpu": "1"}
+def test_job_with_an_engine_asks_for_a_gpu(jobs: dict[str, Any]) -> None:
+    pod, resources = pod_of(manifest(jobs["build_engine"]))
+    assert resources["limits"] == {
+        "cpu": "2000m",
+        "memory": "3000M",
+        "ephemeral-storage": "1000M",
+        "nvidia.com/gpu": "1",
+    }
     assert [item["key"] for item in pod["tolerations"]] == ["nvidia.com/gpu"]
     assert pod["restartPolicy"] == "Never"
 
 
-def test_job_without_an_engine_asks_for_none() -> None:
-    pod, resources = pod_of(manifest({"mem_mb": 500, "_cores": 1}))
+def test_job_without_an_engine_asks_for_none(jobs: dict[str, Any]) -> None:
+    pod, resources = pod_of(manifest(jobs["score"]))
     assert resources == {
-        "requests": {"cpu": "950m", "memory": "500M"},
-        "limits": {"cpu": "1000m", "memory": "500M"},
+        "requests": {"cpu": "950m", "memory": "1000M", "ephemeral-storage": "1000M"},
+        "limits": {"cpu": "1000m", "memory": "1000M", "ephemeral-storage": "1000M"},
     }
     assert "tolerations" not in pod

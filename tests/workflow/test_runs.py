@@ -91,13 +91,19 @@ def test_another_backend_rebuilds_engines_and_nothing_before_them(editable):
 
 
 @pytest.mark.parametrize(
-    ("target", "module", "line", "deadly"),
+    ("target", "module", "line", "deadly", "again"),
     [
-        ("model/ssd.pt", "models/training.py", "keep_loss(losses, loss.item())", "len(losses) == 3"),
-        ("engine.int8.plan", "runtime/build.py", "plan = builder.build_serialized_network(network, config)", "plan"),
+        ("model/ssd.pt", "models/training.py", "keep_loss(losses, loss.item())", "len(losses) == 3", set()),
+        (  # calibration builds too, and is killed there
+            "engine.int8.plan",
+            "runtime/build.py",
+            "plan = builder.build_serialized_network(network, config)",
+            "plan",
+            {f"ssd/{path}" for path in ("calibration/CalibrationTablessd", "engine.int8.json", "layers.int8.txt")},
+        ),
     ],
 )
-def test_killed_run_resumes_to_the_same_bytes(editable, target, module, line, deadly):
+def test_killed_run_resumes_to_the_same_bytes(editable, target, module, line, deadly, again):
     victim, code = editable.path(target), editable.folder / "trtflow" / module
     wanted, text, times = checksum(victim), code.read_text(), code.stat()
     start = text.index(line)
@@ -115,6 +121,7 @@ def test_killed_run_resumes_to_the_same_bytes(editable, target, module, line, de
     )
     assert process.returncode == -signal.SIGKILL
     assert not victim.exists()
+    finished = editable.written()
 
     code.write_text(text)
     os.utime(code, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -122,6 +129,8 @@ def test_killed_run_resumes_to_the_same_bytes(editable, target, module, line, de
     done = editable.run(f"results/ssd/{target}")
     assert done.returncode == 0, done.stdout
     assert checksum(victim) == wanted
+    written = editable.written()
+    assert {path for path, time in finished.items() if written.get(path) != time} == again
     assert list(victim.parent.glob(".*.tmp")) == []
 
 
@@ -227,12 +236,17 @@ def test_pages_link_to_one_another(editable):
 
 
 def test_report_page_is_whole_in_itself(editable):
-    done = editable.run("results/ssd/index.html")
+    shutil.copytree(editable.folder / "results", editable.folder / "before", dirs_exist_ok=True)
+    config = (SMALL, "compare={before: before, now: results}")
+    done = editable.run("results/index.html", config=config)
     assert done.returncode == 0, done.stdout
-    done = editable.run("--report", "report.html")
+    done = editable.run("--report", "report.html", config=config)
     assert done.returncode == 0, done.stdout
     page = (editable.folder / "report.html").read_text()
     assert "kVISUAL_THRESHOLD" in page or "visual" in page
-    picture = editable.path("figures/contact.png").read_bytes()
-    assert base64.b64encode(picture[:3000]).decode() in page
+    assert '"All samples"' in page
+    assert "before and now, side by side" in page
+    for name in ("index.html", "comparison.html", "ssd/index.html", "ssd/figures/contact.png"):
+        start = (editable.folder / "results" / name).read_bytes()[:3000]
+        assert base64.b64encode(start).decode() in page, name
     assert not re.search(r'(src|href)="https?://', page)

@@ -65,6 +65,13 @@ class Workflow:
         found = [line.removeprefix("output: ").split(", ") for line in lines if line.startswith("output: ")]
         return {path for paths in found for path in paths}
 
+    def written(self) -> dict[str, int]:
+        """Return when each file of the results was last written, in nanoseconds."""
+        results = self.folder / "results"
+        return {
+            str(path.relative_to(results)): path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()
+        }
+
     def path(self, name: str) -> Path:
         """Return the path of a result of the sample."""
         return self.folder / "results" / "ssd" / name
