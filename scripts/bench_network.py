@@ -20,7 +20,7 @@ from typing import Any
 import _path  # noqa: F401
 from _sizes import NETWORKS, RANGES, Network, add_measure_options, random_pictures
 
-from trtflow.calibration.ranges import ranged_tensors
+from trtflow.calibration.ranges import ranged_tensors, set_range
 from trtflow.cli import parser, run
 from trtflow.formats import UserError
 from trtflow.formats.dynamic_ranges import read_ranges
@@ -35,8 +35,6 @@ from trtflow.runtime.session import Session
 from trtflow.runtime.timing import measure
 from trtflow.samples import definition
 from trtflow.samples import load as load_sample
-
-LEAST_RANGE = 1e-6  # a tensor that is nothing but noughts has no scale
 
 
 def fill_folder(skeletons: Path, folder: Path, seed: int) -> None:
@@ -53,8 +51,7 @@ def give_ranges(trt: ModuleType, network: Any, path: Path) -> None:
     ranges = read_ranges(path)
     usual = median(ranges.values())
     for tensor in ranged_tensors(trt, network):
-        largest = max(ranges.get(tensor.name, usual), LEAST_RANGE)
-        tensor.set_dynamic_range(-largest, largest)
+        set_range(tensor, ranges.get(tensor.name, usual))
 
 
 def build(trt: ModuleType, options: argparse.Namespace, export: Path, precision: str, batch_size: int) -> bytes:
