@@ -4,12 +4,14 @@
     --optimization-level 2 --timing-cache timing.cache --out resnet50.json
 
 Weights are drawn here into what scripts/export_sizes.py wrote. Each batch size has an engine of its own, optimised for
-it. What fails or does not fit is a row with the reason; the file is written anew after every row.
+it. What fails or does not fit is a row with the reason; the file is written anew before and after every row. After a
+fault of a kernel the GPU takes no more work from the process: it ends, and `--resume` goes on behind its last row.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import Any
 import _path  # noqa: F401
 from _sizes import NETWORKS, RANGES, Network, add_measure_options, random_pictures
 
-from trtflow.calibration.ranges import ranged_tensors
+from trtflow.calibration.ranges import ranged_tensors, set_range
 from trtflow.cli import parser, run
 from trtflow.formats import UserError
 from trtflow.formats.dynamic_ranges import read_ranges
@@ -28,6 +30,7 @@ from trtflow.formats.files import copy_file, write_bytes, write_json
 from trtflow.formats.skeleton import SUFFIX, fill, read_skeleton
 from trtflow.runtime.backend import load
 from trtflow.runtime.build import build_plan
+from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
 from trtflow.runtime.probe import probe
@@ -36,7 +39,7 @@ from trtflow.runtime.timing import measure
 from trtflow.samples import definition
 from trtflow.samples import load as load_sample
 
-LEAST_RANGE = 1e-6  # a tensor that is nothing but noughts has no scale
+BEGUN = "the process ended in this row; its messages tell why"
 
 
 def fill_folder(skeletons: Path, folder: Path, seed: int) -> None:
@@ -53,8 +56,7 @@ def give_ranges(trt: ModuleType, network: Any, path: Path) -> None:
     ranges = read_ranges(path)
     usual = median(ranges.values())
     for tensor in ranged_tensors(trt, network):
-        largest = max(ranges.get(tensor.name, usual), LEAST_RANGE)
-        tensor.set_dynamic_range(-largest, largest)
+        set_range(tensor, ranges.get(tensor.name, usual))
 
 
 def build(trt: ModuleType, options: argparse.Namespace, export: Path, precision: str, batch_size: int) -> bytes:
@@ -94,6 +96,44 @@ def measure_row(trt: ModuleType, options: argparse.Namespace, export: Path, prec
     return row
 
 
+def earlier_rows(path: Path, result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows that a file has from an earlier process of the same command.
+
+    Raises:
+        UserError: they are of another network, backend or builder.
+    """
+    if not path.exists():
+        return []
+    earlier, wanted = json.loads(path.read_text()), json.loads(json.dumps(result))
+    if others := [key for key in wanted if key != "rows" and earlier.get(key) != wanted[key]]:
+        raise UserError(f"{path}: its rows are of another {others[0]}. Leave --resume out, or name another --out.")
+    return earlier["rows"]
+
+
+def still_works(trt: ModuleType) -> bool:
+    """Return whether the device takes work; after a fault of a kernel every call of the process fails."""
+    try:
+        device_of(trt).create_stream().synchronize()
+    except Exception:  # whatever it is, PyCUDA's errors are not importable everywhere
+        return False
+    return True
+
+
+def add_row(trt: ModuleType, options: argparse.Namespace, export: Path, result: dict, row: dict, end: float) -> None:
+    """Measure a row and write the file, first with what it says where the process does not come back."""
+    rows = result["rows"]
+    write_json(options.out, {**result, "rows": [*rows, {**row, "skipped": BEGUN}]})
+    try:
+        if time.perf_counter() > end:
+            raise UserError(f"not begun within {options.time_limit:.0f} s. Raise --time-limit.")
+        row |= measure_row(trt, options, export, row["precision"], row["batch_size"])
+    except Exception as error:  # one engine that fails leaves the others
+        row["skipped"] = f"{type(error).__name__}: {error}"
+    rows.append(row)
+    write_json(options.out, result)
+    print(f"{options.name} {row['precision']} batch {row['batch_size']}: {told(row)}", flush=True)
+
+
 def main() -> None:
     """Read the command line, fill the model, and write a row for each precision and batch size."""
     arguments = parser(__doc__)
@@ -101,6 +141,7 @@ def main() -> None:
     arguments.add_argument("--skeletons", type=Path, required=True, help="folder of export_sizes.py")
     arguments.add_argument("--seed", type=int, default=0, help="of the weights")
     arguments.add_argument("--time-limit", type=float, default=600, help="seconds after which no build is begun")
+    arguments.add_argument("--resume", action="store_true", help="keep the rows of --out, and add those that it lacks")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     add_measure_options(arguments)
     add_builder_options(arguments)
@@ -111,19 +152,16 @@ def main() -> None:
     result: dict[str, Any] = {"network": options.name, "title": network.title, "sample": network.sample}
     result["backend"] = {"name": options.backend, **({} if options.backend == "reference" else probe())}
     result["builder"], result["rows"] = builder_origin(options), []
+    if options.resume:
+        result["rows"] = earlier_rows(options.out, result)
+    done = {(row["precision"], row["batch_size"]) for row in result["rows"]}
+    left = [(p, b) for b in options.batch_sizes for p in options.precisions if (p, b) not in done]
     with tempfile.TemporaryDirectory() as folder:
         fill_folder(options.skeletons / options.name, Path(folder), options.seed)
-        for precision, batch in ((p, b) for b in options.batch_sizes for p in options.precisions):
-            row: dict[str, Any] = {"precision": precision, "batch_size": batch}
-            try:
-                if time.perf_counter() > end:
-                    raise UserError(f"not begun within {options.time_limit:.0f} s. Raise --time-limit.")
-                row |= measure_row(trt, options, Path(folder), precision, batch)
-            except Exception as error:  # one engine that fails leaves the others
-                row["skipped"] = f"{type(error).__name__}: {error}"
-            result["rows"].append(row)
-            write_json(options.out, result)
-            print(f"{options.name} {precision} batch {batch}: {told(row)}", flush=True)
+        for precision, batch in left:
+            add_row(trt, options, Path(folder), result, {"precision": precision, "batch_size": batch}, end)
+            if not still_works(trt):
+                raise UserError(f"{options.out}: the GPU takes no more work from this process. Go on with --resume.")
 
 
 def told(row: dict[str, Any]) -> str:

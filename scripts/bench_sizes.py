@@ -4,7 +4,8 @@
     --timing-cache timing.cache --torch-python .venv/bin/python --out-dir bench_sizes
 
 Step 2 of the comparison; scripts/export_sizes.py is step 1. Writes <network>.json for each as it goes, and sizes.md, a
-table of all that are in the folder. Each network has a process of its own: one that fails leaves the others.
+table of all that are in the folder. Each network has a process of its own, and a new one after a fault that leaves the
+GPU's context broken: one engine that fails leaves the others.
 """
 
 from __future__ import annotations
@@ -46,11 +47,28 @@ def start(python: str, script: str, words: Iterable[str], limit: float) -> bool:
     return code == 0
 
 
-def bench_network(name: str, options: argparse.Namespace, limit: float) -> None:
-    """Time a network; it is stopped when the limit has passed twice over, with the rows written so far kept."""
-    words = ["--name", name, "--skeletons", str(options.skeletons), "--out", str(options.out_dir / f"{name}.json")]
+def bench_network(name: str, options: argparse.Namespace, end: float) -> None:
+    """Time a network; where its process dies in a row, another goes on with the rows behind it.
+
+    Args:
+        name: of the network.
+        options: of the command line.
+        end: moment of `time.monotonic` after which no build is begun; a process is stopped when the time up to there
+            has passed twice over.
+    """
+    out = options.out_dir / f"{name}.json"
+    out.unlink(missing_ok=True)  # what an earlier run left would look like rows of this one
+    words = ["--name", name, "--skeletons", str(options.skeletons), "--out", str(out), "--resume"]
     words += repeated(options, (*SETTINGS, *BUILDER))
-    start(sys.executable, "bench_network.py", [*words, "--time-limit", str(max(limit, 0))], 2 * max(limit, 60))
+    rows, ended = -1, False
+    while not ended and count_rows(out) > rows:  # a process that adds none would not the next time either
+        rows, limit = count_rows(out), max(end - time.monotonic(), 0)
+        ended = start(sys.executable, "bench_network.py", [*words, "--time-limit", str(limit)], 2 * max(limit, 60))
+
+
+def count_rows(path: Path) -> int:
+    """Return how many rows a network's file has."""
+    return len(json.loads(path.read_text())["rows"]) if path.exists() else 0
 
 
 def bench_torch(options: argparse.Namespace) -> None:
@@ -128,17 +146,19 @@ def main() -> None:
         "--compile-mode", default="default", help="of torch.compile; reduce-overhead has CUDA graphs"
     )
     arguments.add_argument("--no-compile", action="store_true", help="time PyTorch eager alone")
-    arguments.add_argument("--time-limit", type=float, default=900, help="seconds after which no build is begun")
+    arguments.add_argument(
+        "--time-limit", type=float, default=900, help="seconds, behind PyTorch's, after which no build is begun"
+    )
     arguments.add_argument("--out-dir", type=Path, required=True, help="folder to write")
     add_measure_options(arguments)
     add_builder_options(arguments)
     options = arguments.parse_args()
 
-    end = time.monotonic() + options.time_limit
     if options.torch_python:
         bench_torch(options)
+    end = time.monotonic() + options.time_limit  # PyTorch has a limit of its own
     for name in options.networks:
-        bench_network(name, options, end - time.monotonic())
+        bench_network(name, options, end)
     join_torch(options.out_dir)
     text = table(read_results(options.out_dir))
     write_text(options.out_dir / "sizes.md", text)

@@ -11,8 +11,12 @@ import onnx
 import pytest
 from PIL import Image
 
+import trtflow.reference as trt
+from trtflow.datasets.voc import image_path
 from trtflow.formats.darknet import read_layers, read_weights, write_weights
 from trtflow.formats.netpbm import read_ppm
+from trtflow.runtime.session import Session
+from trtflow.samples import yolov3_onnx
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = (
@@ -69,6 +73,23 @@ def test_engine_has_the_layers_of_the_sample(results):
         "094_convolutional",
         "106_convolutional",
     ]
+
+
+def test_the_trained_networks_outputs_are_opencvs(results):
+    """Within 1e-3; OpenCV is in the tests' environment alone, so no gate does this."""
+    cv2 = pytest.importorskip("cv2")
+    folder = results / "yolov3_onnx"
+    pictures = yolov3_onnx.preprocess([image_path(folder / "data/val", f"{n:06}") for n in range(4)], folder / "export")
+    engine = trt.Runtime(trt.Logger()).deserialize_cuda_engine((folder / "engine.fp32.plan").read_bytes())
+    with Session(trt, engine) as session:
+        found = session.run({yolov3_onnx.INPUT: pictures})
+    opencv = cv2.dnn.readNetFromDarknet(str(folder / "model/yolov3.cfg"), str(folder / "model/yolov3.weights"))
+    opencv.setInput(pictures)
+    expected = opencv.forward(["conv_81", "conv_93", "conv_105"])
+    for name, theirs in zip(yolov3_onnx.OUTPUTS, expected, strict=True):
+        largest = np.abs(theirs).max()
+        print(f"{name}: {np.abs(found[name] - theirs).max() / largest:.1e} of {largest:.3g}")
+        np.testing.assert_allclose(found[name], theirs, rtol=0, atol=1e-3)
 
 
 def test_engine_of_int8_has_integer_convolutions(results, report):

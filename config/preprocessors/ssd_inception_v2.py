@@ -7,13 +7,10 @@ of ssd_inception_v2_coco_2017_11_17 and those of scripts/freeze_ssd.py have the 
 import graphsurgeon as gs
 import tensorflow as tf
 
-NAMESPACES = (
-    "Preprocessor",
-    "FeatureExtractor",
-    "BoxPredictor_0",
-    "MultipleGridAnchorGenerator",
-    "Postprocessor",
-)
+PREDICTORS = [f"BoxPredictor_{index}" for index in range(6)]
+NAMESPACES = ("Preprocessor", "FeatureExtractor", *PREDICTORS, "MultipleGridAnchorGenerator", "Postprocessor")
+BIASES = "ClassPredictor/biases"
+NODES = ("concat", "concat_1", *(f"{name}/{BIASES}" for name in PREDICTORS))
 BOXES_OF_FIRST_CELL = 3
 
 Input = gs.create_node("Input", op="Placeholder", dtype=tf.float32, shape=[-1, 300, 300, 3])
@@ -51,26 +48,32 @@ def detections(class_count):
     )
 
 
-def check_namespaces(dynamic_graph):
-    """Refuse graphs that are not of this network, which would fail far from here."""
-    found = {node.name.partition("/")[0] for node in dynamic_graph}
-    missing = [name for name in NAMESPACES if name not in found]
+def check_names(dynamic_graph):
+    """Refuse graphs that are not of this network, which would fail far from here or be converted without a part."""
+    names = [node.name for node in dynamic_graph]
+    found = {name.partition("/")[0] for name in names}
+    refuse("namespace", [name for name in NAMESPACES if name not in found], sorted(found))
+    refuse("node", [name for name in NODES if name not in names], sorted(found))
+
+
+def refuse(kind, missing, found):
+    """Raise an error that names what is missing, where anything is."""
     if missing:
-        known = ", ".join(sorted(found)[:8]) or "none"
+        lacks, known = ", ".join(map(repr, missing)), ", ".join(found[:8]) or "none"
         raise ValueError(
-            f"the graph has no namespace {missing[0]!r}, so it is not TensorFlow's ssd_inception_v2; it has {known}"
+            f"the graph has no {kind} {lacks}, so it is not TensorFlow's ssd_inception_v2; its namespaces are {known}"
         )
 
 
 def count_classes(dynamic_graph):
     """Return the number of classes that the first predictor has a score for, the background included."""
-    (biases,) = dynamic_graph.find_nodes_by_path("BoxPredictor_0/ClassPredictor/biases")
+    (biases,) = dynamic_graph.find_nodes_by_path(f"{PREDICTORS[0]}/{BIASES}")
     return gs.extract_numpy_array(biases).size // BOXES_OF_FIRST_CELL
 
 
 def preprocess(dynamic_graph):
     """Leave out what inference does not need, and put plugins in place of namespaces."""
-    check_namespaces(dynamic_graph)
+    check_names(dynamic_graph)
     nms = detections(count_classes(dynamic_graph))
     dynamic_graph.remove(dynamic_graph.find_nodes_by_op("Assert"), remove_exclusive_dependencies=True)
     outputs = {node.name for node in dynamic_graph.graph_outputs}

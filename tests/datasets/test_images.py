@@ -39,6 +39,30 @@ def test_truncated_picture_is_an_error(tmp_path, picture):
         read_image(tmp_path / "a.jpg")
 
 
+@pytest.mark.parametrize(
+    ("suffix", "dtype"), [("png", np.uint16), ("tif", np.uint16), ("tif", np.int32), ("tif", np.float32)]
+)
+def test_picture_of_more_than_8_bits_is_refused_not_clipped(tmp_path, suffix, dtype):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(np.full((4, 4), 40000, dtype)).save(path)
+    with pytest.raises(FormatError, match=rf"a\.{suffix}: its pixels have more than 8 bits .* Convert it to 8 bits"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "place", "value"),
+    [("png", 36, 0), ("png", 11, 0), ("tif", 12, 1)],  # a SyntaxError and two ValueErrors of Pillow
+)
+def test_damaged_picture_is_an_error(tmp_path, picture, suffix, place, value):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(picture).save(path)
+    data = bytearray(path.read_bytes())
+    data[place] = value
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match=rf"a\.{suffix}: not a readable picture"):
+        read_image(path)
+
+
 def test_input_is_blue_green_red_minus_the_means(picture):
     batch = to_bgr_input([picture, picture])
     assert (batch.shape, batch.dtype, batch.flags.c_contiguous) == ((2, 3, 6, 6), np.float32, True)
@@ -58,3 +82,10 @@ def test_huge_picture_is_an_error(tmp_path, side):
     Image.new("1", (side, side)).save(tmp_path / "a.png")
     with pytest.raises(FormatError, match=r"a\.png: (the picture is 9000x9000, more than|not a readable picture)"):
         read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("magic", ["P3", "P6"])
+def test_huge_ppm_is_an_error_before_its_pixels_are_read(tmp_path, magic):
+    (tmp_path / "a.ppm").write_bytes(f"{magic} 9000 9000 255\n".encode())
+    with pytest.raises(FormatError, match=r"a\.ppm: the picture is 9000x9000, more than"):
+        read_image(tmp_path / "a.ppm")

@@ -105,6 +105,23 @@ def test_graph_without_the_namespaces_is_refused():
         from_tensorflow(other.as_graph_def(), ["out"], preprocessor=PREPROCESSOR, quiet=True)
 
 
+@pytest.mark.parametrize(
+    ("part", "fault"),
+    [
+        ("BoxPredictor_0/ClassPredictor/biases", "no node 'BoxPredictor_0/ClassPredictor/biases'"),
+        ("BoxPredictor_4/ClassPredictor/biases", "no node 'BoxPredictor_4/ClassPredictor/biases'"),
+        ("BoxPredictor_3/", "no namespace 'BoxPredictor_3'"),
+        ("concat_1", "no node 'concat_1'"),
+        ("concat", "no node 'concat', 'concat_1'"),
+    ],
+)
+def test_graph_without_a_part_is_refused_by_name(graph, part, fault):
+    kept = type(graph)()
+    kept.node.extend(node for node in graph.node if not node.name.startswith(part))
+    with pytest.raises(UserError, match=rf"ssd_inception_v2\.py: the graph has {fault}, so it is not TensorFlow's"):
+        from_tensorflow(kept, ["NMS"], preprocessor=PREPROCESSOR, quiet=True)
+
+
 def test_frozen_graphs_that_are_none_are_refused(tmp_path):
     path = tmp_path / "frozen.pb"
     path.write_bytes(b"no graph")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import trtflow.reference as trt
-from trtflow.calibration.ranges import record_ranges
+from trtflow.calibration.ranges import LEAST_RANGE, record_ranges
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.dynamic_ranges import read_ranges, write_ranges
 from trtflow.models.classifier_export import to_onnx
@@ -70,6 +70,26 @@ def test_ranges_are_the_largest_values_of_every_tensor(ranges, pictures, model):
     assert recorded["gpu_0/data_0"] == pytest.approx(np.abs(pictures).max(), rel=1e-6)
     assert recorded["gpu_0/softmax_1"] == pytest.approx(probabilities(model, pictures).max(), rel=1e-4)
     assert recorded["gpu_0/res2_0_branch2a_bn_2"] <= recorded["gpu_0/res2_0_branch2a_bn_1"]
+
+
+@pytest.mark.parametrize(("value", "told"), [(np.nan, "nan"), (-np.inf, "inf")])
+def test_tensor_that_is_not_finite_is_named(export, pictures, value, told):
+    spoilt = pictures[:2].copy()
+    spoilt[1, 0, 5, 5] = value
+    define = definition(int8_api, export, "fp32")
+    with pytest.raises(UserError, match=f"tensor 'gpu_0/data_0' has a value that is {told} in float32"):
+        record_ranges(trt, define, [pictures[2:], spoilt], 2, explicit_batch=True)
+
+
+def test_range_of_a_tensor_that_was_always_zero_is_the_least(export, ranges, pictures, tmp_path):
+    changed = {**read_ranges(ranges), "gpu_0/res2_0_branch2a_bn_2": 0.0}
+    write_ranges(tmp_path / "ranges.txt", changed)
+    network = network_of(export)
+    int8_api.configure_network(trt, network, tmp_path / "ranges.txt")
+    (tensor,) = (t for layer in network for t in layer.outputs if t.name == "gpu_0/res2_0_branch2a_bn_2")
+    assert tensor.dynamic_range == (-LEAST_RANGE, LEAST_RANGE)
+    found = run(plan_of(export, tmp_path / "ranges.txt"), pictures)
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
 
 
 def test_every_tensor_has_a_range_and_every_layer_a_precision(export, ranges):

@@ -1,14 +1,19 @@
 """The networks of original size, narrow here: exported, cut, filled, built and timed on the reference runtime."""
 
+import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import bench_network
+import bench_sizes
 import numpy as np
 import pytest
 from _sizes import NETWORKS, random_pictures
 from bench_sizes import table
+
+from trtflow.formats import UserError
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 QUICK = ["--batch-sizes", "1", "--seconds", "0.01"]
@@ -49,6 +54,115 @@ def test_what_is_not_begun_in_time_is_a_row_with_the_reason(skeletons, tmp_path)
     rows = json.loads(out.read_text())["rows"]
     assert all("Raise --time-limit" in row["skipped"] for row in rows)
     assert "Not measured:" in table([json.loads(out.read_text())])
+
+
+device_of = bench_network.device_of
+
+
+class Killed(BaseException):
+    """What ends a process without a chance to write."""
+
+
+class Processes:
+    """Processes of bench_network.py, made in this one: the second row is a fault of the GPU, the fourth ends the process.
+
+    Attributes:
+        limits: seconds that each was given.
+    """
+
+    def __init__(self, monkeypatch):
+        self.limits, self.broken, self.begun, self.monkeypatch = [], False, 0, monkeypatch
+        monkeypatch.setattr(bench_sizes, "start", self.start)
+        monkeypatch.setattr(bench_network, "fill_folder", lambda *arguments: None)
+        monkeypatch.setattr(bench_network, "measure_row", self.measure_row)
+        monkeypatch.setattr(bench_network, "device_of", self.device_of)
+
+    def start(self, python, script, words, limit):
+        self.broken = False
+        self.limits.append(float(words[words.index("--time-limit") + 1]))
+        self.monkeypatch.setattr(sys, "argv", [script, *words])
+        try:
+            bench_network.main()
+        except (UserError, Killed):
+            return False
+        return True
+
+    def measure_row(self, trt, options, export, precision, batch):
+        self.begun += 1
+        assert not self.broken, "a row in a process whose GPU is broken"
+        if self.begun == 2:
+            self.broken = True
+            raise RuntimeError("an illegal memory access was encountered")
+        if self.begun == 4:
+            raise Killed
+        return {"build_s": 1.0, "timing": {"latency_ms": {"median": 1.0}, "images_per_s": 1000.0, "compute_ms": 1.0}}
+
+    def device_of(self, trt):
+        if self.broken:
+            raise RuntimeError("an illegal memory access was encountered")
+        return device_of(trt)
+
+
+def options_of(folder, **changed):
+    common = {"backend": "reference", "precisions": ["fp32", "fp16", "int8"], "batch_sizes": [1, 128], "seconds": 0.01}
+    builder = {"workspace_mb": None, "tf32": False, "optimization_level": None, "timing_cache": None}
+    return argparse.Namespace(skeletons=folder, out_dir=folder, **{**common, **builder, **changed})
+
+
+def test_rows_behind_a_fault_are_measured_in_a_new_process(tmp_path, monkeypatch):
+    (tmp_path / "resnet50.json").write_text('{"rows": [{"precision": "fp32", "batch_size": 1}]}')  # of an earlier run
+    processes = Processes(monkeypatch)
+    bench_sizes.bench_network("resnet50", options_of(tmp_path), bench_sizes.time.monotonic() + 100)
+    result = json.loads((tmp_path / "resnet50.json").read_text())
+    assert [(row["precision"], row["batch_size"]) for row in result["rows"]] == [
+        (precision, batch) for batch in (1, 128) for precision in ("fp32", "fp16", "int8")
+    ]
+    skipped = [row.get("skipped") for row in result["rows"]]
+    assert skipped == [
+        None,
+        "RuntimeError: an illegal memory access was encountered",
+        None,
+        bench_network.BEGUN,
+        None,
+        None,
+    ]
+    assert len(processes.limits) == 3
+    assert processes.limits == sorted(processes.limits, reverse=True)
+
+
+def test_a_process_that_adds_no_row_is_not_started_again(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(bench_sizes, "start", lambda *words: started.append(words))
+    bench_sizes.bench_network("resnet50", options_of(tmp_path), 0)
+    assert len(started) == 1
+
+
+def test_rows_of_another_backend_are_not_gone_on_with(tmp_path):
+    (tmp_path / "rows.json").write_text('{"backend": {"name": "tensorrt"}, "rows": []}')
+    with pytest.raises(UserError, match=r"rows\.json: its rows are of another backend\. Leave --resume out"):
+        bench_network.earlier_rows(tmp_path / "rows.json", {"backend": {"name": "reference"}, "rows": []})
+
+
+def test_the_clock_starts_behind_pytorch_and_the_repeated_network_is_last(tmp_path, monkeypatch):
+    now, asked = [0.0], []
+    monkeypatch.setattr(bench_sizes.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(bench_sizes, "bench_torch", lambda options: now.__setitem__(0, 400.0))
+    monkeypatch.setattr(bench_sizes, "bench_network", lambda name, options, end: asked.append((name, end)))
+    words = [
+        "--skeletons",
+        str(tmp_path),
+        "--out-dir",
+        str(tmp_path),
+        "--torch-python",
+        "python",
+        "--time-limit",
+        "900",
+    ]
+    monkeypatch.setattr(sys, "argv", ["bench_sizes.py", *words])
+    bench_sizes.main()
+    assert {end for _, end in asked} == {1300.0}
+    assert [name for name, _ in asked] == list(NETWORKS)
+    assert asked[-1][0] == "resnet50_caffe"
 
 
 def test_random_pictures_have_the_networks_shape_and_repeat():

@@ -1,8 +1,12 @@
-"""docs/results.md is what the script makes of the reports beside it."""
+"""docs/results.md is what the script makes of the reports beside it, and other pages quote what these say."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from _sizes import NETWORKS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -15,3 +19,32 @@ def test_page_of_results_is_up_to_date(tmp_path):
     written = page.read_text().replace(str(page), "docs/results.md")
     assert written == (ROOT / "docs" / "results.md").read_text()
     assert "| char_rnn | fp32 | perplexity |" in written
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_page_of_tf_ssd_quotes_the_published_reports(precision):
+    reports = [
+        json.loads((ROOT / f"docs/results/cpu/{name}_report.json").read_text()) for name in ("tf_ssd", "uff_ssd")
+    ]
+    found, other = (report["precisions"][precision] for report in reports)
+    metrics = found["metrics"]
+    assert other["metrics"] == metrics
+    (line,) = (
+        line for line in (ROOT / "docs/tf-ssd.md").read_text().splitlines() if line.startswith(f"| {precision} |")
+    )
+    cells = [cell.strip().removesuffix(" (not gated)") for cell in line.split("|")[2:-1]]
+    assert cells == [
+        f"{metrics['map']:.4f}",
+        f"{metrics['framework_map_drop']:.4f}",
+        f"{metrics['agreement']:.1e}".replace("e-0", "e-"),
+        f"{metrics['matched_iou']:.3f}",
+        f"{found['engine_bytes'] / 1e6:.2f} MB",
+        f"{found['latency_ms']['median']:.0f} and {other['latency_ms']['median']:.0f} ms",
+    ]
+
+
+def test_every_network_of_original_size_is_named():
+    text = (ROOT / "docs/tensorrt.md").read_text().partition("## The networks at their original sizes")[2]
+    shapes = {network.shape for network in NETWORKS.values()}
+    sizes = [f"{height} x {width}" if height != width else str(height) for height, width in shapes]
+    assert all(size in text.partition("random weights")[0] for size in sizes)

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.formats import UserError
 from trtflow.runtime.build import Settings, build_plan
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.session import Session
+
+LEAST_RANGE = 1e-6  # a tensor that is nothing but noughts would have no scale
 
 
 def ranged_tensors(trt: ModuleType, network: Any) -> list[Any]:
@@ -25,6 +28,12 @@ def ranged_tensors(trt: ModuleType, network: Any) -> list[Any]:
     ]
     floats = (trt.float32, trt.float16)
     return [tensor for tensor in [*inputs, *outputs] if tensor.dtype in floats and not tensor.is_shape_tensor]
+
+
+def set_range(tensor: Any, largest: float) -> None:
+    """Give a tensor its range for INT8: its largest absolute value both ways, `LEAST_RANGE` at least."""
+    magnitude = max(largest, LEAST_RANGE)
+    tensor.set_dynamic_range(-magnitude, magnitude)
 
 
 def record_ranges(
@@ -48,6 +57,9 @@ def record_ranges(
 
     Returns:
         ranges by tensor, in network order.
+
+    Raises:
+        UserError: a tensor has values that are not finite.
     """
     names: list[str] = []
 
@@ -67,5 +79,15 @@ def record_ranges(
         given = dict(feeds(batch)) if feeds else {names[0]: batch}
         for name, values in [*given.items(), *session.run(given).items()]:
             if name in ranges:  # outputs of whole numbers, as a count of detections is, have none
-                ranges[name] = max(ranges[name], float(np.abs(values).max()))
+                ranges[name] = max(ranges[name], _largest(name, values))
     return ranges
+
+
+def _largest(name: str, values: np.ndarray) -> float:
+    largest = float(np.abs(values).max())  # NaN where any value is, which `max` of Python would pass over
+    if not np.isfinite(largest):
+        raise UserError(
+            f"tensor {name!r} has a value that is {largest} in float32, so it has no range. "
+            "Look at the weights of the layer that computes it, and at the pictures."
+        )
+    return largest

@@ -8,29 +8,36 @@ from pathlib import Path
 import numpy as np
 
 from trtflow.formats import FormatError
-from trtflow.formats.netpbm import read_ppm
+from trtflow.formats.netpbm import MOST_PIXELS, read_ppm
 
 BGR_MEANS = np.array([104, 117, 123], np.float32)  # of VGG's training set; guide §16.2
 FASTER_RCNN_MEANS = np.array([102.9801, 115.9465, 122.7717], np.float32)  # the same, as its authors have them; §12.2
 IMAGENET_MEANS = np.array([0.485, 0.456, 0.406], np.float32)  # red, green, blue, of pixels from 0 to 1
 IMAGENET_DEVIATIONS = np.array([0.229, 0.224, 0.225], np.float32)
 CENTRE, SPREAD = np.float32(0.45), np.float32(0.225)  # what introductory_parser_samples takes for all three colours
-MOST_PIXELS = 1 << 26  # of a picture that is read: 8192x8192
+WIDE_MODES = ("I", "F")  # and I;16 in its byte orders: Pillow would clip their values to 255, not scale them
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Return a picture as uint8 [H, W, 3], red, green, blue."""
+    """Return a picture as uint8 [H, W, 3], red, green, blue.
+
+    Raises:
+        FormatError: the file is damaged, too large, or grey with more than 8 bits a pixel.
+    """
     if path.suffix == ".ppm":
         return read_ppm(path)
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - not in the engine environment, which imports this
+    from PIL import Image  # noqa: PLC0415 - not in the engine environment, which imports this
 
     try:
         with Image.open(path) as image:
             if image.width * image.height > MOST_PIXELS:
                 fault = f"the picture is {image.width}x{image.height}, more than {MOST_PIXELS} pixels"
                 raise FormatError(path, fault, "Scale it down first.")
+            if image.mode.partition(";")[0] in WIDE_MODES:
+                fault = f"its pixels have more than 8 bits (Pillow's mode {image.mode})"
+                raise FormatError(path, fault, "Convert it to 8 bits first.")
             return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow raises all four
         if isinstance(error, FileNotFoundError):
             raise
         raise FormatError(path, f"not a readable picture ({error})", "Make or fetch it again.") from error

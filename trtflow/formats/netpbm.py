@@ -14,6 +14,7 @@ from trtflow.formats.files import write_bytes
 
 CHANNELS = {b"P2": 1, b"P3": 3, b"P5": 1, b"P6": 3}
 ASCII = (b"P2", b"P3")
+MOST_PIXELS = 1 << 26  # of a picture that is read: 8192x8192
 
 
 def read_ppm(path: Path) -> np.ndarray:
@@ -47,6 +48,10 @@ def _read(path: Path, channels: int) -> np.ndarray:
         raise FormatError(path, f"its largest value is {maximum}, not 255", "Convert it to 8 bits.")
     if not width * height:
         raise FormatError(path, f"{width}x{height} is no picture", "Fetch or convert it again.")
+    if width * height > MOST_PIXELS:
+        raise FormatError(
+            path, f"the picture is {width}x{height}, more than {MOST_PIXELS} pixels", "Scale it down first."
+        )
     count = width * height * channels
     try:
         values = np.array(data[start:].split(), np.uint8) if magic in ASCII else np.frombuffer(data[start:], np.uint8)

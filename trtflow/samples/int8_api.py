@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trtflow.calibration.ranges import ranged_tensors
+from trtflow.calibration.ranges import ranged_tensors, set_range
 from trtflow.datasets.digit_pictures import read_images, read_labels
 from trtflow.datasets.images import read_pictures
 from trtflow.formats.dynamic_ranges import check_ranges, read_ranges
@@ -53,7 +53,7 @@ def configure_network(trt: ModuleType, network: Any, path: Path, kept: Collectio
     tensors = {tensor.name: tensor for tensor in ranged_tensors(trt, network)}
     check_ranges(path, ranges, list(tensors))
     for name, tensor in tensors.items():
-        tensor.set_dynamic_range(-ranges[name], ranges[name])
+        set_range(tensor, ranges[name])
     for layer in (network.get_layer(index) for index in range(network.num_layers)):
         if layer.type == trt.LayerType.CONSTANT:
             set_range_of_constant(trt, layer)
@@ -72,8 +72,7 @@ def set_range_of_constant(trt: ModuleType, layer: Any) -> None:
     layer.__class__ = trt.IConstantLayer  # TensorRT hands out layers as the base class
     weights = np.asarray(layer.weights)
     if weights.size and weights.dtype.kind == "f":
-        largest = float(np.abs(weights).max())
-        layer.get_output(0).set_dynamic_range(-largest, largest)
+        set_range(layer.get_output(0), float(np.abs(weights).max()))
 
 
 def set_precision(layer: Any, dtype: Any) -> None:
