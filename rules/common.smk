@@ -953,11 +953,28 @@ def size_of(file):
     return f"~{entry['about_mb']} MB" if "about_mb" in entry else "not known"
 
 
+def wanted_artefacts(name):
+    """Return the published files that a run of a sample with data: full asks for."""
+    sample = SAMPLES[name]
+    # as `fetch` may come before data is set to full
+    places = (sample, sample.get("full", {}), config["samples"].get(name, {}))
+    weights = [
+        place["model"]["weights"]
+        for place in places
+        if "weights" in place.get("model", {})
+    ]
+    return [
+        item
+        for item in sample.get("artefacts", [])
+        if "weights" not in item or item["weights"] in weights[-1:]
+    ]
+
+
 def files_to_fetch(wildcards):
     """Return the downloads of the samples of `fetch`, and print what they are: sizes come before anything else."""
     names = config["fetch"] or list(SAMPLES)
     files = dict.fromkeys(
-        item["file"] for name in names for item in SAMPLES[name].get("artefacts", [])
+        item["file"] for name in names for item in wanted_artefacts(name)
     )
     for file in files:
         there = "there" if os.path.exists(f"results/downloads/{file}") else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from test_configuration import dry_run
 from workflow_copy import ROOT, copy
 
 TEXT = b"To be, or not to be\n"
@@ -106,6 +107,15 @@ def test_fetch_prints_sizes_first_and_serves_a_run_without_a_network(workflow, s
     again = workflow.run("fetch", config=["fetch=[ssd]"])
     assert "0 of 2 files to download" in again.stdout
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("data", ["mini", "full"])
+@pytest.mark.parametrize(("given", "asked"), [([], False), (["samples={movielens: {model: {weights: trained}}}"], True)])
+def test_what_only_a_training_takes_is_fetched_for_a_training_alone(tmp_path, data, given, asked):
+    done = dry_run(tmp_path, "fetch", "--config", f"data={data}", "fetch=[movielens]", *given)
+    assert done.returncode == 0, done.stderr
+    assert "movielens/ml-1m.test.negative" in done.stderr
+    assert ("movielens/ml-1m.zip" in done.stderr) is asked
 
 
 def test_a_mirror_alone_is_enough(workflow, server, mirror):
