@@ -973,18 +973,34 @@ def download_of(file):
 def is_left_out(file):
     """Return whether only a mirror can have a file, and neither a folder `mirror` has it nor an earlier run took it."""
     places = [download_of(file)]
-    if config[
-        "mirror"
-    ]:  # an address is never one of these: whether it has the file is known too late
+    # an address is never one of these: whether it has the file is known too late
+    if config["mirror"]:
         places.append(os.path.join(config["mirror"], file))
     return not DOWNLOADS[file]["urls"] and not any(map(os.path.exists, places))
+
+
+def wanted_artefacts(name):
+    """Return the published files that a run of a sample with data: full asks for."""
+    sample = SAMPLES[name]
+    # as `fetch` may come before data is set to full
+    places = (sample, sample.get("full", {}), config["samples"].get(name, {}))
+    weights = [
+        place["model"]["weights"]
+        for place in places
+        if "weights" in place.get("model", {})
+    ]
+    return [
+        item
+        for item in sample.get("artefacts", [])
+        if "weights" not in item or item["weights"] in weights[-1:]
+    ]
 
 
 def users_of_files():
     """Return the published files of the samples of `fetch`, each with the names of these samples."""
     users = {}
     for name in config["fetch"] or SAMPLES:
-        for item in SAMPLES[name].get("artefacts", []):
+        for item in wanted_artefacts(name):
             users.setdefault(item["file"], {})[name] = None
     return users
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
 NAMES = ("movielens", "movielens_mps")
 TRAINING = "splits: {users: 60, movies: 170}, training: {steps: 20, batch_size: 64}"
 SMALL = (
@@ -124,3 +125,20 @@ def test_full_data_without_network_and_mirror_says_what_to_set(tmp_path, monkeyp
         "Set mirror in config/config.yaml"
         in (tmp_path / "logs/downloads/movielens/ml-1m_MLP_[64,32,16,8]_1501652038.h5.log").read_text()
     )
+
+
+@pytest.mark.skipif(not (SHARED / "movielens").exists(), reason="no shared/data/movielens")
+def test_the_published_weights_reach_what_is_known_of_them(tmp_path):
+    settings = ["data=full", "backend=reference", f"mirror={SHARED}", "latency_seconds=0.1", "download_attempts=1"]
+    target = "results/movielens_report.json"
+    done = snakemake(tmp_path, "--config", *settings, "--", target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / target).read_text())
+    gates = {gate["name"]: gate["limit"] for gate in report["gates"] if gate["passed"]}
+    assert report["passed"], report["gates"]
+    assert report["data"] == "full"
+    assert (gates["hr10"], gates["ndcg10"], gates["published_share"]) == (0.671, 0.3962, 1)
+    metrics = report["precisions"]["fp32"]["metrics"]
+    assert (round(metrics["hr10"], 4), round(metrics["ndcg10"], 4)) == (0.6710, 0.3963)
+    fetched = {path.name for path in (tmp_path / "results/downloads/movielens").iterdir()}
+    assert fetched == {"ml-1m.test.negative", "ml-1m_MLP_[64,32,16,8]_1501652038.h5"}

@@ -64,7 +64,7 @@ class Killed(BaseException):
 
 
 class Processes:
-    """Processes of bench_network.py, made in this one: the second row is a fault of the GPU, the fourth ends the process.
+    """bench_network.py's processes, made in this one: the second row is a fault of the GPU, the fourth ends the process.
 
     Attributes:
         limits: seconds that each was given.

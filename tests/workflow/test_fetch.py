@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from test_configuration import dry_run
 from workflow_copy import ROOT, copy
 
 TEXT = b"To be, or not to be\n"
@@ -149,6 +150,17 @@ def test_a_sample_that_needs_what_was_left_out_says_so(incomplete):
     assert incomplete.run("results/ssd/artefacts/made.txt", config=["fetch=[]"]).returncode != 0
     log = (incomplete.folder / "logs/downloads/set/made.txt.log").read_text()
     assert "no address has it, it is made: by hand, of text. Set mirror" in log
+
+
+@pytest.mark.parametrize("data", ["mini", "full"])
+@pytest.mark.parametrize(
+    ("given", "asked"), [([], False), (["samples={movielens: {model: {weights: trained}}}"], True)]
+)
+def test_what_only_a_training_takes_is_fetched_for_a_training_alone(tmp_path, data, given, asked):
+    done = dry_run(tmp_path, "fetch", "--config", f"data={data}", "fetch=[movielens]", *given)
+    assert done.returncode == 0, done.stderr
+    assert "movielens/ml-1m.test.negative" in done.stderr
+    assert ("movielens/ml-1m.zip" in done.stderr) is asked
 
 
 def test_a_mirror_alone_is_enough(workflow, server, mirror):
