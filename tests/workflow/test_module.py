@@ -105,6 +105,20 @@ def test_module_from_a_bare_clone_without_a_network(tmp_path: Path) -> None:
     assert "trtflow_build_engine" in done.stdout
 
 
+def test_defaults_come_with_the_workflow_not_from_a_copied_config(user: Workflow) -> None:
+    """As snakedeploy leaves it: `samples:` of the configuration changes a sample, its copied file does not."""
+    shutil.copytree(ROOT / "config", user.folder / "config")
+    sample = user.folder / "config/samples/ssd.yaml"
+    sample.write_text(sample.read_text().replace("pretraining_batch_size: ", "pretraining_batch_size: 9"))
+    (user.folder / "config/downloads.yaml").write_text("no artefacts")
+    (user.folder / "settings.yaml").write_text("trtflow: {samples: {ssd: {training: {pretraining_steps: 123}}}}")
+    done = user.run("trt/results/ssd/config.yaml", "--dry-run", "--printshellcmds", config=["mine=1"])
+    assert done.returncode == 0, done.stdout
+    assert "pretraining_steps: 123" in done.stdout
+    assert "pretraining_batch_size: " in done.stdout
+    assert "pretraining_batch_size: 9" not in done.stdout
+
+
 def test_missing_workflow_profile_is_refused(tmp_path: Path) -> None:
     done = copy(tmp_path).run("--dry-run", "--workflow-profile", "profiles/slrum")
     assert done.returncode != 0
