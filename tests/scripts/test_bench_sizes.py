@@ -64,7 +64,7 @@ class Killed(BaseException):
 
 
 class Processes:
-    """Processes of bench_network.py, made in this one: the second row is a fault of the GPU, the fourth ends the process.
+    """Processes of bench_network.py, all in this one: the second row is a fault of the GPU, the fourth kills its own.
 
     Attributes:
         limits: seconds that each was given.
