@@ -27,7 +27,7 @@ from trtflow.formats.files import write_json, write_text
 from trtflow.runtime.options import add_builder_options
 
 SCRIPTS = Path(__file__).resolve().parent
-BUILDER = ("workspace_mb", "tf32", "optimization_level", "timing_cache")
+BUILDER = ("workspace_mb", "tf32", "optimization_level", "timing_cache", "profiling_verbosity")
 TORCH, COMPARED = "resnet50_torch.json", ("resnet50", "resnet50_caffe")
 HEADER = (
     "network", "precision", "batch", "latency ms", "compute ms", "images/s", "graph: compute ms", "build s",

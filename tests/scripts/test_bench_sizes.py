@@ -64,7 +64,7 @@ class Killed(BaseException):
 
 
 class Processes:
-    """bench_network.py's processes, made in this one: the second row is a fault of the GPU, the fourth ends the process.
+    """Processes of bench_network.py, all in this one: the second row is a fault of the GPU, the fourth kills its own.
 
     Attributes:
         limits: seconds that each was given.
@@ -106,6 +106,7 @@ class Processes:
 def options_of(folder, **changed):
     common = {"backend": "reference", "precisions": ["fp32", "fp16", "int8"], "batch_sizes": [1, 128], "seconds": 0.01}
     builder = {"workspace_mb": None, "tf32": False, "optimization_level": None, "timing_cache": None}
+    builder["profiling_verbosity"] = None
     return argparse.Namespace(skeletons=folder, out_dir=folder, **{**common, **builder, **changed})
 
 
