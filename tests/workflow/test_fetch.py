@@ -110,7 +110,9 @@ def test_fetch_prints_sizes_first_and_serves_a_run_without_a_network(workflow, s
 
 
 @pytest.mark.parametrize("data", ["mini", "full"])
-@pytest.mark.parametrize(("given", "asked"), [([], False), (["samples={movielens: {model: {weights: trained}}}"], True)])
+@pytest.mark.parametrize(
+    ("given", "asked"), [([], False), (["samples={movielens: {model: {weights: trained}}}"], True)]
+)
 def test_what_only_a_training_takes_is_fetched_for_a_training_alone(tmp_path, data, given, asked):
     done = dry_run(tmp_path, "fetch", "--config", f"data={data}", "fetch=[movielens]", *given)
     assert done.returncode == 0, done.stderr
