@@ -89,8 +89,8 @@ PAGE_TEMPLATES = [
 CAPTIONS = [
     workflow.source_path(f"../report/{figure}.rst")
     for figure in [
-        *("confusion", "contact", "digits", "generated", "pictures", "precisions"),
-        *("profile", "ranking", "serving", "training", "translation"),
+        *("confusion", "contact", "digits", "dog_bboxes", "generated", "pictures"),
+        *("precisions", "profile", "ranking", "serving", "training", "translation"),
     ]
 ]
 
@@ -493,6 +493,12 @@ DETECTORS, CLASSIFIERS = (
     samples_with(task="classification"),
 )
 VOC = [name for name in DETECTORS if SAMPLES[name]["splits"].get("source") == "voc"]
+PICTURED = [  # detectors that chapter 23's picture is published for
+    name
+    for name in VOC
+    for item in SAMPLES[name].get("artefacts", [])
+    if item.get("path") == "artefacts/dog.jpg"
+]
 SSDS = [
     *samples_with(task="detection", model_network="vgg16"),
     *samples_with(task="detection", model_network="inception_v2"),
@@ -854,6 +860,11 @@ def timed_inputs_option(wildcards, input):
     )
 
 
+def first_precision(wildcards):
+    """Return the sample's highest precision."""
+    return sample_config(wildcards.sample)["precisions"][0]
+
+
 def last_predictions(wildcards):
     """Return the predictions of the sample's lowest precision."""
     precision = sample_config(wildcards.sample)["precisions"][-1]
@@ -876,6 +887,7 @@ def figures_of(sample):
         **dict.fromkeys(OWN, "confusion"),
     }
     names = [first.get(sample, "digits"), "precisions", "profile"]
+    names += ["dog_bboxes"] if sample in PICTURED else []
     names += [] if sample in UNTRAINED else ["training"]
     names += ["serving"] if sample in SERVED else []
     return [f"results/{sample}/figures/{name}.png" for name in names]

@@ -58,6 +58,66 @@ rule infer:
         " --inputs {input.inputs} --batch-size {params.batch_size} --out {output} > {log} 2>&1"
 
 
+# Preprocess the picture that chapter 23 looks at.
+rule prepare_dog:
+    input:
+        picture="results/{sample}/artefacts/dog.jpg",
+        export=export_files,
+        script=script("prepare_inputs"),
+        library=sample_library("prepare_inputs"),
+    output:
+        "results/{sample}/dog/inputs.npz",
+    log:
+        "logs/{sample}/prepare_dog.log",
+    benchmark:
+        "benchmarks/{sample}/prepare_dog.tsv"
+    wildcard_constraints:
+        sample=one_of(PICTURED),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        export=folder_of("export"),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --pictures {input.picture} --export-dir {params.export}"
+        " --out {output} > {log} 2>&1"
+
+
+# Run the engine over it, as the chapter in the highest precision.
+rule infer_dog:
+    input:
+        inputs="results/{sample}/dog/inputs.npz",
+        plan=lambda wildcards: (
+            f"results/{wildcards.sample}/engine.{first_precision(wildcards)}.plan"
+        ),
+        origin=lambda wildcards: (
+            f"results/{wildcards.sample}/engine.{first_precision(wildcards)}.json"
+        ),
+        backend="results/backend.json",
+        script=script("infer"),
+        library=sample_library("infer"),
+    output:
+        "results/{sample}/dog/predictions.npz",
+    log:
+        "logs/{sample}/infer_dog.log",
+    benchmark:
+        "benchmarks/{sample}/infer_dog.tsv"
+    wildcard_constraints:
+        sample=one_of(PICTURED),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=10,
+        gpu=gpus(),
+    shell:
+        "python {input.script:q} --sample {wildcards.sample} --plan {input.plan} --backend-file {input.backend}"
+        " --inputs {input.inputs} --batch-size 1 --out {output} > {log} 2>&1"
+
+
 # Score predictions against the truth.
 rule score:
     input:

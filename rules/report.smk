@@ -59,6 +59,41 @@ for _sample in DETECTORS:
             " --count {params.amount} --threshold {params.threshold} {params.objects} --out-dir {params.folder} > {log} 2>&1"
 
 
+# Draw what was found on the picture of chapter 23.
+rule draw_dog:
+    input:
+        picture="results/{sample}/artefacts/dog.jpg",
+        predictions="results/{sample}/dog/predictions.npz",
+        script=script("draw_picture"),
+        library=library("draw_picture"),
+    output:
+        drawn="results/{sample}/figures/dog_bboxes.ppm",
+        labelled=report(
+            "results/{sample}/figures/dog_bboxes.png",
+            caption="../report/dog_bboxes.rst",
+            category="{sample}",
+            labels={"what": "the chapter's picture"},
+        ),
+    log:
+        "logs/{sample}/draw_dog.log",
+    benchmark:
+        "benchmarks/{sample}/draw_dog.tsv"
+    wildcard_constraints:
+        sample=one_of(PICTURED),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        threshold=setting("figures", "threshold"),
+        objects=objects_of_job,
+    shell:
+        "python {input.script:q} --picture {input.picture} --predictions {input.predictions}"
+        " --threshold {params.threshold} {params.objects} --out {output.drawn} --labelled-out {output.labelled}"
+        " > {log} 2>&1"
+
+
 # Draw ten digits and what the engine says of them.
 rule draw_digits:
     input:

@@ -2,6 +2,8 @@
 
 python scripts/prepare_inputs.py --sample ssd --data results/ssd/data/val --export-dir results/ssd/export \\
     --split val --out results/ssd/inputs.npz
+python scripts/prepare_inputs.py --sample yolov3_onnx --pictures dog.jpg --export-dir results/yolov3_onnx/export \\
+    --out inputs.npz
 """
 
 from pathlib import Path
@@ -18,14 +20,19 @@ def main() -> None:
     """Read the command line, preprocess, and write one array under the input's name, with the pictures' names."""
     arguments = parser(__doc__)
     arguments.add_argument("--sample", required=True, help="name of the sample, which knows the preprocessing")
-    arguments.add_argument("--data", type=Path, required=True, help="folder of the data set")
-    arguments.add_argument("--split", default="val", help="pictures to take")
+    pictures = arguments.add_mutually_exclusive_group(required=True)
+    pictures.add_argument("--data", type=Path, help="folder of the data set")
+    pictures.add_argument("--pictures", type=Path, nargs="+", help="files, in place of a data set")
+    arguments.add_argument("--split", default="val", help="pictures of the data set to take")
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
     arguments.add_argument("--out", type=Path, required=True, help="npz file to write")
     options = arguments.parse_args()
 
     sample = load_sample(options.sample)
-    images, names = sample.read_images(options.data, options.split)
+    if options.pictures:
+        images, names = options.pictures, [path.stem for path in options.pictures]
+    else:
+        images, names = sample.read_images(options.data, options.split)
     write_arrays(options.out, {sample.INPUT: sample.preprocess(images, options.export_dir), "images": np.array(names)})
 
 

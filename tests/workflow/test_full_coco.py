@@ -13,6 +13,7 @@ import tensorflow as tf
 import torch
 from caffe_archives import write_tgz
 from full import SHARED, full_copy, pin, run
+from PIL import Image
 from test_configuration import dry_run
 from voc_tar import make_files, write_tar
 
@@ -21,16 +22,19 @@ from trtflow.datasets import coco
 from trtflow.datasets.images import read_image, to_unit_input
 from trtflow.datasets.voc import image_path, read_image_set, read_split
 from trtflow.formats.darknet import input_shape, read_cfg, resolve
+from trtflow.formats.netpbm import read_ppm
 from trtflow.models.ssd_graph import to_graph
 from trtflow.models.ssd_inception import SSDInception
-from trtflow.models.yolov3 import Darknet, save, yolov3_sections
+from trtflow.models.yolov3 import Darknet, load, save, yolov3_sections
+from trtflow.models.yolov3_detection import detect
+from trtflow.reporting.boxes import draw_boxes, visible
 
 NAMES = ("yolov3_onnx", "tf_ssd", "uff_ssd")
 REPORTS = [f"results/{name}_report.json" for name in NAMES]
 TARS = {"calibration": "voc/VOCtrainval_06-Nov-2007.tar", "val": "voc/VOCtest_06-Nov-2007.tar"}
 GRAPH = "tensorflow/ssd_inception_v2_coco_2017_11_17.tar.gz"
 MEMBER = "ssd_inception_v2_coco_2017_11_17/frozen_inference_graph.pb"
-CFG, WEIGHTS = "yolov3/yolov3.cfg", "yolov3/yolov3.weights"
+CFG, WEIGHTS, DOG = "yolov3/yolov3.cfg", "yolov3/yolov3.weights", "yolov3/dog.jpg"
 SIZE = 224  # pixels of a side of the narrow YOLOv3's input
 COMMON = "splits: {calibration: 2, val: 4}, precisions: [fp32, int8], max_batch_size: 4"
 GATES = """[{name: map, metric: map, precision: fp32, op: ">=", limit: 0.4},
@@ -48,11 +52,11 @@ def drawn(model, inputs):
     return model.eval()
 
 
-def darknet():
-    model = Darknet(yolov3_sections(0.0625, 80, SIZE))
+def darknet(sections=None, std=0.5):
+    model = Darknet(sections or yolov3_sections(0.0625, 80, SIZE))
     for layer in model.convolutions.values():
         if layer.bias is not None:  # a predicting one, of which an untrained network has next to nothing
-            torch.nn.init.normal_(layer.weight, std=0.5)
+            torch.nn.init.normal_(layer.weight, std=std)
             torch.nn.init.zeros_(layer.bias)
     return drawn(model, torch.rand(4, 3, SIZE, SIZE))
 
@@ -64,6 +68,8 @@ def write_mirror(folder):
         write_tar(folder / name, make_files(split, 5))
     (folder / "yolov3").mkdir()
     save(darknet(), folder / CFG, folder / WEIGHTS, seen=32013312)
+    noise = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint8)
+    Image.fromarray(noise).resize((768, 576)).save(folder / DOG)
     write_graph(to_graph(drawn(SSDInception(91, 0.25), torch.rand(4, 3, 300, 300) * 2 - 1)), folder / "frozen.pb")
     files = {"ssd_inception_v2_coco_2017_11_17/model.ckpt.meta": b"", MEMBER: (folder / "frozen.pb").read_bytes()}
     write_tgz(folder / GRAPH, files)
@@ -74,7 +80,7 @@ def workflow(tmp_path_factory):
     root = tmp_path_factory.mktemp("full")
     made = full_copy(root)
     write_mirror(root / "mirror")
-    pin(made, [*TARS.values(), GRAPH, CFG, WEIGHTS])
+    pin(made, [*TARS.values(), GRAPH, CFG, WEIGHTS, DOG])
     return made
 
 
@@ -95,7 +101,7 @@ def test_plan_is_complete_and_trains_nothing(tmp_path):
     done = dry_run(tmp_path, "--quiet", "rules", "--config", "data=full", f"mirror={tmp_path}", "--", *REPORTS)
     assert done.returncode == 0, done.stdout + done.stderr
     counts = {line.split()[0]: line.split()[-1] for line in done.stdout.splitlines() if line.strip()}
-    wanted = {"fetch_artefact": "5", "unpack_artefact": "1", "write_report": "3", "build_engine": "9"}
+    wanted = {"fetch_artefact": "6", "draw_dog": "1", "unpack_artefact": "1", "write_report": "3", "build_engine": "9"}
     wanted |= {"convert_darknet": "1", "convert_to_uff": "2", "predict_frozen_ssd": "2", "compare_detections": "3"}
     wanted |= {f"make_{name}_{split}_voc": "1" for name in NAMES for split in TARS}
     assert {name: counts.get(name) for name in wanted} == wanted
@@ -119,6 +125,7 @@ def test_yolov3_is_converted_and_agrees_with_pytorch_and_opencv(workflow):
     report, passed = report_of(workflow, "yolov3_onnx")
     assert passed == {"map": False, "framework_map_drop": True}  # of weights that were drawn by chance
     assert not any("training" in path for path in report["figures"])
+    assert "results/yolov3_onnx/figures/dog_bboxes.png" in report["figures"]
     found, expected = best_found(workflow, "yolov3_onnx")
     assert 20 < found[..., 1].max() <= 80
     np.testing.assert_allclose(found[..., 1:], expected[..., 1:], atol=1e-4)
@@ -138,13 +145,45 @@ def test_yolov3_is_converted_and_agrees_with_pytorch_and_opencv(workflow):
         np.testing.assert_allclose(mine, theirs, atol=3e-3 * np.abs(theirs).max())
 
 
+DRAWN = f"samples={{yolov3_onnx: {{{COMMON}, figures: {{threshold: 0.05}}}}}}"
+
+
+def drawn_on_the_chapters_picture(workflow):
+    """Make the chapter's picture with its boxes, check that they are those that were found, and return these."""
+    run(workflow, "results/yolov3_onnx/figures/dog_bboxes.png", DRAWN)
+    folder = workflow.folder / "results/yolov3_onnx"
+    path = folder / "artefacts/dog.jpg"
+    assert path.read_bytes() == (workflow.folder.parent / "mirror" / DOG).read_bytes()
+    image, found = read_image(path), np.load(folder / "dog/predictions.npz")["detections"][0]
+    shown = visible(found, 0.05)
+    assert len(shown) > 0
+    np.testing.assert_array_equal(read_ppm(folder / "figures/dog_bboxes.ppm"), draw_boxes(image, shown[:, 3:]))
+    assert Image.open(folder / "figures/dog_bboxes.png").size == (2 * image.shape[1], 2 * image.shape[0])
+    lines = (workflow.folder / "logs/yolov3_onnx/draw_dog.log").read_text().splitlines()
+    assert lines[0].startswith(f"{coco.CLASSES[int(shown[0, 1])]} {shown[0, 2]:.4f} ")
+    assert len(lines) == len(shown)
+    return found
+
+
+def test_boxes_are_drawn_on_the_chapters_picture(workflow):
+    mirror = workflow.folder.parent / "mirror"
+    images = torch.from_numpy(to_unit_input([read_image(mirror / DOG)], SIZE))
+    expected = detect(load(mirror / CFG, mirror / WEIGHTS), images).numpy()[0]
+    np.testing.assert_allclose(drawn_on_the_chapters_picture(workflow)[:, 1:], expected[:, 1:], atol=1e-4)
+
+
 @pytest.mark.skipif(not (SHARED / "yolov3").exists(), reason="no shared/data/yolov3")
-def test_the_published_cfg_is_taken_by_its_checksum_and_is_the_network_of_608_pixels(tmp_path):
-    made = full_copy(tmp_path)
-    shutil.copytree(SHARED / "yolov3", tmp_path / "mirror/yolov3")
-    run(made, "results/yolov3_onnx/artefacts/yolov3.cfg")
+def test_the_published_cfg_and_picture_are_taken_by_their_checksums(tmp_path):
+    """The network of 608 pixels at its full width looks at dog.jpg, with weights drawn by chance."""
+    made, mirror = full_copy(tmp_path), tmp_path / "mirror"
+    shutil.copytree(SHARED / "yolov3", mirror / "yolov3")
+    torch.manual_seed(0)
+    sections = read_cfg(mirror / CFG)
+    save(darknet(sections, std=0.125), tmp_path / "written.cfg", mirror / WEIGHTS)
+    pin(made, [WEIGHTS])
+    drawn_on_the_chapters_picture(made)
     cfg = made.folder / "results/yolov3_onnx/artefacts/yolov3.cfg"
-    sections = read_cfg(cfg)
+    assert cfg.read_bytes() == (SHARED / "yolov3/yolov3.cfg").read_bytes()
     assert input_shape(sections, cfg) == (3, 608, 608)
     outputs = [layer.shape for layer in resolve(sections, cfg) if layer.kind == "yolo"]
     assert outputs == [(255, 19, 19), (255, 38, 38), (255, 76, 76)]

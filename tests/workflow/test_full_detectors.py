@@ -1,22 +1,26 @@
 """ssd and faster_rcnn with data: full, from a mirror of files in the published layouts."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from caffe_archives import faster_rcnn_files, ssd_files, write_tgz
-from full import full_copy, pin, run
+from full import SHARED, full_copy, pin, run
 from PIL import Image
 from test_configuration import dry_run
 from voc_tar import make_files, write_tar
 
+from trtflow.formats.caffe import read_prototxt, without_weights
 from trtflow.models.faster_rcnn import FasterRCNN
 from trtflow.models.ssd import SSD
 
 NAMES = ("ssd", "faster_rcnn")
 REPORTS = [f"results/{name}_report.json" for name in NAMES]
 WIDTH = 0.0625
+ARCHIVE = "caffe/faster_rcnn_models.tgz"
+PROTOTXT = "caffe/faster_rcnn_vgg16_test.prototxt"
 TARS = {"calibration": "voc/VOCtrainval_06-Nov-2007.tar", "val": "voc/VOCtest_06-Nov-2007.tar"}
 COMMON = f"splits: {{calibration: 2, val: 4}}, model: {{width: {WIDTH}}}, max_batch_size: 4"
 GATES = """[{name: map, metric: map, precision: fp32, op: ">=", limit: 0.5},
@@ -33,8 +37,8 @@ def write_mirror(folder, models, count=5):
         write_tar(folder / name, make_files(split, count))
     write_tgz(folder / "caffe/models_VGGNet_VOC0712_SSD_300x300.tar.gz", ssd_files(models[0], folder))
     prototxt, files = faster_rcnn_files(models[1], folder)
-    write_tgz(folder / "caffe/faster_rcnn_models.tgz", files)
-    (folder / "caffe/faster_rcnn_vgg16_test.prototxt").write_bytes(prototxt)
+    write_tgz(folder / ARCHIVE, files)
+    (folder / PROTOTXT).write_bytes(prototxt)
 
 
 def share_in(rows, others):
@@ -108,3 +112,20 @@ def test_export_is_the_published_model(finished):
     assert "Flatten" not in text
     text = (finished.folder / "results/faster_rcnn/export/model.prototxt").read_text()
     assert 'name: "RPROIFused"' in text
+
+
+@pytest.mark.skipif(not (SHARED / PROTOTXT).exists(), reason="no shared/data/caffe")
+def test_the_published_prototxt_is_taken_by_its_checksum_and_put_into_tensorrts_form(tmp_path):
+    """The weights are those of a narrow network, which is no matter before an engine is built."""
+    made, mirror = full_copy(tmp_path), tmp_path / "mirror"
+    write_tgz(mirror / ARCHIVE, faster_rcnn_files(FasterRCNN(21, WIDTH).eval(), tmp_path)[1])
+    shutil.copyfile(SHARED / PROTOTXT, mirror / PROTOTXT)
+    pin(made, [ARCHIVE])
+    run(made, "results/faster_rcnn/export/model.prototxt", SMALL)
+    folder = made.folder / "results/faster_rcnn"
+    assert (folder / "artefacts/network.prototxt").read_bytes() == (SHARED / PROTOTXT).read_bytes()
+    assert read_prototxt(folder / "export/test.prototxt") == without_weights(read_prototxt(SHARED / PROTOTXT))
+    net = read_prototxt(folder / "export/model.prototxt")
+    (fused,) = [layer for layer in net.layer if layer.type == "RPROI"]
+    assert fused.name == "RPROIFused"
+    assert [layer.name for layer in net.layer][-3:] == ["cls_score", "bbox_pred", "cls_prob"]

@@ -36,6 +36,7 @@ FIGURES = {
     "confusion": "confusion",
     "contact": "detections",
     "digits": "ten digits",
+    "dog_bboxes": "the chapter's picture",
     "generated": "generated text",
     "pictures": "pictures",
     "precisions": "precisions",
