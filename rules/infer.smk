@@ -426,7 +426,7 @@ rule compare_recommendations:
 rule compare_precisions:
     input:
         reference=lambda wildcards: (
-            f"results/{wildcards.sample}/predictions.{sample_config(wildcards.sample)['precisions'][0]}.npz"
+            f"results/{wildcards.sample}/predictions.{first_precision(wildcards)}.npz"
         ),
         predictions=of_other_precisions,
         script=script("compare_top5"),

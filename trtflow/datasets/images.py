@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from trtflow.formats import FormatError
-from trtflow.formats.netpbm import MOST_PIXELS, read_ppm
+from trtflow.formats.netpbm import check_pixels, read_ppm
 
 BGR_MEANS = np.array([104, 117, 123], np.float32)  # of VGG's training set; guide §16.2
 FASTER_RCNN_MEANS = np.array([102.9801, 115.9465, 122.7717], np.float32)  # the same, as its authors have them; §12.2
@@ -30,9 +30,7 @@ def read_image(path: Path) -> np.ndarray:
 
     try:
         with Image.open(path) as image:
-            if image.width * image.height > MOST_PIXELS:
-                fault = f"the picture is {image.width}x{image.height}, more than {MOST_PIXELS} pixels"
-                raise FormatError(path, fault, "Scale it down first.")
+            check_pixels(path, image.width, image.height)
             if image.mode.partition(";")[0] in WIDE_MODES:
                 fault = f"its pixels have more than 8 bits (Pillow's mode {image.mode})"
                 raise FormatError(path, fault, "Convert it to 8 bits first.")

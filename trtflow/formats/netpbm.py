@@ -17,6 +17,14 @@ ASCII = (b"P2", b"P3")
 MOST_PIXELS = 1 << 26  # of a picture that is read: 8192x8192
 
 
+def check_pixels(path: Path, width: int, height: int) -> None:
+    """Refuse a picture, of any format, that has more than `MOST_PIXELS`."""
+    if width * height > MOST_PIXELS:
+        raise FormatError(
+            path, f"the picture is {width}x{height}, more than {MOST_PIXELS} pixels", "Scale it down first."
+        )
+
+
 def read_ppm(path: Path) -> np.ndarray:
     """Return a colour picture, uint8 [H, W, 3]."""
     return _read(path, 3)
@@ -48,10 +56,7 @@ def _read(path: Path, channels: int) -> np.ndarray:
         raise FormatError(path, f"its largest value is {maximum}, not 255", "Convert it to 8 bits.")
     if not width * height:
         raise FormatError(path, f"{width}x{height} is no picture", "Fetch or convert it again.")
-    if width * height > MOST_PIXELS:
-        raise FormatError(
-            path, f"the picture is {width}x{height}, more than {MOST_PIXELS} pixels", "Scale it down first."
-        )
+    check_pixels(path, width, height)
     count = width * height * channels
     try:
         values = np.array(data[start:].split(), np.uint8) if magic in ASCII else np.frombuffer(data[start:], np.uint8)
