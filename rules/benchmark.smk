@@ -52,6 +52,8 @@ rule profile_engine:
         "logs/{sample}/profile_engine.{precision}.log",
     benchmark:
         "benchmarks/{sample}/profile_engine.{precision}.tsv"
+    wildcard_constraints:
+        sample=one_of([name for name in SAMPLES if name not in TRANSLATORS]),
     conda:
         ENVIRONMENT
     threads: workflow.cores or 1

@@ -663,6 +663,12 @@ def inference_options(*names):
     return given
 
 
+def aggregate_option(wildcards):
+    """Return the option that adds up the layers of both engines in one profile, where the sample asks for it."""
+    settings = sample_config(wildcards.sample)["inference"]
+    return "--aggregate-profile" if settings["aggregate_profile"] else ""
+
+
 def framework_translations(wildcards):
     """Return TensorFlow's own translations; the published weights come without a checkpoint."""
     trained = config["data"] == "mini"

@@ -337,6 +337,45 @@ rule measure_translation:
         " {params.settings} --seconds {params.seconds} --out {output} > {log} 2>&1"
 
 
+# Time the layers of both engines while they translate.
+rule profile_translation:
+    input:
+        plan="results/{sample}/engine.{precision}.plan",
+        encoder="results/{sample}/encoder.{precision}.plan",
+        origins=[
+            "results/{sample}/engine.{precision}.json",
+            "results/{sample}/encoder.{precision}.json",
+        ],
+        backend="results/backend.json",
+        export=export_files,
+        data=sentence_files("val"),
+        script=script("profile_translation"),
+        library=sample_library("profile_translation"),
+    output:
+        "results/{sample}/profile.{precision}.json",
+    log:
+        "logs/{sample}/profile_translation.{precision}.log",
+    benchmark:
+        "benchmarks/{sample}/profile_translation.{precision}.tsv"
+    wildcard_constraints:
+        sample=one_of(TRANSLATORS),
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=3000,
+        runtime=20,
+        gpu=gpus(),
+    params:
+        export=folder_of("export"),
+        settings=inference_options("batch", "max_output_sequence_length"),
+        aggregate=aggregate_option,
+    shell:
+        "python {input.script:q} --encoder {input.encoder} --plan {input.plan} --precision {wildcards.precision}"
+        " --backend-file {input.backend} --export-dir {params.export} --source {input.data[0]}"
+        " {params.settings} {params.aggregate} --out {output} > {log} 2>&1"
+
+
 # Draw what the words of a translation looked at, and BLEU's precisions; write the first translations.
 rule draw_translation:
     input:

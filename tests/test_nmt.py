@@ -3,12 +3,15 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+
+from trtflow.datasets.bpe import join
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = (
@@ -68,19 +71,62 @@ def test_cells_of_plain_layers_translate_the_same_without_another_training(repor
     assert (results / "model/training.json").stat().st_mtime_ns == trained
 
 
-@pytest.mark.parametrize(("sentence", "fault"), [("", "line 2 is empty"), ("a " * 31, "line 2 has 31 words")])
-def test_sentences_that_the_engine_cannot_take_stop_the_run(report, folder, tmp_path, sentence, fault):
+def test_profile_has_the_layers_of_both_engines_or_adds_them_up(report, folder):
+    profile = folder / "results" / "nmt" / "profile.fp32.json"
+
+    def times():
+        return {layer["name"]: layer["ms"] for layer in json.loads(profile.read_text())["layers"]}
+
+    apart = times()
+    assert {name.split(": ")[0] for name in apart} == {"encoder", "generator"}
+    assert f"{next(iter(apart))} " in (profile.parent / "figures" / "profile.txt").read_text()
+    added = SMALL.replace("inference: {", "inference: {aggregate_profile: true, ")
+    done = snakemake(folder, "--config", "backend=reference", added, "--", "results/nmt/profile.fp32.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(times()) == {name.split(": ")[1] for name in apart}
+    assert len(times()) < len(apart)
+
+
+def translate(folder, data, *options):
     results = folder / "results"
-    (tmp_path / "val.de").write_text(f"eins\n{sentence}\n")
-    options = {
+    paths = {
         "encoder": results / "nmt" / "encoder.fp32.plan",
         "plan": results / "nmt" / "engine.fp32.plan",
         "backend-file": results / "backend.json",
         "export-dir": results / "nmt" / "export",
-        "data-dir": tmp_path,
+        "data-dir": data,
     }
-    command = [sys.executable, ROOT / "scripts" / "translate.py", *(f"--{key}={path}" for key, path in options.items())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, ROOT / "scripts" / "translate.py", *(f"--{key}={path}" for key, path in paths.items())]
+    return subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("writer", "first", "lines"),
+    [
+        ("bleu", r"BLEU \d+\.\d\d \(nrefs:1\|.*\)", 1),
+        ("benchmark", r"3 sentences in .* s: .* sentences/s", 1),
+        ("text", r".+ -> .*", 3),
+    ],
+)
+def test_what_each_data_writer_says_of_the_first_sentences(report, folder, tmp_path, writer, first, lines):
+    data, out = folder / "results" / "nmt" / "data", tmp_path / "out.txt"
+    options = ["--data-writer", writer, "--max-inference-samples=3", "--batch=2", "--output-file", out]
+    done = translate(folder, data, *options)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert len(said) == lines
+    assert re.fullmatch(first, said[0]), said
+    translations = out.read_text().splitlines()
+    assert translations == (data.parent / "translations.fp32.txt").read_text().splitlines()[:3]
+    if writer == "text":
+        sources = [join(line) for line in (data / "val.de").read_text().splitlines()[:3]]
+        assert said == [f"{source} -> {text}" for source, text in zip(sources, translations, strict=True)]
+
+
+@pytest.mark.parametrize(("sentence", "fault"), [("", "line 2 is empty"), ("a " * 31, "line 2 has 31 words")])
+def test_sentences_that_the_engine_cannot_take_stop_the_run(report, folder, tmp_path, sentence, fault):
+    (tmp_path / "val.de").write_text(f"eins\n{sentence}\n")
+    done = translate(folder, tmp_path)
     assert done.returncode == 1
     assert f"error: {tmp_path / 'val.de'}: {fault}" in done.stderr
 

@@ -90,6 +90,14 @@ class Context:
     def __init__(self, device, context):
         self.device, self.inner = device, context
 
+    @property
+    def profiler(self):
+        return self.inner.profiler
+
+    @profiler.setter
+    def profiler(self, profiler):
+        self.inner.profiler = profiler
+
     def execute_async(self, batch, bindings, stream):
         found, given = [], list(bindings)
         self.device.do(lambda: found.append(self.inner.execute_async(batch, given, stream)))

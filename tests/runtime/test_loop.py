@@ -13,6 +13,7 @@ import trtflow.reference as trt
 from trtflow.formats import UserError
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.loop import ALIGNMENT, LEAST_WARM_UP, StepLoop, measure_steps
+from trtflow.runtime.profile import layer_recorder
 from trtflow.runtime.timing import LEAST_QUERIES
 
 TABLE = np.array([[1, 2, 3], [10, 20, 30]], np.float32)
@@ -143,6 +144,19 @@ def test_what_shall_not_be_recorded_is_not_tried(engine, monkeypatch):
     for _ in range(5):
         loop.step()
     assert device.recorded == 0
+
+
+def test_a_profiled_step_is_no_graph_and_tells_its_layers(engine, monkeypatch):
+    device = Recorder()
+    loop = recorded_loop(monkeypatch, engine, device)
+    for _ in range(6):
+        loop.step()
+    before, recorder = (device.recorded, device.launched), layer_recorder(trt)
+    loop.profile(recorder)
+    for step in range(7, 11):
+        assert loop.step(outputs=["sum_out"])[0].tolist() == [(step * TABLE[0]).tolist()]
+    assert (device.recorded, device.launched) == before
+    assert "(Unnamed Layer* 0) [ElementWise]" in recorder.totals
 
 
 def test_rows_of_a_large_table_are_not_recorded(engine, monkeypatch):

@@ -17,6 +17,7 @@ from trtflow.models.nmt import Decoder, create_weights, save_checkpoint
 from trtflow.runtime.beam_search import output_limits, search
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.devices import HostBuffer, HostDevice
+from trtflow.runtime.profile import layer_recorder, mean_times
 from trtflow.samples import definition, nmt
 from trtflow.samples.nmt import engines as nmt_engines
 
@@ -104,6 +105,24 @@ def test_half_precision_is_near(engines, sentences):
         found.append(translator.step(np.ones((BATCH, BEAM), np.int32), np.zeros((BATCH, BEAM), np.int32))[0])
     np.testing.assert_allclose(found[1], found[0], atol=3e-3)
     assert (found[0] != found[1]).any()
+
+
+def test_layers_of_both_engines_are_timed_and_translations_stay(engines, sentences):
+    translator = nmt.Translator(trt, *engines["fp32"], BATCH, lanes=2)
+    wanted = translator.translate(sentences, BEAM)
+    apart, together = [layer_recorder(trt) for _ in range(2)], layer_recorder(trt)
+    translator.profile(*apart)
+    assert translator.translate(sentences, BEAM) == wanted
+    translator.profile(together, together)
+    assert translator.translate(sentences, BEAM) == wanted
+    encoder, generator = (recorder.totals for recorder in apart)
+    assert min(*encoder.values(), *generator.values()) >= 0
+    assert sum(encoder.values()) > 0
+    assert any("TopK" in name for name in generator)
+    assert not any("TopK" in name for name in encoder)
+    assert set(together.totals) == {*encoder, *generator}
+    layers = mean_times({"a": 6.0, "b": 3.0}, 3, "encoder")
+    assert layers == [{"name": "encoder: a", "ms": 2}, {"name": "encoder: b", "ms": 1}]
 
 
 def test_both_forms_give_the_same_step_by_step(every, sentences):

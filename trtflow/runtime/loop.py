@@ -118,6 +118,10 @@ class StepLoop:
             raise UserError(f"input {name!r} has shape {self._shapes[name]}, but rows of a table {rows.shape}.")
         return rows.astype(self._dtypes[name], copy=False)
 
+    def profile(self, profiler: Any) -> None:
+        """Report the time of each layer to a TensorRT profiler from now on; CUDA graphs, which report none, end."""
+        self.context.profiler, self._record = profiler, False
+
     def reset(self) -> None:
         """Begin anew: what is fed back is zero."""
         for name in self._feedback.values():

@@ -8,8 +8,11 @@ from typing import Any
 from trtflow.runtime.session import Session
 
 
-def profile_layers(trt: ModuleType, session: Session, iterations: int, batch_size: int = 1) -> list[dict[str, Any]]:
-    """Return the mean time of each layer with a batch, in network order: its name and ms."""
+def layer_recorder(trt: ModuleType) -> Any:
+    """Return a profiler for one context or several, which adds up what they report.
+
+    Its `totals` are the milliseconds of each layer in all runs so far, in the order of the first run.
+    """
 
     class Recorder(trt.IProfiler):  # type: ignore[name-defined]
         """Adds up what TensorRT reports."""
@@ -21,8 +24,24 @@ def profile_layers(trt: ModuleType, session: Session, iterations: int, batch_siz
         def report_layer_time(self, layer_name: str, ms: float) -> None:
             self.totals[layer_name] = self.totals.get(layer_name, 0.0) + ms
 
-    recorder = Recorder()
-    session.context.profiler = recorder
+    return Recorder()
+
+
+def mean_times(totals: dict[str, float], runs: int, engine: str = "") -> list[dict[str, Any]]:
+    """Return layers as `profile.<precision>.json` has them, from a recorder's totals.
+
+    Args:
+        totals: milliseconds of each layer in all runs.
+        runs: to take the mean of.
+        engine: stands before each name, where a profile has layers of several engines.
+    """
+    prefix = f"{engine}: " if engine else ""
+    return [{"name": prefix + name, "ms": total / runs} for name, total in totals.items()]
+
+
+def profile_layers(trt: ModuleType, session: Session, iterations: int, batch_size: int = 1) -> list[dict[str, Any]]:
+    """Return the mean time of each layer with a batch, in network order: its name and ms."""
+    session.context.profiler = recorder = layer_recorder(trt)
     for _ in range(iterations):
         session.execute(batch_size)
-    return [{"name": name, "ms": total / iterations} for name, total in recorder.totals.items()]
+    return mean_times(recorder.totals, iterations)

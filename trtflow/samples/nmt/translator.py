@@ -87,6 +87,12 @@ class Translator:
         for lane in self.lanes:
             lane.close()
 
+    def profile(self, encoder: Any, generator: Any) -> None:
+        """Report the layers' times of both engines to TensorRT profilers from now on, which may be the same one."""
+        for lane in self.lanes:
+            lane.encoder.loop.profile(encoder)
+            lane.generator.profile(generator)
+
     def _parts(self, values: Any) -> list[Any]:
         """Return what belongs to each lane of a value for each sentence."""
         return [values[first : first + self._part] for first in range(0, self.batch_size, self._part)]
