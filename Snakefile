@@ -83,6 +83,10 @@ include: "rules/page.smk"
 include: "rules/own.smk"
 
 
+onstart:
+    lift_default_job_rate(workflow.scheduler)
+
+
 onsuccess:
     show_gates()
     name_left_out_at_end()

@@ -49,6 +49,17 @@ def read_yaml(path):
         return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
+def lift_default_job_rate(scheduler):
+    """Take back Snakemake's limit of 100 jobs a second, unless somebody set another.
+
+    With a limit, Snakemake 9.27 wakes its scheduler once more a second for every job that has ended, for the rest of the
+    run: after some 80 jobs that alone takes most of a core.
+    """
+    limiter = getattr(scheduler, "job_rate_limiter", None)
+    if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        scheduler.job_rate_limiter = None
+
+
 check_workflow_profile(sys.argv[1:])
 SOURCES = read_yaml(workflow.source_path("sources.yaml"))
 # All at once: a file that an input function asks for later may be missing from Snakemake's list of its folder's files.

@@ -250,3 +250,21 @@ def test_report_page_is_whole_in_itself(editable):
         start = (editable.folder / "results" / name).read_bytes()[:3000]
         assert base64.b64encode(start).decode() in page, name
     assert not re.search(r'(src|href)="https?://', page)
+
+
+def test_the_scheduler_wakes_when_a_job_ends_and_not_by_the_clock(tmp_path):
+    made = copy(tmp_path, "mnist", "uff_mnist")
+    small = "samples={mnist: {training: {steps: 30}, splits: {train: 200, val: 50}}}"
+    targets = ["results/mnist/export/model.caffemodel", "results/uff_mnist/data/val.npz"]
+    done = made.run("--cores=1", "--verbose", *targets, config=["backend=reference", small])
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("Resources before job selection") <= 1 + done.stdout.count("Finished jobid")
+
+
+def test_a_limit_of_jobs_that_somebody_set_stays(tmp_path):
+    made = copy(tmp_path, "mnist", "uff_mnist")
+    targets = [f"results/{name}/data/val.npz" for name in ("mnist", "uff_mnist")]
+    limit = ["--cores=2", "--verbose", "--max-jobs-per-timespan=1/2s"]
+    done = made.run(*limit, *targets, config=["backend=reference"])
+    assert done.returncode == 0, done.stdout
+    assert "Job rate limit reached" in done.stdout
