@@ -38,6 +38,7 @@ from trtflow.runtime.entry import engine_of
 from trtflow.runtime.loop import measure_steps
 from trtflow.runtime.lstm import RECURRENT
 from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
+from trtflow.runtime.profile import layer_recorder, mean_times
 from trtflow.samples import definition, nmt
 from trtflow.samples.nmt.model import Model
 
@@ -168,15 +169,20 @@ def first_likelihoods(translator: nmt.Translator | TorchTranslator, sentences: S
     return [float(value) for value in likelihoods[: len(sentences)].ravel()]
 
 
+def draw_sentences(options: argparse.Namespace) -> list[np.ndarray]:
+    """Return a batch of sentences of up to 50 words, drawn by chance, int32 [words] each."""
+    rng = np.random.default_rng(1)
+    lengths = rng.integers(1, min(50, options.length) + 1, size=options.batch)
+    return [rng.integers(len(SPECIAL), options.words, size=size).astype(np.int32) for size in lengths]
+
+
 def measure(translator: nmt.Translator | TorchTranslator, options: argparse.Namespace) -> dict[str, Any]:
     """Time one side on sentences drawn by chance, and its first word alone, which holds the encoder's time.
 
     Returns:
         its timing, the median time of the first word and of each after it, and the first likelihoods.
     """
-    rng = np.random.default_rng(1)
-    lengths = rng.integers(1, min(50, options.length) + 1, size=options.batch)
-    sentences = [rng.integers(len(SPECIAL), options.words, size=size).astype(np.int32) for size in lengths]
+    sentences = draw_sentences(options)
     likelihoods = first_likelihoods(translator, sentences)
     queries = {
         name: translating(translator, sentences, steps) for name, steps in (("all", options.steps), ("first", 1))
@@ -196,9 +202,21 @@ def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
         translator = build_translator(load(options.backend), export, options)
     build = {"build_s": time.perf_counter() - start}
     try:
-        return {**measure(translator, options), **build}
+        found = {**measure(translator, options), **build}
+        if options.profile:
+            write_json(options.profile, profile(load(options.backend), translator, options))
+        return found
     finally:
         translator.close()
+
+
+def profile(trt: ModuleType, translator: nmt.Translator, options: argparse.Namespace) -> dict[str, Any]:
+    """Return milliseconds of each layer of both engines in one batch, as `profile.<precision>.json` has them."""
+    recorders = {name: layer_recorder(trt) for name in ("encoder", "generator")}
+    translator.profile(*recorders.values())
+    translator.search(draw_sentences(options), translator.beam, options.steps)
+    layers = [layer for name, recorder in recorders.items() for layer in mean_times(recorder.totals, 1, name)]
+    return {"precision": options.precision, "iterations": 1, "batch_size": options.batch, "layers": layers}
 
 
 def measure_torch(options: argparse.Namespace) -> dict[str, Any]:
@@ -230,6 +248,7 @@ def main() -> None:
     arguments.add_argument("--steps", type=int, default=50, help="words of each translation")
     arguments.add_argument("--seconds", type=float, default=10.0, help="duration of the measurement of each")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    arguments.add_argument("--profile", type=Path, help="JSON file for the time of each layer of the engines")
     add_side_options(arguments)
     add_builder_options(arguments)
     arguments.set_defaults(workspace_mb=4096)

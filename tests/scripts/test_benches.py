@@ -41,6 +41,16 @@ def test_both_sides_are_the_same_network_and_timed(name, unit, more, tmp_path):
     assert found["recurrent"] == ("layers" if "layers" in more else "rnn_v2")
 
 
+def test_layers_of_both_engines_are_timed_for_the_form_that_was_measured(tmp_path):
+    done = bench("nmt", tmp_path / "found.json", "--recurrent=layers", "--profile", tmp_path / "profile.fp32.json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "profile.fp32.json").read_text())
+    names = [layer["name"] for layer in found["layers"]]
+    assert {name.split(":")[0] for name in names} == {"encoder", "generator"}
+    assert not any("RNN" in name for name in names)
+    assert sum(layer["ms"] for layer in found["layers"]) > 0
+
+
 def test_a_python_without_pytorch_is_named(tmp_path):
     done = bench("char_rnn", tmp_path / "found.json", "--torch-python", "no-such-python")
     assert done.returncode == 1
