@@ -102,19 +102,23 @@ def test_cells_with_states_and_lengths(op, bidirectional):
     assert not found[0][1, 2:].any()  # behind the end
 
 
-def test_skip_mode_takes_the_input_as_the_product():
-    network = torch_network(OPS.GRU, 2, embedding=HIDDEN)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("op", list(OPS))
+def test_skip_mode_takes_the_input_as_the_product(op, bidirectional):
+    network = torch_network(op, 2, bidirectional, embedding=HIDDEN)
     data = RNG.normal(size=(BATCH, STEPS, HIDDEN)).astype(np.float32)
 
     def add(trt_network, tensor):
-        layer = add_rnn(trt_network, tensor, OPS.GRU, network)
+        layer = add_rnn(trt_network, tensor, op, network)
         layer.input_mode = trt.RNNInputMode.SKIP
         return layer
 
     found = run_layer(add, data)
     with torch.no_grad():
-        network.weight_ih_l0[:] = torch.eye(HIDDEN).repeat(3, 1)
-    assert_same(found, torch_outputs(network, OPS.GRU, data))
+        for suffix in ("", "_reverse") if bidirectional else ("",):
+            kernel = getattr(network, f"weight_ih_l0{suffix}")
+            kernel[:] = torch.eye(HIDDEN).repeat(len(TORCH_GATES[op]), 1)
+    assert_same(found, torch_outputs(network, op, data))
 
 
 def test_index_dimensions():

@@ -74,6 +74,14 @@ def test_engine_from_elsewhere_says_what_to_rebuild(plan):
         load_engine(plan, other)
 
 
+@pytest.mark.parametrize("origin", ["{}", '{"backend": "reference"}', "[]", "{"])
+def test_an_origin_that_is_none_names_its_file(plan, origin):
+    path = plan.with_suffix(".json")
+    path.write_text(origin)
+    with pytest.raises(FormatError, match=rf"{path}: not the origin of a plan .*Make the engine again"):
+        load_engine(plan, describe("reference"))
+
+
 def test_damaged_engine_names_the_file(plan):
     plan.write_bytes(plan.read_bytes()[:50])
     with pytest.raises(FormatError, match=r"engine.fp32.plan: not a plan of the reference runtime"):

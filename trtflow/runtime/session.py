@@ -23,13 +23,14 @@ from trtflow.runtime.slots import Query, Slot, Streams
 
 def read_origin(plan: Path) -> dict[str, Any]:
     """Return what `engine.<precision>.json` says of the plan beside it: backend, precision, plugins and more."""
-    path = plan.with_suffix(".json")
+    path, remedy = plan.with_suffix(".json"), "Make the engine again with snakemake."
     try:
-        return {"plugins": [], **json.loads(path.read_text())}
+        origin = {"plugins": [], **json.loads(path.read_text())}
     except (ValueError, TypeError) as error:
-        raise FormatError(
-            path, f"not the origin of a plan ({error})", "Make the engine again with snakemake."
-        ) from error
+        raise FormatError(path, f"not the origin of a plan ({error})", remedy) from error
+    if not isinstance(origin.get("backend"), dict):
+        raise FormatError(path, "not the origin of a plan (it does not say for which backend)", remedy)
+    return origin
 
 
 def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
