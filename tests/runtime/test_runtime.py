@@ -170,6 +170,26 @@ def test_backend_of_another_gpu_is_refused(monkeypatch, key):
         check_device({"name": "tensorrt", **ANSWER})
 
 
+PYCUDA = {
+    "__init__": "",
+    "driver": "class Error(Exception): pass\nclass MemoryError(Error): pass",
+    "autoprimaryctx": "from pycuda import driver\nraise driver.MemoryError('cuDevicePrimaryCtxRetain: out of memory')",
+}
+
+
+def test_a_gpu_without_free_memory_is_said_before_tensorrt_crashes(tmp_path, monkeypatch):
+    for name, text in PYCUDA.items():
+        path = tmp_path / "pycuda" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("trtflow.runtime.backend.probe_here", lambda: ANSWER)
+    with pytest.raises(UserError, match=r"cannot be opened \(.*out of memory\).*nvidia-smi"):
+        check_device({"name": "tensorrt", **ANSWER})
+    for name in [name for name in sys.modules if name.split(".")[0] == "pycuda"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
 def test_percentiles_are_elements_as_in_trtexec():
     times = np.arange(1, 101, dtype=float)[::-1]
     assert [percentile(times, percent) for percent in (50, 95, 99)] == [50, 95, 99]

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from trtflow.formats import FormatError, UserError
+from trtflow.runtime.devices import open_gpu
 from trtflow.runtime.probe import preload_libraries
 from trtflow.runtime.probe import probe as probe_here
 
@@ -29,11 +30,11 @@ REMEDY = (
 
 
 def check_device(backend: dict[str, Any], path: str | Path = "results/backend.json") -> None:
-    """Refuse to go on where TensorRT or the GPU of this process is another than the backend says.
+    """Open the GPU; refuse to go on where it or the TensorRT of this process is another than the backend says.
 
     Raises:
         FormatError: it is another.
-        UserError: there is none.
+        UserError: there is none, or no memory is free on it.
     """
     if backend["name"] != "tensorrt":
         return
@@ -46,6 +47,7 @@ def check_device(backend: dict[str, Any], path: str | Path = "results/backend.js
             raise FormatError(
                 path, fault, "Delete it and run snakemake again, which rebuilds the engines for this GPU."
             )
+    open_gpu()
 
 
 def load(name: str) -> ModuleType:

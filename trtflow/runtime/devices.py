@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from trtflow.formats import UserError
 from trtflow.runtime.plugins import is_reference
 
 
@@ -214,6 +215,22 @@ def device_of(trt: ModuleType) -> Device:
     """
     if is_reference(trt):
         return HostDevice()
-    from trtflow.runtime.cuda import cuda_device  # noqa: PLC0415 - PyCUDA is there only where TensorRT is
+    return open_gpu()
 
+
+def open_gpu() -> Device:
+    """Return the GPU, after making the context that TensorRT shares: it crashes where it has to make one and cannot.
+
+    Raises:
+        UserError: the GPU gives none.
+    """
+    import pycuda.driver as cuda  # noqa: PLC0415 - PyCUDA is there only where TensorRT is
+
+    try:
+        from trtflow.runtime.cuda import cuda_device  # noqa: PLC0415
+    except cuda.Error as error:
+        raise UserError(
+            f"the GPU cannot be opened ({error}). Most often no device memory is free: end what else uses the GPU "
+            "(nvidia-smi shows it)."
+        ) from error
     return cuda_device()
