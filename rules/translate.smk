@@ -233,6 +233,7 @@ rule translate:
         settings=inference_options(
             "data_writer",
             "batch",
+            "lanes",
             "max_output_sequence_length",
             "max_inference_samples",
         ),
@@ -329,7 +330,7 @@ rule measure_translation:
         export=folder_of("export"),
         folder=folder_of("plans"),
         precisions=setting("precisions"),
-        settings=inference_options("batch", "max_output_sequence_length"),
+        settings=inference_options("batch", "lanes", "max_output_sequence_length"),
         seconds=config["latency_seconds"],
     shell:
         "python {input.script:q} --backend-file {input.backend} --export-dir {params.export}"

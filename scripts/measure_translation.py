@@ -29,6 +29,7 @@ def main() -> None:
     arguments.add_argument("--results-dir", type=Path, required=True, help="folder of the engines")
     arguments.add_argument("--precisions", nargs="+", required=True, help="of the engines")
     arguments.add_argument("--batch", type=int, default=128, help="sentences of a batch")
+    arguments.add_argument("--lanes", type=int, default=1, help="parts of a batch that the engines take in turns")
     arguments.add_argument("--max-output-sequence-length", type=int, default=-1, help="negative: no limit")
     arguments.add_argument("--seconds", type=float, default=3.0, help="duration of the measurement per precision")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
@@ -45,7 +46,8 @@ def main() -> None:
                 load_engine(options.results_dir / f"{part}.{precision}.plan", backend) for part in ("encoder", "engine")
             ]
             engines = (engine for _, engine in parts)
-            translator = sample.Translator(parts[0][0], *engines, options.batch, options.max_output_sequence_length)
+            most = options.max_output_sequence_length
+            translator = sample.Translator(parts[0][0], *engines, options.batch, most, options.lanes)
             stack.enter_context(closing(translator))
             queries[precision] = partial(translator.translate, sentences, model.beam)
         found = measure_steps(queries, options.seconds)

@@ -5,6 +5,7 @@ python scripts/translate.py --encoder results/nmt/encoder.fp32.plan --plan resul
     --data-writer text --output-file results/nmt/translations.fp32.txt
 """
 
+import argparse
 import importlib.util
 import time
 from contextlib import closing
@@ -39,6 +40,7 @@ def main() -> None:
     arguments.add_argument("--data-writer", choices=WRITERS, default="bleu", help="type of the output")
     arguments.add_argument("--output-file", type=Path, help="text file to write")
     arguments.add_argument("--batch", type=int, default=128, help="sentences of a batch")
+    arguments.add_argument("--lanes", type=int, default=1, help="parts of a batch that the engines take in turns")
     arguments.add_argument("--greedy-file", type=Path, help="text file for translations that keep one hypothesis")
     arguments.add_argument("--max-output-sequence-length", type=int, default=-1, help="negative: no limit")
     arguments.add_argument("--max-inference-samples", type=int, default=-1, help="sentences; negative: all")
@@ -53,7 +55,8 @@ def main() -> None:
     check_lengths(sentences, model.max_length, path)
     trt, generator = load_engine(options.plan, read_backend(options.backend_file))
     _, encoder = load_engine(options.encoder, read_backend(options.backend_file))
-    translator = sample.Translator(trt, encoder, generator, options.batch, options.max_output_sequence_length)
+    most = options.max_output_sequence_length
+    translator = sample.Translator(trt, encoder, generator, options.batch, most, options.lanes)
     with closing(translator):
         start = time.perf_counter()
         found = translator.translate(sentences, model.beam)
@@ -71,8 +74,13 @@ def main() -> None:
         write_text(options.output_file, "".join(f"{line}\n" for line in translations))
     if options.greedy_file:
         write_text(options.greedy_file, "".join(f"{join(to_text(numbers, model.target))}\n" for numbers in greedy))
+    say(options, lines, translations, seconds)
+
+
+def say(options: argparse.Namespace, lines: list[str], translations: list[str], seconds: float) -> None:
+    """Print what the data writer is for: sentences a second, BLEU, or sentences and their translations."""
     if options.data_writer == "benchmark":
-        print(f"{len(found)} sentences in {seconds:.3f} s: {len(found) / seconds:.1f} sentences/s")
+        print(f"{len(lines)} sentences in {seconds:.3f} s: {len(lines) / seconds:.1f} sentences/s")
     elif options.data_writer == "bleu" and importlib.util.find_spec("sacrebleu") is None:
         print("This Python has no sacrebleu: score the output file with score_translation.py in one that has.")
     elif options.data_writer == "bleu":

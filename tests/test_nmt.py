@@ -21,9 +21,9 @@ SMALL = (
 )
 
 
-def snakemake(folder, *arguments):
+def snakemake(folder, *arguments, quiet="all"):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2", "--quiet", "all"]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2", "--quiet", quiet]
     command += ["--directory", folder, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -62,8 +62,11 @@ def test_cells_of_plain_layers_translate_the_same_without_another_training(repor
     results = folder / "results" / "nmt"
     trained, names = (results / "model/training.json").stat().st_mtime_ns, ["translations", "greedy"]
     before = {name: (results / f"{name}.fp32.txt").read_text() for name in names}
-    layers = SMALL.replace("{nmt: {", "{nmt: {recurrent: layers, ")
-    done = snakemake(folder, "--config", "backend=reference", layers, "--", "results/nmt/translations.fp32.txt")
+    layers = SMALL.replace("{nmt: {", "{nmt: {recurrent: layers, ").replace("{batch: 8,", "{batch: 8, lanes: 2,")
+    command = ["--config", "backend=reference", layers, "--", "results/nmt/translations.fp32.txt"]
+    planned = snakemake(folder, "--dry-run", "--printshellcmds", *command, quiet="host").stdout
+    assert re.search(r"translate\.py.* --lanes 2 ", planned)
+    done = snakemake(folder, *command)
     assert done.returncode == 0, done.stdout + done.stderr
     for plan in ("engine", "encoder"):
         assert json.loads((results / f"{plan}.fp32.json").read_text())["recurrent"] == "layers"
@@ -110,7 +113,7 @@ def translate(folder, data, *options):
 )
 def test_what_each_data_writer_says_of_the_first_sentences(report, folder, tmp_path, writer, first, lines):
     data, out = folder / "results" / "nmt" / "data", tmp_path / "out.txt"
-    options = ["--data-writer", writer, "--max-inference-samples=3", "--batch=2", "--output-file", out]
+    options = ["--data-writer", writer, "--max-inference-samples=3", "--batch=2", "--lanes=2", "--output-file", out]
     done = translate(folder, data, *options)
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
