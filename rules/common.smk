@@ -688,8 +688,7 @@ def framework_translations(wildcards):
 
 def attention_to_draw(wildcards):
     """Return the attention of the sample's first precision."""
-    precision = sample_config(wildcards.sample)["precisions"][0]
-    return f"results/{wildcards.sample}/attention.{precision}.npz"
+    return f"results/{wildcards.sample}/attention.{first_precision(wildcards)}.npz"
 
 
 def artefact_files(sample):
@@ -925,7 +924,7 @@ def texts(wildcards):
     names = ["serving", *names] if wildcards.sample in SERVED else names
     drawn = [f"{folder}/figures/{name}.txt" for name in names]
     drawn += [f"{folder}/tensors.txt"] if wildcards.sample in RANGED else []
-    return [*drawn, f"{folder}/layers.{SAMPLES[wildcards.sample]['precisions'][0]}.txt"]
+    return [*drawn, f"{folder}/layers.{first_precision(wildcards)}.txt"]
 
 
 def timed_batches(wildcards):
@@ -1143,8 +1142,7 @@ def measurements(wildcards):
 
 def first_measurements(wildcards):
     """Return what several processes reached with the sample's first precision."""
-    precision = sample_config(wildcards.sample)["precisions"][0]
-    return f"results/{wildcards.sample}/serving.{precision}.json"
+    return f"results/{wildcards.sample}/serving.{first_precision(wildcards)}.json"
 
 
 def published_texts(wildcards):

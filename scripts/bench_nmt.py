@@ -38,7 +38,6 @@ from trtflow.runtime.entry import engine_of
 from trtflow.runtime.loop import measure_steps
 from trtflow.runtime.lstm import RECURRENT
 from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
-from trtflow.runtime.profile import layer_recorder, mean_times
 from trtflow.samples import definition, nmt
 from trtflow.samples.nmt.model import Model
 
@@ -212,10 +211,8 @@ def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
 
 def profile(trt: ModuleType, translator: nmt.Translator, options: argparse.Namespace) -> dict[str, Any]:
     """Return milliseconds of each layer of both engines in one batch, as `profile.<precision>.json` has them."""
-    recorders = {name: layer_recorder(trt) for name in ("encoder", "generator")}
-    translator.profile(*recorders.values())
-    translator.search(draw_sentences(options), translator.beam, options.steps)
-    layers = [layer for name, recorder in recorders.items() for layer in mean_times(recorder.totals, 1, name)]
+    translate = translating(translator, draw_sentences(options), options.steps)
+    layers = nmt.profile_translation(trt, translator, translate)
     return {"precision": options.precision, "iterations": 1, "batch_size": options.batch, "layers": layers}
 
 

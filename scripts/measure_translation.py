@@ -11,12 +11,10 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.cli import parser
-from trtflow.datasets.translation import check_lengths, read_sentences, to_numbers
 from trtflow.formats.files import write_json
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.loop import measure_steps
-from trtflow.runtime.session import load_engine
 from trtflow.samples import load as load_sample
 
 
@@ -37,17 +35,13 @@ def main() -> None:
 
     sample, backend = load_sample("nmt"), read_backend(options.backend_file)
     model = sample.read_model(options.export_dir)
-    sentences = to_numbers(read_sentences(options.source, options.batch), model.source)
-    check_lengths(sentences, model.max_length, options.source)
+    _, sentences = sample.read_source(options.source, model, options.batch)
+    most = options.max_output_sequence_length
     queries = {}
     with ExitStack() as stack:
         for precision in options.precisions:
-            parts = [
-                load_engine(options.results_dir / f"{part}.{precision}.plan", backend) for part in ("encoder", "engine")
-            ]
-            engines = (engine for _, engine in parts)
-            most = options.max_output_sequence_length
-            translator = sample.Translator(parts[0][0], *engines, options.batch, most, options.lanes)
+            plans = [options.results_dir / f"{part}.{precision}.plan" for part in ("encoder", "engine")]
+            _, translator = sample.load_translator(*plans, backend, options.batch, most, options.lanes)
             stack.enter_context(closing(translator))
             queries[precision] = partial(translator.translate, sentences, model.beam)
         found = measure_steps(queries, options.seconds)

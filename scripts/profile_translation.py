@@ -8,17 +8,15 @@ The time of a layer is that of a whole batch: the generator's layers run once fo
 """
 
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import _path  # noqa: F401
 
 from trtflow.cli import parser
-from trtflow.datasets.translation import check_lengths, read_sentences, to_numbers
 from trtflow.formats.files import write_json
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.launch import run_on_backend
-from trtflow.runtime.profile import layer_recorder, mean_times
-from trtflow.runtime.session import load_engine
 from trtflow.samples import load as load_sample
 
 
@@ -42,19 +40,15 @@ def main() -> None:
 
     sample, backend = load_sample("nmt"), read_backend(options.backend_file)
     model = sample.read_model(options.export_dir)
-    sentences = to_numbers(read_sentences(options.source, options.batch), model.source)
-    check_lengths(sentences, model.max_length, options.source)
-    trt, generator = load_engine(options.plan, backend)
-    _, encoder = load_engine(options.encoder, backend)
-    names = ("",) if options.aggregate_profile else ("encoder", "generator")
-    recorders = {name: layer_recorder(trt) for name in names}
-    translator = sample.Translator(trt, encoder, generator, options.batch, options.max_output_sequence_length)
+    _, sentences = sample.read_source(options.source, model, options.batch)
+    most = options.max_output_sequence_length
+    trt, translator = sample.load_translator(options.encoder, options.plan, backend, options.batch, most)
+    translate = partial(translator.translate, sentences, model.beam)
     with closing(translator):
-        translator.translate(sentences, model.beam)  # a warm-up, which no profiler sees
-        translator.profile(recorders[names[0]], recorders[names[-1]])
-        for _ in range(options.iterations):
-            translator.translate(sentences, model.beam)
-    layers = [layer for name in names for layer in mean_times(recorders[name].totals, options.iterations, engine=name)]
+        translate()  # a warm-up, which no profiler sees
+        layers = sample.profile_translation(
+            trt, translator, translate, options.iterations, aggregate=options.aggregate_profile
+        )
     settings = {"iterations": options.iterations, "batch_size": options.batch}
     write_json(options.out, {"precision": options.precision, **settings, "layers": layers})
 

@@ -16,13 +16,12 @@ import numpy as np
 
 from trtflow.cli import parser
 from trtflow.datasets.bpe import join
-from trtflow.datasets.translation import SOURCE, TARGET, check_lengths, read_sentences, to_numbers, to_text
+from trtflow.datasets.translation import SOURCE, TARGET, read_sentences, to_text
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.files import write_text
 from trtflow.metrics.bleu import bleu_scores
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.launch import run_on_backend
-from trtflow.runtime.session import load_engine
 from trtflow.samples import load as load_sample
 
 WRITERS = ("bleu", "text", "benchmark")
@@ -47,16 +46,11 @@ def main() -> None:
     arguments.add_argument("--attention-out", type=Path, help="npz file for what the first sentence's words looked at")
     options = arguments.parse_args()
 
-    sample = load_sample("nmt")
+    sample, backend = load_sample("nmt"), read_backend(options.backend_file)
     model = sample.read_model(options.export_dir)
-    path = options.data_dir / f"{options.split}.{SOURCE}"
-    lines = read_sentences(path, options.max_inference_samples)
-    sentences = to_numbers(lines, model.source)
-    check_lengths(sentences, model.max_length, path)
-    trt, generator = load_engine(options.plan, read_backend(options.backend_file))
-    _, encoder = load_engine(options.encoder, read_backend(options.backend_file))
-    most = options.max_output_sequence_length
-    translator = sample.Translator(trt, encoder, generator, options.batch, most, options.lanes)
+    path, most = options.data_dir / f"{options.split}.{SOURCE}", options.max_output_sequence_length
+    lines, sentences = sample.read_source(path, model, options.max_inference_samples)
+    _, translator = sample.load_translator(options.encoder, options.plan, backend, options.batch, most, options.lanes)
     with closing(translator):
         start = time.perf_counter()
         found = translator.translate(sentences, model.beam)

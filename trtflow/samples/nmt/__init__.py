@@ -9,9 +9,18 @@ from __future__ import annotations
 
 from trtflow.runtime.lstm import RECURRENT
 from trtflow.samples.nmt.engines import define_encoder, define_network
-from trtflow.samples.nmt.model import read_model
-from trtflow.samples.nmt.translator import Translator
+from trtflow.samples.nmt.model import read_model, read_source
+from trtflow.samples.nmt.translator import Translator, load_translator, profile_translation
 
-__all__ = ["NETWORKS", "RECURRENT", "Translator", "define_network", "read_model"]
+__all__ = [
+    "NETWORKS",
+    "RECURRENT",
+    "Translator",
+    "define_network",
+    "load_translator",
+    "profile_translation",
+    "read_model",
+    "read_source",
+]
 
 NETWORKS = {"encoder": define_encoder, "generator": define_network}

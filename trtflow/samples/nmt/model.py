@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trtflow.datasets.translation import SOURCE, TARGET, read_vocabulary
+from trtflow.datasets.translation import SOURCE, TARGET, check_lengths, read_sentences, read_vocabulary, to_numbers
 from trtflow.formats import FormatError
 from trtflow.formats.nmt_weights import MATRICES, Recurrent, read_matrix, read_recurrent
 
@@ -48,3 +48,15 @@ def read_model(export: Path) -> Model:
         fault = f"{decoder.layers} layers of {decoder.units}, but the encoder has {encoder.layers} of {units}"
         raise FormatError(export / "decrnn.bin", fault, "Take files of the same training.")
     return Model(found, encoder, decoder, source, target, settings["beam"], settings["max_input_sequence_length"])
+
+
+def read_source(path: Path, model: Model, most: int = -1) -> tuple[list[str], list[np.ndarray]]:
+    """Return the first sentences of a file, all where `most` is negative, and their words' numbers, int32 [words].
+
+    Raises:
+        FormatError: there is none, or one is empty or longer than the engines take.
+    """
+    lines = read_sentences(path, most)
+    sentences = to_numbers(lines, model.source)
+    check_lengths(sentences, model.max_length, path)
+    return lines, sentences

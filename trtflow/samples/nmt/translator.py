@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,8 @@ from trtflow.datasets.translation import END, START
 from trtflow.formats import UserError
 from trtflow.runtime.beam_search import BeamSearch, output_limits, search, search_together
 from trtflow.runtime.loop import StepLoop
+from trtflow.runtime.profile import layer_recorder, mean_times
+from trtflow.runtime.session import load_engine
 from trtflow.samples.nmt import engines as e
 from trtflow.samples.nmt.encoders import ChunkEncoder, WholeEncoder, is_of_layers
 
@@ -152,3 +155,37 @@ class Translator:
         words, places = search(step, limits, self.beam, self.beam, START).best(0)
         rows = [maps[index][place, : len(sentence)] for index, place in enumerate(places[: len(words)])]
         return words, np.array(rows, np.float32).reshape(len(words), len(sentence))
+
+
+def load_translator(
+    encoder: Path, generator: Path, backend: dict[str, Any], batch_size: int, most: int = -1, lanes: int = 1
+) -> tuple[ModuleType, Translator]:
+    """Return the implementation of TensorRT's API and a translator of two plans; see `load_engine` and `Translator`."""
+    trt, generating = load_engine(generator, backend)
+    _, encoding = load_engine(encoder, backend)
+    return trt, Translator(trt, encoding, generating, batch_size, most, lanes)
+
+
+def profile_translation(
+    trt: ModuleType, translator: Translator, translate: Callable[[], object], runs: int = 1, *, aggregate: bool = False
+) -> list[dict[str, Any]]:
+    """Return the mean time of each layer while a function translates: its name and ms.
+
+    Args:
+        trt: NVIDIA's tensorrt or trtflow.reference.
+        translator: whose engines are timed, from now on.
+        translate: what lets it translate.
+        runs: to take the mean of.
+        aggregate: add up layers of the same name, whichever engine they are of; else the encoder's come first, and each
+            name begins with its engine's.
+    """
+    names = ("",) if aggregate else ("encoder", "generator")
+    recorders = [layer_recorder(trt) for _ in names]
+    translator.profile(recorders[0], recorders[-1])
+    for _ in range(runs):
+        translate()
+    return [
+        layer
+        for name, recorder in zip(names, recorders, strict=True)
+        for layer in mean_times(recorder.totals, runs, name)
+    ]
