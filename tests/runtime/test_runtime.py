@@ -2,8 +2,12 @@
 
 import json
 import os
+import re
+import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +22,8 @@ from trtflow.runtime.entry import create_builder, create_runtime, engine_of
 from trtflow.runtime.session import Session, load_engine
 from trtflow.runtime.slots import Query
 from trtflow.runtime.timing import LEAST_QUERIES, measure, percentile
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def define(trt_module, network):
@@ -170,24 +176,57 @@ def test_backend_of_another_gpu_is_refused(monkeypatch, key):
         check_device({"name": "tensorrt", **ANSWER})
 
 
-PYCUDA = {
+PYCUDA = {  # what of it opens the GPU
     "__init__": "",
     "driver": "class Error(Exception): pass\nclass MemoryError(Error): pass",
-    "autoprimaryctx": "from pycuda import driver\nraise driver.MemoryError('cuDevicePrimaryCtxRetain: out of memory')",
+    "autoprimaryctx": "from pycuda import driver, tools",
+}
+NO_CONTEXT = {
+    "the driver": ("driver.MemoryError", "cuDevicePrimaryCtxRetain failed: out of memory"),
+    "PyCUDA": (
+        "RuntimeError",
+        "make_default_context() wasn't able to create a context on any of the 1 detected devices",
+    ),
 }
 
 
-def test_a_gpu_without_free_memory_is_said_before_tensorrt_crashes(tmp_path, monkeypatch):
-    for name, text in PYCUDA.items():
-        path = tmp_path / "pycuda" / f"{name}.py"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
+@pytest.fixture
+def pycuda(tmp_path, monkeypatch):
+    """A folder of modules that stand for PyCUDA's; they are forgotten behind the test."""
+    folder = tmp_path / "pycuda"
+    folder.mkdir()
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("trtflow.runtime.backend.probe_here", lambda: ANSWER)
-    with pytest.raises(UserError, match=r"cannot be opened \(.*out of memory\).*nvidia-smi"):
-        check_device({"name": "tensorrt", **ANSWER})
+    yield folder
     for name in [name for name in sys.modules if name.split(".")[0] == "pycuda"]:
-        monkeypatch.delitem(sys.modules, name)
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("who", NO_CONTEXT)
+def test_a_gpu_without_free_memory_is_said_before_tensorrt_crashes(pycuda, monkeypatch, who):
+    error, words = NO_CONTEXT[who]
+    for name, text in {**PYCUDA, "tools": f"from pycuda import driver\nraise {error}({words!r})"}.items():
+        (pycuda / f"{name}.py").write_text(text)
+    monkeypatch.setattr("trtflow.runtime.backend.probe_here", lambda: ANSWER)
+    with pytest.raises(UserError, match=rf"cannot be opened \({re.escape(words)}\).*nvidia-smi"):
+        check_device({"name": "tensorrt", **ANSWER})
+
+
+def test_where_python_was_stands_in_the_log_of_a_process_that_tensorrt_ended(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os\nfrom trtflow.runtime.launch import run_on_backend\n"
+        "def parse_model():\n    os.abort()\nrun_on_backend(parse_model)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, script],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGABRT
+    assert "Fatal Python error: Aborted" in ended.stderr
+    assert "in parse_model" in ended.stderr
 
 
 def test_percentiles_are_elements_as_in_trtexec():

@@ -228,7 +228,7 @@ def open_gpu() -> Device:
 
     try:
         from trtflow.runtime.cuda import cuda_device  # noqa: PLC0415
-    except cuda.Error as error:
+    except (cuda.Error, RuntimeError) as error:  # RuntimeError is PyCUDA's, where no device gave it a context
         raise UserError(
             f"the GPU cannot be opened ({error}). Most often no device memory is free: end what else uses the GPU "
             "(nvidia-smi shows it)."
