@@ -1,6 +1,7 @@
 # The commands of this repository. `make ssd` and `make test` need Python 3.11 and nothing else.
 PYTHON ?= python3.11
 CORES ?= all
+TEST_PROCESSES ?= 2
 ENGINE_PYTHON ?= python3.10
 VENV := .venv
 ENGINE := .engine
@@ -49,7 +50,7 @@ types: $(VENV)/.develop ## check types
 	mypy
 
 unit: $(VENV)/.develop ## run the tests; why some were skipped stands at the end
-	pytest -rfEs
+	pytest -rfEs --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 clean: ## remove what the workflow made; the environment stays
 	rm -rf results/[!.]* logs benchmarks .snakemake
