@@ -33,7 +33,7 @@ engine-env: $(ENGINE)/.ready ## make .engine, the Python that runs TensorRT 8.6 
 
 test-gpu: $(VENV)/.develop $(ENGINE)/.ready ## make all reports with TensorRT, then compare them with the reference's (needs a GPU)
 	snakemake --cores $(CORES) all --config backend=tensorrt
-	ENGINE_PYTHON=$(CURDIR)/$(ENGINE)/bin/python pytest tests/gpu -rfEs
+	ENGINE_PYTHON=$(CURDIR)/$(ENGINE)/bin/python pytest tests/gpu -rfEs --numprocesses $(TEST_PROCESSES)
 
 test-slurm: $(CLUSTER)/.ready ## run ssd (small) and the MNIST samples through a Slurm of one node (as root, with Slurm's packages)
 	SLURM_SAMPLES="$${SLURM_SAMPLES-$(MNIST)}" $(CLUSTER)/bin/python -m pytest tests/slurm -rfEs
