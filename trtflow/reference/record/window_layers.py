@@ -86,6 +86,13 @@ class WindowLayer(ILayer):
         """Return how many elements a window spans."""
         return self.dilation[axis] * (self.window[axis] - 1) + 1
 
+    def spatial_shape(self) -> tuple[int, ...]:
+        """Return the sizes of the output that the window has made."""
+        return tuple(self._output_size(axis) for axis in range(len(self.window)))
+
+    def _output_size(self, axis: int) -> int:
+        raise NotImplementedError
+
     def same_padding(self, excess: int) -> tuple[int, int]:
         """Split the padding that a SAME mode needs into that before and that behind."""
         less = max(excess, 0) // 2
@@ -101,10 +108,6 @@ class SlidingLayer(WindowLayer):
     """
 
     clips = False
-
-    def spatial_shape(self) -> tuple[int, ...]:
-        """Return the sizes of the output that the window has made."""
-        return tuple(self._output_size(axis) for axis in range(len(self.window)))
 
     def paddings(self, axis: int) -> tuple[int, int]:
         """Return the padding before and behind that the padding mode stands for."""
@@ -132,14 +135,13 @@ class SlidingLayer(WindowLayer):
         return count - 1 if clipped else count
 
 
-class IConvolutionLayer(SlidingLayer):
-    """Convolution; kernel weights [K, C / groups, R, S], bias [K].
+class KernelLayer(WindowLayer):
+    """A layer whose window holds weights: a kernel and, per output map, a bias [K].
 
     Where the kernel or the bias is a tensor, as behind a dequantize layer, its weights are empty and the tensor is
     input 1 or 2.
     """
 
-    type, title = LayerType.CONVOLUTION, "Convolution"
     most_inputs, weight_names = 3, ("kernel", "bias")
 
     def __init__(
@@ -159,10 +161,22 @@ class IConvolutionLayer(SlidingLayer):
     kernel_size_nd = alias("window", "Sizes of the kernel.")
 
     def kernel_shape(self) -> tuple[int, ...]:
-        """Return [K, C / groups, R, S], checked against the number of weights, or the shape of the tensor."""
-        check_groups(self)
-        shape = (self.num_output_maps, self.channels // self.num_groups, *self.window)
-        check_kernel(self, shape)
+        """Return the shape of the kernel.
+
+        Raises:
+            NetworkError: channels do not divide into groups, or the kernel or the bias has another size.
+        """
+        if self.channels % self.num_groups or self.num_output_maps % self.num_groups:
+            fault = f"{self.num_groups} groups of {self.channels} channels and {self.num_output_maps} output maps"
+            raise NetworkError(self.name, fault, "Both must be multiples of the number of groups.")
+        shape = self._kernel_shape()
+        self._check_tensor(1, "kernel", self.kernel, shape)
+        self._check_tensor(2, "bias", self.bias, (self.num_output_maps,))
+        if self.get_input(1) is None and self.kernel.size != volume(shape):
+            fault = f"{self.kernel.size} kernel weights, but its shape {Dims(shape)} needs {volume(shape)}"
+            raise NetworkError(self.name, fault)
+        if self.bias.size not in (0, self.num_output_maps):
+            raise NetworkError(self.name, f"{self.bias.size} bias weights for {self.num_output_maps} output maps")
         return shape
 
     def output_shape(self, index: int) -> tuple[int, ...]:
@@ -170,35 +184,30 @@ class IConvolutionLayer(SlidingLayer):
         leading = self.inputs[0].shape[: -len(self.window) - 1]
         return (*leading, self.num_output_maps, *self.spatial_shape())
 
+    def _kernel_shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
 
-class IDeconvolutionLayer(WindowLayer):
-    """Transposed convolution; kernel weights [C, K / groups, R, S], bias [K]; as tensors, they are inputs 1 and 2."""
+    def _check_tensor(self, index: int, name: str, weights: Weights, shape: tuple[int, ...]) -> None:
+        tensor = self.get_input(index)
+        if tensor is not None and weights.size:
+            raise NetworkError(self.name, f"its {name} is both weights and a tensor", f"Set {name} to None.")
+        if tensor is not None and tuple(tensor.shape) != shape:
+            raise NetworkError(self.name, f"a {name} of shape {tensor.shape}, but it needs {Dims(shape)}")
+
+
+class IConvolutionLayer(KernelLayer, SlidingLayer):
+    """Convolution; kernel [K, C / groups, R, S]."""
+
+    type, title = LayerType.CONVOLUTION, "Convolution"
+
+    def _kernel_shape(self) -> tuple[int, ...]:
+        return (self.num_output_maps, self.channels // self.num_groups, *self.window)
+
+
+class IDeconvolutionLayer(KernelLayer):
+    """Transposed convolution; kernel [C, K / groups, R, S]."""
 
     type, title = LayerType.DECONVOLUTION, "Deconvolution"
-    most_inputs, weight_names = 3, ("kernel", "bias")
-
-    def __init__(
-        self,
-        network: INetworkDefinition,
-        input: ITensor,
-        num_output_maps: int,
-        kernel_shape: Any,
-        kernel: Weights,
-        bias: Weights,
-    ) -> None:
-        super().__init__(network, [input], kernel_shape)
-        self.num_output_maps, self.num_groups = int(num_output_maps), 1
-        self.kernel, self.bias = kernel, bias
-
-    kernel_size = alias("window", "Sizes of the kernel.")
-    kernel_size_nd = alias("window", "Sizes of the kernel.")
-
-    def kernel_shape(self) -> tuple[int, ...]:
-        """Return [C, K / groups, R, S], checked against the number of weights, or the shape of the tensor."""
-        check_groups(self)
-        shape = (self.channels, self.num_output_maps // self.num_groups, *self.window)
-        check_kernel(self, shape)
-        return shape
 
     def paddings(self, axis: int) -> tuple[int, int]:
         """Return how much is cut off the output before and behind."""
@@ -206,10 +215,8 @@ class IDeconvolutionLayer(WindowLayer):
             return self.same_padding(self.reach(axis) - self.stride[axis])
         return self.pre_padding[axis], self.post_padding[axis]
 
-    def output_shape(self, index: int) -> tuple[int, ...]:
-        """Return (…, K, H', W')."""
-        leading = self.inputs[0].shape[: -len(self.window) - 1]
-        return (*leading, self.num_output_maps, *(self._output_size(axis) for axis in range(len(self.window))))
+    def _kernel_shape(self) -> tuple[int, ...]:
+        return (self.channels, self.num_output_maps // self.num_groups, *self.window)
 
     def _output_size(self, axis: int) -> int:
         if self.sizes[axis] < 0:
@@ -218,29 +225,6 @@ class IDeconvolutionLayer(WindowLayer):
         if size < 1:
             raise NetworkError(self.name, f"its padding leaves nothing of an input {self.inputs[0].shape}", "Cut less.")
         return size
-
-
-def check_groups(layer: IConvolutionLayer | IDeconvolutionLayer) -> None:
-    """Raise NetworkError where channels do not divide into groups."""
-    if layer.channels % layer.num_groups or layer.num_output_maps % layer.num_groups:
-        fault = f"{layer.num_groups} groups of {layer.channels} channels and {layer.num_output_maps} output maps"
-        raise NetworkError(layer.name, fault, "Both must be multiples of the number of groups.")
-
-
-def check_kernel(layer: IConvolutionLayer | IDeconvolutionLayer, shape: tuple[int, ...]) -> None:
-    """Raise NetworkError where the kernel or the bias does not have the size that is needed."""
-    for index, name, weights, wanted in ((1, "kernel", layer.kernel, shape), (2, "bias", layer.bias, shape[:1])):
-        tensor = layer.get_input(index)
-        wanted = wanted if index == 1 else (layer.num_output_maps,)  # noqa: PLW2901
-        if tensor is not None and weights.size:
-            raise NetworkError(layer.name, f"its {name} is both weights and a tensor", f"Set {name} to None.")
-        if tensor is not None and tuple(tensor.shape) != tuple(wanted):
-            raise NetworkError(layer.name, f"a {name} of shape {tensor.shape}, but it needs {Dims(wanted)}")
-    if layer.get_input(1) is None and layer.kernel.size != volume(shape):
-        fault = f"{layer.kernel.size} kernel weights, but its shape {Dims(shape)} needs {volume(shape)}"
-        raise NetworkError(layer.name, fault)
-    if layer.bias.size not in (0, layer.num_output_maps):
-        raise NetworkError(layer.name, f"{layer.bias.size} bias weights for {layer.num_output_maps} output maps")
 
 
 class IPoolingLayer(SlidingLayer):
