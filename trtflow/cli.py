@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import sys
 import traceback
 from collections.abc import Callable
@@ -14,8 +15,10 @@ def run(main: Callable[[], None]) -> None:
     """Run a script's `main`; a user's error becomes one line and exit status 1.
 
     Where standard error is a log file the traceback goes in front of that line; on a
-    terminal the line stands alone.
+    terminal the line stands alone. Where a library ends the process, as TensorRT does by
+    an assertion of a parser or a fault of a kernel, Python's stack is written first.
     """
+    faulthandler.enable()
     try:
         main()
     except UserError as error:

@@ -211,11 +211,11 @@ def test_a_gpu_without_free_memory_is_said_before_tensorrt_crashes(pycuda, monke
         check_device({"name": "tensorrt", **ANSWER})
 
 
-def test_where_python_was_stands_in_the_log_of_a_process_that_tensorrt_ended(tmp_path):
+@pytest.mark.parametrize(("module", "name"), [("trtflow.runtime.launch", "run_on_backend"), ("trtflow.cli", "run")])
+def test_where_python_was_stands_in_the_log_of_a_process_that_tensorrt_ended(tmp_path, module, name):
     script = tmp_path / "script.py"
     script.write_text(
-        "import os\nfrom trtflow.runtime.launch import run_on_backend\n"
-        "def parse_model():\n    os.abort()\nrun_on_backend(parse_model)\n"
+        f"import os\nfrom {module} import {name}\ndef parse_model():\n    os.abort()\n{name}(parse_model)\n"
     )
     ended = subprocess.run(
         [sys.executable, script],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import faulthandler
 import os
 import sys
 from collections.abc import Callable
@@ -16,8 +15,7 @@ from trtflow.runtime.backend import other_python
 def run_on_backend(main: Callable[[], None]) -> None:
     """Run a script's `main` as `trtflow.cli.run` does, under the Python that has the backend of its `--backend-file`.
 
-    TensorRT has a Python of its own (`engine_python`); the script starts anew there when this one lacks TensorRT. Where
-    TensorRT ends the process (an assertion of a parser, a fault of a kernel), Python's stack is written first.
+    TensorRT has a Python of its own (`engine_python`); the script starts anew there when this one lacks TensorRT.
     """
 
     def switch_and_run() -> None:
@@ -27,7 +25,6 @@ def run_on_backend(main: Callable[[], None]) -> None:
         if path is not None and (python := other_python(path)) is not None:
             sys.stdout.flush()
             os.execv(python, [python, *sys.argv])
-        faulthandler.enable()
         main()
 
     run(switch_and_run)
