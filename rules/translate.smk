@@ -369,7 +369,7 @@ rule profile_translation:
         gpu=gpus(),
     params:
         export=folder_of("export"),
-        settings=inference_options("batch", "max_output_sequence_length"),
+        settings=inference_options("batch", "lanes", "max_output_sequence_length"),
         aggregate=aggregate_option,
     shell:
         "python {input.script:q} --encoder {input.encoder} --plan {input.plan} --precision {wildcards.precision}"

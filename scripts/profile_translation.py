@@ -30,6 +30,7 @@ def main() -> None:
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the weights and vocabularies")
     arguments.add_argument("--source", type=Path, required=True, help="sentences; the first batch is translated")
     arguments.add_argument("--batch", type=int, default=128, help="sentences of a batch")
+    arguments.add_argument("--lanes", type=int, default=1, help="parts of a batch that the engines take in turns")
     arguments.add_argument("--max-output-sequence-length", type=int, default=-1, help="negative: no limit")
     arguments.add_argument("--iterations", type=int, default=1, help="translations of the batch to take the mean of")
     arguments.add_argument(
@@ -42,7 +43,8 @@ def main() -> None:
     model = sample.read_model(options.export_dir)
     _, sentences = sample.read_source(options.source, model, options.batch)
     most = options.max_output_sequence_length
-    trt, translator = sample.load_translator(options.encoder, options.plan, backend, options.batch, most)
+    plans = options.encoder, options.plan
+    trt, translator = sample.load_translator(*plans, backend, options.batch, most, options.lanes)
     translate = partial(translator.translate, sentences, model.beam)
     with closing(translator):
         translate()  # a warm-up, which no profiler sees

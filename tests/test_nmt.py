@@ -64,8 +64,10 @@ def test_cells_of_plain_layers_translate_the_same_without_another_training(repor
     before = {name: (results / f"{name}.fp32.txt").read_text() for name in names}
     layers = SMALL.replace("{nmt: {", "{nmt: {recurrent: layers, ").replace("{batch: 8,", "{batch: 8, lanes: 2,")
     command = ["--config", "backend=reference", layers, "--", "results/nmt/translations.fp32.txt"]
-    planned = snakemake(folder, "--dry-run", "--printshellcmds", *command, quiet="host").stdout
-    assert re.search(r"translate\.py.* --lanes 2 ", planned)
+    profile = "results/nmt/profile.fp32.json"
+    planned = snakemake(folder, "--dry-run", "--printshellcmds", *command, profile, quiet="host").stdout
+    for name in ("translate", "profile_translation"):
+        assert re.search(rf"/{name}\.py.* --lanes 2 ", planned)
     done = snakemake(folder, *command)
     assert done.returncode == 0, done.stdout + done.stderr
     for plan in ("engine", "encoder"):
@@ -83,7 +85,7 @@ def test_profile_has_the_layers_of_both_engines_or_adds_them_up(report, folder):
     apart = times()
     assert {name.split(": ")[0] for name in apart} == {"encoder", "generator"}
     assert f"{next(iter(apart))} " in (profile.parent / "figures" / "profile.txt").read_text()
-    added = SMALL.replace("inference: {", "inference: {aggregate_profile: true, ")
+    added = SMALL.replace("inference: {", "inference: {aggregate_profile: true, lanes: 2, ")
     done = snakemake(folder, "--config", "backend=reference", added, "--", "results/nmt/profile.fp32.json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(times()) == {name.split(": ")[1] for name in apart}
