@@ -43,6 +43,26 @@ def test_page_of_tf_ssd_quotes_the_published_reports(precision):
     ]
 
 
+@pytest.mark.parametrize("name", ["ssd", "faster_rcnn", "tf_ssd", "yolov3_onnx"])
+def test_readme_quotes_the_detectors_of_the_page_of_results(name):
+    rows = [line.split(" | ") for line in (ROOT / "docs/results.md").read_text().splitlines()]
+    found = [row for row in rows if row[0] == f"| {name}" and len(row) > 5 and row[2] == "map"]
+    maps, rates = [row[4] for row in found], [f"{float(row[-1].rstrip(' |')):,.0f}" for row in found]
+    assert len(found) == 3
+    assert f"| {name} | {' / '.join(maps)} | {' / '.join(rates)} |" in (ROOT / "README.md").read_text()
+
+
+def test_readme_counts_the_gates_of_the_published_reports():
+    reports = [json.loads(path.read_text()) for path in (ROOT / "docs/results/h200").glob("*_report.json")]
+    gates = [gate["passed"] for report in reports for gate in report["gates"]]
+    assert all(gates)
+    assert (
+        f"one run made all {len(reports)} reports, and all {len(gates)} gates passed"
+        in (ROOT / "README.md").read_text()
+    )
+    assert len({report["provenance"]["commit"] for report in reports}) == 1
+
+
 def test_every_network_of_original_size_is_named():
     text = (ROOT / "docs/tensorrt.md").read_text().partition("## The networks at their original sizes")[2]
     shapes = {network.shape for network in NETWORKS.values()}
