@@ -43,6 +43,17 @@ def test_page_of_tf_ssd_quotes_the_published_reports(precision):
     ]
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_readme_quotes_the_published_report_of_ssd(precision):
+    report = json.loads((ROOT / "docs/results/cpu/ssd_report.json").read_text())
+    found, first = report["precisions"][precision], report["precisions"]["fp32"]
+    (line,) = (line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(f"| {precision} |"))
+    accuracy, latency, size = (cell.split()[0] for cell in line.split("|")[2:-1])
+    assert accuracy == f"{found['metrics']['map']:.4f}"
+    assert latency == f"{found['latency_ms']['median'] / first['latency_ms']['median']:.2f}"
+    assert size == f"{found['engine_bytes'] / 1e6:.2f}"
+
+
 @pytest.mark.parametrize("name", ["ssd", "faster_rcnn", "tf_ssd", "yolov3_onnx"])
 def test_readme_quotes_the_detectors_of_the_page_of_results(name):
     rows = [line.split(" | ") for line in (ROOT / "docs/results.md").read_text().splitlines()]
