@@ -54,6 +54,22 @@ def test_readme_quotes_the_published_report_of_ssd(precision):
     assert size == f"{found['engine_bytes'] / 1e6:.2f}"
 
 
+QUOTED = {  # the columns of the table of results of a sample's page: metrics and their digits
+    "faster_rcnn": {"map": ".4f"},
+    "yolov3_onnx": {"map": ".3f", "coco_map75": ".3f"},
+    "nmt": {"bleu": ".2f", "greedy_bleu": ".2f", "bleu_difference": ".2f"},
+}
+
+
+@pytest.mark.parametrize("name", QUOTED)
+def test_pages_of_samples_quote_the_published_reports(name):
+    report = json.loads((ROOT / f"docs/results/cpu/{name}_report.json").read_text())
+    table = (ROOT / f"docs/{name}.md").read_text().partition("## Results")[2]
+    for precision, found in report["precisions"].items():
+        quoted = [f"{found['metrics'][metric]:{digits}}" for metric, digits in QUOTED[name].items()]
+        assert f"| {precision} | {' | '.join(quoted)} | " in table
+
+
 @pytest.mark.parametrize("name", ["ssd", "faster_rcnn", "tf_ssd", "yolov3_onnx"])
 def test_readme_quotes_the_detectors_of_the_page_of_results(name):
     rows = [line.split(" | ") for line in (ROOT / "docs/results.md").read_text().splitlines()]
