@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,8 @@ from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_json
 from trtflow.runtime.backend import check_device, describe, load, other_python, read_backend
 from trtflow.runtime.build import build_plan
-from trtflow.runtime.entry import create_builder, create_runtime, engine_of
+from trtflow.runtime.entry import create_builder, create_context, create_runtime, engine_of
+from trtflow.runtime.loop import StepLoop
 from trtflow.runtime.session import Session, load_engine
 from trtflow.runtime.slots import Query
 from trtflow.runtime.timing import LEAST_QUERIES, measure, percentile
@@ -43,6 +45,14 @@ def test_a_gpu_without_free_memory_is_named(create, name):
     with pytest.raises(UserError, match=r"could not start on this GPU.*nvidia-smi"):
         create(SimpleNamespace(**{name: refuse}), None)
     assert isinstance(create(trt, trt.Logger()), getattr(trt, name))
+
+
+def test_an_engine_without_memory_for_its_context_is_named():
+    """TensorRT 8.6.0 returned None for an engine of ssd with 1.2 GB of the GPU free."""
+    engine = SimpleNamespace(create_execution_context=lambda: None, max_batch_size=1)
+    for make in (create_context, partial(Session, trt), partial(StepLoop, trt, feedback={})):
+        with pytest.raises(UserError, match=r"could not make a context.*lower max_batch_size"):
+            make(engine)
 
 
 def test_a_plan_that_tensorrt_does_not_load_is_no_engine():

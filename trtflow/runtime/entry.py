@@ -1,4 +1,4 @@
-"""TensorRT's two entry objects and the engine of a plan, with an error that says why there is none."""
+"""TensorRT's two entry objects, the engine of a plan and its context, with an error that says why there is none."""
 
 from __future__ import annotations
 
@@ -36,6 +36,21 @@ def engine_of(trt: ModuleType, plan: bytes) -> Any:
     if engine is None:
         raise UserError("TensorRT cannot load its own plan; its messages stand above this line.")
     return engine
+
+
+def create_context(engine: Any) -> Any:
+    """Return an execution context of an engine, with the device memory that its layers work in.
+
+    Raises:
+        UserError: TensorRT could not make one.
+    """
+    context = engine.create_execution_context()
+    if context is None:
+        raise UserError(
+            "TensorRT could not make a context; its messages stand above this line. Most often too little device "
+            "memory is free: lower max_batch_size, or end what else uses the GPU (nvidia-smi shows it)."
+        )
+    return context
 
 
 def _create(kind: Any, logger: Any) -> Any:

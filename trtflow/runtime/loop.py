@@ -16,6 +16,7 @@ import numpy as np
 
 from trtflow.formats import UserError
 from trtflow.runtime.devices import Buffer, device_of
+from trtflow.runtime.entry import create_context
 from trtflow.runtime.step_graphs import StepGraphs
 from trtflow.runtime.timing import LEAST_QUERIES, percentile
 
@@ -60,9 +61,7 @@ class StepLoop:
         if batch_size > engine.max_batch_size:
             fault = f"steps have a batch of {batch_size}, but the engine takes at most {engine.max_batch_size}"
             raise UserError(f"{fault}. Lower the batch, or raise max_batch_size and build again.")
-        self.engine, self.context, self.batch_size = engine, engine.create_execution_context(), batch_size
-        if self.context is None:
-            raise UserError("TensorRT could not make a context, most likely for want of device memory: see above.")
+        self.engine, self.context, self.batch_size = engine, create_context(engine), batch_size
         self._place = {engine.get_binding_name(index): index for index in range(engine.num_bindings)}
         self._shapes = {name: (batch_size, *engine.get_binding_shape(index)) for name, index in self._place.items()}
         self._dtypes = {

@@ -16,7 +16,7 @@ import numpy as np
 from trtflow.formats import FormatError, UserError
 from trtflow.runtime.backend import check_device, load
 from trtflow.runtime.devices import device_of
-from trtflow.runtime.entry import create_runtime
+from trtflow.runtime.entry import create_context, create_runtime
 from trtflow.runtime.plugins import load_plugins
 from trtflow.runtime.slots import Query, Slot, Streams
 
@@ -84,9 +84,7 @@ class Session:
     def __init__(self, trt: ModuleType, engine: Any) -> None:
         self._slots: list[Slot] = []
         self.device = device_of(trt)
-        self.engine, self.context = engine, engine.create_execution_context()
-        if self.context is None:
-            raise UserError("TensorRT could not make a context, most likely for want of device memory: see above.")
+        self.engine, self.context = engine, create_context(engine)
         # TensorRT 8.6 repeats all bindings for each further profile
         count = engine.num_bindings // max(1, engine.num_optimization_profiles)
         self.names = [engine.get_binding_name(index) for index in range(count)]
