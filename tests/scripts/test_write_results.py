@@ -11,6 +11,16 @@ from _sizes import NETWORKS
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def published(name):
+    return json.loads((ROOT / f"docs/results/cpu/{name}_report.json").read_text())
+
+
+def row_of(page, first):
+    """Return the cells behind the first one of the only row of a page's tables that begins with it."""
+    (line,) = (line for line in (ROOT / page).read_text().splitlines() if line.startswith(f"| {first} |"))
+    return [cell.strip() for cell in line.split("|")[2:-1]]
+
+
 def test_page_of_results_is_up_to_date(tmp_path):
     command = [sys.executable, "scripts/write_results.py", "--cpu", "docs/results/cpu", "--gpu", "docs/results/h200"]
     page = tmp_path / "results.md"
@@ -23,17 +33,10 @@ def test_page_of_results_is_up_to_date(tmp_path):
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_page_of_tf_ssd_quotes_the_published_reports(precision):
-    reports = [
-        json.loads((ROOT / f"docs/results/cpu/{name}_report.json").read_text()) for name in ("tf_ssd", "uff_ssd")
-    ]
-    found, other = (report["precisions"][precision] for report in reports)
+    found, other = (published(name)["precisions"][precision] for name in ("tf_ssd", "uff_ssd"))
     metrics = found["metrics"]
     assert other["metrics"] == metrics
-    (line,) = (
-        line for line in (ROOT / "docs/tf-ssd.md").read_text().splitlines() if line.startswith(f"| {precision} |")
-    )
-    cells = [cell.strip().removesuffix(" (not gated)") for cell in line.split("|")[2:-1]]
-    assert cells == [
+    assert [cell.removesuffix(" (not gated)") for cell in row_of("docs/tf-ssd.md", precision)] == [
         f"{metrics['map']:.4f}",
         f"{metrics['framework_map_drop']:.4f}",
         f"{metrics['agreement']:.1e}".replace("e-0", "e-"),
@@ -45,10 +48,9 @@ def test_page_of_tf_ssd_quotes_the_published_reports(precision):
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_readme_quotes_the_published_report_of_ssd(precision):
-    report = json.loads((ROOT / "docs/results/cpu/ssd_report.json").read_text())
-    found, first = report["precisions"][precision], report["precisions"]["fp32"]
-    (line,) = (line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(f"| {precision} |"))
-    accuracy, latency, size = (cell.split()[0] for cell in line.split("|")[2:-1])
+    engines = published("ssd")["precisions"]
+    found, first = engines[precision], engines["fp32"]
+    accuracy, latency, size = (cell.split()[0] for cell in row_of("README.md", precision))
     assert accuracy == f"{found['metrics']['map']:.4f}"
     assert latency == f"{found['latency_ms']['median'] / first['latency_ms']['median']:.2f}"
     assert size == f"{found['engine_bytes'] / 1e6:.2f}"
@@ -63,9 +65,8 @@ QUOTED = {  # the columns of the table of results of a sample's page: metrics an
 
 @pytest.mark.parametrize("name", QUOTED)
 def test_pages_of_samples_quote_the_published_reports(name):
-    report = json.loads((ROOT / f"docs/results/cpu/{name}_report.json").read_text())
     table = (ROOT / f"docs/{name}.md").read_text().partition("## Results")[2]
-    for precision, found in report["precisions"].items():
+    for precision, found in published(name)["precisions"].items():
         quoted = [f"{found['metrics'][metric]:{digits}}" for metric, digits in QUOTED[name].items()]
         assert f"| {precision} | {' | '.join(quoted)} | " in table
 
