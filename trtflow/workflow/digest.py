@@ -13,12 +13,21 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from trtflow.workflow.plan import Plan
+from trtflow.workflow.steps import StepRule
+
 PACKAGE = "trtflow"
 IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]+(?:\((?P<many>[^)]*)\)|(?P<one>[^\n#]+))"
     r"|import[ \t]+(?P<plain>[\w., \t]+))",
     re.MULTILINE,
 )
+SAMPLES = f"{PACKAGE}/samples/__init__.py"  # loads the modules of samples by name
+STAGES = {  # where the functions of each stage are, and which of a sample's keys names the module
+    "make_data": ("datasets", "data_set"),
+    **dict.fromkeys(("train", "predict", "export"), ("families", "family")),
+    **dict.fromkeys(("infer", "score", "compare", "draw", "measure", "profile"), ("tasks", "task")),
+}
 LENGTH = 16  # hexadecimal digits: enough to tell versions of this code apart
 
 
@@ -57,6 +66,10 @@ class Digests:
     def modules(self, script: str) -> frozenset[str]:
         """Return the files of the checkout that a script or module is made of, itself included."""
         return self._closure(script)
+
+    def used(self, module: str, function: str) -> frozenset[str]:
+        """Return the files that a function of a module is made of, but for the module itself."""
+        return self._entry(module, function)[1]
 
     def exists(self, module: str) -> bool:
         """Whether the checkout has a file."""
@@ -171,3 +184,63 @@ def _names_in(node: ast.AST) -> list[str]:
 
 def _imports_in(nodes: list[ast.stmt]) -> list[ast.Import | ast.ImportFrom]:
     return [part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Import | ast.ImportFrom)]
+
+
+class Code:
+    """The hash of the code that each job of a plan runs.
+
+    Args:
+        plan: of the run.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.digests = Digests(plan.root)
+
+    def of_script(self, name: str, sample: str | None = None, files: Iterable[str] = ()) -> str:
+        """Return the hash of a script, with the module of the sample where the script loads one.
+
+        Args:
+            name: of the script.
+            sample: of the job, if it is of one.
+            files: files or folders of the checkout that the script reads besides.
+        """
+        return self.digests.digest(f"scripts/{name}.py", self._loaded(name, sample), self._files(files, sample))
+
+    def of_step(self, rule: StepRule, sample: str) -> str:
+        """Return the hash of the code of a step: its function and what that uses, and the sample's module."""
+        says = self.plan.steps(sample)[rule.step]
+        entry = (self._module(says["stage"], sample), says["function"])
+        return self.digests.digest(f"scripts/{says['stage']}.py", [entry, *self._loaded(says["stage"], sample, *entry)])
+
+    def _module(self, stage: str, sample: str) -> str:
+        """Return the file with the functions of a stage for a sample."""
+        values = self.plan.sample(sample)
+        kind, key = STAGES[stage]
+        place = f"{PACKAGE}/{kind}/{values[key]}"
+        return f"{place}/__init__.py" if self.digests.exists(f"{place}/__init__.py") else f"{place}.py"
+
+    def _loaded(
+        self, script: str, sample: str | None, module: str = "", function: str = ""
+    ) -> list[tuple[str, str | None]]:
+        """Return the module of a sample where the code loads it by name."""
+        used = set(self.digests.modules(f"scripts/{script}.py"))
+        if module:
+            used |= self.digests.used(module, function)
+        if sample is None or SAMPLES not in used:
+            return []
+        name = "own" if sample in self.plan.own else sample
+        place = f"{PACKAGE}/samples/{name}"
+        return [(f"{place}/__init__.py" if self.digests.exists(f"{place}/__init__.py") else f"{place}.py", None)]
+
+    def _files(self, names: Iterable[str], sample: str | None) -> list[str]:
+        """Return files of the checkout, those in folders included; `preprocessor` is the sample's."""
+        found: list[str] = []
+        for name in names:
+            file = self.plan.preprocessor(sample) if name == "preprocessor" and sample else name
+            if file is None:
+                continue
+            path = self.plan.root / file
+            parts = sorted(path.rglob("*")) if path.is_dir() else [path]
+            found += [str(part.relative_to(self.plan.root)) for part in parts if part.is_file()]
+        return found
