@@ -59,6 +59,18 @@ def read_split(path: Path) -> Path:
     return folder
 
 
+def locate(path: Path) -> tuple[Path, str]:
+    """Return folder and name of a split, as `read_images(folder, split)` of data sets takes them.
+
+    Args:
+        path: what stands for the split: its manifest, which is checked, or `<split>.npz`, where it is one file.
+
+    Raises:
+        FormatError: as for `read_split`.
+    """
+    return read_split(path) if path.suffix == SUFFIX else path.parent, path.stem
+
+
 def _read(path: Path) -> dict[str, str]:
     """Return the checksum of each name that a manifest lists."""
     listed: dict[str, str] = {}
