@@ -8,8 +8,5 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
 
-sys.path[:] = [
-    str(SCRIPTS.parent),
-    *(path for path in sys.path if Path(path or ".").resolve() != SCRIPTS),
-    str(SCRIPTS),
-]
+others = [path for path in sys.path if Path(path or ".").resolve() != SCRIPTS]
+sys.path[:] = [str(SCRIPTS.parent), *others, str(SCRIPTS)]

@@ -59,16 +59,20 @@ def read_split(path: Path) -> Path:
     return folder
 
 
-def locate(path: Path) -> tuple[Path, str]:
+def locate(path: Path, split: str | None = None) -> tuple[Path, str]:
     """Return folder and name of a split, as `read_images(folder, split)` of data sets takes them.
 
     Args:
-        path: what stands for the split: its manifest, which is checked, or `<split>.npz`, where it is one file.
+        path: what stands for the split: its manifest, which is checked and names it; or with `split` the folder of the
+            data set; or `<split>.npz`, where it is one file.
+        split: name of the split, where `path` is a folder.
 
     Raises:
         FormatError: as for `read_split`.
     """
-    return read_split(path) if path.suffix == SUFFIX else path.parent, path.stem
+    if path.suffix == SUFFIX:
+        return read_split(path), path.stem
+    return (path.parent, path.stem) if split is None else (path, split)
 
 
 def _read(path: Path) -> dict[str, str]:
