@@ -20,7 +20,7 @@ from trtflow.datasets.ratings import read_choices
 from trtflow.formats import UserError
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.files import write_json
-from trtflow.models.ncf_layers import read_sizes
+from trtflow.families.ncf.layers import read_sizes
 from trtflow.runtime import mps
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.launch import run_on_backend
