@@ -6,7 +6,7 @@ from trtflow.datasets.ratings import read_choices
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.files import write_json
 from trtflow.job import Job
-from trtflow.models.ncf_layers import read_sizes
+from trtflow.families.ncf.layers import read_sizes
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.session import Session, load_engine
 from trtflow.samples import load as load_sample
