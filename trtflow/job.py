@@ -1,8 +1,8 @@
 """One step of a sample: which files it reads, which it writes, and the settings that it depends on.
 
 The workflow hands a step to its script as one JSON object (`--job`); by hand a script finds the same in the
-configuration: `python scripts/train.py --sample ssd`, with other files by `--input NAME=PATH…` and `--output NAME=PATH…`
-and other settings by `--set model.width=0.25`.
+configuration: `python scripts/train.py --sample ssd`, with other files by `--input NAME=PATH…` and
+`--output NAME=PATH…`, and other settings by `--set model.width=0.25`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,173 @@
+"""Code by content: the hash of a script and of all modules that it imports.
+
+A job depends on this, in place of on the modules' dates: an edit makes again what it touches, while moving, copying,
+cloning or touching makes nothing again. Imports are read from the text, so that nothing is loaded to plan a run.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "trtflow"
+IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]+(?:\((?P<many>[^)]*)\)|(?P<one>[^\n#]+))"
+    r"|import[ \t]+(?P<plain>[\w., \t]+))",
+    re.MULTILINE,
+)
+LENGTH = 16  # hexadecimal digits: enough to tell versions of this code apart
+
+
+class Digests:
+    """Hashes of the code of a checkout.
+
+    Args:
+        root: its folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._closure = cache(self._find_closure)
+        self._hash = cache(lambda path: hashlib.sha256((root / path).read_bytes()).hexdigest())
+        self._entry = cache(self._read_entry)
+
+    def digest(self, script: str, entries: Iterable[tuple[str, str | None]] = (), files: Iterable[str] = ()) -> str:
+        """Return the hash of what a script runs.
+
+        Args:
+            script: its path, from the root.
+            entries: modules that it loads by name, each with the function that it calls there; None for the whole.
+            files: what else the code reads of the checkout, such as a schema.
+        """
+        found, parts = set(self._closure(script)), []
+        for module, function in entries:
+            if function is None:
+                found |= self._closure(module)
+            else:
+                text, imported = self._entry(module, function)
+                parts.append(text)
+                found |= imported
+        parts += [f"{path} {self._hash(path)}" for path in sorted({*found, *files})]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:LENGTH]
+
+    def modules(self, script: str) -> frozenset[str]:
+        """Return the files of the checkout that a script or module is made of, itself included."""
+        return self._closure(script)
+
+    def exists(self, module: str) -> bool:
+        """Whether the checkout has a file."""
+        return (self.root / module).is_file()
+
+    def _find_closure(self, path: str) -> frozenset[str]:
+        found: set[str] = set()
+        waiting = [path]
+        while waiting:
+            current = waiting.pop()
+            if current in found:
+                continue
+            found.add(current)
+            waiting += self._imports(current)
+        return frozenset(found)
+
+    @cache  # noqa: B019 - one object a run
+    def _imports(self, path: str) -> list[str]:
+        """Return the files that a module imports, those of the packages they lie in included."""
+        text = (self.root / path).read_text(encoding="utf-8")
+        folder = str(Path(path).parent)
+        found: list[str] = []
+        for match in IMPORT.finditer(text):
+            if match["plain"]:
+                for name in match["plain"].split(","):
+                    found += self._files(name.split()[0] if name.split() else "", folder)
+                continue
+            base = _absolute(match["base"], path)
+            names = (match["many"] or match["one"] or "").replace("\n", " ").split(",")
+            found += self._files(base, folder)
+            for name in names:
+                words = name.split("#")[0].split()
+                if words:
+                    found += self._files(f"{base}.{words[0]}", folder)
+        return found
+
+    def _files(self, module: str, folder: str) -> list[str]:
+        """Return the file of a module of ours and those of its packages; of any other nothing."""
+        parts = module.split(".")
+        if parts[0] != PACKAGE:  # a neighbour of a script
+            neighbour = f"{folder}/{parts[0]}.py"
+            return [neighbour] if folder == "scripts" and self.exists(neighbour) else []
+        found = []
+        for end in range(1, len(parts) + 1):
+            place = "/".join(parts[:end])
+            found += [file for file in (f"{place}/__init__.py", f"{place}.py") if self.exists(file)]
+        return found
+
+    def _read_entry(self, module: str, function: str) -> tuple[str, frozenset[str]]:
+        """Return the text of a function and of what it uses of its module, and the files that these import.
+
+        So that one module can hold the training and the export of a family, and an edit of one leave the other alone.
+        """
+        text = (self.root / module).read_text(encoding="utf-8")
+        tree = ast.parse(text)
+        named, imports = _names_of(tree)
+        wanted, used = [function], set()
+        while wanted:
+            name = wanted.pop()
+            if name in used:
+                continue
+            used.add(name)
+            for node in named.get(name, []):
+                wanted += _names_in(node)
+        nodes = [node for name in sorted(used) for node in named.get(name, [])]
+        lines = [ast.unparse(node) for node in nodes]
+        found: set[str] = set()
+        for statement in [*(imports[name] for name in sorted(used) if name in imports), *_imports_in(nodes)]:
+            for file in self._imported_by(statement, module):
+                found |= self._closure(file)
+        return "\n".join(lines), frozenset(found)
+
+    def _imported_by(self, statement: ast.Import | ast.ImportFrom, module: str) -> list[str]:
+        folder = str(Path(module).parent)
+        if isinstance(statement, ast.Import):
+            return [file for alias in statement.names for file in self._files(alias.name, folder)]
+        base = _absolute("." * statement.level + (statement.module or ""), module)
+        names = [base, *(f"{base}.{alias.name}" for alias in statement.names)]
+        return [file for name in names for file in self._files(name, folder)]
+
+
+def _absolute(base: str, path: str) -> str:
+    """Return the name of a module that may be written relative to the one at `path`."""
+    dots = len(base) - len(base.lstrip("."))
+    if not dots:
+        return base
+    parents = Path(path).parts[:-1]
+    place = parents[: len(parents) - dots + 1]
+    return ".".join([*place, *([base[dots:]] if base[dots:] else [])])
+
+
+def _names_of(tree: ast.Module) -> tuple[dict[str, list[ast.stmt]], dict[str, ast.Import | ast.ImportFrom]]:
+    """Return the statements that define each name of a module, and those that import one."""
+    named: dict[str, list[ast.stmt]] = {}
+    imports: dict[str, ast.Import | ast.ImportFrom] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names:
+                imports[alias.asname or alias.name.split(".")[0]] = node
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            named.setdefault(node.name, []).append(node)
+        else:
+            for target in ast.walk(node):
+                if isinstance(target, ast.Name) and isinstance(target.ctx, ast.Store):
+                    named.setdefault(target.id, []).append(node)
+    return named, imports
+
+
+def _names_in(node: ast.AST) -> list[str]:
+    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+
+
+def _imports_in(nodes: list[ast.stmt]) -> list[ast.Import | ast.ImportFrom]:
+    return [part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Import | ast.ImportFrom)]
