@@ -11,8 +11,8 @@ import torch
 
 from trtflow.cli import parser, run
 from trtflow.models import yolov3
-from trtflow.models.faster_rcnn import FasterRCNN, save_faster_rcnn
-from trtflow.models.ssd_networks import NETWORKS, save_checkpoint
+from trtflow.families.faster_rcnn.network import FasterRCNN, save_faster_rcnn
+from trtflow.families.ssd.checkpoint import NETWORKS, save_checkpoint
 
 
 def main() -> None:

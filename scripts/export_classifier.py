@@ -22,9 +22,9 @@ from trtflow.formats.caffe import without_weights, write_caffemodel, write_proto
 from trtflow.formats.checksums import write_checksums
 from trtflow.formats.files import write_bytes
 from trtflow.models import input_size
-from trtflow.models.classifier_export import arrays_of, to_caffe, to_onnx
-from trtflow.models.classifier_layers import NETWORKS
-from trtflow.models.classifiers import Classifier, load_classifier, randomise
+from trtflow.families.classifiers.exporters import arrays_of, to_caffe, to_onnx
+from trtflow.families.classifiers.layers import NETWORKS
+from trtflow.families.classifiers.network import Classifier, load_classifier, randomise
 
 
 def export_caffe(model: Classifier, folder: Path) -> list[str]:
@@ -44,7 +44,7 @@ def export_onnx(model: Classifier, folder: Path) -> list[str]:
 def export_tensorflow(model: Classifier, folder: Path) -> list[str]:
     """Write frozen.pb, which convert_to_uff.py makes UFF of."""
     # TensorFlow takes seconds to load
-    from trtflow.models.resnet_tensorflow import to_graph  # noqa: PLC0415
+    from trtflow.families.classifiers.graph import to_graph  # noqa: PLC0415
 
     graph = to_graph(model.layers, arrays_of(model), model.settings["size"])
     write_bytes(folder / "frozen.pb", graph.SerializeToString(deterministic=True))

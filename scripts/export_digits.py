@@ -15,8 +15,8 @@ from trtflow.formats.caffe import without_weights, write_binaryproto, write_caff
 from trtflow.formats.checksums import write_checksums
 from trtflow.formats.files import write_bytes
 from trtflow.formats.wts import write_wts
-from trtflow.models.digit_export import arrays_of, to_caffe, to_onnx, to_wts
-from trtflow.models.digit_networks import LeNet, ZooNet, load_network
+from trtflow.families.digits.exporters import arrays_of, to_caffe, to_onnx, to_wts
+from trtflow.families.digits.network import LeNet, ZooNet, load_network
 
 
 def export_caffe(model: LeNet, folder: Path) -> list[str]:

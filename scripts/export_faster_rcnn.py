@@ -11,9 +11,9 @@ from trtflow.cli import parser, run
 from trtflow.datasets.digit_scenes import SIZE
 from trtflow.formats.caffe import convert_faster_rcnn_prototxt, without_weights, write_caffemodel, write_prototxt
 from trtflow.formats.checksums import write_checksums
-from trtflow.models.faster_rcnn import load_faster_rcnn
-from trtflow.models.faster_rcnn_export import to_caffe
-from trtflow.models.input_size import write_input_size
+from trtflow.families.faster_rcnn.network import load_faster_rcnn
+from trtflow.families.faster_rcnn.caffe_export import to_caffe
+from trtflow.families.common.input_size import write_input_size
 
 STOCK, PROTOTXT, CAFFEMODEL = NAMES = ("test.prototxt", "model.prototxt", "model.caffemodel")
 

@@ -10,8 +10,8 @@ import _path  # noqa: F401
 from trtflow.cli import parser, run
 from trtflow.formats.caffe import convert_ssd_prototxt, without_weights, write_caffemodel, write_prototxt
 from trtflow.formats.checksums import write_checksums
-from trtflow.models.ssd_export import export
-from trtflow.models.ssd_networks import load_checkpoint
+from trtflow.families.ssd.caffe_export import export
+from trtflow.families.ssd.checkpoint import load_checkpoint
 
 STOCK, PROTOTXT, CAFFEMODEL = NAMES = ("deploy.prototxt", "model.prototxt", "model.caffemodel")
 

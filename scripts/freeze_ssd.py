@@ -9,8 +9,8 @@ import _path  # noqa: F401
 
 from trtflow.cli import parser, run
 from trtflow.converters.freeze import write_graph
-from trtflow.models.ssd_graph import to_graph
-from trtflow.models.ssd_networks import load_checkpoint
+from trtflow.families.ssd_inception.graph import to_graph
+from trtflow.families.ssd.checkpoint import load_checkpoint
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from trtflow.cli import parser, run
 from trtflow.datasets.digit_pictures import read_inputs
 from trtflow.datasets.images import FORMS
 from trtflow.formats.arrays import write_arrays
-from trtflow.models.caffe_import import load_resnet50
-from trtflow.models.classifiers import probabilities, save_classifier
+from trtflow.families.common.caffe_import import load_resnet50
+from trtflow.families.classifiers.network import probabilities, save_classifier
 
 
 def main() -> None:

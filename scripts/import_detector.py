@@ -22,11 +22,11 @@ from trtflow.formats.caffe import (
 from trtflow.formats.caffe.faster_rcnn import SCALES
 from trtflow.formats.checksums import write_checksums
 from trtflow.formats.files import copy_file
-from trtflow.models.caffe_import import load_faster_rcnn, load_ssd
-from trtflow.models.faster_rcnn import save_faster_rcnn
-from trtflow.models.input_size import write_input_size
-from trtflow.models.ssd import SIZE
-from trtflow.models.ssd_networks import save_checkpoint
+from trtflow.families.common.caffe_import import load_faster_rcnn, load_ssd
+from trtflow.families.faster_rcnn.network import save_faster_rcnn
+from trtflow.families.common.input_size import write_input_size
+from trtflow.families.ssd.network import SIZE
+from trtflow.families.ssd.checkpoint import save_checkpoint
 
 PROTOTXT, CAFFEMODEL = "model.prototxt", "model.caffemodel"
 STOCK = {"vgg16": "deploy.prototxt", "faster_rcnn": "test.prototxt"}

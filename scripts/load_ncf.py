@@ -10,8 +10,8 @@ import _path  # noqa: F401
 
 from trtflow.cli import parser, run
 from trtflow.formats.files import write_json
-from trtflow.models.keras_digits import save_keras
-from trtflow.models.ncf import load_published, sizes
+from trtflow.families.keras_digits.network import save_keras
+from trtflow.families.ncf.network import load_published, sizes
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ import numpy as np
 from trtflow.cli import parser, run
 from trtflow.datasets.characters import encode, read_vocabulary
 from trtflow.formats.arrays import write_arrays
-from trtflow.models.char_rnn import generate, load_checkpoint, score
-from trtflow.models.keras_digits import prepare_tensorflow
+from trtflow.families.char_rnn.network import generate, load_checkpoint, score
+from trtflow.families.keras_digits.network import prepare_tensorflow
 
 
 def main() -> None:

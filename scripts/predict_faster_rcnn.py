@@ -14,8 +14,8 @@ from trtflow.cli import parser, run
 from trtflow.datasets.images import read_image
 from trtflow.datasets.voc import image_path, read_image_set
 from trtflow.formats.arrays import write_arrays
-from trtflow.models.faster_rcnn import load_faster_rcnn
-from trtflow.models.faster_rcnn_detection import detect
+from trtflow.families.faster_rcnn.network import load_faster_rcnn
+from trtflow.families.faster_rcnn.detection import detect
 from trtflow.progress import track
 
 BATCH_SIZE = 8

@@ -13,7 +13,7 @@ from trtflow.cli import parser, run
 from trtflow.datasets.images import read_image
 from trtflow.datasets.voc import image_path, read_image_set
 from trtflow.formats.arrays import write_arrays
-from trtflow.models.frozen_detector import FrozenDetector
+from trtflow.families.ssd_inception.frozen_detector import FrozenDetector
 from trtflow.progress import track
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import _path  # noqa: F401
 
-from trtflow.models.keras_digits import prepare_tensorflow  # isort: skip - sets TensorFlow's environment
+from trtflow.families.keras_digits.network import prepare_tensorflow  # isort: skip - sets TensorFlow's environment
 
 import keras
 
 from trtflow.cli import parser, run
 from trtflow.datasets.ratings import read_choices
 from trtflow.formats.arrays import write_arrays
-from trtflow.models.ncf import probabilities, sizes
+from trtflow.families.ncf.network import probabilities, sizes
 
 
 def main() -> None:

@@ -22,8 +22,8 @@ from trtflow.datasets.translation import (
     to_text,
 )
 from trtflow.formats.files import write_text
-from trtflow.models.keras_digits import prepare_tensorflow
-from trtflow.models.nmt import Decoder, load_checkpoint
+from trtflow.families.keras_digits.network import prepare_tensorflow
+from trtflow.families.nmt.network import Decoder, load_checkpoint
 from trtflow.runtime.beam_search import output_limits, search
 
 

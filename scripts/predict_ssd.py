@@ -14,9 +14,9 @@ from trtflow.cli import parser, run
 from trtflow.datasets.images import read_sized_image, to_bgr_input
 from trtflow.datasets.voc import image_path, read_image_set
 from trtflow.formats.arrays import write_arrays
-from trtflow.models.ssd import SIZE
-from trtflow.models.ssd_detection import detect
-from trtflow.models.ssd_networks import load_checkpoint
+from trtflow.families.ssd.network import SIZE
+from trtflow.families.ssd.detection import detect
+from trtflow.families.ssd.checkpoint import load_checkpoint
 from trtflow.progress import track
 
 BATCH_SIZE = 8

@@ -15,8 +15,8 @@ from trtflow.cli import parser, run
 from trtflow.datasets.images import read_image, to_unit_input
 from trtflow.datasets.voc import image_path, read_image_set
 from trtflow.formats.arrays import write_arrays
-from trtflow.models.yolov3 import load
-from trtflow.models.yolov3_detection import detect
+from trtflow.families.yolov3.network import load
+from trtflow.families.yolov3.detection import detect
 from trtflow.progress import track
 
 BATCH_SIZE = 8

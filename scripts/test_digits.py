@@ -16,8 +16,8 @@ from trtflow.datasets.digits import PIXELS, read_images, read_labels
 from trtflow.formats import UserError
 from trtflow.formats.batch_file import Batch
 from trtflow.metrics.classification import top_k
-from trtflow.models.capture import captured
-from trtflow.models.digit_networks import load_network, probabilities
+from trtflow.families.digits.capture import captured
+from trtflow.families.digits.network import load_network, probabilities
 
 
 def batches(data: Path, split: str, pixels: str, size: int) -> Iterator[Batch]:

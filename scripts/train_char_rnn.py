@@ -12,9 +12,9 @@ import _path  # noqa: F401
 from trtflow.cli import parser, run
 from trtflow.datasets.characters import encode, read_vocabulary
 from trtflow.formats.files import write_json
-from trtflow.models.char_rnn import create_weights, save_checkpoint, train
-from trtflow.models.keras_digits import prepare_tensorflow
-from trtflow.models.schedule import Schedule
+from trtflow.families.char_rnn.network import create_weights, save_checkpoint, train
+from trtflow.families.keras_digits.network import prepare_tensorflow
+from trtflow.families.common.schedule import Schedule
 
 
 def main() -> None:

@@ -19,10 +19,10 @@ from trtflow.datasets.digit_pictures import CLASSES, read_inputs, read_labels
 from trtflow.datasets.images import FORMS
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.files import write_json
-from trtflow.models.classifier_layers import NETWORKS
-from trtflow.models.classifiers import Classifier, probabilities, save_classifier, train
-from trtflow.models.schedule import add_schedule_options, schedule_of
-from trtflow.models.training import prepare_torch
+from trtflow.families.classifiers.layers import NETWORKS
+from trtflow.families.classifiers.network import Classifier, probabilities, save_classifier, train
+from trtflow.families.common.schedule import add_schedule_options, schedule_of
+from trtflow.families.common.pytorch import prepare_torch
 
 
 def main() -> None:

@@ -20,9 +20,9 @@ from trtflow.cli import parser, run
 from trtflow.datasets.digits import PIXELS, read_images, read_labels
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.files import write_json
-from trtflow.models.digit_networks import make_network, probabilities, save_network
-from trtflow.models.schedule import add_schedule_options, schedule_of
-from trtflow.models.training import minimise, prepare_torch
+from trtflow.families.digits.network import make_network, probabilities, save_network
+from trtflow.families.common.schedule import add_schedule_options, schedule_of
+from trtflow.families.common.pytorch import minimise, prepare_torch
 
 
 def main() -> None:

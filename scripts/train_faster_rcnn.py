@@ -18,11 +18,11 @@ from trtflow.datasets.digit_scenes import CLASSES
 from trtflow.datasets.images import read_sized_image
 from trtflow.datasets.voc import image_path, read_split
 from trtflow.formats.files import write_json
-from trtflow.models.faster_rcnn import FasterRCNN, save_faster_rcnn
-from trtflow.models.faster_rcnn_training import train
-from trtflow.models.schedule import add_pretraining_options, add_schedule_options, pretraining_of, schedule_of
-from trtflow.models.ssd_training import pretrain
-from trtflow.models.training import prepare_torch
+from trtflow.families.faster_rcnn.network import FasterRCNN, save_faster_rcnn
+from trtflow.families.faster_rcnn.training import train
+from trtflow.families.common.schedule import add_pretraining_options, add_schedule_options, pretraining_of, schedule_of
+from trtflow.families.common.multibox import pretrain
+from trtflow.families.common.pytorch import prepare_torch
 
 
 def main() -> None:

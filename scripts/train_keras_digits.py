@@ -15,7 +15,7 @@ from trtflow.cli import parser, run
 from trtflow.datasets.digits import PIXELS, read_images, read_labels
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.files import write_json
-from trtflow.models.keras_digits import (
+from trtflow.families.keras_digits.network import (
     NETWORKS,
     prepare_tensorflow,
     probabilities,
@@ -23,7 +23,7 @@ from trtflow.models.keras_digits import (
     save_keras,
     train,
 )
-from trtflow.models.schedule import add_schedule_options, schedule_of
+from trtflow.families.common.schedule import add_schedule_options, schedule_of
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ import _path  # noqa: F401
 from trtflow.cli import parser, run
 from trtflow.datasets.ratings import read_ratings
 from trtflow.formats.files import write_json
-from trtflow.models.keras_digits import prepare_tensorflow, save_keras
-from trtflow.models.ncf import network, sizes, train
-from trtflow.models.schedule import Schedule
+from trtflow.families.keras_digits.network import prepare_tensorflow, save_keras
+from trtflow.families.ncf.network import network, sizes, train
+from trtflow.families.common.schedule import Schedule
 
 
 def main() -> None:

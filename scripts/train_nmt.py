@@ -13,9 +13,9 @@ from trtflow.cli import parser, run
 from trtflow.datasets.translation import SOURCE, TARGET, padded, read_sentences, read_vocabulary, to_numbers
 from trtflow.formats import FormatError
 from trtflow.formats.files import write_json
-from trtflow.models.keras_digits import prepare_tensorflow
-from trtflow.models.nmt import create_weights, save_checkpoint, train
-from trtflow.models.schedule import Schedule
+from trtflow.families.keras_digits.network import prepare_tensorflow
+from trtflow.families.nmt.network import create_weights, save_checkpoint, train
+from trtflow.families.common.schedule import Schedule
 
 
 def main() -> None:

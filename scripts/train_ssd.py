@@ -18,11 +18,11 @@ from trtflow.datasets.digit_scenes import CLASSES
 from trtflow.datasets.images import read_sized_image
 from trtflow.datasets.voc import image_path, read_split
 from trtflow.formats.files import write_json
-from trtflow.models.schedule import add_pretraining_options, add_schedule_options, pretraining_of, schedule_of
-from trtflow.models.ssd import SIZE
-from trtflow.models.ssd_networks import NETWORKS, save_checkpoint
-from trtflow.models.ssd_training import pretrain, train
-from trtflow.models.training import prepare_torch
+from trtflow.families.common.schedule import add_pretraining_options, add_schedule_options, pretraining_of, schedule_of
+from trtflow.families.ssd.network import SIZE
+from trtflow.families.ssd.checkpoint import NETWORKS, save_checkpoint
+from trtflow.families.common.multibox import pretrain, train
+from trtflow.families.common.pytorch import prepare_torch
 
 
 def main() -> None:

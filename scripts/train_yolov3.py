@@ -18,10 +18,10 @@ from trtflow.datasets import digit_scenes
 from trtflow.datasets.images import read_sized_image, to_unit_input
 from trtflow.datasets.voc import image_path, read_split
 from trtflow.formats.files import write_json
-from trtflow.models.schedule import add_pretraining_options, add_schedule_options, pretraining_of, schedule_of
-from trtflow.models.training import prepare_torch
-from trtflow.models.yolov3 import Darknet, save, yolov3_sections
-from trtflow.models.yolov3_training import pretrain, train
+from trtflow.families.common.schedule import add_pretraining_options, add_schedule_options, pretraining_of, schedule_of
+from trtflow.families.common.pytorch import prepare_torch
+from trtflow.families.yolov3.network import Darknet, save, yolov3_sections
+from trtflow.families.yolov3.training import pretrain, train
 
 
 def main() -> None:

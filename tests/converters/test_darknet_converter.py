@@ -24,7 +24,7 @@ from trtflow.formats.darknet import (
     write_weights,
 )
 from trtflow.formats.darknet.weights import shapes_of
-from trtflow.models.yolov3 import load, yolov3_sections
+from trtflow.families.yolov3.network import load, yolov3_sections
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "yolov3"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="no shared/data/yolov3")

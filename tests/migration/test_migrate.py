@@ -32,8 +32,8 @@ from trtflow.migration.agreement import agreement_gates, check_agreement, compar
 from trtflow.migration.command import add_options, migrate
 from trtflow.migration.lowering import check_plain, lower_model, read_scales
 from trtflow.models import digit_export, ssd_export
-from trtflow.models.digit_networks import make_network, probabilities
-from trtflow.models.ssd import SSD
+from trtflow.families.digits.network import make_network, probabilities
+from trtflow.families.ssd.network import SSD
 from trtflow.runtime.parsers import parse_onnx
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,8 +13,8 @@ from PIL import Image
 from trtflow.datasets.digit_scenes import CLASSES, write_split
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.batch_file import Batch, write_batch
-from trtflow.models.ssd import SSD
-from trtflow.models.ssd_networks import save_checkpoint
+from trtflow.families.ssd.network import SSD
+from trtflow.families.ssd.checkpoint import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 

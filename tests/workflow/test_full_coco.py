@@ -23,10 +23,10 @@ from trtflow.datasets.images import read_image, to_unit_input
 from trtflow.datasets.voc import image_path, read_image_set, read_split
 from trtflow.formats.darknet import input_shape, read_cfg, resolve
 from trtflow.formats.netpbm import read_ppm
-from trtflow.models.ssd_graph import to_graph
-from trtflow.models.ssd_inception import SSDInception
-from trtflow.models.yolov3 import Darknet, load, save, yolov3_sections
-from trtflow.models.yolov3_detection import detect
+from trtflow.families.ssd_inception.graph import to_graph
+from trtflow.families.ssd_inception.network import SSDInception
+from trtflow.families.yolov3.network import Darknet, load, save, yolov3_sections
+from trtflow.families.yolov3.detection import detect
 from trtflow.reporting.boxes import draw_boxes, visible
 
 NAMES = ("yolov3_onnx", "tf_ssd", "uff_ssd")

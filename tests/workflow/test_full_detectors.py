@@ -13,8 +13,8 @@ from test_configuration import dry_run
 from voc_tar import make_files, write_tar
 
 from trtflow.formats.caffe import read_prototxt, without_weights
-from trtflow.models.faster_rcnn import FasterRCNN
-from trtflow.models.ssd import SSD
+from trtflow.families.faster_rcnn.network import FasterRCNN
+from trtflow.families.ssd.network import SSD
 
 NAMES = ("ssd", "faster_rcnn")
 REPORTS = [f"results/{name}_report.json" for name in NAMES]

@@ -71,7 +71,7 @@ def test_touching_a_calibration_picture_rebuilds_table_and_int8_engine_only(edit
         ("trtflow/metrics/voc.py", "metrics.fp32.json", "engine.fp32.plan"),
         ("scripts/score.py", "metrics.int8.json", "predictions.int8.npz"),
         ("trtflow/reference/lower/layers.py", "engine.fp16.plan", "export/model.caffemodel"),
-        ("trtflow/models/ssd_export.py", "export/model.caffemodel", "model/ssd.pt"),
+        ("trtflow/families/ssd/caffe_export.py", "export/model.caffemodel", "model/ssd.pt"),
     ],
 )
 def test_editing_code_rebuilds_what_it_makes(editable, name, rebuilt, kept):

@@ -1,0 +1,1 @@
+"""Which of a hundred movies a user watches next."""
