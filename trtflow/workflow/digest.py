@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from trtflow.workflow.errors import PlanError
 from trtflow.workflow.plan import Plan
 from trtflow.workflow.steps import StepRule
 
@@ -23,10 +24,13 @@ IMPORT = re.compile(
     re.MULTILINE,
 )
 SAMPLES = f"{PACKAGE}/samples/__init__.py"  # loads the modules of samples by name
-STAGES = {  # where the functions of each stage are, and which of a sample's keys names the module
-    "make_data": ("datasets", "data_set"),
-    **dict.fromkeys(("train", "predict", "export"), ("families", "family")),
-    **dict.fromkeys(("infer", "score", "compare", "draw", "measure", "profile"), ("tasks", "task")),
+STAGES = {  # where the functions of each stage are, the first that is there
+    "make_data": ("trtflow/datasets/{data_set}",),
+    **dict.fromkeys(("train", "predict", "export"), ("trtflow/families/{family}",)),
+    **dict.fromkeys(
+        ("infer", "score", "compare", "draw", "measure", "profile"),
+        ("trtflow/tasks/{task}/{stage}", "trtflow/tasks/common/{stage}"),
+    ),
 }
 LENGTH = 16  # hexadecimal digits: enough to tell versions of this code apart
 
@@ -216,9 +220,13 @@ class Code:
     def _module(self, stage: str, sample: str) -> str:
         """Return the file with the functions of a stage for a sample."""
         values = self.plan.sample(sample)
-        kind, key = STAGES[stage]
-        place = f"{PACKAGE}/{kind}/{values[key]}"
-        return f"{place}/__init__.py" if self.digests.exists(f"{place}/__init__.py") else f"{place}.py"
+        places = [place.format(stage=stage, **values) for place in STAGES[stage]]
+        found = [
+            file for place in places for file in (f"{place}.py", f"{place}/__init__.py") if self.digests.exists(file)
+        ]
+        if not found:
+            raise PlanError(f"samples.{sample}: {places[0]}.py is not there, which stage {stage} of the sample needs")
+        return found[0]
 
     def _loaded(
         self, script: str, sample: str | None, module: str = "", function: str = ""
