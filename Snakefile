@@ -38,8 +38,10 @@ rule check:
         "logs/check.log",
     conda:
         "environment.yml"
+    params:
+        run=command("check_reports"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/check_reports.py {input.reports:q} 2> {log:q}"
+        "{params.run:q} {input.reports:q} 2> {log:q}"
 
 
 # Download what samples need with data: full, ahead of a run without a network, and name what only a mirror can have;
@@ -56,11 +58,12 @@ rule list:
     conda:
         "environment.yml"
     params:
+        run=command("list_samples"),
         samples=lambda wildcards: options.listed(PLAN),
         data=config["data"],
         folder=lambda wildcards: os.path.dirname(rules.write_report.output[0]),  # in a module below its prefix
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/list_samples.py {params.samples:q} --data {params.data} --results-dir {params.folder:q}"
+        "{params.run:q} {params.samples:q} --data {params.data} --results-dir {params.folder:q}"
         " 2> {log:q}"
 
 

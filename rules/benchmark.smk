@@ -24,7 +24,7 @@ for _step in steps.step_rules(PLAN, "measure"):
         params:
             **step_params(_step),
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/measure.py --job {params.job:q} > {log:q} 2>&1"
+            "{params.run:q} --job {params.job:q} > {log:q} 2>&1"
 
 
 # Time engines layer by layer while they do that.
@@ -51,4 +51,4 @@ for _step in steps.step_rules(PLAN, "profile"):
         params:
             **step_params(_step),
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/profile.py --job {params.job:q} > {log:q} 2>&1"
+            "{params.run:q} --job {params.job:q} > {log:q} 2>&1"

@@ -21,12 +21,13 @@ for _sample in PLAN.with_setting({"calibration.batches": "made"}):
             mem_mb=1000,
             runtime=5,
         params:
+            run=command("write_calibration_batches"),
             code=CODE.of_script("write_calibration_batches", _sample),
             options=options.batches(PLAN, _sample),
             export=folder_of("export"),
             folder=folder_of("batches"),
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/write_calibration_batches.py {params.options:q} --export-dir {params.export:q}"
+            "{params.run:q} {params.options:q} --export-dir {params.export:q}"
             " --out-dir {params.folder:q} > {log:q} 2>&1"
 
 
@@ -54,12 +55,13 @@ rule calibrate:
         runtime=in_full(30, 240),
         gpu=gpus(),
     params:
+        run=command("calibrate"),
         code=code("calibrate"),
         export=folder_of("export"),
         folder=folder_of("batches"),
         options=lambda wildcards: options.calibration(PLAN, wildcards.sample),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/calibrate.py --sample {wildcards.sample} --export-dir {params.export:q}"
+        "{params.run:q} --sample {wildcards.sample} --export-dir {params.export:q}"
         " --batch-dir {params.folder:q} {params.options:q} --backend-file {input.backend:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -86,12 +88,13 @@ rule record_ranges:
         runtime=30,
         gpu=gpus(),
     params:
+        run=command("record_ranges"),
         code=code("record_ranges"),
         export=folder_of("export"),
         folder=folder_of("batches"),
         batches=lambda wildcards: len(PLAN.batches(wildcards.sample)),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/record_ranges.py --sample {wildcards.sample} --export-dir {params.export:q}"
+        "{params.run:q} --sample {wildcards.sample} --export-dir {params.export:q}"
         " --batch-dir {params.folder:q} --batches {params.batches} --backend-file {input.backend:q} --out {output:q}"
         " > {log:q} 2>&1"
 
@@ -116,10 +119,11 @@ rule write_tensors:
         runtime=10,
         gpu=gpus(),
     params:
+        run=command("write_tensors"),
         code=code("write_tensors"),
         export=folder_of("export"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/write_tensors.py --sample {wildcards.sample} --export-dir {params.export:q}"
+        "{params.run:q} --sample {wildcards.sample} --export-dir {params.export:q}"
         " --backend-file {input.backend:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -146,12 +150,13 @@ rule find_mixed_precision:
         runtime=240,
         gpu=gpus(),
     params:
+        run=command("find_mixed_precision"),
         code=code("find_mixed_precision"),
         export=folder_of("export"),
         folder=folder_of("batches"),
         batches=lambda wildcards: len(PLAN.batches(wildcards.sample)),
         limit=setting("mixed_precision.limit"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/find_mixed_precision.py --sample {wildcards.sample} --export-dir {params.export:q}"
+        "{params.run:q} --sample {wildcards.sample} --export-dir {params.export:q}"
         " --ranges {input.ranges:q} --batch-dir {params.folder:q} --batches {params.batches} --limit {params.limit}"
         " --backend-file {input.backend:q} --out {output:q} > {log:q} 2>&1"

@@ -11,7 +11,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-ENVIRONMENT = "../environment.yml"  # with --sdm conda; otherwise the Python that runs Snakemake
+ENVIRONMENT = (
+    "../environment.yml"  # with --sdm conda; otherwise the Python that runs Snakemake
+)
 
 
 def checkout():
@@ -81,7 +83,9 @@ def file_of(function, *arguments):
 
 def table_of(function):
     """Return an input function: the files of a method that the precision of the job decides too."""
-    return lambda wildcards: planned(function, wildcards.sample, wildcards.get("precision", "fp32"))
+    return lambda wildcards: planned(
+        function, wildcards.sample, wildcards.get("precision", "fp32")
+    )
 
 
 def per_precision(pattern):
@@ -118,7 +122,9 @@ def data_of(split):
 
 def program_of(wildcards):
     """Return the name of the sample of a job, with that of another form of its model where the job is of one."""
-    return ".".join(wildcards.get(name) for name in ("sample", "program") if wildcards.get(name))
+    return ".".join(
+        wildcards.get(name) for name in ("sample", "program") if wildcards.get(name)
+    )
 
 
 def table_option(wildcards, input):
@@ -134,7 +140,10 @@ def kept_option(wildcards, input):
 
 def engine_options(wildcards):
     """Return the options of the engine of a job."""
-    names = {"precision": wildcards.get("precision"), "program": wildcards.get("program")}
+    names = {
+        "precision": wildcards.get("precision"),
+        "program": wildcards.get("program"),
+    }
     names["network_name"] = wildcards.get("network")
     given = {name: value for name, value in names.items() if value}
     return options.engine(PLAN, wildcards.sample, **given)
@@ -142,7 +151,10 @@ def engine_options(wildcards):
 
 def compiled_plugins(wildcards):
     """Return the compiled plugins that an engine needs: none on the reference runtime, which has them in Python."""
-    if not PLAN.sample(wildcards.sample).get("plugins") or config["backend"] == "reference":
+    if (
+        not PLAN.sample(wildcards.sample).get("plugins")
+        or config["backend"] == "reference"
+    ):
         return []
     if config["backend"] == "auto":
         backend = checkpoints.record_backend.get().output[0]
@@ -152,9 +164,16 @@ def compiled_plugins(wildcards):
     return "results/plugins/plugins.json"
 
 
+def command(script):
+    """Return a params function: Python and a script. As it takes the output, another place of these is no other job."""
+    return lambda wildcards, output: [PYTHON, str(SCRIPTS / f"{script}.py")]
+
+
 def code(script, *files):
     """Return a params function: the hash of the code that a script runs for the sample of the job."""
-    return lambda wildcards: planned(CODE.of_script, script, wildcards.get("sample"), files)
+    return lambda wildcards: planned(
+        CODE.of_script, script, wildcards.get("sample"), files
+    )
 
 
 def in_full(mini, full):
@@ -183,17 +202,26 @@ def step_output(step):
         items = [directory(file) if folder else file for file, folder in files]
         marked[name] = items if len(items) > 1 else items[0]
     if "caption" in step.says:
-        caption, labels = f"../report/{step.says['caption']['name']}.rst", {"what": step.says["caption"]["what"]}
-        marked["picture"] = report(marked["picture"], caption=caption, category="{sample}", labels=labels)
+        caption, labels = f"../report/{step.says['caption']['name']}.rst", {
+            "what": step.says["caption"]["what"]
+        }
+        marked["picture"] = report(
+            marked["picture"], caption=caption, category="{sample}", labels=labels
+        )
     return marked
 
 
 def step_params(step):
     """Return the params of a rule of steps: the code and the settings that count, and the job itself."""
     return {
+        "run": command(step.says["stage"]),
         "code": lambda wildcards: planned(CODE.of_step, step, wildcards.sample),
-        "settings": lambda wildcards: planned(steps.settings_text, PLAN, step, wildcards.sample),
-        "job": lambda wildcards, input, output: planned(steps.job_text, PLAN, step, wildcards, input, output),
+        "settings": lambda wildcards: planned(
+            steps.settings_text, PLAN, step, wildcards.sample
+        ),
+        "job": lambda wildcards, input, output: planned(
+            steps.job_text, PLAN, step, wildcards, input, output
+        ),
     }
 
 
@@ -205,11 +233,15 @@ def step_resources(step):
 
 def step_threads(step):
     """Return the threads of a rule of steps."""
-    return lambda wildcards: planned(PLAN.threads, wildcards.sample, step.says, workflow.cores or 1)
+    return lambda wildcards: planned(
+        PLAN.threads, wildcards.sample, step.says, workflow.cores or 1
+    )
 
 
 def files_to_fetch(wildcards):
     """Return the downloads of the samples of `fetch`, and print what they are: sizes come before anything else."""
-    fetch = downloads.Fetch(PLAN, lambda file: str(rules.fetch_artefact.output[0]).replace("{file}", file))
+    fetch = downloads.Fetch(
+        PLAN, lambda file: str(rules.fetch_artefact.output[0]).replace("{file}", file)
+    )
     print(*fetch.listing(), sep="\n", file=sys.stderr)
     return [f"results/downloads/{file}" for file in fetch.files()]

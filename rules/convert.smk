@@ -24,7 +24,7 @@ for _step in steps.step_rules(PLAN, "export"):
         params:
             **step_params(_step),
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/export.py --job {params.job:q} > {log:q} 2>&1"
+            "{params.run:q} --job {params.job:q} > {log:q} 2>&1"
 
 
 # Convert a frozen graph to UFF, after a sample's own changes to it.
@@ -45,11 +45,12 @@ rule convert_to_uff:
         mem_mb=2000,
         runtime=5,
     params:
+        run=command("convert_to_uff"),
         code=code("convert_to_uff", "preprocessor"),
         output=setting("model.output"),
         preprocessor=lambda wildcards: options.preprocessor(PLAN, wildcards.sample),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/convert_to_uff.py {input.frozen:q} --strict -O {params.output:q}"
+        "{params.run:q} {input.frozen:q} --strict -O {params.output:q}"
         " {params.preprocessor:q} -o {output:q} > {log:q} 2>&1"
 
 
@@ -71,10 +72,11 @@ rule dump_tf_weights:
         mem_mb=2000,
         runtime=5,
     params:
+        run=command("dump_tf_weights"),
         code=code("dump_tf_weights"),
         prefix=lambda wildcards, input: input.checkpoint[0].removesuffix(".index"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/dump_tf_weights.py --model {params.prefix:q} --output {output:q} > {log:q} 2>&1"
+        "{params.run:q} --model {params.prefix:q} --output {output:q} > {log:q} 2>&1"
 
 
 # Convert Darknet's cfg and weights to ONNX.
@@ -98,8 +100,9 @@ rule convert_darknet:
         mem_mb=3000,
         runtime=5,
     params:
+        run=command("convert_darknet"),
         code=code("convert_darknet"),
         folder=folder_of("model"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/convert_darknet.py --cfg {input.cfg:q} --weights {input.weights:q}"
+        "{params.run:q} --cfg {input.cfg:q} --weights {input.weights:q}"
         " --out-dir {params.folder:q} > {log:q} 2>&1"

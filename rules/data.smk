@@ -24,7 +24,7 @@ for _step in steps.step_rules(PLAN, "make_data"):
         params:
             **step_params(_step),
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/make_data.py --job {params.job:q} > {log:q} 2>&1"
+            "{params.run:q} --job {params.job:q} > {log:q} 2>&1"
 
 
 # List the files of the user's own, with their checksums, in place of their names in every job.
@@ -44,8 +44,13 @@ rule list_own_files:
         mem_mb=500,
         runtime=10,
     params:
+        run=command("list_files"),
         code=code("list_files"),
-        files=lambda wildcards: planned(PLAN.own_places, wildcards.sample, wildcards.part),
-        state=lambda wildcards: planned(PLAN.own_state, wildcards.sample, wildcards.part),
+        files=lambda wildcards: planned(
+            PLAN.own_places, wildcards.sample, wildcards.part
+        ),
+        state=lambda wildcards: planned(
+            PLAN.own_state, wildcards.sample, wildcards.part
+        ),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/list_files.py {params.files:q} --out {output:q} > {log:q} 2>&1"
+        "{params.run:q} {params.files:q} --out {output:q} > {log:q} 2>&1"

@@ -21,11 +21,13 @@ rule fetch_artefact:
         mem_mb=500,
         runtime=240,
     params:
+        run=command("fetch_artefact"),
         # as it takes the output, a change of these is no reason to download again
         given=lambda wildcards, output: downloads.options(PLAN),
+        known=lambda wildcards, output: str(ROOT / "config/downloads.yaml"),
         pinned=lambda wildcards: downloads.pinned(PLAN, wildcards.file),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/fetch_artefact.py --downloads {ROOT:q}/config/downloads.yaml --file {wildcards.file:q}"
+        "{params.run:q} --downloads {params.known:q} --file {wildcards.file:q}"
         " {params.given:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -47,10 +49,11 @@ rule unpack_artefact:
         mem_mb=500,
         runtime=30,
     params:
+        run=command("unpack_artefact"),
         code=code("unpack_artefact"),
         limits=lambda wildcards: downloads.limits(PLAN, wildcards.file),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/unpack_artefact.py --archive {input:q} {params.limits:q} --out {output:q} > {log:q} 2>&1"
+        "{params.run:q} --archive {input:q} {params.limits:q} --out {output:q} > {log:q} 2>&1"
 
 
 # Put a published file where its sample wants it.
@@ -71,7 +74,10 @@ rule place_artefact:
         mem_mb=500,
         runtime=10,
     params:
+        run=command("place_artefact"),
         code=code("place_artefact"),
-        member=lambda wildcards: downloads.member(PLAN, wildcards.sample, wildcards.file),
+        member=lambda wildcards: downloads.member(
+            PLAN, wildcards.sample, wildcards.file
+        ),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/place_artefact.py --source {input:q} {params.member:q} --out {output:q} > {log:q} 2>&1"
+        "{params.run:q} --source {input:q} {params.member:q} --out {output:q} > {log:q} 2>&1"

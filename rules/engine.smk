@@ -17,11 +17,12 @@ checkpoint record_backend:
         runtime=5,
         gpu=gpus(),
     params:
+        run=command("record_backend"),
         code=code("record_backend"),
         backend=config["backend"],
         python=options.engine_python(PLAN, workflow.basedir),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/record_backend.py --backend {params.backend:q} --engine-python {params.python:q}"
+        "{params.run:q} --backend {params.backend:q} --engine-python {params.python:q}"
         " --out {output:q} > {log:q} 2>&1"
 
 
@@ -51,13 +52,14 @@ rule build_engine:
         runtime=30,
         gpu=gpus(),
     params:
+        run=command("build_engine"),
         code=code("build_engine"),
         export=folder_of("export"),
         table=table_option,
         kept=kept_option,
         options=engine_options,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/build_engine.py {params.options:q} --export-dir {params.export:q} {params.table:q}"
+        "{params.run:q} {params.options:q} --export-dir {params.export:q} {params.table:q}"
         " {params.kept:q} --backend-file {input.backend:q} --plan {output.plan:q} --layers {output.layers:q} > {log:q} 2>&1"
 
 
@@ -130,12 +132,13 @@ rule refit_engine:
         runtime=30,
         gpu=gpus(),
     params:
+        run=command("refit_engine"),
         code=code("refit_engine"),
         export=folder_of("export"),
         data=folder_of("labels"),
         batch_size=setting("max_batch_size"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/refit_engine.py --sample {wildcards.sample} --dummy-plan {input.plan:q}"
+        "{params.run:q} --sample {wildcards.sample} --dummy-plan {input.plan:q}"
         " --export-dir {params.export:q} --inputs {input.inputs:q} --data {params.data:q}"
         " --batch-size {params.batch_size} --backend-file {input.backend:q} --plan {output.plan:q}"
         " --before-out {output.before:q} > {log:q} 2>&1"
@@ -160,11 +163,14 @@ rule lower_network:
         mem_mb=in_full(3000, 12000),
         runtime=10,
     params:
+        run=command("lower_network"),
         code=code("lower_network"),
         export=folder_of("export"),
         table=table_option,
         kept=kept_option,
-        options=lambda wildcards: options.network(PLAN, wildcards.sample, wildcards.precision),
+        options=lambda wildcards: options.network(
+            PLAN, wildcards.sample, wildcards.precision
+        ),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/lower_network.py {params.options:q} --export-dir {params.export:q} {params.table:q}"
+        "{params.run:q} {params.options:q} --export-dir {params.export:q} {params.table:q}"
         " {params.kept:q} --out {output:q} > {log:q} 2>&1"

@@ -1,5 +1,6 @@
 """Engines at work: what they are given, and what they answer."""
 
+
 # Preprocess the held-out pictures, which needs more than an engine's environment has.
 rule prepare_inputs:
     input:
@@ -17,12 +18,13 @@ rule prepare_inputs:
         mem_mb=in_full(2000, 12000),
         runtime=in_full(5, 20),
     params:
+        run=command("prepare_inputs"),
         code=code("prepare_inputs"),
         name=program_of,
         data=data_of("val"),
         export=folder_of("export"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/prepare_inputs.py --sample {params.name} --data {params.data:q} --split val"
+        "{params.run:q} --sample {params.name} --data {params.data:q} --split val"
         " --export-dir {params.export:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -57,10 +59,11 @@ rule prepare_picture:
         mem_mb=1000,
         runtime=5,
     params:
+        run=command("prepare_inputs"),
         code=code("prepare_inputs"),
         export=folder_of("export"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/prepare_inputs.py --sample {wildcards.sample} --pictures {input.picture:q}"
+        "{params.run:q} --sample {wildcards.sample} --pictures {input.picture:q}"
         " --export-dir {params.export:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -88,4 +91,4 @@ for _step in steps.step_rules(PLAN, "infer"):
         params:
             **step_params(_step),
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/infer.py --job {params.job:q} > {log:q} 2>&1"
+            "{params.run:q} --job {params.job:q} > {log:q} 2>&1"

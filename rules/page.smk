@@ -26,9 +26,10 @@ rule write_page:
         mem_mb=500,
         runtime=5,
     params:
+        run=command("write_page"),
         code=code("write_page", "report", "config/schema/report.schema.json"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/write_page.py {input.report:q} --out {output:q} > {log:q} 2>&1"
+        "{params.run:q} {input.report:q} --out {output:q} > {log:q} 2>&1"
 
 
 # Write the page of all samples, which links to theirs.
@@ -55,10 +56,11 @@ rule write_index:
         mem_mb=500,
         runtime=5,
     params:
+        run=command("write_index"),
         code=code("write_index", "report", "config/schema/report.schema.json"),
         comparison="--comparison comparison.html" if config["compare"] else "",
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/write_index.py {input.reports:q} {params.comparison} --out {output:q} > {log:q} 2>&1"
+        "{params.run:q} {input.reports:q} {params.comparison} --out {output:q} > {log:q} 2>&1"
 
 
 # Put two runs side by side, sample by sample.
@@ -80,9 +82,10 @@ rule write_comparison:
         mem_mb=500,
         runtime=5,
     params:
+        run=command("write_comparison"),
         code=code("write_comparison", "report", "config/schema/report.schema.json"),
         names=lambda wildcards: planned(PLAN.compared_runs)[0],
         folders=lambda wildcards: planned(PLAN.compared_runs)[1],
         reports=lambda wildcards: planned(PLAN.compared_runs)[2],  # their contents: a change makes the page anew
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/write_comparison.py {params.folders:q} --names {params.names:q} --out {output:q} > {log:q} 2>&1"
+        "{params.run:q} {params.folders:q} --names {params.names:q} --out {output:q} > {log:q} 2>&1"

@@ -21,8 +21,9 @@ rule build_plugins:
         mem_mb=4000,
         runtime=10,
     params:
+        run=command("build_plugins"),
         code=code("build_plugins", "plugins"),
         python=options.engine_python(PLAN, workflow.basedir),
         folder=folder_of("record"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/build_plugins.py --engine-python {params.python:q} --out-dir {params.folder:q} > {log:q} 2>&1"
+        "{params.run:q} --engine-python {params.python:q} --out-dir {params.folder:q} > {log:q} 2>&1"

@@ -45,13 +45,15 @@ for _step in steps.step_rules(PLAN, "draw"):
         params:
             **step_params(_step),
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/draw.py --job {params.job:q} > {log:q} 2>&1"
+            "{params.run:q} --job {params.job:q} > {log:q} 2>&1"
 
 
 # Plot queries a second against processes, and say which to take.
 rule plot_serving:
     input:
-        serving=lambda wildcards: PLAN.per_precision(wildcards.sample, "serving.{precision}.json")[0],
+        serving=lambda wildcards: PLAN.per_precision(
+            wildcards.sample, "serving.{precision}.json"
+        )[0],
     output:
         text="results/{sample}/figures/serving.txt",
         picture=report(
@@ -72,9 +74,10 @@ rule plot_serving:
         mem_mb=500,
         runtime=5,
     params:
+        run=command("plot_serving"),
         code=code("plot_serving"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/plot_serving.py --serving {input.serving:q} --out {output.picture:q}"
+        "{params.run:q} --serving {input.serving:q} --out {output.picture:q}"
         " --text-out {output.text:q} > {log:q} 2>&1"
 
 
@@ -104,12 +107,13 @@ rule plot_precisions:
         mem_mb=1000,
         runtime=5,
     params:
+        run=command("plot_precisions"),
         code=code("plot_precisions"),
         folder=folder_of("metrics"),
         precisions=setting("precisions"),
         metric=lambda wildcards: PLAN.told(wildcards.sample, "metric"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/plot_precisions.py --results-dir {params.folder:q} --precisions {params.precisions}"
+        "{params.run:q} --results-dir {params.folder:q} --precisions {params.precisions}"
         " --metric {params.metric:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -135,9 +139,10 @@ rule plot_profile:
         mem_mb=1000,
         runtime=5,
     params:
+        run=command("plot_profile"),
         code=code("plot_profile"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/plot_profile.py {input.profiles:q} --out {output.plot:q} --table-out {output.table:q}"
+        "{params.run:q} {input.profiles:q} --out {output.plot:q} --table-out {output.table:q}"
         " > {log:q} 2>&1"
 
 
@@ -162,9 +167,10 @@ rule plot_training:
         mem_mb=1000,
         runtime=5,
     params:
+        run=command("plot_training"),
         code=code("plot_training"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/plot_training.py {input.training:q} --out {output:q} > {log:q} 2>&1"
+        "{params.run:q} {input.training:q} --out {output:q} > {log:q} 2>&1"
 
 
 # Collect the results and hold them against the gates; a gate that fails does not stop the report.
@@ -193,16 +199,22 @@ rule write_report:
         mem_mb=500,
         runtime=5,
     params:
+        run=command("write_report"),
         code=code("write_report", "config/schema/report.schema.json"),
         folder=folder_of("metrics"),
         data=config["data"],
+        repository=lambda wildcards, output: str(ROOT),
         precisions=setting("precisions"),
-        inputs=lambda wildcards, input: [f"{os.path.basename(path)}={path}" for path in input.export],
-        texts=lambda wildcards, input: [f"{os.path.basename(path).split('.')[0]}={path}" for path in input.texts],
+        inputs=lambda wildcards, input: [
+            f"{os.path.basename(path)}={path}" for path in input.export
+        ],
+        texts=lambda wildcards, input: [
+            f"{os.path.basename(path).split('.')[0]}={path}" for path in input.texts
+        ],
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/write_report.py --sample {wildcards.sample} --sample-config {input.config:q}"
+        "{params.run:q} --sample {wildcards.sample} --sample-config {input.config:q}"
         " --data {params.data} --backend-file {input.backend:q} --precisions {params.precisions}"
-        " --results-dir {params.folder:q} --repository {ROOT:q} --figures {input.figures:q} --texts {params.texts:q}"
+        " --results-dir {params.folder:q} --repository {params.repository:q} --figures {input.figures:q} --texts {params.texts:q}"
         " --inputs {params.inputs:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -223,7 +235,8 @@ rule write_tables:
         mem_mb=500,
         runtime=5,
     params:
+        run=command("write_tables"),
         code=code("write_tables"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/write_tables.py {input.report:q} --precisions {output.precisions:q}"
+        "{params.run:q} {input.report:q} --precisions {output.precisions:q}"
         " --gates {output.gates:q} > {log:q} 2>&1"

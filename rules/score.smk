@@ -24,7 +24,7 @@ for _step in steps.step_rules(PLAN, "score"):
         params:
             **step_params(_step),
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/score.py --job {params.job:q} > {log:q} 2>&1"
+            "{params.run:q} --job {params.job:q} > {log:q} 2>&1"
 
 
 # Compare what engines answered with what the framework did, or with one another.
@@ -51,4 +51,4 @@ for _step in steps.step_rules(PLAN, "compare"):
         params:
             **step_params(_step),
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/compare.py --job {params.job:q} > {log:q} 2>&1"
+            "{params.run:q} --job {params.job:q} > {log:q} 2>&1"

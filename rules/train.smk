@@ -24,7 +24,7 @@ for _step in steps.step_rules(PLAN, "train"):
         params:
             **step_params(_step),
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/train.py --job {params.job:q} > {log:q} 2>&1"
+            "{params.run:q} --job {params.job:q} > {log:q} 2>&1"
 
 
 # Ask the framework that a model comes from, to compare engines with.
@@ -51,4 +51,4 @@ for _step in steps.step_rules(PLAN, "predict"):
         params:
             **step_params(_step),
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/predict.py --job {params.job:q} > {log:q} 2>&1"
+            "{params.run:q} --job {params.job:q} > {log:q} 2>&1"
