@@ -187,7 +187,7 @@ def gpus():
 
 
 def step_input(step):
-    """Return the inputs of a rule of steps: of each sample its own."""
+    """Return the inputs of steps, of each sample its own."""
 
     def files(name):
         return lambda wildcards: planned(steps.input_files, PLAN, step, name, wildcards)
@@ -196,7 +196,7 @@ def step_input(step):
 
 
 def step_output(step):
-    """Return the outputs of a rule of steps: folders as such, a picture for the report with its caption."""
+    """Return the outputs of steps, folders as such and a picture for the report with its caption."""
     marked = {}
     for name, files in steps.folders(step).items():
         items = [directory(file) if folder else file for file, folder in files]
@@ -212,7 +212,7 @@ def step_output(step):
 
 
 def step_params(step):
-    """Return the params of a rule of steps: the code and the settings that count, and the job itself."""
+    """Return the params of steps, code and settings that count and the job itself."""
     return {
         "run": command(step.says["stage"]),
         "code": lambda wildcards: planned(CODE.of_step, step, wildcards.sample),
@@ -226,13 +226,13 @@ def step_params(step):
 
 
 def step_resources(step):
-    """Return the resources of a rule of steps."""
+    """Return the resources of steps."""
     asked = {name: PLAN.resource(step.says, name) for name in ("mem_mb", "runtime")}
     return {**asked, "gpu": gpus()} if step.says.get("engine") else asked
 
 
 def step_threads(step):
-    """Return the threads of a rule of steps."""
+    """Return the threads of steps."""
     return lambda wildcards: planned(
         PLAN.threads, wildcards.sample, step.says, workflow.cores or 1
     )
