@@ -20,7 +20,6 @@ def full_copy(root: Path) -> Workflow:
     (root / "copy").mkdir()
     made = copy(root / "copy")
     shutil.copytree(ROOT / "config/samples", made.folder / "config/samples", dirs_exist_ok=True)
-    shutil.copy2(ROOT / "rules/sources.yaml", made.folder / "rules")
     return made
 
 

@@ -7,11 +7,11 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from trtflow.formats.caffe import NetParameter, without_weights, write_caffemodel, write_prototxt
-from trtflow.families.faster_rcnn.network import FasterRCNN
 from trtflow.families.faster_rcnn.caffe_export import to_caffe
-from trtflow.families.ssd.network import SSD
+from trtflow.families.faster_rcnn.network import FasterRCNN
 from trtflow.families.ssd.caffe_export import export
+from trtflow.families.ssd.network import SSD
+from trtflow.formats.caffe import NetParameter, without_weights, write_caffemodel, write_prototxt
 
 
 def ssd_files(model: SSD, folder: Path) -> dict[str, bytes]:

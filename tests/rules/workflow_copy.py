@@ -9,8 +9,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
     "Snakefile",
@@ -39,7 +37,7 @@ class Workflow:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        self.environment = dict(os.environ)  # not activated: jobs run under the Python that runs Snakemake
 
     def command(self, *arguments: str, config: Sequence[str] = (SMALL,)) -> list[str]:
         """Return the command line of a run."""
@@ -93,6 +91,3 @@ def keep_samples(folder: Path, *names: str) -> None:
     for path in (folder / "config/samples").glob("*.yaml"):
         if path.stem not in names:
             path.unlink()
-    sources = yaml.safe_load((folder / "rules/sources.yaml").read_text())
-    sources["samples"] = {name: sources["samples"][name] for name in names}
-    (folder / "rules/sources.yaml").write_text(yaml.safe_dump(sources))
