@@ -1,30 +1,47 @@
-"""Take over a model of the user's own: its files in the form of TensorRT's parsers, with what the workflow must know.
+"""Taking over a model of the user's own: its files in the form of TensorRT's parsers, and what is to be known."""
 
-python scripts/import_own.py results/mine/config.yaml --out-dir results/mine/export
-"""
+from __future__ import annotations
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded: no notes on CPU instructions
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # constants computed ahead are the same on every processor
-
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import _path  # noqa: F401
-import yaml
+from trtflow.families.common import environment  # noqa: F401  # isort: skip - of TensorFlow, before it is loaded
 
-from trtflow.cli import parser, run
 from trtflow.converters.model_file import import_model
+from trtflow.families.own.description import NAME
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.checksums import write_checksums
 from trtflow.formats.files import write_json
+from trtflow.job import Job
 from trtflow.migration.agreement import draw_inputs, run_onnx
 from trtflow.migration.lowering import lower_model
 from trtflow.runtime.model_file import ModelFile
-from trtflow.samples.own import NAME
 
 PICTURES = {"colour": "rgb", "mean": 0, "scale": 1, "channels_last": False}
+
+
+def adopt_model(job: Job) -> None:
+    """Write a model and its description, after holding its outputs against the classes.
+
+    Raises:
+        UserError: they disagree, the model has several inputs, or it is damaged.
+    """
+    folder, own = job.output("exports").parent, job.settings["own"]
+    classes = read_classes(Path(own["data"]["classes"]))
+    model, output = adopt(own["model"], folder)
+    check_classes(model, output, classes, job.settings)
+    description = {
+        "model": model.to_json(),
+        "output": output,
+        "classes": classes,
+        "logits": own["model"].get("logits", False),
+        "pictures": PICTURES | own["data"].get("pictures", {}),
+        "calibration": job.setting("splits.calibration", 0),
+    }
+    write_json(folder / NAME, description)
+    files = [path for path in (model.path, model.deploy) if path is not None]
+    write_checksums(folder, [NAME, *(path.name for path in files)])
 
 
 def read_classes(path: Path) -> list[str]:
@@ -45,7 +62,7 @@ def adopt(settings: dict[str, Any], folder: Path) -> tuple[ModelFile, str]:
     """
     path = Path(settings["file"])
     outputs = [settings["output"]] if "output" in settings and path.suffix != ".onnx" else []
-    optional = {key: Path(settings[key]) for key in ("deploy", "preprocessor") if key in settings}
+    optional: dict[str, Any] = {key: Path(settings[key]) for key in ("deploy", "preprocessor") if key in settings}
     model = import_model(path, folder, outputs=outputs, **optional, input_shape=settings.get("input"))
     if len(model.inputs) != 1:
         raise UserError(f"{path}: {len(model.inputs)} inputs, {', '.join(model.inputs)}. A sample can have one.")
@@ -60,7 +77,7 @@ def adopt(settings: dict[str, Any], folder: Path) -> tuple[ModelFile, str]:
     return model, output
 
 
-def check_classes(model: ModelFile, output: str, classes: list[str], config: dict[str, Any]) -> None:
+def check_classes(model: ModelFile, output: str, classes: list[str], config: Mapping[str, Any]) -> None:
     """Run the lowered network once, and hold its output against the classes, and its batch against the engines'.
 
     Raises:
@@ -81,32 +98,3 @@ def check_classes(model: ModelFile, output: str, classes: list[str], config: dic
             f"{own['data']['classes']}: {len(classes)} classes, but output {output!r} of {own['model']['file']} has "
             f"{width} values. Name as many classes, in the model's order, or another output as model.output."
         )
-
-
-def main() -> None:
-    """Read the command line and the sample's configuration, write the model and its description."""
-    arguments = parser(__doc__)
-    arguments.add_argument("config", type=Path, help="results/<name>/config.yaml")
-    arguments.add_argument("--out-dir", type=Path, required=True, help="folder to write")
-    options = arguments.parse_args()
-
-    config = yaml.safe_load(options.config.read_text())
-    own = config["own"]
-    classes = read_classes(Path(own["data"]["classes"]))
-    model, output = adopt(own["model"], options.out_dir)
-    check_classes(model, output, classes, config)
-    description = {
-        "model": model.to_json(),
-        "output": output,
-        "classes": classes,
-        "logits": own["model"].get("logits", False),
-        "pictures": PICTURES | own["data"].get("pictures", {}),
-        "calibration": config["splits"]["calibration"],
-    }
-    write_json(options.out_dir / NAME, description)
-    files = [path for path in (model.path, model.deploy) if path is not None]
-    write_checksums(options.out_dir, [NAME, *(path.name for path in files)])
-
-
-if __name__ == "__main__":
-    run(main)
