@@ -311,7 +311,7 @@ def _short_reason(reason: str) -> str:
 
 
 def _plain(error: str) -> str:
-    """Return an error of the workflow's own, as of its configuration, without the place in a Snakefile that found it."""
+    """Return an error of the workflow's own, as of its configuration, without the line of a Snakefile that found it."""
     heading, *lines = error.splitlines()
     kept = [line for line in lines if not re.match(r'\s+File ".*", line \d+, in ', line)]
     return "\n".join(["error: " + kept[0], *kept[1:]]) if kept else heading
