@@ -1,0 +1,26 @@
+"""Which tests run Snakemake or train a network: `pytest -m "not workflow"` leaves them out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+# folders of tests whose fixtures make reports; in tests/ itself lie those of whole samples
+RUNS = ("rules", "slurm", "gpu")
+# of what a script or a fixture of these folders trains
+TRAINS = ("test_full_", "_training.py")
+
+
+def runs_or_trains(path: Path) -> bool:
+    """Return whether the tests of a file run the workflow or train a network for long."""
+    parts = path.relative_to(TESTS).parts
+    return len(parts) == 1 or parts[0] in RUNS or any(name in parts[-1] for name in TRAINS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark them."""
+    for item in items:
+        if TESTS in item.path.parents and runs_or_trains(item.path):
+            item.add_marker(pytest.mark.workflow)
