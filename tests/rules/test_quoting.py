@@ -58,7 +58,7 @@ def schema_of(name: str) -> dict[str, Any]:
 
 
 def strings(schema: Any, root: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield where a schema has a string that is none of a list: keys, `[]` for an element, `any` for a key of any name."""
+    """Yield where a schema has a free string: keys, `[]` for an element of a list, `any` for a key of any name."""
     if not isinstance(schema, dict):
         return
     if "$ref" in schema:
