@@ -8,7 +8,6 @@ reference runtime. Step 1 of the comparison; scripts/bench_sizes.py is step 2 an
 """
 
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,8 +20,7 @@ from _sizes import NETWORKS, RANGES, Network, random_pictures
 from onnx import numpy_helper
 
 from trtflow.calibration.ranges import record_ranges
-from trtflow.cli import parser, run
-from trtflow.formats import UserError
+from trtflow.cli import parser, run, run_command
 from trtflow.formats.caffe import blob_to_array, read_caffemodel
 from trtflow.formats.checksums import NAME as CHECKSUMS
 from trtflow.formats.dynamic_ranges import write_ranges
@@ -40,9 +38,7 @@ def export(network: Network, folder: Path, width: float) -> Path:
     """Run the exporters of a network; return the folder that engines are built from."""
     for command in network.export:
         words = shlex.split(command.format(width=width, dir=folder, root=SCRIPTS.parent))
-        done = subprocess.run([sys.executable, SCRIPTS / words[0], *words[1:]], check=False)
-        if done.returncode:
-            raise UserError(f"{words[0]} failed; its messages stand above this line.")
+        run_command([sys.executable, SCRIPTS / words[0], *words[1:]])
     return folder / "export"
 
 
