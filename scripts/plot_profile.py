@@ -9,9 +9,8 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
-from trtflow.formats.files import write_text
+from trtflow.formats.files import read_json, write_text
 from trtflow.reporting.figures import profile_table, write_profile
-from trtflow.reporting.report import read_json
 
 
 def main() -> None:

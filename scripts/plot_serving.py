@@ -9,8 +9,7 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
-from trtflow.formats.files import write_text
-from trtflow.reporting.report import read_json
+from trtflow.formats.files import read_json, write_text
 from trtflow.reporting.serving import advice, write_serving
 
 

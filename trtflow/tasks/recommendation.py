@@ -10,11 +10,10 @@ from trtflow.datasets.ratings import read_choices
 from trtflow.families.ncf.layers import read_sizes
 from trtflow.formats import FormatError
 from trtflow.formats.arrays import read_arrays, write_arrays
-from trtflow.formats.files import write_json, write_text
+from trtflow.formats.files import read_json, write_json, write_text
 from trtflow.job import Job
 from trtflow.metrics.classification import largest_difference
 from trtflow.metrics.ranking import hit_ratio, ndcg, ranks
-from trtflow.reporting.report import read_json
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.session import Session, load_engine
 from trtflow.samples import load as load_sample

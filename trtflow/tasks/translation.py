@@ -17,10 +17,9 @@ from trtflow.datasets.bpe import join
 from trtflow.datasets.translation import read_sentences, to_text
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import read_arrays, write_arrays
-from trtflow.formats.files import write_json, write_text
+from trtflow.formats.files import read_json, write_json, write_text
 from trtflow.job import Job
 from trtflow.metrics.bleu import bleu_scores
-from trtflow.reporting.report import read_json
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.loop import measure_steps
 from trtflow.runtime.timing import DURATION_S
