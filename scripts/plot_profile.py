@@ -16,7 +16,7 @@ from trtflow.reporting.figures import profile_table, write_profile
 def main() -> None:
     """Read the command line and plot."""
     arguments = parser(__doc__)
-    arguments.add_argument("profiles", type=Path, nargs="+", help="JSON files of profile_engine.py")
+    arguments.add_argument("profiles", type=Path, nargs="+", help="JSON files of profile.py")
     arguments.add_argument("--count", type=int, default=20, help="number of layers")
     arguments.add_argument("--table-out", type=Path, help="text file for the times of all layers")
     arguments.add_argument("--out", type=Path, required=True, help="PNG file to write")

@@ -16,7 +16,7 @@ from trtflow.reporting.serving import advice, write_serving
 def main() -> None:
     """Read the command line, draw the plot and write the advice."""
     arguments = parser(__doc__)
-    arguments.add_argument("--serving", type=Path, required=True, help="JSON file of serve.py")
+    arguments.add_argument("--serving", type=Path, required=True, help="JSON file of measurements")
     arguments.add_argument("--out", type=Path, required=True, help="PNG file to write")
     arguments.add_argument("--text-out", type=Path, required=True, help="text file to write")
     options = arguments.parse_args()
