@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digits import normalised, read_images
-from trtflow.formats import UserError
 from trtflow.families.digits.layers import INPUT, OUTPUT, add_layers, read_weights
+from trtflow.formats import UserError
 from trtflow.runtime.outputs import softmax
 
 __all__ = ["INPUT", "read_images"]

@@ -16,8 +16,8 @@ import numpy as np
 
 from trtflow.datasets.digit_pictures import read_images
 from trtflow.datasets.images import read_pictures
-from trtflow.formats import UserError
 from trtflow.families.common.input_size import read_input_size, read_pixels
+from trtflow.formats import UserError
 from trtflow.runtime.parsers import parse_onnx
 
 CAFFE, ONNX, UFF = ("data", "prob"), ("gpu_0/data_0", "gpu_0/softmax_1"), ("input", "output")

@@ -13,12 +13,25 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from trtflow.workflow.errors import PlanError
+from trtflow.workflow.plan import Plan
+from trtflow.workflow.steps import StepRule
+
 PACKAGE = "trtflow"
 IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]+(?:\((?P<many>[^)]*)\)|(?P<one>[^\n#]+))"
     r"|import[ \t]+(?P<plain>[\w., \t]+))",
     re.MULTILINE,
 )
+SAMPLES = f"{PACKAGE}/samples/__init__.py"  # loads the modules of samples by name
+STAGES = {  # where the functions of each stage are, the first that is there
+    "make_data": ("trtflow/datasets/{data_set}",),
+    **dict.fromkeys(("train", "predict", "export"), ("trtflow/families/{family}",)),
+    **dict.fromkeys(
+        ("infer", "score", "compare", "draw", "measure", "profile"),
+        ("trtflow/tasks/{task}/{stage}", "trtflow/tasks/common/{stage}"),
+    ),
+}
 LENGTH = 16  # hexadecimal digits: enough to tell versions of this code apart
 
 
@@ -32,6 +45,7 @@ class Digests:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._closure = cache(self._find_closure)
+        self._imports = cache(self._find_imports)
         self._hash = cache(lambda path: hashlib.sha256((root / path).read_bytes()).hexdigest())
         self._entry = cache(self._read_entry)
 
@@ -58,52 +72,54 @@ class Digests:
         """Return the files of the checkout that a script or module is made of, itself included."""
         return self._closure(script)
 
+    def used(self, module: str, function: str) -> frozenset[str]:
+        """Return the files that a function of a module is made of, but for the module itself."""
+        return self._entry(module, function)[1]
+
     def exists(self, module: str) -> bool:
         """Whether the checkout has a file."""
         return (self.root / module).is_file()
 
-    def _find_closure(self, path: str) -> frozenset[str]:
+    def _find_closure(self, path: str, entry: str = "") -> frozenset[str]:
+        """Return the files that a module is made of; `entry`, of which one function counts alone, is left out."""
         found: set[str] = set()
         waiting = [path]
         while waiting:
             current = waiting.pop()
-            if current in found:
-                continue
-            found.add(current)
-            waiting += self._imports(current)
+            if current not in found and current != entry:
+                found.add(current)
+                waiting += self._imports(current)
         return frozenset(found)
 
-    @cache  # noqa: B019 - one object a run
-    def _imports(self, path: str) -> list[str]:
-        """Return the files that a module imports, those of the packages they lie in included."""
+    def _find_imports(self, path: str) -> list[str]:
+        """Return the files of ours that a module imports."""
         text = (self.root / path).read_text(encoding="utf-8")
-        folder = str(Path(path).parent)
         found: list[str] = []
         for match in IMPORT.finditer(text):
             if match["plain"]:
-                for name in match["plain"].split(","):
-                    found += self._files(name.split()[0] if name.split() else "", folder)
+                names = [part.split()[0] for part in match["plain"].split(",") if part.split()]
+                found += [file for name in names for file in self._file(name, path)]
                 continue
-            base = _absolute(match["base"], path)
-            names = (match["many"] or match["one"] or "").replace("\n", " ").split(",")
-            found += self._files(base, folder)
-            for name in names:
-                words = name.split("#")[0].split()
-                if words:
-                    found += self._files(f"{base}.{words[0]}", folder)
+            listed = re.sub(r"#[^\n]*", "", match["many"] or match["one"] or "").split(",")
+            found += self._imported(
+                _absolute(match["base"], path), [part.split()[0] for part in listed if part.split()], path
+            )
         return found
 
-    def _files(self, module: str, folder: str) -> list[str]:
-        """Return the file of a module of ours and those of its packages; of any other nothing."""
-        parts = module.split(".")
-        if parts[0] != PACKAGE:  # a neighbour of a script
-            neighbour = f"{folder}/{parts[0]}.py"
-            return [neighbour] if folder == "scripts" and self.exists(neighbour) else []
+    def _imported(self, base: str, names: Iterable[str], path: str) -> list[str]:
+        """Return the files of `from base import names`: modules of these names, and that of `base` for all others."""
         found = []
-        for end in range(1, len(parts) + 1):
-            place = "/".join(parts[:end])
-            found += [file for file in (f"{place}/__init__.py", f"{place}.py") if self.exists(file)]
+        for name in names:
+            found += self._file(f"{base}.{name}", path) or self._file(base, path)
         return found
+
+    def _file(self, module: str, path: str) -> list[str]:
+        """Return the file of a module of ours, or of a neighbour of a script; of any other nothing."""
+        place = module.replace(".", "/")
+        if module.split(".", maxsplit=1)[0] != PACKAGE:
+            folder = Path(path).parent
+            place = f"{folder}/{place}" if str(folder) == "scripts" else ""
+        return [file for file in (f"{place}.py", f"{place}/__init__.py") if place and self.exists(file)]
 
     def _read_entry(self, module: str, function: str) -> tuple[str, frozenset[str]]:
         """Return the text of a function and of what it uses of its module, and the files that these import.
@@ -124,18 +140,19 @@ class Digests:
         nodes = [node for name in sorted(used) for node in named.get(name, [])]
         lines = [ast.unparse(node) for node in nodes]
         found: set[str] = set()
-        for statement in [*(imports[name] for name in sorted(used) if name in imports), *_imports_in(nodes)]:
-            for file in self._imported_by(statement, module):
-                found |= self._closure(file)
+        outside = [(imports[name], used) for name in sorted(used) if name in imports]
+        for statement, names in [*outside, *((inside, None) for inside in _imports_in(nodes))]:
+            for file in self._imported_by(statement, module, names):
+                found |= self._closure(file, module)
         return "\n".join(lines), frozenset(found)
 
-    def _imported_by(self, statement: ast.Import | ast.ImportFrom, module: str) -> list[str]:
-        folder = str(Path(module).parent)
+    def _imported_by(self, statement: ast.Import | ast.ImportFrom, module: str, used: set[str] | None) -> list[str]:
+        """Return the files that a statement imports for the names that are used; None for all."""
+        bound = {alias.asname or alias.name.split(".")[0]: alias.name for alias in statement.names}
+        names = [name for local, name in bound.items() if used is None or local in used]
         if isinstance(statement, ast.Import):
-            return [file for alias in statement.names for file in self._files(alias.name, folder)]
-        base = _absolute("." * statement.level + (statement.module or ""), module)
-        names = [base, *(f"{base}.{alias.name}" for alias in statement.names)]
-        return [file for name in names for file in self._files(name, folder)]
+            return [file for name in names for file in self._file(name, module)]
+        return self._imported(_absolute("." * statement.level + (statement.module or ""), module), names, module)
 
 
 def _absolute(base: str, path: str) -> str:
@@ -171,3 +188,67 @@ def _names_in(node: ast.AST) -> list[str]:
 
 def _imports_in(nodes: list[ast.stmt]) -> list[ast.Import | ast.ImportFrom]:
     return [part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Import | ast.ImportFrom)]
+
+
+class Code:
+    """The hash of the code that each job of a plan runs.
+
+    Args:
+        plan: of the run.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.digests = Digests(plan.root)
+
+    def of_script(self, name: str, sample: str | None = None, files: Iterable[str] = ()) -> str:
+        """Return the hash of a script, with the module of the sample where the script loads one.
+
+        Args:
+            name: of the script.
+            sample: of the job, if it is of one.
+            files: files or folders of the checkout that the script reads besides.
+        """
+        return self.digests.digest(f"scripts/{name}.py", self._loaded(name, sample), self._files(files, sample))
+
+    def of_step(self, rule: StepRule, sample: str) -> str:
+        """Return the hash of the code of a step: its function and what that uses, and the sample's module."""
+        says = self.plan.steps(sample)[rule.step]
+        entry = (self._module(says["stage"], sample), says["function"])
+        return self.digests.digest(f"scripts/{says['stage']}.py", [entry, *self._loaded(says["stage"], sample, *entry)])
+
+    def _module(self, stage: str, sample: str) -> str:
+        """Return the file with the functions of a stage for a sample."""
+        values = self.plan.sample(sample)
+        places = [place.format(stage=stage, **values) for place in STAGES[stage]]
+        found = [
+            file for place in places for file in (f"{place}.py", f"{place}/__init__.py") if self.digests.exists(file)
+        ]
+        if not found:
+            raise PlanError(f"samples.{sample}: {places[0]}.py is not there, which stage {stage} of the sample needs")
+        return found[0]
+
+    def _loaded(
+        self, script: str, sample: str | None, module: str = "", function: str = ""
+    ) -> list[tuple[str, str | None]]:
+        """Return the module of a sample where the code loads it by name."""
+        used = set(self.digests.modules(f"scripts/{script}.py"))
+        if module:
+            used |= self.digests.used(module, function)
+        if sample is None or SAMPLES not in used:
+            return []
+        name = "own" if sample in self.plan.own else sample
+        place = f"{PACKAGE}/samples/{name}"
+        return [(f"{place}/__init__.py" if self.digests.exists(f"{place}/__init__.py") else f"{place}.py", None)]
+
+    def _files(self, names: Iterable[str], sample: str | None) -> list[str]:
+        """Return files of the checkout, those in folders included; `preprocessor` is the sample's."""
+        found: list[str] = []
+        for name in names:
+            file = self.plan.preprocessor(sample) if name == "preprocessor" and sample else name
+            if file is None:
+                continue
+            path = self.plan.root / file
+            parts = sorted(path.rglob("*")) if path.is_dir() else [path]
+            found += [str(part.relative_to(self.plan.root)) for part in parts if part.is_file()]
+        return found

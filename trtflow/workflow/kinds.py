@@ -12,6 +12,7 @@ from trtflow.workflow.configuration import holds, leaf, read_mapping
 from trtflow.workflow.errors import PlanError, unknown
 
 KINDS = {"family": "families", "task": "tasks", "data_set": "data_sets"}
+ORDER = ("data_set", "task", "family")
 OPTIONAL = ("recurrent", "generation", "inference", "serving", "figures", "picture")  # keys that not every sample reads
 
 
@@ -32,6 +33,10 @@ class Kinds:
             for kind, folder in KINDS.items()
         }
 
+    @cached_property
+    def _common(self) -> dict[str, Any]:
+        return read_mapping(self.root / "config/steps.yaml")
+
     def get(self, kind: str, name: str, source: str) -> dict[str, Any]:
         """Return what is said of a family, task or data set.
 
@@ -42,18 +47,18 @@ class Kinds:
             raise PlanError(f"{source}: {kind}: {unknown(kind.replace('_', ' '), name, self._all[kind])}")
         return self._all[kind][name]
 
-    def of(self, sample: Mapping[str, Any], source: str = "") -> list[dict[str, Any]]:
-        """Return the data set, the task and the family of a sample; what a later one says goes before.
+    def of(self, sample: Mapping[str, Any], source: str = "") -> dict[str, dict[str, Any]]:
+        """Return what all samples have, and a sample's data set, task and family; what a later one says goes before.
 
         Raises:
             PlanError: there is none of that name.
         """
         source = source or sample["name"]
-        return [self.get(kind, sample[kind], source) for kind in ("data_set", "task", "family")]
+        return {"": self._common} | {kind: self.get(kind, sample[kind], source) for kind in ORDER}
 
     def told(self, sample: Mapping[str, Any], key: str, default: Any = None) -> Any:
         """Return what the family of a sample says of something, or else its task, or else its data set."""
-        for kind in reversed(self.of(sample)):
+        for kind in reversed(self.of(sample).values()):
             if key in kind:
                 return kind[key]
         return default
@@ -64,7 +69,7 @@ class Kinds:
         Raises:
             PlanError: it does.
         """
-        kinds = self.of(sample, source)
+        kinds = list(self.of(sample, source).values())
         family = kinds[-1]
         if family.get("task", sample["task"]) != sample["task"]:
             raise PlanError(f"{source}: task: family {sample['family']!r} is of task {family['task']!r}")

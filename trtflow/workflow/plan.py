@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from trtflow.workflow.configuration import check, holds, leaf, merged, read_yaml, typed
 from trtflow.workflow.errors import PlanError, unknown
@@ -71,12 +74,21 @@ class Plan:
         return self.kinds.told(self.sample(name), key, default)
 
     def values(self, name: str) -> dict[str, Any]:
-        """Return a sample's configuration as conditions see it: with `data`, mini or full."""
-        return {**self.sample(name), "data": self.config["data"]}
+        """Return a sample's configuration as conditions see it: with `data`, and what its family says of itself."""
+        sample = self.sample(name)
+        return {**sample, "data": self.config["data"], "timed_inputs": self.kinds.told(sample, "timed_inputs")}
 
     def with_setting(self, wanted: Mapping[str, Any]) -> list[str]:
         """Return the names of the samples whose configuration has these values, as `when` states them."""
         return [name for name in self.samples if holds(wanted, {**self.samples[name], "data": self.config["data"]})]
+
+    def setting(self, name: str, key: str, default: Any = None) -> Any:
+        """Return a setting of a sample by its dotted name."""
+        return leaf(self.sample(name), key, default)
+
+    def with_form(self, form: str) -> list[str]:
+        """Return the names of the samples with an engine that is built from a form, such as uff."""
+        return [name for name in self.samples if form in self.forms(name, check=False)]
 
     def owner(self, name: str) -> str:
         """Return the sample that trains the model of a sample."""
@@ -86,10 +98,10 @@ class Plan:
         """Return the steps of a sample by name, as its data set, its task and its family declare them."""
         values = self.values(name)
         declared: dict[str, dict[str, Any]] = {}
-        for kind, told in zip(("data_set", "task", "family"), self.kinds.of(values), strict=True):
+        for kind, told in self.kinds.of(values).items():
             for step, says in told["steps"].items():
                 if holds(says.get("when"), values):
-                    declared[step] = {"function": step, **says, "kind": kind, "of": values[kind]}
+                    declared[step] = {"function": step, **says, "of": values.get(kind, "")}
         return declared
 
     def is_trained(self, name: str) -> bool:
@@ -122,9 +134,9 @@ class Plan:
             names += [item["file"] for item in also if holds(item.get("when"), self.values(name))]
         return [self.path(name, f"export/{file}") for file in dict.fromkeys(names)]
 
-    def forms(self, name: str) -> list[str]:
+    def forms(self, name: str, *, check: bool = True) -> list[str]:
         """Return the forms in which the engines of a sample take its model."""
-        sample = self.sample(name)
+        sample = self.sample(name) if check else self.samples[name]
         return [sample["source"], *sample.get("programs", [])]
 
     def exported(self, name: str, by: str) -> list[str]:
@@ -160,7 +172,7 @@ class Plan:
         """Return what a step reads that takes a split: its manifest, its one file, or pictures that are tracked."""
         sample = self.sample(name)
         if name in self.own:
-            return own_files(sample["own"]["data"][split])
+            return [self.path(name, f"own/{split}.sha256")]
         data_set = self.kinds.get("data_set", sample["data_set"], name)
         place = data_set["splits"][split]
         if "pictures" not in data_set:
@@ -230,16 +242,141 @@ class Plan:
         """Whether INT8 of a sample takes dynamic ranges in place of a calibrator."""
         return bool(leaf(self.sample(name), "calibration.algorithm") == "ranges")
 
-    def own_model(self, name: str) -> list[str]:
-        """Return the files that a model of the user's own is taken from."""
-        model = self.sample(name)["own"]["model"]
-        stem, form = os.path.splitext(model["file"])
-        files = [model["file"], *(model[key] for key in ("deploy", "preprocessor") if key in model)]
+    def ranged(self) -> list[str]:
+        """Return the samples whose INT8 takes dynamic ranges."""
+        return [name for name in self.samples if leaf(self.samples[name], "calibration.algorithm") == "ranges"]
+
+    def calibrated(self) -> list[str]:
+        """Return the samples whose INT8 takes a calibration table."""
+        ranged = self.ranged()
+        return [name for name, sample in self.samples.items() if "calibration" in sample and name not in ranged]
+
+    def table(self, name: str, precision: str) -> list[str]:
+        """Return the table or the ranges that an int8 engine needs."""
+        if precision != "int8":
+            return []
+        file = "ranges.txt" if self.is_ranged(name) else f"CalibrationTable{name}"
+        return [self.path(name, f"calibration/{file}")]
+
+    def kept_layers(self, name: str, precision: str) -> list[str]:
+        """Return the list of layers that an int8 engine leaves in float32, where one is searched."""
+        searched = precision == "int8" and "mixed_precision" in self.sample(name)
+        return [self.path(name, "calibration/kept_layers.txt")] if searched else []
+
+    def calibration(self, name: str) -> list[str]:
+        """Return the table or the ranges that a sample's page shows."""
+        return self.table(name, "int8") if "int8" in self.sample(name)["precisions"] else []
+
+    def networks(self) -> list[str]:
+        """Return the names of the engines that samples have besides their own."""
+        return sorted(
+            {network for name in self.samples for network in self.kinds.told(self.samples[name], "networks", [])}
+        )
+
+    def frozen(self, name: str) -> list[str]:
+        """Return the frozen TensorFlow graph of a sample."""
+        return [self.of_owner(name, "frozen")]
+
+    def checkpoint(self, name: str) -> list[str]:
+        """Return the two files of the TensorFlow checkpoint of a sample."""
+        return [f"{self.of_owner(name, 'checkpoint')}.{end}" for end in ("index", "data-00000-of-00001")]
+
+    def darknet(self, name: str, kind: str) -> list[str]:
+        """Return Darknet's cfg or weights of a sample."""
+        return [f"{self.of_owner(name, 'darknet')}/yolov3.{kind}"]
+
+    def picture(self, name: str) -> list[str]:
+        """Return the picture that a chapter looks at."""
+        return [self.path(name, self.sample(name)["picture"])]
+
+    def preprocessor(self, name: str) -> str | None:
+        """Return the file, from the checkout, that changes a sample's graph before it becomes UFF."""
+        file = self.setting(name, "model.preprocessor")
+        return f"config/preprocessors/{file}" if file else None
+
+    def training_log(self, name: str) -> list[str]:
+        """Return the losses of the training of a sample's model."""
+        return [self.path(self.owner(name), "model/training.json")]
+
+    def compared(self, name: str) -> list[str]:
+        """Return what steps of a sample compare besides engine and framework, and a refitted engine's scores before."""
+        files = [
+            file
+            for step in self.steps(name).values()
+            if step["stage"] == "compare"
+            for key, file in step["output"].items()
+            if key != "agreement"
+        ]
+        before = self.per_precision(name, "before_refit.{precision}.json") if self.sample(name).get("refit") else []
+        return [*(self.path(name, file) for file in files), *before]
+
+    def page(self) -> list[str]:
+        """Return the samples of the page: those of `page` in the configuration, or all."""
+        return list(self.config["page"]) or list(self.samples)
+
+    def compared_runs(self) -> tuple[list[str], list[str], str]:
+        """Return the names and folders of the two runs of `compare`, and a hash of their reports.
+
+        Raises:
+            PlanError: there are not two.
+        """
+        if len(self.config["compare"]) != 2:
+            raise PlanError(
+                "compare: name two runs and their folders: "
+                "--config 'compare={CPU: docs/results/cpu, H200: docs/results/h200}'"
+            )
+        found = hashlib.sha256()
+        for folder in self.config["compare"].values():
+            for path in sorted(Path(folder).glob("*_report.json")):
+                found.update(path.name.encode() + path.read_bytes())
+        return list(self.config["compare"]), list(self.config["compare"].values()), found.hexdigest()
+
+    def as_yaml(self, name: str) -> str:
+        """Return a sample's configuration as YAML."""
+        return str(yaml.safe_dump(self.sample(name)))
+
+    def threads(self, name: str, says: Mapping[str, Any], cores: int) -> int:
+        """Return how many threads a step takes: those of the training, all where it measures time, or a number."""
+        if says.get("alone"):
+            return cores
+        threads = says.get("threads", 1)
+        return int(self.sample(name)["training"]["threads"] if threads == "training" else threads)
+
+    def resource(self, says: Mapping[str, Any], key: str) -> int:
+        """Return the memory, MB, or the time, minutes, that a step may take."""
+        full = says.get("full", {}) if self.config["data"] == "full" else {}
+        return int(full.get(key, says[key]))
+
+    def own_places(self, name: str, part: str) -> list[str]:
+        """Return the files and folders of the user's own that the model of a sample, or a split, lies in."""
+        own = self.sample(name)["own"]
+        if part != "model":
+            return [own["data"][part]]
+        stem, form = os.path.splitext(own["model"]["file"])
+        files = [
+            own["model"]["file"],
+            *(own["model"][key] for key in ("deploy", "preprocessor") if key in own["model"]),
+        ]
         if form == ".prototxt":
             files.append(f"{stem}.caffemodel")
-        if form == ".caffemodel" and "deploy" not in model:
+        if form == ".caffemodel" and "deploy" not in own["model"]:
             files.append(f"{stem}.prototxt")
-        return files
+        return [*files, own["data"]["classes"]]
+
+    def own_state(self, name: str, part: str) -> str:
+        """Return a hash of the names, sizes and dates of those files: another one has them listed anew.
+
+        Raises:
+            PlanError: one is not there.
+        """
+        found = hashlib.sha256()
+        for place in self.own_places(name, part):
+            if not os.path.exists(place):
+                raise PlanError(f"samples.{name}: {place}: no such file or folder. Correct the path in its YAML file.")
+            for file in own_files(place):
+                status = os.stat(file)
+                found.update(f"{file} {status.st_size} {status.st_mtime_ns}\n".encode())
+        return found.hexdigest()
 
 
 def make_plan(root: Path, config: dict[str, Any]) -> Plan:

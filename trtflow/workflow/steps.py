@@ -12,6 +12,7 @@ from trtflow.workflow.errors import PlanError
 from trtflow.workflow.plan import Plan
 
 ALWAYS = ("data_set", "task", "family")
+PARTS = ("{program}", "{precision}")  # wildcards of steps that a sample has more than one job of
 
 
 @dataclass
@@ -33,14 +34,10 @@ class StepRule:
     samples: list[str] = field(default_factory=list)
 
     @property
-    def per_precision(self) -> bool:
-        """Whether every precision has a job of it."""
-        return "{precision}" in json.dumps(self.outputs)
-
-    @property
     def log(self) -> str:
         """File name that logs and benchmarks of its jobs have, without the ending."""
-        return f"{{sample}}/{self.step}" + (".{precision}" if self.per_precision else "")
+        text = json.dumps(self.outputs)
+        return f"{{sample}}/{self.step}" + "".join(f".{part}" for part in PARTS if part in text)
 
 
 def step_rules(plan: Plan, stage: str) -> list[StepRule]:
@@ -120,15 +117,12 @@ SYMBOLS: dict[str, Callable[[Plan, str], list[str]]] = {
     "artefacts": Plan.artefacts,
     "batches": Plan.batches,
     "drawn": Plan.drawn,
-    "own_model": Plan.own_model,
-    "own_classes": lambda plan, sample: [plan.sample(sample)["own"]["data"]["classes"]],
-    "picture": lambda plan, sample: [plan.path(sample, plan.sample(sample)["picture"])],
+    "own_model": lambda plan, sample: [plan.path(sample, "own/model.sha256")],
+    "picture": Plan.picture,
     "programs": lambda plan, sample: [plan.path(sample, name) for name in plan.sample(sample).get("programs", [])],
-    "frozen": lambda plan, sample: [plan.of_owner(sample, "frozen")],
+    "frozen": Plan.frozen,
     "darknet": lambda plan, sample: [plan.of_owner(sample, "darknet")],
-    "checkpoint": lambda plan, sample: [
-        f"{plan.of_owner(sample, 'checkpoint')}.{end}" for end in ("index", "data-00000-of-00001")
-    ],
+    "checkpoint": Plan.checkpoint,
     "choices": lambda plan, sample: [
         plan.path(sample, f"{'data' if plan.is_trained(sample) else 'artefacts'}/test.negative")
     ],
@@ -153,7 +147,7 @@ def settings_of(plan: Plan, sample: str, says: Mapping[str, Any]) -> dict[str, A
         value = leaf(values, key)
         if value is not None:
             put(settings, key, value)
-    if says.get("alone"):
+    if says.get("alone") and says["stage"] != "profile":
         settings["latency_seconds"] = plan.config["latency_seconds"]
     return {**settings, **says.get("set", {})}
 
@@ -181,15 +175,51 @@ def job_of(
     }
 
 
-def threads_of(plan: Plan, sample: str, says: Mapping[str, Any], cores: int) -> int:
-    """Return how many threads a job takes: those of the training, all where nothing may disturb it, or a number."""
-    if says.get("alone"):
-        return cores
-    threads = says.get("threads", 1)
-    return int(plan.sample(sample)["training"]["threads"] if threads == "training" else threads)
+def job_text(plan: Plan, rule: StepRule, wildcards: Mapping[str, str], inputs: Any, outputs: Any) -> str:
+    """Return the job of a rule as JSON, with the files as Snakemake has them: a module has a prefix.
+
+    Args:
+        plan: of the run.
+        rule: of the job.
+        wildcards, inputs, outputs: Snakemake's of the job.
+    """
+    says = plan.steps(wildcards["sample"])[rule.step]
+    read, written = ({name: _listed(files) for name, files in both.items()} for both in (inputs, outputs))
+    job = job_of(plan, wildcards["sample"], rule.step, says, read, written, wildcards.get("precision"))
+    if wildcards.get("program"):
+        job["sample"] += f".{wildcards['program']}"
+    return json.dumps(job, sort_keys=True)
 
 
-def resource(plan: Plan, says: Mapping[str, Any], name: str) -> int:
-    """Return the memory, MB, or the time, minutes, that a job may take."""
-    full = says.get("full", {}) if plan.config["data"] == "full" else {}
-    return int(full.get(name, says[name]))
+def _listed(files: Any) -> list[str]:
+    return [files] if isinstance(files, str) else list(files)
+
+
+def settings_text(plan: Plan, rule: StepRule, sample: str) -> str:
+    """Return the settings that a job of a rule depends on, as JSON."""
+    return json.dumps(settings_of(plan, sample, plan.steps(sample)[rule.step]), sort_keys=True)
+
+
+def input_names(plan: Plan, rule: StepRule) -> list[str]:
+    """Return the names of the inputs of a rule: those of any of its samples."""
+    return list(
+        dict.fromkeys(name for sample in rule.samples for name in plan.steps(sample)[rule.step].get("input", {}))
+    )
+
+
+def input_files(plan: Plan, rule: StepRule, name: str, wildcards: Mapping[str, str]) -> list[str]:
+    """Return the files of an input of a job."""
+    sample = wildcards["sample"]
+    files = inputs_of(plan, sample, rule.step, plan.steps(sample)[rule.step]).get(name, [])
+    for part in PARTS:
+        files = [file.replace(part, wildcards.get(part[1:-1]) or "") for file in files]
+    return files
+
+
+def folders(rule: StepRule) -> dict[str, list[tuple[str, bool]]]:
+    """Return the outputs of a rule by name, each with whether it is a folder: what a manifest is of."""
+    found = {}
+    for name, files in rule.outputs.items():
+        listed = _listed(files)
+        found[name] = [(file, f"{file}.sha256" in listed) for file in listed]
+    return found

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from trtflow.families.common import environment  # noqa: F401  # isort: skip - of TensorFlow, before it is loaded
+
 import numpy as np
 import tensorflow as tf
 
-from trtflow.formats import FormatError, UserError
 from trtflow.families.common.schedule import Schedule, keep_loss
+from trtflow.formats import FormatError, UserError
 from trtflow.progress import track
 
 LAYERS = 2

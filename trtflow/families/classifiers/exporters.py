@@ -10,11 +10,11 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from trtflow.formats.caffe import LayerParameter, NetParameter, array_to_blob
-from trtflow.formats.caffe.caffe_pb2 import PoolingParameter
-from trtflow.families.common.caffe_export import fold_batch_norm
 from trtflow.families.classifiers.layers import Layer
 from trtflow.families.classifiers.network import LRN_ALPHA, LRN_BETA, LRN_SIZE, Classifier
+from trtflow.families.common.caffe_export import fold_batch_norm
+from trtflow.formats.caffe import LayerParameter, NetParameter, array_to_blob
+from trtflow.formats.caffe.caffe_pb2 import PoolingParameter
 
 ONNX_OPSET, ONNX_IR = 9, 4  # of resnet50 in ONNX's model zoo
 PREFIX = "gpu_0/"  # Caffe2's, before every name there

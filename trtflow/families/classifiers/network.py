@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trtflow.families.common.checkpoint import read_checkpoint, write_checkpoint
 from trtflow.families.classifiers.layers import Layer, layers_of
-from trtflow.families.common.schedule import Schedule
+from trtflow.families.common.checkpoint import read_checkpoint, write_checkpoint
 from trtflow.families.common.pytorch import minimise
+from trtflow.families.common.schedule import Schedule
 
 LRN_SIZE, LRN_ALPHA, LRN_BETA = 5, 1e-4, 0.75
 SMOOTHING = 0.1  # of the labels (arXiv:1512.00567): keeps the probabilities behind the first apart
@@ -149,5 +149,4 @@ def load_classifier(path: Path) -> Classifier:
         path,
         lambda content: Classifier(**{name: value for name, value in content.items() if name != "weights"}),
         "GoogLeNet or ResNet-50",
-        "Train again with train_classifier.py.",
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
+from trtflow.families.common.vgg16 import Layer, Trunk
 from trtflow.formats.caffe import LayerParameter, NetParameter, array_to_blob
 from trtflow.formats.caffe.caffe_pb2 import PoolingParameter
-from trtflow.families.common.vgg16 import Layer, Trunk
 
 
 def fold_batch_norm(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[np.ndarray, np.ndarray]:

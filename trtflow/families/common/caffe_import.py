@@ -1,23 +1,18 @@
 """From Caffe to PyTorch: published caffemodels in this repository's networks, to compare engines with.
 
-The original detectors have no batch normalisation: here it passes the convolution on and adds its bias. That of
-ResNet-50 is two layers in Caffe, BatchNorm and Scale.
+The original detectors have no batch normalisation: here it passes the convolution on and adds its bias.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from trtflow.families.common.vgg16 import Trunk
 from trtflow.formats import FormatError
 from trtflow.formats.caffe import blob_to_array, read_caffemodel
-from trtflow.families.classifiers.network import Classifier
-from trtflow.families.faster_rcnn.network import FasterRCNN
-from trtflow.families.ssd.network import SSD, VARIANCES
-from trtflow.families.common.vgg16 import Trunk
 
 
 class CaffeWeights:
@@ -57,85 +52,8 @@ def _shape(array: object) -> tuple[int, ...]:
     return shape[next((axis for axis, side in enumerate(shape) if side != 1), len(shape) - 1) :]
 
 
-@torch.no_grad()
-def load_ssd(path: Path, class_count: int, width: float = 1.0) -> SSD:
-    """Return an SSD300 with the weights of a caffemodel, ready for inference.
-
-    Args:
-        path: as its authors' Caffe writes it; layers of the training alone are passed over.
-        class_count: number of classes, the background included.
-        width: factor on the channels; 1.0 is what was published.
-    """
-    model, weights = SSD(class_count, width), CaffeWeights(path)
-    _fill_trunk(model, weights)
-    weights.fill("conv4_3_norm", model.norm_scale)
-    for name, head in model.heads.items():
-        weights.fill(name, *head.parameters())
-    return model.eval()
-
-
-@torch.no_grad()
-def load_faster_rcnn(path: Path, class_count: int, width: float, scales: tuple[float, ...]) -> FasterRCNN:
-    """Return a Faster R-CNN with the weights of py-faster-rcnn's caffemodel; arguments as of the network.
-
-    Theirs says plain offsets; the network here says them in units of variances.
-    """
-    model, weights = FasterRCNN(class_count, width, scales), CaffeWeights(path)
-    _fill_trunk(model, weights)
-    for name, layer in _behind_the_trunk(model):
-        parameters = list(layer.parameters())
-        weights.fill(name, *parameters)
-        if name.endswith("bbox_pred"):
-            for parameter in parameters:
-                by_box = parameter.view(-1, 4, *parameter.shape[1:])
-                by_box /= torch.tensor(VARIANCES).view(4, *[1] * (parameter.ndim - 1))
-    return model.eval()
-
-
-@torch.no_grad()
-def load_resnet50(path: Path, class_count: int, width: float, size: int) -> Classifier:
-    """Return a ResNet-50 with the weights of its authors' caffemodel, ready for inference.
-
-    Args:
-        path: the caffemodel.
-        class_count: number of classes.
-        width: factor on the channels; 1.0 is what was published.
-        size: side of the input, pixels.
-    """
-    model, weights = Classifier("resnet50", class_count, width, size), CaffeWeights(path)
-    for layer in model.layers:
-        if layer.kind == "norm":  # of the convolution before it
-            _fill_normalised(model, weights, layer.bottoms[0], layer.name)
-        elif layer.kind == "dense":
-            weights.fill(layer.name, *model.dense[layer.name].parameters())
-    return model.eval()
-
-
-def _fill_normalised(model: Classifier, weights: CaffeWeights, name: str, norm_name: str) -> None:
-    """Fill a convolution and its normalisation; a bias, which conv1 has, comes off the mean.
-
-    BatchNorm keeps sums of moments and a third blob, by which to divide them: none where it is 0.
-    """
-    convolution, norm = model.convolutions[name], model.norms[name]
-    assert isinstance(convolution, nn.Conv2d)
-    assert isinstance(norm, nn.BatchNorm2d)
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    bias, total = torch.zeros(convolution.out_channels), torch.zeros(1)
-    weights.fill(name, *(convolution.weight, bias)[: max(weights.count(name), 1)])
-    weights.fill(norm_name, norm.running_mean, norm.running_var, total)
-    share = 1 / float(total) if float(total) else 0.0
-    norm.running_mean.mul_(share).sub_(bias)
-    norm.running_var.mul_(share)
-    weights.fill(norm_name.replace("bn", "scale", 1), norm.weight, norm.bias)
-
-
-def _behind_the_trunk(model: FasterRCNN) -> Iterator[tuple[str, nn.Module]]:
-    yield from model.rpn.items()
-    yield from model.dense.items()
-
-
-def _fill_trunk(model: Trunk, weights: CaffeWeights) -> None:
+def fill_trunk(model: Trunk, weights: CaffeWeights) -> None:
+    """Give a trunk the weights of Caffe's, which has no batch normalisation: here it passes the convolution on."""
     for name, convolution in model.convolutions.items():
         norm = model.batch_norms[name]
         assert isinstance(convolution, nn.Conv2d)

@@ -14,6 +14,7 @@ from torch import nn
 from trtflow.formats import FormatError
 from trtflow.formats.files import write_bytes
 
+AGAIN = "Train again with scripts/train.py."
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -24,14 +25,13 @@ def write_checkpoint(path: Path, model: nn.Module, settings: Mapping[str, Any]) 
     write_bytes(path, buffer.getvalue())
 
 
-def read_checkpoint(path: Path, make: Callable[[dict[str, Any]], Network], what: str, remedy: str) -> Network:
+def read_checkpoint(path: Path, make: Callable[[dict[str, Any]], Network], what: str) -> Network:
     """Read a network, ready for inference.
 
     Args:
         path: what `write_checkpoint` wrote.
         make: returns the network without its weights; gets the settings, and the weights as `weights`.
         what: the network's name, for people.
-        remedy: the way out where the file holds something else.
 
     Raises:
         FormatError: the file is damaged, or holds another network.
@@ -41,5 +41,5 @@ def read_checkpoint(path: Path, make: Callable[[dict[str, Any]], Network], what:
         model = make(content)
         model.load_state_dict(content["weights"])
     except (RuntimeError, KeyError, TypeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
-        raise FormatError(path, f"not a checkpoint of {what} ({error})", remedy) from error
+        raise FormatError(path, f"not a checkpoint of {what} ({error})", AGAIN) from error
     return model.eval()

@@ -1,4 +1,4 @@
-"""Training of SSDs: which prior answers for which object, the multibox loss, and two rounds of Adam.
+"""What trainings of detectors share: which prior answers for which object, the multibox loss, a trunk to begin with.
 
 Liu et al., arXiv:1512.02325, §2.2. As the original starts from a VGG-16 that classifies ImageNet, so here the trunk
 first learns to classify the objects alone, cut out of the pictures. That takes about an eighth of the time.
@@ -7,6 +7,7 @@ first learns to classify the objects alone, cut out of the pictures. That takes 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -15,10 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trtflow.datasets.voc import Annotation
-from trtflow.families.common.schedule import Schedule
-from trtflow.families.ssd.network import encode, intersection_over_union
-from trtflow.families.ssd.checkpoint import Detector
+from trtflow.families.common.boxes import encode, intersection_over_union
 from trtflow.families.common.pytorch import minimise
+from trtflow.families.common.schedule import Schedule
 
 LEAST_OVERLAP = 0.5  # of a prior with the object that it answers for
 NEGATIVES = 3  # background priors in the loss for each prior of an object
@@ -26,44 +26,49 @@ CROP_SIZE = 96  # pixels of a side of an object that is cut out
 CROP_MARGIN = 1.25  # side of the cut over the longer side of the object's box
 
 
+class Detector(Protocol):
+    """A network whose trunk can learn to name single objects first.
+
+    Attributes:
+        class_count: the background included.
+        trunk_channels: of what `trunk` returns.
+    """
+
+    class_count: int
+    trunk_channels: int
+
+    @property
+    def to_input(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+        """What makes of pictures, uint8 [H, W, 3] each, what the network takes."""
+
+    def trunk(self, images: Tensor) -> Tensor:
+        """Return the trunk's features of pictures of any size, float32 [N, trunk_channels, h, w]."""
+
+
 def pretrain(model: Detector, images: np.ndarray, annotations: Sequence[Annotation], schedule: Schedule) -> list[float]:
-    """Train the trunk, in place, to name single objects; arguments and result as those of `train`."""
-    crops, labels = cut_objects(images, annotations)
-    classifier = nn.Linear(model.trunk_channels, model.class_count)
-
-    def loss_of(batch: np.ndarray) -> Tensor:
-        features = model.trunk(_to_input(model, crops[batch]))
-        return functional.cross_entropy(classifier(features.mean((2, 3))), labels[batch])
-
-    return minimise(nn.ModuleList([model, classifier]), loss_of, len(crops), schedule)
-
-
-def train(model: Detector, images: np.ndarray, annotations: Sequence[Annotation], schedule: Schedule) -> list[float]:
-    """Train a model in place.
+    """Train the trunk, in place, to name single objects; return the loss of each step.
 
     Args:
         model: the network.
-        images: uint8 [n, 300, 300, 3], red, green, blue.
+        images: uint8 [n, H, W, 3], red, green, blue.
         annotations: the objects of each image.
         schedule: how long and how fast.
-
-    Returns:
-        The loss of each step.
 
     Raises:
         UserError: the loss is no longer a number.
     """
+    crops, labels = cut_objects(images, annotations)
+    classifier = nn.Linear(model.trunk_channels, model.class_count)
 
     def loss_of(batch: np.ndarray) -> Tensor:
-        targets = [match(model.priors, annotations[index]) for index in batch]
-        true_offsets, labels = (torch.stack(parts) for parts in zip(*targets, strict=True))
-        offsets, logits = model(_to_input(model, images[batch]))
-        return multibox_loss(offsets, logits, true_offsets, labels, CLASS_LOSSES[model.scores])
+        features = model.trunk(to_input(model, crops[batch]))
+        return functional.cross_entropy(classifier(features.mean((2, 3))), labels[batch])
 
-    return minimise(model, loss_of, len(images), schedule)
+    return minimise(nn.ModuleList([cast(nn.Module, model), classifier]), loss_of, len(crops), schedule)
 
 
-def _to_input(model: Detector, images: np.ndarray) -> Tensor:
+def to_input(model: Detector, images: np.ndarray) -> Tensor:
+    """Return pictures, uint8 [n, H, W, 3], as a network takes them, float32 [n, 3, H, W]."""
     return torch.from_numpy(model.to_input(list(images))).contiguous(memory_format=torch.channels_last)
 
 

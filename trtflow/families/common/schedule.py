@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from trtflow.formats import UserError
+from trtflow.job import Job
 
 
 @dataclass(frozen=True)
@@ -50,28 +51,34 @@ def keep_loss(losses: list[float], loss: float) -> None:
         raise UserError(f"the training diverged in step {len(losses)}. Lower the learning rate.")
 
 
-def add_schedule_options(
-    arguments: argparse.ArgumentParser, items: str, *, steps: int, batch_size: int, learning_rate: float, threads: int
-) -> None:
-    """Add the options of a schedule, with these defaults, and the number of threads; `items` is what a batch holds."""
-    arguments.add_argument("--steps", type=int, default=steps, help="batches to train on")
-    arguments.add_argument("--batch-size", type=int, default=batch_size, help=f"{items} of a batch")
-    arguments.add_argument("--learning-rate", type=float, default=learning_rate, help="at its highest")
-    arguments.add_argument("--seed", type=int, default=0, help=f"of the first weights and the order of {items}")
-    arguments.add_argument("--threads", type=int, default=threads, help="another number may change the last digits")
+def training_settings(job: Job, **defaults: Any) -> dict[str, Any]:
+    """Return the settings of a training, `training` in the sample's configuration, over a family's defaults.
+
+    Args:
+        job: the step.
+        **defaults: all settings that the family knows; a value has the type of its default.
+
+    Raises:
+        UserError: a setting that the family does not know, or of another type.
+    """
+    found = dict(defaults)
+    for key, value in job.setting("training", {}).items():
+        if key not in defaults:
+            raise UserError(f"{job.sample}: training.{key}: no such setting. Known: {', '.join(defaults)}.")
+        try:
+            found[key] = type(defaults[key])(value)
+        except (TypeError, ValueError) as error:
+            kind = "a whole number" if isinstance(defaults[key], int) else "a number"
+            raise UserError(f"{job.sample}: training.{key}: {value!r} is not {kind}.") from error
+    return found
 
 
-def schedule_of(options: argparse.Namespace) -> Schedule:
-    """Return the schedule of a command line that has these options."""
-    return Schedule(options.steps, options.batch_size, options.learning_rate, options.seed)
+def schedule_of(settings: Mapping[str, Any]) -> Schedule:
+    """Return the schedule of a training with these settings."""
+    return Schedule(settings["steps"], settings["batch_size"], settings["learning_rate"], settings["seed"])
 
 
-def add_pretraining_options(arguments: argparse.ArgumentParser) -> None:
-    """Add the options in which the training of a detector's trunk on single objects differs from what follows it."""
-    arguments.add_argument("--pretraining-steps", type=int, default=150, help="batches of single objects")
-    arguments.add_argument("--pretraining-batch-size", type=int, default=32, help="objects of a batch")
-
-
-def pretraining_of(options: argparse.Namespace) -> Schedule:
-    """Return the schedule of the pretraining; learning rate and seed are those of the training."""
-    return Schedule(options.pretraining_steps, options.pretraining_batch_size, options.learning_rate, options.seed)
+def pretraining_of(settings: Mapping[str, Any]) -> Schedule:
+    """Return the schedule of a detector's trunk before that; learning rate and seed are those of the training."""
+    steps, batch_size = settings["pretraining_steps"], settings["pretraining_batch_size"]
+    return Schedule(steps, batch_size, settings["learning_rate"], settings["seed"])

@@ -7,7 +7,7 @@ NVIDIA's patch makes Caffe's data layer write every batch when TENSORRT_INT8_BAT
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from trtflow.formats.batch_file import Batch, write_batch
@@ -15,10 +15,15 @@ from trtflow.formats.batch_file import Batch, write_batch
 VARIABLE = "TENSORRT_INT8_BATCH_DIRECTORY"
 
 
-def captured(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Yield batches unchanged; where the variable is set, write each as batch0, batch1, ... on the way."""
-    folder = os.environ.get(VARIABLE)
+def folders(*known: Path) -> list[Path]:
+    """Return these folders, and the one that the variable names where it is set."""
+    named = os.environ.get(VARIABLE)
+    return [*known, *([Path(named)] if named else [])]
+
+
+def captured(batches: Iterable[Batch], into: Collection[Path]) -> Iterator[Batch]:
+    """Yield batches unchanged; on the way write each as batch0, batch1, ... into every folder."""
     for index, batch in enumerate(batches):
-        if folder:
-            write_batch(Path(folder) / f"batch{index}", batch)
+        for folder in into:
+            write_batch(folder / f"batch{index}", batch)
         yield batch

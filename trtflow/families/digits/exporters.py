@@ -9,8 +9,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from trtflow.formats.caffe import LayerParameter, NetParameter, array_to_blob
 from trtflow.families.digits.network import LeNet, ZooNet
+from trtflow.formats.caffe import LayerParameter, NetParameter, array_to_blob
 
 CAFFE_NAMES = {"conv1": "conv1", "conv2": "conv2", "fc1": "ip1", "fc2": "ip2"}
 ZOO_OPSET, ZOO_IR = 8, 3  # of mnist-8

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trtflow.formats import UserError
 from trtflow.families.common.checkpoint import read_checkpoint, write_checkpoint
+from trtflow.formats import UserError
 
 
 class LeNet(nn.Module):
@@ -93,7 +93,7 @@ def load_network(path: Path, kind: type[nn.Module] | None = None) -> nn.Module:
         weights = content["weights"]
         return ZooNet() if content["network"] == "zoo" else LeNet(weights["mean"], float(weights["scale"]))
 
-    model = read_checkpoint(path, make, "a digit network", "Train again.")
+    model = read_checkpoint(path, make, "a digit network")
     if kind is not None and not isinstance(model, kind):
         raise UserError(f"{path}: a {type(model).__name__}, but a {kind.__name__} is needed.")
     return model

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from trtflow.families.common.boxes import VARIANCES
+from trtflow.families.common.caffe_export import add_convolution, add_layer, add_relu, add_trunk
+from trtflow.families.common.vgg16 import Layer
+from trtflow.families.faster_rcnn.network import LAST, POOLED, FasterRCNN
 from trtflow.formats.caffe import NetParameter, array_to_blob
 from trtflow.formats.caffe.faster_rcnn import RATIOS, SCALES, STRIDE
-from trtflow.families.common.caffe_export import add_convolution, add_layer, add_relu, add_trunk
-from trtflow.families.faster_rcnn.network import LAST, POOLED, FasterRCNN
-from trtflow.families.ssd.network import VARIANCES
-from trtflow.families.common.vgg16 import Layer
 
 DROPOUT = 0.5  # the authors' share; parsers pass over these layers
 RPN = "rpn/output"  # the top of rpn_conv/3x3

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trtflow.formats.caffe.faster_rcnn import IOU_THRESHOLD, MIN_BOX_SIZE, NMS_MAX_OUT, PRE_NMS_TOP
+from trtflow.families.common.boxes import decode, keep_best
 from trtflow.families.faster_rcnn.network import FasterRCNN
-from trtflow.families.ssd.network import decode
-from trtflow.families.ssd.detection import keep_best
+from trtflow.formats.caffe.faster_rcnn import IOU_THRESHOLD, MIN_BOX_SIZE, NMS_MAX_OUT, PRE_NMS_TOP
 
 CONFIDENCE = 0.05  # least score of a detection
 NMS_THRESHOLD = 0.3  # overlap above which the weaker of two detections of a class goes

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trtflow.datasets.images import to_faster_rcnn_input
-from trtflow.formats.caffe.faster_rcnn import RATIOS, SCALES, STRIDE
 from trtflow.families.common.checkpoint import read_checkpoint, write_checkpoint
 from trtflow.families.common.vgg16 import FIRST_BLOCKS, Trunk, block, initialise
+from trtflow.formats.caffe.faster_rcnn import RATIOS, SCALES, STRIDE
 
 POOLED = 7  # cells of a side of what is pooled below a proposal
 TRUNK = (*FIRST_BLOCKS, *block(5, 3, 512, 2, 2)[:-1])  # no pool5: proposals are pooled
@@ -71,8 +71,8 @@ class FasterRCNN(Trunk):
             features: of `trunk`.
 
         Returns:
-            Offsets from the anchors, in units of SSD's variances (`trtflow.families.ssd.network.encode`), float32 [N, P, 4], and
-            logits of ground and object, float32 [N, P, 2].
+            Offsets from the anchors, in units of SSD's variances (`trtflow.families.common.boxes.encode`), float32
+            [N, P, 4], and logits of ground and object, float32 [N, P, 2].
         """
         hidden = functional.relu(self.rpn["rpn_conv/3x3"](features))
         offsets, logits = self.rpn["rpn_bbox_pred"](hidden), self.rpn["rpn_cls_score"](hidden)
@@ -176,5 +176,4 @@ def load_faster_rcnn(path: Path) -> FasterRCNN:
         path,
         lambda content: FasterRCNN(**{name: content[name] for name in SETTINGS}),
         "Faster R-CNN",
-        "Train again with train_faster_rcnn.py.",
     )

@@ -13,14 +13,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trtflow.datasets.digit_scenes import CLASSES
 from trtflow.datasets.voc import Annotation
-from trtflow.families.faster_rcnn.network import FasterRCNN
+from trtflow.families.common.boxes import decode
+from trtflow.families.common.multibox import match, multibox_loss, pretrain
+from trtflow.families.common.pytorch import minimise, prepare_torch
+from trtflow.families.common.scenes import read_scenes
+from trtflow.families.common.schedule import Schedule, pretraining_of, schedule_of, training_settings
 from trtflow.families.faster_rcnn.detection import best_proposals, clip, with_last_pixel
-from trtflow.families.common.schedule import Schedule
-from trtflow.families.ssd.network import decode
-from trtflow.families.common.multibox import match, multibox_loss
-from trtflow.families.common.pytorch import minimise
+from trtflow.families.faster_rcnn.network import FasterRCNN, save_faster_rcnn
+from trtflow.formats.files import write_json
+from trtflow.job import Job
 
+DEFAULTS = {
+    "pretraining_steps": 150,
+    "pretraining_batch_size": 32,
+    "steps": 200,
+    "batch_size": 8,
+    "learning_rate": 0.0015,
+    "seed": 0,
+    "threads": 2,
+}
+DEFAULT_WIDTH, DEFAULT_SCALES = 0.125, (4, 8, 16)
 CONSIDERED, PROPOSALS = 400, 64  # of a picture: boxes that enter suppression, and proposals to learn from
 
 
@@ -76,3 +90,18 @@ def _targets(priors: Sequence[Tensor], annotations: Sequence[Annotation]) -> tup
     found = [match(boxes, annotation) for boxes, annotation in zip(priors, annotations, strict=True)]
     offsets, labels = (torch.stack(parts) for parts in zip(*found, strict=True))
     return offsets, labels
+
+
+def train_faster_rcnn(job: Job) -> None:
+    """Train a network on the split `train`, its trunk first, and write it and its losses."""
+    settings = training_settings(job, **DEFAULTS)
+    scales = list(map(float, job.setting("model.anchor_scales", DEFAULT_SCALES)))
+    images, annotations = read_scenes(job.input("train"))
+    prepare_torch(settings["seed"], settings["threads"])
+    model = FasterRCNN(len(CLASSES), float(job.setting("model.width", DEFAULT_WIDTH)), scales)
+    losses = {
+        "pretraining": pretrain(model, images, annotations, pretraining_of(settings)),
+        "training": train(model, images, annotations, schedule_of(settings)),
+    }
+    write_json(job.output("training"), {"loss": losses})
+    save_faster_rcnn(model, job.output("model"))

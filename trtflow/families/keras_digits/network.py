@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import tempfile
-import zipfile
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded: no notes on CPU instructions
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same results on every processor
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+from trtflow.families.common import environment  # noqa: F401  # isort: skip - of TensorFlow, before it is loaded
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trtflow.formats.files import atomic_path
 from trtflow.families.common.schedule import Schedule, keep_loss
 from trtflow.progress import track
-
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
-
-
-def prepare_tensorflow(seed: int, threads: int) -> None:
-    """Seed TensorFlow and make it repeatable: one seed and one number of threads give one result on one machine."""
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(seed)
 
 
 def lenet() -> keras.Model:
@@ -131,28 +113,6 @@ def probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Return the probabilities of the ten digits, float32 [N, 10], of pictures float32 [N, 28, 28, 1]."""
     result = model(images, training=False)
     return (result if gives_probabilities(model) else tf.nn.softmax(result)).numpy()
-
-
-def save_keras(model: keras.Model, path: Path) -> None:
-    """Write a model in Keras's format; the same weights give the same bytes: no time, no addresses in memory."""
-    with tempfile.TemporaryDirectory() as folder:
-        dated = Path(folder) / "model.keras"
-        keras.saving.save_model(model, dated)
-        with zipfile.ZipFile(dated) as archive:
-            files = {name: archive.read(name) for name in sorted(archive.namelist())}
-    files["config.json"] = _renumbered(files["config.json"].decode()).encode()
-    files["metadata.json"] = json.dumps({**json.loads(files["metadata.json"]), "date_saved": ""}).encode()
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(zipfile.ZipInfo(name, EPOCH), data)
-
-
-def _renumbered(config: str) -> str:
-    """Return a model's configuration with its objects numbered from 0 in place of their addresses in memory."""
-    key = r'"shared_object_id": '
-    addresses = dict.fromkeys(re.findall(rf"{key}(\d+)", config))
-    numbers = {address: str(number) for number, address in enumerate(addresses)}
-    return re.sub(rf"({key})(\d+)", lambda match: match[1] + numbers[match[2]], config)
 
 
 def save_checkpoint(model: keras.Model, prefix: Path) -> None:

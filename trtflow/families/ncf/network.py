@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from trtflow.families.keras_digits.network import prepare_tensorflow  # isort: skip - sets TensorFlow's environment
+from trtflow.families.common import environment  # noqa: F401  # isort: skip - of TensorFlow, before it is loaded
 
 import h5py
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trtflow.formats import FormatError
 from trtflow.families.common.schedule import Schedule, keep_loss
+from trtflow.formats import FormatError
 from trtflow.progress import track
-
-__all__ = ["INPUTS", "load_published", "network", "prepare_tensorflow", "probabilities", "sizes", "train"]
 
 INPUTS = ("user_input", "item_input")
 EMBEDDINGS = ("user_embedding", "item_embedding")

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from trtflow.families.common import environment  # noqa: F401  # isort: skip - of TensorFlow, before it is loaded
+
 import numpy as np
 import tensorflow as tf
 
+from trtflow.families.common.schedule import Schedule, keep_loss
 from trtflow.formats import FormatError
 from trtflow.formats.nmt_weights import CELLS, MATRICES
-from trtflow.families.common.schedule import Schedule, keep_loss
 from trtflow.progress import track
 
 FORGET_BIAS = 1.0

@@ -5,14 +5,16 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from trtflow.families.common.boxes import VARIANCES
+from trtflow.families.common.caffe_export import add_convolution, add_layer, add_trunk
+from trtflow.families.common.vgg16 import Layer
+from trtflow.families.ssd.detection import CONFIDENCE, KEEP_TOP_K, NMS_THRESHOLD, TOP_K
+from trtflow.families.ssd.network import NORM_EPSILON, SIZE, SOURCES, SSD, Source
 from trtflow.formats.caffe import NetParameter, array_to_blob
 from trtflow.formats.caffe.caffe_pb2 import PriorBoxParameter
-from trtflow.families.common.caffe_export import add_convolution, add_layer, add_trunk
-from trtflow.families.ssd.network import NORM_EPSILON, SIZE, SOURCES, SSD, VARIANCES, Source
-from trtflow.families.ssd.detection import CONFIDENCE, KEEP_TOP_K, NMS_THRESHOLD, TOP_K
-from trtflow.families.common.vgg16 import Layer
 
 
+@torch.no_grad()
 def to_caffe(model: SSD) -> NetParameter:
     """Return the network with its weights; without them it is the authors' deploy.prototxt."""
     net = NetParameter(name="VGG_SSD_300x300_deploy")
@@ -67,9 +69,3 @@ def _detect(net: NetParameter, class_count: int) -> None:
     parameter.nms_param.nms_threshold, parameter.nms_param.top_k = NMS_THRESHOLD, TOP_K
     parameter.code_type = PriorBoxParameter.CENTER_SIZE
     parameter.keep_top_k, parameter.confidence_threshold = KEEP_TOP_K, CONFIDENCE
-
-
-def export(model: SSD) -> NetParameter:
-    """Return `to_caffe` of a model without recording gradients."""
-    with torch.no_grad():
-        return to_caffe(model)

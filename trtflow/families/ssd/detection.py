@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trtflow.families.ssd.network import SSD, decode, intersection_over_union
+from trtflow.families.common.boxes import decode, keep_best
+from trtflow.families.ssd.network import SSD
 
 CONFIDENCE = 0.01  # least score of a detection
 NMS_THRESHOLD = 0.45  # overlap above which the weaker of two detections of a class goes
@@ -58,20 +59,3 @@ def suppress(boxes: Tensor, scores: Tensor) -> Tensor:
     order = scores.argsort(dim=0, descending=True, stable=True)[:TOP_K]
     order = order[scores[order] > CONFIDENCE]
     return order[keep_best(boxes[order], NMS_THRESHOLD)]
-
-
-def keep_best(boxes: Tensor, threshold: float, most: int | None = None) -> Tensor:
-    """Return the indices of boxes [n, 4], best first, that overlap no better one that stays by more than a threshold.
-
-    Args:
-        boxes: float32 [n, 4].
-        threshold: intersection over union.
-        most: how many to return; None for all.
-    """
-    kept: list[int] = []
-    rest = torch.arange(len(boxes))
-    while len(rest) and len(kept) != most:
-        first, rest = rest[:1], rest[1:]
-        kept.append(int(first))
-        rest = rest[~(intersection_over_union(boxes[first], boxes[rest])[0] > threshold)]
-    return torch.tensor(kept, dtype=torch.int64)

@@ -14,7 +14,6 @@ from trtflow.datasets.images import to_bgr_input
 from trtflow.families.common.vgg16 import FIRST_BLOCKS, Layer, Trunk, block, initialise
 
 SIZE = 300  # pixels of a side of the input
-VARIANCES = (0.1, 0.1, 0.2, 0.2)
 NORM_EPSILON = 1e-10
 NORM_SCALE = 20.0  # of conv4_3_norm before training
 
@@ -62,6 +61,7 @@ class SSD(Trunk):
     """The network; `priors`, float32 [8732, 4], are its default boxes as xmin, ymin, xmax, ymax from 0 to 1."""
 
     priors: Tensor
+    network = "vgg16"  # its name in checkpoints
     scores = "softmax"
     to_input = staticmethod(to_bgr_input)
 
@@ -142,29 +142,3 @@ def _cells(source: Source) -> int:
         if layer.name == source.name.removesuffix("_norm"):
             break
     return size
-
-
-def encode(boxes: Tensor, priors: Tensor) -> Tensor:
-    """Return boxes [n, 4] as offsets from priors [n, 4], in units of the variances (Caffe's CENTER_SIZE)."""
-    size = priors[:, 2:] - priors[:, :2]
-    shift = (boxes[:, :2] + boxes[:, 2:] - priors[:, :2] - priors[:, 2:]) / 2 / size
-    growth = ((boxes[:, 2:] - boxes[:, :2]) / size).log()
-    return torch.cat([shift, growth], 1) / priors.new_tensor(VARIANCES)
-
-
-def decode(offsets: Tensor, priors: Tensor) -> Tensor:
-    """Undo `encode`; offsets may have leading axes, [..., n, 4]."""
-    shift, growth = (offsets * priors.new_tensor(VARIANCES)).split(2, dim=-1)
-    size = priors[:, 2:] - priors[:, :2]
-    centre = (priors[:, :2] + priors[:, 2:]) / 2 + shift * size
-    half = growth.exp() * size / 2
-    return torch.cat([centre - half, centre + half], dim=-1)
-
-
-def intersection_over_union(first: Tensor, second: Tensor) -> Tensor:
-    """Return the overlaps of boxes [n, 4] with boxes [m, 4], float32 [n, m]."""
-    low = torch.maximum(first[:, None, :2], second[None, :, :2])
-    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (first, second)]
-    return shared / (areas[0][:, None] + areas[1][None] - shared)

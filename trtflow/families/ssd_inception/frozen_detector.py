@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded: no notes on CPU instructions
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same results on every processor
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+from trtflow.families.common import environment  # noqa: F401  # isort: skip - of TensorFlow, before it is loaded
 
 import numpy as np
 import tensorflow as tf

@@ -1,7 +1,7 @@
 """SSD on InceptionV2, layer for layer TensorFlow's ssd_inception_v2_coco, in PyTorch to train it.
 
 Huang et al., Speed/accuracy trade-offs for modern convolutional object detectors (arXiv:1611.10012); Ioffe and Szegedy,
-Batch Normalization (arXiv:1502.03167), for InceptionV2. Names are those of TensorFlow's scopes, by which `ssd_graph`
+Batch Normalization (arXiv:1502.03167), for InceptionV2. Names are those of TensorFlow's scopes, by which `graph`
 finds the weights. `width` is slim's depth_multiplier: 1.0 is the original, and no layer has fewer than 16 channels.
 """
 
@@ -130,6 +130,7 @@ class SSDInception(nn.Module):
     """
 
     priors: Tensor
+    network = "inception_v2"  # its name in checkpoints
     scores = "sigmoid"
     trunk_source = "Mixed_5c"
     to_input = staticmethod(to_signed_unit_input)
@@ -222,8 +223,8 @@ class SSDInception(nn.Module):
             images: float32 [N, 3, 300, 300], red, green, blue from -1 to 1.
 
         Returns:
-            Offsets from the default boxes (`ssd.encode`), float32 [N, 1917, 4], and logits of independent classes, of
-            which the first is the background, float32 [N, 1917, classes].
+            Offsets from the default boxes (`trtflow.families.common.boxes.encode`), float32 [N, 1917, 4], and logits of
+            independent classes, of which the first is the background, float32 [N, 1917, classes].
         """
         maps = [x for name, x in self.features(images) if name in SOURCES]
         offsets = [self._predict(x, index, "BoxEncodingPredictor", 4) for index, x in enumerate(maps)]

@@ -13,15 +13,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trtflow.datasets.digit_scenes import CLASSES, SIZE
 from trtflow.datasets.images import to_unit_input
 from trtflow.datasets.voc import Annotation
-from trtflow.families.common.schedule import Schedule
-from trtflow.families.ssd.network import intersection_over_union
+from trtflow.families.common.boxes import intersection_over_union
 from trtflow.families.common.multibox import cut_objects
-from trtflow.families.common.pytorch import minimise
-from trtflow.families.yolov3.network import TRUNK, Darknet
+from trtflow.families.common.pytorch import minimise, prepare_torch
+from trtflow.families.common.scenes import read_scenes
+from trtflow.families.common.schedule import Schedule, pretraining_of, schedule_of, training_settings
 from trtflow.families.yolov3.detection import Slots, decode, flatten, slots_of
+from trtflow.families.yolov3.network import TRUNK, Darknet, save, yolov3_sections
+from trtflow.formats.files import write_json
+from trtflow.job import Job
 
+DEFAULTS = {
+    "pretraining_steps": 150,
+    "pretraining_batch_size": 32,
+    "steps": 800,
+    "batch_size": 16,
+    "learning_rate": 0.003,
+    "seed": 0,
+    "threads": 2,
+}
+DEFAULT_WIDTH, DEFAULT_SIZE = 0.125, 128
 LEAST_OVERLAP = 0.5  # in shape, of an anchor with an object that it answers for beside the best one
 IGNORED_OVERLAP = 0.5  # above which a box that answers for no object is not held against the network (paper §2.1)
 CROP_SIZE = 64  # pixels of a side of an object that is cut out
@@ -126,3 +140,19 @@ def image_loss(raw: Tensor, slots: Slots, boxes: Tensor, labels: Tensor, size: i
     classes = functional.one_hot(labels[objects], raw.shape[1] - 5).float()
     loss = loss + entropy(mine[:, 5:], classes, reduction="sum")
     return loss / max(len(places), 1)
+
+
+def train_yolov3(job: Job) -> None:
+    """Train a network on the split `train`, its trunk first, and write it as Darknet does, and its losses."""
+    settings = training_settings(job, **DEFAULTS)
+    size, width = int(job.setting("model.size", DEFAULT_SIZE)), float(job.setting("model.width", DEFAULT_WIDTH))
+    images, annotations = read_scenes(job.input("train"), SIZE)
+    prepare_torch(settings["seed"], settings["threads"])
+    class_count = len(CLASSES) - 1  # YOLO has no background
+    model = Darknet(yolov3_sections(width, class_count, size), job.output("cfg"))
+    losses = {
+        "pretraining": pretrain(model, images, annotations, class_count, pretraining_of(settings)),
+        "training": train(model, to_unit_input(list(images), size), annotations, schedule_of(settings)),
+    }
+    write_json(job.output("training"), {"loss": losses})
+    save(model, job.output("cfg"), job.output("weights"), settings["steps"] * settings["batch_size"])
