@@ -14,7 +14,7 @@ from trtflow.job import read_job
 def main() -> None:
     """Read the command line, compare and write what differs."""
     job = read_job("compare", __doc__)
-    tasks.load(job, "compare")(job)
+    tasks.load(job)(job)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from trtflow.job import read_job
 def main() -> None:
     """Read the command line, draw and write pictures and texts."""
     job = read_job("draw", __doc__)
-    tasks.load(job, "draw")(job)
+    tasks.load(job)(job)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ def main() -> None:
     """Read the command line, run the engine and write what it says."""
     job = read_job("infer", __doc__)
     switch_python()
-    tasks.load(job, "infer")(job)
+    tasks.load(job)(job)
 
 
 if __name__ == "__main__":

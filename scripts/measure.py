@@ -14,7 +14,7 @@ def main() -> None:
     """Read the command line, measure and write latency and throughput."""
     job = read_job("measure", __doc__)
     switch_python()
-    tasks.load(job, "measure")(job)
+    tasks.load(job)(job)
 
 
 if __name__ == "__main__":

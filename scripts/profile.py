@@ -14,7 +14,7 @@ def main() -> None:
     """Read the command line, profile and write the mean time of each layer."""
     job = read_job("profile", __doc__)
     switch_python()
-    tasks.load(job, "profile")(job)
+    tasks.load(job)(job)
 
 
 if __name__ == "__main__":

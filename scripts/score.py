@@ -13,7 +13,7 @@ from trtflow.job import read_job
 def main() -> None:
     """Read the command line, score and write the metrics."""
     job = read_job("score", __doc__)
-    tasks.load(job, "score")(job)
+    tasks.load(job)(job)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from jobs import step
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -103,16 +104,20 @@ def test_queries_that_the_network_cannot_answer(reports, folder, tmp_path, line,
     made, queries = folder / "results/movielens", tmp_path / "test.negative"
     rows = (made / "data/test.negative").read_text().splitlines()
     queries.write_text("\n".join([rows[0], line + rows[1][rows[1].index("\t") :], ""]))
-    common = ["--plan", made / "engine.fp32.plan", "--backend-file", folder / "results/backend.json"]
-    common += ["--export-dir", made / "export", "--choices", queries]
-    done = script("recommend", *common, "--out", tmp_path / "predictions.npz")
+    files = {"plan": made / "engine.fp32.plan", "backend": folder / "results/backend.json"}
+    files |= {"export": made / "export/model.uff", "choices": queries}
+    outputs = {"predictions": tmp_path / "predictions.npz"}
+    given = step("infer", sample="movielens", task="recommendation", inputs=files, outputs=outputs)
+    done = script("infer", *given)
     assert done.returncode == 1
     assert f"error: {queries}: {message}" in done.stderr
     assert not (tmp_path / "predictions.npz").exists()
 
 
 def test_an_archive_of_another_size(tmp_path):
-    done = script("make_ratings", "--archive", tmp_path / "ml-1m.zip", "--out-dir", tmp_path)
+    outputs = {"train": tmp_path / "train.rating", "choices": tmp_path / "test.negative"}
+    files = {"inputs": {"archive": tmp_path / "ml-1m.zip"}, "outputs": outputs}
+    done = script("make_data", *step("make_data", data_set="ratings", **files))
     assert "ml-1m.zip: no such file" in done.stderr
 
 

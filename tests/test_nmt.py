@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from jobs import step
 
 from trtflow.datasets.bpe import join
 
@@ -92,17 +93,19 @@ def test_profile_has_the_layers_of_both_engines_or_adds_them_up(report, folder):
     assert len(times()) < len(apart)
 
 
-def translate(folder, data, *options):
+def translate(folder, data, out, **inference):
     results = folder / "results"
-    paths = {
+    files = {
         "encoder": results / "nmt" / "encoder.fp32.plan",
         "plan": results / "nmt" / "engine.fp32.plan",
-        "backend-file": results / "backend.json",
-        "export-dir": results / "nmt" / "export",
-        "data-dir": data,
+        "backend": results / "backend.json",
+        "export": results / "nmt" / "export" / "vocab.de",
+        "val": [data / "val.de", data / "val.en"],
     }
-    command = [sys.executable, ROOT / "scripts" / "translate.py", *(f"--{key}={path}" for key, path in paths.items())]
-    return subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    settings = {"inference": inference}
+    given = step("infer", sample="nmt", task="translation", settings=settings, inputs=files, outputs={"beam": out})
+    command = [sys.executable, ROOT / "scripts" / "infer.py", *given]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +118,7 @@ def translate(folder, data, *options):
 )
 def test_what_each_data_writer_says_of_the_first_sentences(report, folder, tmp_path, writer, first, lines):
     data, out = folder / "results" / "nmt" / "data", tmp_path / "out.txt"
-    options = ["--data-writer", writer, "--max-inference-samples=3", "--batch=2", "--lanes=2", "--output-file", out]
-    done = translate(folder, data, *options)
+    done = translate(folder, data, out, data_writer=writer, max_inference_samples=3, batch=2, lanes=2)
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert len(said) == lines
@@ -131,7 +133,7 @@ def test_what_each_data_writer_says_of_the_first_sentences(report, folder, tmp_p
 @pytest.mark.parametrize(("sentence", "fault"), [("", "line 2 is empty"), ("a " * 31, "line 2 has 31 words")])
 def test_sentences_that_the_engine_cannot_take_stop_the_run(report, folder, tmp_path, sentence, fault):
     (tmp_path / "val.de").write_text(f"eins\n{sentence}\n")
-    done = translate(folder, tmp_path)
+    done = translate(folder, tmp_path, tmp_path / "out.txt")
     assert done.returncode == 1
     assert f"error: {tmp_path / 'val.de'}: {fault}" in done.stderr
 

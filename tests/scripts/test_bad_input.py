@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from jobs import step
 from PIL import Image
 
 from trtflow.datasets.digit_scenes import CLASSES, write_split
+from trtflow.families.ssd.checkpoint import save_checkpoint
+from trtflow.families.ssd.network import SSD
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.batch_file import Batch, write_batch
-from trtflow.families.ssd.network import SSD
-from trtflow.families.ssd.checkpoint import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -138,30 +139,21 @@ def test_picture_of_the_wrong_size(folder):
     assert "000001.jpg: not a readable picture" in message
 
 
+def inference(folder, **others):
+    files = {"plan": folder / "e.plan", "backend": folder / "backend.json", "inputs": folder / "inputs.npz", **others}
+    return step("infer", sample="ssd", task="detection", inputs=files, outputs={"predictions": folder / "p.npz"})
+
+
 def test_inputs_that_do_not_fit_the_engine(folder):
     succeed("build_engine", *engine(folder))
     write_arrays(folder / "inputs.npz", {"data": np.zeros((1, 3, 299, 300), np.float32), "images": np.array(["a"])})
-    inference = ["--sample", "ssd", "--plan", folder / "e.plan", "--backend-file", folder / "backend.json"]
-    message = fail("infer", *inference, "--inputs", folder / "inputs.npz", "--out", folder / "p.npz")
+    message = fail("infer", *inference(folder))
     assert "input 'data': got an array of shape (1, 3, 299, 300)" in message
     assert not (folder / "p.npz").exists()
 
 
 def test_missing_file_is_named(folder):
-    missing = folder / "nothing.json"
-    message = fail(
-        "infer",
-        "--sample",
-        "ssd",
-        "--plan",
-        folder / "x.plan",
-        "--backend-file",
-        missing,
-        "--inputs",
-        folder / "inputs.npz",
-        "--out",
-        folder / "p",
-    )
+    message = fail("infer", *inference(folder, backend=folder / "nothing.json"))
     assert "nothing.json: no such file" in message
 
 
@@ -173,9 +165,11 @@ def test_unknown_sample(folder):
 
 
 def test_some_of_mnists_files_are_none(tmp_path):
-    counts = ["--train", "3", "--calibration", "1", "--val", "2", "--out-dir", tmp_path / "data"]
-    message = fail("make_digits", *counts, "--images", tmp_path / "images.gz")
-    assert "--images, --labels, --val-images and --val-labels go together. Give all four, or none." in message
+    settings = {"splits": {"train": 3, "calibration": 1, "val": 2}}
+    files = {"inputs": {"images": tmp_path / "images.gz"}, "outputs": {"train": tmp_path / "data" / "train.npz"}}
+    message = fail("make_data", *step("make_data", data_set="digits", settings=settings, **files))
+    assert "no labels and no val_images and no val_labels" in message
+    assert "Give all of images, labels, val_images, val_labels, or none." in message
     assert not (tmp_path / "data").exists()
 
 

@@ -1,7 +1,7 @@
-"""Tasks: how answers are asked for, scored, compared, drawn and timed. One package a task, in it one module a stage.
+"""Tasks: how answers are asked for, scored, compared, drawn and timed, one module a task.
 
-A stage (infer, score, compare, draw, measure, profile) that a task has no module for is that of `common`. What samples
-run under the engine's Python (infer, measure, profile) needs nothing but NumPy.
+What samples run under the engine's Python (inference and timing) needs nothing but NumPy. So modules import what draws
+where they draw.
 """
 
 from __future__ import annotations
@@ -12,24 +12,16 @@ from trtflow.formats import UserError
 from trtflow.job import Job
 from trtflow.steps import Step, modules_of, step_of
 
-COMMON = "common"
+SHARED = ("files", "inference", "measurement", "serving")  # of several tasks, or a part of one
 
 
-def load(job: Job, stage: str) -> Step:
+def load(job: Job) -> Step:
     """Return the function that does a job.
 
-    Args:
-        job: the job.
-        stage: that it is of.
-
     Raises:
-        UserError: there is no such task, or it has no function of that name in that stage.
+        UserError: there is no such task, or it has no function of that name.
     """
-    tasks = [name for name in modules_of(__name__) if name != COMMON]
-    if job.task not in tasks:
-        raise UserError(f"unknown task {job.task!r}. Known: {', '.join(tasks)}.")
-    for package in (job.task, COMMON):
-        if stage in modules_of(f"{__name__}.{package}"):
-            module = importlib.import_module(f"{__name__}.{package}.{stage}")
-            return step_of(module, job, f"task {job.task!r}, stage {stage},")
-    raise UserError(f"{job.sample}: {job.step}: task {job.task!r} has no stage {stage!r}.")
+    known = [name for name in modules_of(__name__) if name not in SHARED]
+    if job.task not in known:
+        raise UserError(f"{job.sample}: unknown task {job.task!r}. Known: {', '.join(known)}.")
+    return step_of(importlib.import_module(f"{__name__}.{job.task}"), job, f"task {job.task!r}")

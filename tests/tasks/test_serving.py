@@ -1,15 +1,15 @@
-"""Which measurements serve.py makes: without MPS, then with it, and what it does where the daemon does not come up."""
+"""What is measured of several processes: without MPS, then with it, and where its daemon does not come up."""
 
 import contextlib
 import os
-from argparse import Namespace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import serve
+from jobs import job
 
 from trtflow.formats import UserError
+from trtflow.tasks import serving
 
 ANSWER = {"probabilities": np.zeros((3, 4)), "best": np.zeros((3, 2), np.int32)}
 
@@ -20,34 +20,24 @@ def environments(monkeypatch):
     seen = []
 
     def start_workers(plan, backend, users, choices, processes, batch_size):
-        seen.append(os.environ.get(serve.mps.PIPES))
+        seen.append(os.environ.get(serving.mps.PIPES))
         return contextlib.nullcontext()
 
     measure = {"queries_per_s": 1.0, "workers_lost": 0}
     sample = SimpleNamespace(start_workers=start_workers, recommend=lambda *_: ANSWER, measure=lambda *_: measure)
-    monkeypatch.setattr(serve, "load_sample", lambda name: sample)
-    monkeypatch.setattr(serve, "read_backend", lambda path: {"name": "tensorrt"})
-    monkeypatch.setattr(serve.mps, "is_available", lambda: True)
-    monkeypatch.delenv(serve.mps.PIPES, raising=False)
+    monkeypatch.setattr(serving, "load_sample", lambda name: sample)
+    monkeypatch.setattr(serving, "read_backend", lambda path: {"name": "tensorrt"})
+    monkeypatch.setattr(serving.mps, "is_available", lambda: True)
+    monkeypatch.delenv(serving.mps.PIPES, raising=False)
     return seen
 
 
-def options(choice):
-    return Namespace(
-        sample="s",
-        plan=None,
-        backend_file=None,
-        processes=[1, 2],
-        batch_size=1,
-        large_batch=8,
-        seconds=0.1,
-        mps=choice,
-        exclusive=False,
-    )
-
-
 def rows(choice):
-    found = list(serve.measured(options(choice), np.zeros(3), np.zeros((3, 4))))
+    asked = {"processes": [1, 2], "batch_size": 1, "mps": choice, "exclusive": False}
+    settings = {"serving": asked, "max_batch_size": 8, "latency_seconds": 0.1}
+    files = {"plan": "engine.plan", "backend": "backend.json"}
+    asked_for = job("serve", settings=settings, inputs=files, outputs={})
+    found = list(serving.measured(asked_for, np.zeros(3), np.zeros((3, 4))))
     return [(row["processes"], row["batch_size"], row["mps"]) for row, _ in found]
 
 
@@ -59,7 +49,7 @@ def test_every_number_of_processes_is_measured_without_and_with_mps(environments
     def daemon():
         yield "own"
 
-    monkeypatch.setattr(serve.mps, "daemon", daemon)
+    monkeypatch.setattr(serving.mps, "daemon", daemon)
     assert rows("auto") == [*PLAIN, (1, 1, "own"), (2, 1, "own")]
     assert all("no-mps-" in pipes for pipes in environments[:3])  # whatever daemon there is, these find none
     assert environments[3:] == [None, None]
@@ -70,7 +60,7 @@ def failing():
 
 
 def test_a_daemon_that_does_not_come_up(environments, monkeypatch, capsys):
-    monkeypatch.setattr(serve.mps, "daemon", contextlib.contextmanager(lambda: failing() or iter(())))
+    monkeypatch.setattr(serving.mps, "daemon", contextlib.contextmanager(lambda: failing() or iter(())))
     assert rows("auto") == PLAIN
     assert "without MPS: MPS: the daemon does not come up" in capsys.readouterr().out
     with pytest.raises(UserError, match="the daemon does not come up"):
@@ -79,12 +69,17 @@ def test_a_daemon_that_does_not_come_up(environments, monkeypatch, capsys):
 
 
 def test_without_the_program_auto_says_so(environments, monkeypatch, capsys):
-    monkeypatch.setattr(serve.mps, "is_available", lambda: False)
+    monkeypatch.setattr(serving.mps, "is_available", lambda: False)
     assert rows("auto") == PLAIN
     assert "nvidia-cuda-mps-control is not on the path" in capsys.readouterr().out
 
 
 def test_share_of_identical_answers():
     other = {**ANSWER, "best": np.array([[0, 0], [0, 1], [0, 0]])}
-    assert serve.identical_share(ANSWER, ANSWER) == 1
-    assert serve.identical_share(other, ANSWER) == pytest.approx(2 / 3)
+    assert serving.identical_share(ANSWER, ANSWER) == 1
+    assert serving.identical_share(other, ANSWER) == pytest.approx(2 / 3)
+
+
+def test_an_unknown_choice_of_mps(environments):
+    with pytest.raises(UserError, match="serving.mps: 'yes' is not auto, always or never"):
+        rows("yes")

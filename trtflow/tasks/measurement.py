@@ -1,4 +1,4 @@
-"""The engines of a sample timed against one another, with a batch of one and with larger ones."""
+"""Engines timed against one another, and layer by layer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from trtflow.formats import UserError
 from trtflow.formats.files import write_json
 from trtflow.job import Job
 from trtflow.runtime.backend import read_backend
+from trtflow.runtime.profile import profile_layers
 from trtflow.runtime.session import Session, load_engine
 from trtflow.runtime.timing import DURATION_S
 from trtflow.runtime.timing import measure as measure_sessions
 from trtflow.samples import first_batch
-from trtflow.tasks.common.files import by_precision
+from trtflow.tasks.files import by_precision
 
 
 def measure(job: Job) -> None:
@@ -55,3 +56,21 @@ def _measure_graph(name: str, session: Session, batch_size: int, seconds: float)
 def _headline(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the first row's latency and queries per second, and all rows."""
     return {"latency_ms": rows[0]["latency_ms"], "throughput_per_s": rows[0]["queries_per_s"], "timing": rows}
+
+
+ITERATIONS = 10  # runs to take the mean of
+
+
+def profile(job: Job) -> None:
+    """Time the layers of an engine and write the mean time of each.
+
+    The engine is given the inputs `values`, where time depends on values.
+    """
+    batch_size = job.setting("profile_batch_size", 1)
+    trt, engine = load_engine(job.input("plan"), read_backend(job.input("backend")))
+    with Session(trt, engine) as session:
+        if job.files("values"):
+            session.fill(first_batch(job.sample, job.input("values"), batch_size))
+        layers = profile_layers(trt, session, ITERATIONS, batch_size)
+    settings = {"iterations": ITERATIONS, "batch_size": batch_size}
+    write_json(job.output("profile"), {"precision": job.precision, **settings, "layers": layers})

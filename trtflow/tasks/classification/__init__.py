@@ -1,1 +1,0 @@
-"""Which class a picture, or whatever else, is of."""

@@ -1,1 +1,0 @@
-"""What is where on a picture."""

@@ -1,1 +1,0 @@
-"""Which of a hundred movies a user watches next."""

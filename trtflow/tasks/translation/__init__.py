@@ -1,1 +1,0 @@
-"""A sentence in another language."""
