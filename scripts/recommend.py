@@ -11,8 +11,8 @@ import _path  # noqa: F401
 
 from trtflow.cli import parser
 from trtflow.datasets.ratings import read_choices
-from trtflow.formats.arrays import write_arrays
 from trtflow.families.ncf.layers import read_sizes
+from trtflow.formats.arrays import write_arrays
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.session import Session, load_engine

@@ -17,10 +17,10 @@ import numpy as np
 
 from trtflow.cli import parser
 from trtflow.datasets.ratings import read_choices
+from trtflow.families.ncf.layers import read_sizes
 from trtflow.formats import UserError
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.files import write_json
-from trtflow.families.ncf.layers import read_sizes
 from trtflow.runtime import mps
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.launch import run_on_backend

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from trtflow.datasets.digit_scenes import CLASSES, write_split
+from trtflow.families.ssd.checkpoint import save_checkpoint
+from trtflow.families.ssd.network import SSD
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.batch_file import Batch, write_batch
-from trtflow.families.ssd.network import SSD
-from trtflow.families.ssd.checkpoint import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 

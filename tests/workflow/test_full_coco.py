@@ -21,12 +21,12 @@ from trtflow.converters.freeze import write_graph
 from trtflow.datasets import coco
 from trtflow.datasets.images import read_image, to_unit_input
 from trtflow.datasets.voc import image_path, read_image_set, read_split
-from trtflow.formats.darknet import input_shape, read_cfg, resolve
-from trtflow.formats.netpbm import read_ppm
 from trtflow.families.ssd_inception.graph import to_graph
 from trtflow.families.ssd_inception.network import SSDInception
-from trtflow.families.yolov3.network import Darknet, load, save, yolov3_sections
 from trtflow.families.yolov3.detection import detect
+from trtflow.families.yolov3.network import Darknet, load, save, yolov3_sections
+from trtflow.formats.darknet import input_shape, read_cfg, resolve
+from trtflow.formats.netpbm import read_ppm
 from trtflow.reporting.boxes import draw_boxes, visible
 
 NAMES = ("yolov3_onnx", "tf_ssd", "uff_ssd")

@@ -12,9 +12,9 @@ from PIL import Image
 from test_configuration import dry_run
 from voc_tar import make_files, write_tar
 
-from trtflow.formats.caffe import read_prototxt, without_weights
 from trtflow.families.faster_rcnn.network import FasterRCNN
 from trtflow.families.ssd.network import SSD
+from trtflow.formats.caffe import read_prototxt, without_weights
 
 NAMES = ("ssd", "faster_rcnn")
 REPORTS = [f"results/{name}_report.json" for name in NAMES]
