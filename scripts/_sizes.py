@@ -25,6 +25,7 @@ class Network:
         shape: height and width of the input, in pixels.
         title: name for people.
         network: which of the family's.
+        stock: what a prototxt as its authors write it is called.
         preprocessor: file of config/preprocessors that its graph needs on the way to UFF.
     """
 
@@ -35,6 +36,7 @@ class Network:
     shape: tuple[int, int]
     title: str
     network: str | None = None
+    stock: str = "stock.prototxt"
     preprocessor: str | None = None
 
 
@@ -50,10 +52,11 @@ NETWORKS = {
         *("tf_ssd", "ssd_inception", "uff", 91, (300, 300), "SSD InceptionV2 300, UFF"),
         preprocessor="ssd_inception_v2.py",
     ),
-    "ssd": Network("ssd", "ssd", "caffe", 21, (300, 300), "SSD VGG-16 300, Caffe"),
+    "ssd": Network("ssd", "ssd", "caffe", 21, (300, 300), "SSD VGG-16 300, Caffe", stock="deploy.prototxt"),
     "yolov3": Network("yolov3_onnx", "yolov3", "darknet", 80, (608, 608), "YOLOv3 608, ONNX"),
     "faster_rcnn": Network(
-        "faster_rcnn", "faster_rcnn", "caffe", 21, (375, 500), "Faster R-CNN VGG-16 375 x 500, Caffe"
+        *("faster_rcnn", "faster_rcnn", "caffe", 21, (375, 500), "Faster R-CNN VGG-16 375 x 500, Caffe"),
+        stock="test.prototxt",
     ),
     # last, for it is the ONNX one again: what time runs out for is missed least here
     "resnet50_caffe": Network(

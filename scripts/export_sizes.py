@@ -56,7 +56,7 @@ def export(network: Network, folder: Path, width: float, seed: int) -> Path:
         exported.mkdir()
         convert("convert_to_uff", *words)
     else:
-        outputs = {"exports": exported / "model", "stock": exported / "stock.prototxt"}
+        outputs = {"exports": exported / "model", "stock": exported / network.stock}
         step(network, "export", width, seed, drawn, outputs)
     return exported
 
