@@ -139,7 +139,7 @@ def test_batches_are_captured_where_the_variable_names_a_folder(tmp_path, monkey
 
 
 def test_digits_that_do_not_fill_batches(tmp_path):
-    write_digits(tmp_path, {"train": 3, "calibration": 10, "val": 3}, seed=0)
+    write_digits(tmp_path, {"train": 3, "calibration": 10, "val": 100}, seed=0)
     assert [len(batch.images) for batch in full_batches(tmp_path / "calibration.npz", "unit", 5)] == [5, 5]
     with pytest.raises(UserError, match=r"10 digits of .*calibration.npz do not fill batches of 3."):
         list(full_batches(tmp_path / "calibration.npz", "unit", 3))

@@ -202,16 +202,12 @@ def test_a_published_model_that_is_none(tmp_path):
 
 def test_a_family_that_is_none():
     message = fail("train", *job("digit", "train"))
-    assert (
-        "unknown family 'digit'. Known: char_rnn, classifiers, digits, faster_rcnn, keras_digits, ncf, nmt" in message
-    )
+    assert "unknown family 'digit'. Known: char_rnn, classifiers, digits, faster_rcnn" in message
 
 
 def test_a_family_without_the_function():
     message = fail("export", *job("yolov3", "import_model"))
-    assert (
-        "onnx_mnist: import_model: family 'yolov3' has no function 'import_model'. It has predict, random_m" in message
-    )
+    assert "onnx_mnist: import_model: family 'yolov3' has no function 'import_model'. It has " in message
 
 
 def test_a_step_without_its_file(tmp_path):
