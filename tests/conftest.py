@@ -19,7 +19,11 @@ TRAINS = ("test_full_", "_training.py")
 def runs_or_trains(path: Path) -> bool:
     """Return whether the tests of a file run the workflow or train a network for long."""
     parts = path.relative_to(TESTS).parts
-    return (len(parts) == 1 and parts[0] != "test_structure.py") or parts[0] in RUNS or any(name in parts[-1] for name in TRAINS)
+    return (
+        (len(parts) == 1 and parts[0] != "test_structure.py")
+        or parts[0] in RUNS
+        or any(name in parts[-1] for name in TRAINS)
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
