@@ -79,3 +79,22 @@ include: "rules/score.smk"
 include: "rules/benchmark.smk"
 include: "rules/report.smk"
 include: "rules/page.smk"
+include: "rules/terminal.smk"
+
+
+refuse_unknown_targets(sys.argv)
+terminal.at_nothing_to_do(logger, lambda: tell_results(counted=False))
+
+
+onstart:
+    check_manifests()
+    lift_default_job_rate(workflow.scheduler)
+
+
+onsuccess:
+    tell_results()
+
+
+onerror:
+    print(closing.refused_gpu(log), end="", file=sys.stderr)
+    terminal.tell_failures(LINES, workflow.scheduler.failed)

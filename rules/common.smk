@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 ENVIRONMENT = (
@@ -40,12 +41,18 @@ ROOT = checkout()
 SCRIPTS = ROOT / "scripts"
 sys.path.insert(0, str(ROOT))
 
-from trtflow.workflow import downloads, options, profiles, steps
+from trtflow.workflow import downloads, options, profiles, steps, terminal
 from trtflow.workflow.digest import Code
 from trtflow.workflow.errors import PlanError
 from trtflow.workflow.plan import make_plan
 from trtflow.workflow.wildcards import one_of
 
+# before anything is checked, so that a fault is one line; a workflow that imports this one speaks for itself
+LINES = (
+    None
+    if not workflow.modifier.is_main_snakefile()
+    else terminal.attach(logger, workflow.output_settings)
+)
 # jobs run under the Python that runs Snakemake, whether it is activated or not
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 PYTHON = "python" if CONDA else sys.executable
@@ -251,10 +258,15 @@ def step_threads(step):
     )
 
 
-def files_to_fetch(wildcards):
-    """Return the downloads of the samples of `fetch`, and print what they are: sizes come before anything else."""
-    fetch = downloads.Fetch(
+def published_files():
+    """Return the published files that `fetch` downloads, to where it does: a module has a prefix."""
+    return downloads.Fetch(
         PLAN, lambda file: str(rules.fetch_artefact.output[0]).replace("{file}", file)
     )
+
+
+def files_to_fetch(wildcards):
+    """Return the downloads of the samples of `fetch`, and print what they are: sizes come before anything else."""
+    fetch = published_files()
     print(*fetch.listing(), sep="\n", file=sys.stderr)
     return [f"results/downloads/{file}" for file in fetch.files()]

@@ -24,13 +24,10 @@ IMPORT = re.compile(
     re.MULTILINE,
 )
 SAMPLES = f"{PACKAGE}/samples/__init__.py"  # loads the modules of samples by name
-STAGES = {  # where the functions of each stage are, the first that is there
-    "make_data": ("trtflow/datasets/{data_set}",),
-    **dict.fromkeys(("train", "predict", "export"), ("trtflow/families/{family}",)),
-    **dict.fromkeys(
-        ("infer", "score", "compare", "draw", "measure", "profile"),
-        ("trtflow/tasks/{task}/{stage}", "trtflow/tasks/common/{stage}"),
-    ),
+STAGES = {  # where the functions of each stage are
+    "make_data": "trtflow/datasets/{data_set}",
+    **dict.fromkeys(("train", "predict", "export"), "trtflow/families/{family}"),
+    **dict.fromkeys(("infer", "score", "compare", "draw", "measure", "profile"), "trtflow/tasks/{task}"),
 }
 LENGTH = 16  # hexadecimal digits: enough to tell versions of this code apart
 
@@ -219,13 +216,10 @@ class Code:
 
     def _module(self, stage: str, sample: str) -> str:
         """Return the file with the functions of a stage for a sample."""
-        values = self.plan.sample(sample)
-        places = [place.format(stage=stage, **values) for place in STAGES[stage]]
-        found = [
-            file for place in places for file in (f"{place}.py", f"{place}/__init__.py") if self.digests.exists(file)
-        ]
+        place = STAGES[stage].format(**self.plan.sample(sample))
+        found = [file for file in (f"{place}.py", f"{place}/__init__.py") if self.digests.exists(file)]
         if not found:
-            raise PlanError(f"samples.{sample}: {places[0]}.py is not there, which stage {stage} of the sample needs")
+            raise PlanError(f"samples.{sample}: {place}.py is not there, which stage {stage} of the sample needs")
         return found[0]
 
     def _loaded(

@@ -10,6 +10,7 @@ As a plugin of its interface, `--logger trtflow`, it is in `snakemake_logger_plu
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import sys
@@ -164,8 +165,7 @@ class JobLines(logging.Handler):
             for failure in self.failures.values():
                 self.say(str(failure), RED)
             return
-        if text.startswith("WorkflowError"):
-            text = _plain(text)
+        text = _plain(text)
         self.said.append(text)
         if "CalledProcessError" in text:
             self._unclaimed.append(text)
@@ -260,6 +260,20 @@ def attach(logger: logging.Logger, settings: Any) -> JobLines | None:
     return lines
 
 
+def started_from(settings: Any) -> str:
+    """Return the terminal that the run was started from and may tell its progress to, or "".
+
+    Args:
+        settings: `workflow.output_settings`.
+    """
+    if settings.quiet or not sys.stderr.isatty():
+        return ""
+    try:
+        return os.ttyname(sys.stderr.fileno())
+    except OSError:  # a container may have a terminal without its device
+        return ""
+
+
 class _NothingToDo(logging.Handler):
     def __init__(self, tell: Callable[[], None]) -> None:
         super().__init__()
@@ -311,7 +325,12 @@ def _short_reason(reason: str) -> str:
 
 
 def _plain(error: str) -> str:
-    """Return an error of the workflow's own, as of its configuration, without the line of a Snakefile that found it."""
+    """Return an error of the workflow's own, as of its configuration, without what Snakemake says around it."""
+    inside = re.match(r"InputFunctionException .*\nError:\n  WorkflowError:\n((?: {4}.*\n?)+)", error)
+    if inside:  # a function of a rule's found it
+        return "error: " + "\n".join(line[4:] for line in inside[1].splitlines())
     heading, *lines = error.splitlines()
+    if not heading.startswith("WorkflowError"):
+        return error
     kept = [line for line in lines if not re.match(r'\s+File ".*", line \d+, in ', line)]
     return "\n".join(["error: " + kept[0], *kept[1:]]) if kept else heading
