@@ -55,7 +55,7 @@ def data(tmp_path_factory):
     write_manifest(folder / "pictures/val.sha256", folder / "pictures", pictures)
     write_arrays(folder / "pictures.npz", {"probabilities": likely(rng, 4), "images": np.arange(4)})
     write_scenes(folder / "val", "val", 2, 0)
-    write_manifest(folder / "val.sha256", folder / "val", [path for path in (folder / "val").rglob("*.*")])
+    write_manifest(folder / "val.sha256", folder / "val", (folder / "val").rglob("*.*"))
     images = np.array(["000000", "000001"])
     write_arrays(folder / "scenes.npz", {"detections": np.zeros((2, 3, 7), np.float32), "images": images})
     return folder
@@ -114,8 +114,8 @@ def test_detections_of_other_pictures(data, tmp_path):
     files = {"val": data / "val.sha256", "predictions": tmp_path / "p.npz"}
     with pytest.raises(FormatError, match="p.npz: not of the images of"):
         do("score", task="detection", inputs=files, outputs={"metrics": tmp_path / "m.json"})
+    given = {"inputs": {**files, "predictions": data / "scenes.npz"}, "outputs": {"metrics": tmp_path / "m.json"}}
     with pytest.raises(UserError, match="splits.objects: unknown 'cats'. Known: digits, voc, coco, coco91"):
-        given = {"inputs": {**files, "predictions": data / "scenes.npz"}, "outputs": {"metrics": tmp_path / "m.json"}}
         do("score", task="detection", settings={"splits": {"objects": "cats"}}, **given)
 
 
