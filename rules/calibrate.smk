@@ -18,8 +18,7 @@ for _sample in PLAN.with_setting({"calibration.batches": "made"}):
         conda:
             ENVIRONMENT
         resources:
-            mem_mb=1000,
-            runtime=5,
+            **takes(1000, 5),
         params:
             run=command("write_calibration_batches"),
             code=CODE.of_script("write_calibration_batches", _sample),
@@ -51,12 +50,9 @@ rule calibrate:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=in_full(3000, 12000),
-        runtime=in_full(30, 240),
-        gpu=gpus(),
+        **takes(in_full(3000, 12000), in_full(30, 240), engine=True),
     params:
-        run=command("calibrate"),
-        code=code("calibrate"),
+        **script("calibrate"),
         export=folder_of("export"),
         folder=folder_of("batches"),
         options=lambda wildcards: options.calibration(PLAN, wildcards.sample),
@@ -84,12 +80,9 @@ rule record_ranges:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=30,
-        gpu=gpus(),
+        **takes(3000, 30, engine=True),
     params:
-        run=command("record_ranges"),
-        code=code("record_ranges"),
+        **script("record_ranges"),
         export=folder_of("export"),
         folder=folder_of("batches"),
         batches=lambda wildcards: len(PLAN.batches(wildcards.sample)),
@@ -115,12 +108,9 @@ rule write_tensors:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
-        gpu=gpus(),
+        **takes(2000, 10, engine=True),
     params:
-        run=command("write_tensors"),
-        code=code("write_tensors"),
+        **script("write_tensors"),
         export=folder_of("export"),
     shell:
         "{params.run:q} --sample {wildcards.sample} --export-dir {params.export:q}"
@@ -146,12 +136,9 @@ rule find_mixed_precision:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=240,
-        gpu=gpus(),
+        **takes(3000, 240, engine=True),
     params:
-        run=command("find_mixed_precision"),
-        code=code("find_mixed_precision"),
+        **script("find_mixed_precision"),
         export=folder_of("export"),
         folder=folder_of("batches"),
         batches=lambda wildcards: len(PLAN.batches(wildcards.sample)),

@@ -109,13 +109,15 @@ def folder_of(name):
 
 
 def data_of(split):
-    """Return a params function: what the reader of a split takes, its manifest where it has one."""
+    """Return a params function: the options that name a split, by its manifest where it has one."""
 
     def data(wildcards, input):
-        folder = planned(PLAN.data_folder, wildcards.sample, split)
-        manifest = input[split][0] if isinstance(input[split], list) else input[split]
-        own = wildcards.sample in PLAN.own
-        return manifest if str(manifest).endswith(".sha256") and not own else folder
+        manifest = input[split] if isinstance(input[split], str) else input[split][0]
+        listed = manifest.endswith(".sha256") and wildcards.sample not in PLAN.own
+        place = (
+            manifest if listed else planned(PLAN.data_folder, wildcards.sample, split)
+        )
+        return ["--data", place, "--split", split]
 
     return data
 
@@ -169,11 +171,17 @@ def command(script):
     return lambda wildcards, output: [PYTHON, str(SCRIPTS / f"{script}.py")]
 
 
-def code(script, *files):
-    """Return a params function: the hash of the code that a script runs for the sample of the job."""
-    return lambda wildcards: planned(
-        CODE.of_script, script, wildcards.get("sample"), files
-    )
+def script(name, *files):
+    """Return params: the command, and the hash of the code that it runs for the sample of the job.
+
+    `files` of the checkout are what the code reads besides.
+    """
+    return {
+        "run": command(name),
+        "code": lambda wildcards: planned(
+            CODE.of_script, name, wildcards.get("sample"), files
+        ),
+    }
 
 
 def in_full(mini, full):
@@ -181,9 +189,14 @@ def in_full(mini, full):
     return full if config["data"] == "full" else mini
 
 
-def gpus():
-    """Return how many GPUs a step with an engine takes; where the backend cannot be TensorRT, it does not ask at all."""
-    return 1 if options.may_have_gpu(PLAN, workflow.basedir) else None
+def takes(mem_mb, runtime, engine=False):
+    """Return resources: memory, minutes, and a GPU for an engine where the backend can be TensorRT."""
+    gpu = (
+        {"gpu": 1 if options.may_have_gpu(PLAN, workflow.basedir) else None}
+        if engine
+        else {}
+    )
+    return {"mem_mb": mem_mb, "runtime": runtime, **gpu}
 
 
 def step_input(step):
@@ -196,9 +209,9 @@ def step_input(step):
 
 
 def step_output(step):
-    """Return the outputs of steps, folders as such and a picture for the report with its caption."""
+    """Return the outputs of steps, of these samples alone; folders as such, a picture for the report with its caption."""
     marked = {}
-    for name, files in steps.folders(step).items():
+    for name, files in steps.outputs(step).items():
         items = [directory(file) if folder else file for file, folder in files]
         marked[name] = items if len(items) > 1 else items[0]
     if "caption" in step.says:
@@ -227,8 +240,8 @@ def step_params(step):
 
 def step_resources(step):
     """Return the resources of steps."""
-    asked = {name: PLAN.resource(step.says, name) for name in ("mem_mb", "runtime")}
-    return {**asked, "gpu": gpus()} if step.says.get("engine") else asked
+    asked = (PLAN.resource(step.says, name) for name in ("mem_mb", "runtime"))
+    return takes(*asked, engine=step.says.get("engine", False))
 
 
 def step_threads(step):

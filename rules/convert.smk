@@ -14,8 +14,6 @@ for _step in steps.step_rules(PLAN, "export"):
             f"logs/{_step.log}.log",
         benchmark:
             f"benchmarks/{_step.log}.tsv"
-        wildcard_constraints:
-            sample=one_of(_step.samples),
         conda:
             ENVIRONMENT
         threads: step_threads(_step)
@@ -42,11 +40,9 @@ rule convert_to_uff:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=5,
+        **takes(2000, 5),
     params:
-        run=command("convert_to_uff"),
-        code=code("convert_to_uff", "preprocessor"),
+        **script("convert_to_uff", "preprocessor"),
         output=setting("model.output"),
         preprocessor=lambda wildcards: options.preprocessor(PLAN, wildcards.sample),
     shell:
@@ -69,11 +65,9 @@ rule dump_tf_weights:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=5,
+        **takes(2000, 5),
     params:
-        run=command("dump_tf_weights"),
-        code=code("dump_tf_weights"),
+        **script("dump_tf_weights"),
         prefix=lambda wildcards, input: input.checkpoint[0].removesuffix(".index"),
     shell:
         "{params.run:q} --model {params.prefix:q} --output {output:q} > {log:q} 2>&1"
@@ -97,11 +91,9 @@ rule convert_darknet:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=3000,
-        runtime=5,
+        **takes(3000, 5),
     params:
-        run=command("convert_darknet"),
-        code=code("convert_darknet"),
+        **script("convert_darknet"),
         folder=folder_of("model"),
     shell:
         "{params.run:q} --cfg {input.cfg:q} --weights {input.weights:q}"

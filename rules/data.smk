@@ -14,8 +14,6 @@ for _step in steps.step_rules(PLAN, "make_data"):
             f"logs/{_step.log}.log",
         benchmark:
             f"benchmarks/{_step.log}.tsv"
-        wildcard_constraints:
-            sample=one_of(_step.samples),
         conda:
             ENVIRONMENT
         threads: step_threads(_step)
@@ -41,11 +39,9 @@ rule list_own_files:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=10,
+        **takes(500, 10),
     params:
-        run=command("list_files"),
-        code=code("list_files"),
+        **script("list_files"),
         files=lambda wildcards: planned(
             PLAN.own_places, wildcards.sample, wildcards.part
         ),

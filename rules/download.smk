@@ -18,8 +18,7 @@ rule fetch_artefact:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=240,
+        **takes(500, 240),
     params:
         run=command("fetch_artefact"),
         # as it takes the output, a change of these is no reason to download again
@@ -46,11 +45,9 @@ rule unpack_artefact:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=30,
+        **takes(500, 30),
     params:
-        run=command("unpack_artefact"),
-        code=code("unpack_artefact"),
+        **script("unpack_artefact"),
         limits=lambda wildcards: downloads.limits(PLAN, wildcards.file),
     shell:
         "{params.run:q} --archive {input:q} {params.limits:q} --out {output:q} > {log:q} 2>&1"
@@ -71,11 +68,9 @@ rule place_artefact:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=10,
+        **takes(500, 10),
     params:
-        run=command("place_artefact"),
-        code=code("place_artefact"),
+        **script("place_artefact"),
         member=lambda wildcards: downloads.member(
             PLAN, wildcards.sample, wildcards.file
         ),

@@ -13,12 +13,9 @@ checkpoint record_backend:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
-        gpu=gpus(),
+        **takes(500, 5, engine=True),
     params:
-        run=command("record_backend"),
-        code=code("record_backend"),
+        **script("record_backend"),
         backend=config["backend"],
         python=options.engine_python(PLAN, workflow.basedir),
     shell:
@@ -48,12 +45,9 @@ rule build_engine:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=in_full(3000, 12000),
-        runtime=30,
-        gpu=gpus(),
+        **takes(in_full(3000, 12000), 30, engine=True),
     params:
-        run=command("build_engine"),
-        code=code("build_engine"),
+        **script("build_engine"),
         export=folder_of("export"),
         table=table_option,
         kept=kept_option,
@@ -128,12 +122,9 @@ rule refit_engine:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=30,
-        gpu=gpus(),
+        **takes(3000, 30, engine=True),
     params:
-        run=command("refit_engine"),
-        code=code("refit_engine"),
+        **script("refit_engine"),
         export=folder_of("export"),
         data=folder_of("labels"),
         batch_size=setting("max_batch_size"),
@@ -160,11 +151,9 @@ rule lower_network:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=in_full(3000, 12000),
-        runtime=10,
+        **takes(in_full(3000, 12000), 10),
     params:
-        run=command("lower_network"),
-        code=code("lower_network"),
+        **script("lower_network"),
         export=folder_of("export"),
         table=table_option,
         kept=kept_option,

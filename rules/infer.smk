@@ -15,16 +15,14 @@ rule prepare_inputs:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=in_full(2000, 12000),
-        runtime=in_full(5, 20),
+        **takes(in_full(2000, 12000), in_full(5, 20)),
     params:
-        run=command("prepare_inputs"),
-        code=code("prepare_inputs"),
+        **script("prepare_inputs"),
         name=program_of,
         data=data_of("val"),
         export=folder_of("export"),
     shell:
-        "{params.run:q} --sample {params.name} --data {params.data:q} --split val"
+        "{params.run:q} --sample {params.name} {params.data:q}"
         " --export-dir {params.export:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -40,8 +38,8 @@ use rule prepare_inputs as prepare_program_inputs with:
         sample=with_setting(programs="set"),
 
 
-# Preprocess the picture that a chapter looks at.
-rule prepare_picture:
+# The same for the picture that a chapter looks at.
+use rule prepare_inputs as prepare_picture with:
     input:
         picture=file_of(PLAN.picture),
         export=file_of(PLAN.exports),
@@ -53,18 +51,11 @@ rule prepare_picture:
         "benchmarks/{sample}/prepare_picture.tsv"
     wildcard_constraints:
         sample=with_setting(picture="set"),
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=1000,
-        runtime=5,
     params:
-        run=command("prepare_inputs"),
-        code=code("prepare_inputs"),
+        **script("prepare_inputs"),
+        name=program_of,
+        data=lambda wildcards, input: ["--pictures", input.picture],
         export=folder_of("export"),
-    shell:
-        "{params.run:q} --sample {wildcards.sample} --pictures {input.picture:q}"
-        " --export-dir {params.export:q} --out {output:q} > {log:q} 2>&1"
 
 
 # Run an engine.
@@ -81,8 +72,6 @@ for _step in steps.step_rules(PLAN, "infer"):
             f"logs/{_step.log}.log",
         benchmark:
             f"benchmarks/{_step.log}.tsv"
-        wildcard_constraints:
-            sample=one_of(_step.samples),
         conda:
             ENVIRONMENT
         threads: step_threads(_step)

@@ -23,11 +23,9 @@ rule write_page:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
+        **takes(500, 5),
     params:
-        run=command("write_page"),
-        code=code("write_page", "report", "config/schema/report.schema.json"),
+        **script("write_page", "report", "config/schema/report.schema.json"),
     shell:
         "{params.run:q} {input.report:q} --out {output:q} > {log:q} 2>&1"
 
@@ -53,11 +51,9 @@ rule write_index:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
+        **takes(500, 5),
     params:
-        run=command("write_index"),
-        code=code("write_index", "report", "config/schema/report.schema.json"),
+        **script("write_index", "report", "config/schema/report.schema.json"),
         comparison="--comparison comparison.html" if config["compare"] else "",
     shell:
         "{params.run:q} {input.reports:q} {params.comparison} --out {output:q} > {log:q} 2>&1"
@@ -79,11 +75,9 @@ rule write_comparison:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
+        **takes(500, 5),
     params:
-        run=command("write_comparison"),
-        code=code("write_comparison", "report", "config/schema/report.schema.json"),
+        **script("write_comparison", "report", "config/schema/report.schema.json"),
         names=lambda wildcards: planned(PLAN.compared_runs)[0],
         folders=lambda wildcards: planned(PLAN.compared_runs)[1],
         reports=lambda wildcards: planned(PLAN.compared_runs)[2],  # their contents: a change makes the page anew

@@ -18,11 +18,9 @@ rule build_plugins:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=4000,
-        runtime=10,
+        **takes(4000, 10),
     params:
-        run=command("build_plugins"),
-        code=code("build_plugins", "plugins"),
+        **script("build_plugins", "plugins"),
         python=options.engine_python(PLAN, workflow.basedir),
         folder=folder_of("record"),
     shell:

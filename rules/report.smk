@@ -35,8 +35,6 @@ for _step in steps.step_rules(PLAN, "draw"):
             f"logs/{_step.log}.log",
         benchmark:
             f"benchmarks/{_step.log}.tsv"
-        wildcard_constraints:
-            sample=one_of(_step.samples),
         conda:
             ENVIRONMENT
         threads: step_threads(_step)
@@ -71,11 +69,9 @@ rule plot_serving:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
+        **takes(500, 5),
     params:
-        run=command("plot_serving"),
-        code=code("plot_serving"),
+        **script("plot_serving"),
     shell:
         "{params.run:q} --serving {input.serving:q} --out {output.picture:q}"
         " --text-out {output.text:q} > {log:q} 2>&1"
@@ -104,11 +100,9 @@ rule plot_precisions:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
-        runtime=5,
+        **takes(1000, 5),
     params:
-        run=command("plot_precisions"),
-        code=code("plot_precisions"),
+        **script("plot_precisions"),
         folder=folder_of("metrics"),
         precisions=setting("precisions"),
         metric=lambda wildcards: PLAN.told(wildcards.sample, "metric"),
@@ -136,11 +130,9 @@ rule plot_profile:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
-        runtime=5,
+        **takes(1000, 5),
     params:
-        run=command("plot_profile"),
-        code=code("plot_profile"),
+        **script("plot_profile"),
     shell:
         "{params.run:q} {input.profiles:q} --out {output.plot:q} --table-out {output.table:q}"
         " > {log:q} 2>&1"
@@ -164,11 +156,9 @@ rule plot_training:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
-        runtime=5,
+        **takes(1000, 5),
     params:
-        run=command("plot_training"),
-        code=code("plot_training"),
+        **script("plot_training"),
     shell:
         "{params.run:q} {input.training:q} --out {output:q} > {log:q} 2>&1"
 
@@ -196,11 +186,9 @@ rule write_report:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
+        **takes(500, 5),
     params:
-        run=command("write_report"),
-        code=code("write_report", "config/schema/report.schema.json"),
+        **script("write_report", "config/schema/report.schema.json"),
         folder=folder_of("metrics"),
         data=config["data"],
         repository=lambda wildcards, output: str(ROOT),
@@ -232,11 +220,9 @@ rule write_tables:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
+        **takes(500, 5),
     params:
-        run=command("write_tables"),
-        code=code("write_tables"),
+        **script("write_tables"),
     shell:
         "{params.run:q} {input.report:q} --precisions {output.precisions:q}"
         " --gates {output.gates:q} > {log:q} 2>&1"

@@ -14,8 +14,6 @@ for _step in steps.step_rules(PLAN, "train"):
             f"logs/{_step.log}.log",
         benchmark:
             f"benchmarks/{_step.log}.tsv"
-        wildcard_constraints:
-            sample=one_of(_step.samples),
         conda:
             ENVIRONMENT
         threads: step_threads(_step)
@@ -41,8 +39,6 @@ for _step in steps.step_rules(PLAN, "predict"):
             f"logs/{_step.log}.log",
         benchmark:
             f"benchmarks/{_step.log}.tsv"
-        wildcard_constraints:
-            sample=one_of(_step.samples),
         conda:
             ENVIRONMENT
         threads: step_threads(_step)

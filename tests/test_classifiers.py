@@ -115,15 +115,16 @@ def test_samples_load_where_engines_run(name):
 
 
 def test_original_size_is_exported_with_random_weights(tmp_path):
-    command = [sys.executable, ROOT / "scripts/export_classifier.py", "--network", "googlenet", "--format", "caffe"]
+    command = [sys.executable, ROOT / "scripts/export_sizes.py", "--complete", "--networks", "googlenet"]
     done = subprocess.run([*command, "--out-dir", tmp_path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "input.json").read_text()) == {"shape": [3, 224, 224]}
+    exported = tmp_path / "googlenet"
+    assert json.loads((exported / "input.json").read_text()) == {"shape": [3, 224, 224]}
     code = (
         "import sys; import trtflow.reference as trt; from pathlib import Path; from trtflow.samples import load\n"
         "network = trt.Builder(trt.Logger()).create_network()\n"
         "load('googlenet').define_network(trt, network, Path(sys.argv[1]))\n"
         "print(network.num_layers, *network.get_output(0).shape)"
     )
-    done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code, exported], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["141", "1000", "1", "1"], done.stderr

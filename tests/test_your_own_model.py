@@ -174,7 +174,23 @@ def failed(folder, script, *arguments):
 
 
 def import_own(folder):
-    return failed(folder, "import_own", "results/my_digits/config.yaml", "--out-dir", "results/my_digits/export")
+    """Return what taking the model over says, which fails as it should."""
+    job = {
+        "sample": "my_digits",
+        "step": "import_model",
+        "function": "import_model",
+        "family": "own",
+        "task": "classification",
+        "data_set": "own",
+        "settings": {
+            "max_batch_size": 10,
+            "calibration": {"batch_size": 10},
+            "own": {"model": {"file": "digits.onnx"}, "data": {"classes": "classes.txt"}},
+        },
+        "inputs": {},
+        "outputs": {"exports": ["results/my_digits/export/sample.json"]},
+    }
+    return failed(folder, "export", "--job", json.dumps(job))
 
 
 def test_labels_and_outputs_that_disagree(folder):

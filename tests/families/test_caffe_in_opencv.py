@@ -8,6 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from trtflow.families.common.boxes import VARIANCES
+from trtflow.families.faster_rcnn.caffe_export import to_caffe
+from trtflow.families.faster_rcnn.network import FasterRCNN
+from trtflow.families.ssd import caffe_export as ssd_export
+from trtflow.families.ssd.network import SIZE, SSD
 from trtflow.formats.caffe import (
     NetParameter,
     convert_faster_rcnn_prototxt,
@@ -16,10 +21,6 @@ from trtflow.formats.caffe import (
     write_prototxt,
 )
 from trtflow.formats.caffe.faster_rcnn import FUSED
-from trtflow.families.faster_rcnn.network import FasterRCNN
-from trtflow.families.faster_rcnn.caffe_export import to_caffe
-from trtflow.families.ssd.network import SIZE, SSD, VARIANCES
-from trtflow.families.ssd.caffe_export import export
 
 CLASSES = 11
 HEIGHT, WIDTH = 150, 200  # pooled maps of odd sizes, which Caffe rounds up
@@ -81,7 +82,7 @@ def test_faster_rcnn_before_its_proposals(tmp_path):
 def test_ssd_up_to_its_offsets_and_confidences(tmp_path):
     torch.manual_seed(0)
     model = randomise(SSD(CLASSES, width=0.0625))
-    net = export(model)
+    net = ssd_export.to_caffe(model)
     kept = [layer for layer in without_weights(net).layer if layer.type not in ("PriorBox", "DetectionOutput")]
     kept = [layer for layer in kept if layer.name != "mbox_priorbox"]
     images = picture(SIZE, SIZE)

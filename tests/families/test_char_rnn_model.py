@@ -6,10 +6,10 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 
 from trtflow.converters.checkpoint import read_checkpoint  # noqa: E402 - behind the check for TensorFlow
+from trtflow.families.char_rnn import network as model  # noqa: E402
+from trtflow.families.common.schedule import Schedule  # noqa: E402
 from trtflow.formats import FormatError, UserError  # noqa: E402
 from trtflow.metrics.perplexity import perplexity  # noqa: E402
-from trtflow.models import char_rnn as model  # noqa: E402
-from trtflow.families.common.schedule import Schedule  # noqa: E402
 
 VOCABULARY_SIZE, EMBEDDING_SIZE, HIDDEN_SIZE = 5, 3, 4
 TEXT = np.tile(np.array([0, 1, 2, 3, 1, 4], np.int32), 60)

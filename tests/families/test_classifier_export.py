@@ -15,8 +15,6 @@ import pytest
 import torch
 
 import trtflow.reference as trt
-from trtflow.formats import FormatError, UserError
-from trtflow.formats.caffe import read_prototxt, without_weights, write_caffemodel, write_prototxt
 from trtflow.families.classifiers.exporters import to_caffe, to_onnx
 from trtflow.families.classifiers.layers import layers_of
 from trtflow.families.classifiers.network import (
@@ -27,6 +25,8 @@ from trtflow.families.classifiers.network import (
     randomise,
     save_classifier,
 )
+from trtflow.formats import FormatError, UserError
+from trtflow.formats.caffe import read_prototxt, without_weights, write_caffemodel, write_prototxt
 
 BVLC = Path(__file__).resolve().parents[3] / "shared" / "data" / "caffe" / "bvlc_googlenet.prototxt"
 SIZE, CLASSES, WIDTH = 64, 10, 0.0625

@@ -9,12 +9,14 @@ import pytest
 import torch
 
 import trtflow.reference as trt
+from trtflow.datasets.digits import write_digits
+from trtflow.families.digits.capture import VARIABLE, captured, folders
+from trtflow.families.digits.exporters import arrays_of, to_caffe, to_onnx, to_wts
+from trtflow.families.digits.network import LeNet, ZooNet, load_network, make_network, probabilities, save_network
+from trtflow.families.digits.training import full_batches
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.batch_file import Batch, read_batch
 from trtflow.formats.caffe import blob_to_array
-from trtflow.families.digits.capture import VARIABLE, captured
-from trtflow.families.digits.exporters import arrays_of, to_caffe, to_onnx, to_wts
-from trtflow.families.digits.network import LeNet, ZooNet, load_network, make_network, probabilities, save_network
 
 ZOO = Path(__file__).resolve().parents[3] / "shared" / "data" / "onnx" / "mnist-8.onnx"
 
@@ -125,14 +127,22 @@ def test_wrong_checkpoints(tmp_path, zoo):
 def test_batches_are_captured_where_the_variable_names_a_folder(tmp_path, monkeypatch):
     batches = [Batch(np.full((2, 1, 3, 3), index, np.float32), np.array([index, 1])) for index in range(3)]
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert list(captured(batches)) == batches
+    assert list(captured(batches, folders())) == batches
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
-    assert list(captured(batches)) == batches
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["batch0", "batch1", "batch2"]
-    found = read_batch(tmp_path / "batch2")
-    np.testing.assert_array_equal(found.images, batches[2].images)
-    np.testing.assert_array_equal(found.labels, [2, 1])
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "named"))
+    assert list(captured(batches, folders(tmp_path / "known"))) == batches
+    for folder in (tmp_path / "known", tmp_path / "named"):
+        assert sorted(path.name for path in folder.iterdir()) == ["batch0", "batch1", "batch2"]
+        found = read_batch(folder / "batch2")
+        np.testing.assert_array_equal(found.images, batches[2].images)
+        np.testing.assert_array_equal(found.labels, [2, 1])
+
+
+def test_digits_that_do_not_fill_batches(tmp_path):
+    write_digits(tmp_path, {"train": 3, "calibration": 10, "val": 100}, seed=0)
+    assert [len(batch.images) for batch in full_batches(tmp_path / "calibration.npz", "unit", 5)] == [5, 5]
+    with pytest.raises(UserError, match=r"10 digits of .*calibration.npz do not fill batches of 3."):
+        list(full_batches(tmp_path / "calibration.npz", "unit", 3))
 
 
 def test_arrays_have_pytorchs_names(lenet):

@@ -6,10 +6,10 @@ import torch
 
 import trtflow.reference as trt
 from trtflow.datasets.voc import Annotation
-from trtflow.formats import FormatError
-from trtflow.formats.caffe.faster_rcnn import RATIOS
 from trtflow.families.faster_rcnn.network import FasterRCNN, load_faster_rcnn, roi_pool, save_faster_rcnn
 from trtflow.families.faster_rcnn.training import batch_loss
+from trtflow.formats import FormatError
+from trtflow.formats.caffe.faster_rcnn import RATIOS
 
 SCALES = (2.0, 4.0)
 

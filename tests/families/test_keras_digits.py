@@ -1,5 +1,6 @@
 """Keras networks: repeatable trainings, files without times, checkpoints with sampleMLP's names."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +14,22 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def train(network, data, folder, name, steps=12):
-    out = folder / name
-    command = [
-        *(sys.executable, ROOT / "scripts" / "train_keras_digits.py", "--network", network, "--data", data),
-        *("--steps", str(steps), "--out", out, "--predictions", folder / f"{name}.npz"),
-        *("--log-out", folder / f"{name}.json"),
-    ]
+    """Train in a process of its own: TensorFlow takes its threads once."""
+    out, outputs = folder / name, {"model": [str(folder / name)]}
+    if network == "perceptron":
+        outputs = {"checkpoint": [f"{out}.index", f"{out}.data-00000-of-00001"]}
+    job = {
+        "sample": "toy",
+        "step": "train",
+        "family": "keras_digits",
+        "task": "none",
+        "data_set": "digits",
+        "function": "train_checkpoint" if network == "perceptron" else "train",
+        "settings": {"model": {"network": network}, "training": {"steps": steps}},
+        "inputs": {split: [str(data / f"{split}.npz")] for split in ("train", "val")},
+        "outputs": {**outputs, "training": [f"{out}.json"], "predictions": [f"{out}.npz"]},
+    }
+    command = [sys.executable, ROOT / "scripts" / "train.py", "--job", json.dumps(job)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return out

@@ -12,11 +12,11 @@ import pytest
 
 from trtflow.converters.freeze import freeze_keras, write_graph
 from trtflow.datasets.ratings import leave_one_out, make_ratings
+from trtflow.families.common.schedule import Schedule
+from trtflow.families.ncf.network import EMBEDDINGS, INPUTS, load_published, network, probabilities, sizes, train
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.uff.files import read_uff
 from trtflow.metrics.ranking import hit_ratio, ranks
-from trtflow.families.ncf.network import EMBEDDINGS, INPUTS, load_published, network, probabilities, sizes, train
-from trtflow.families.common.schedule import Schedule
 
 ROOT = Path(__file__).resolve().parents[2]
 USERS, MOVIES = 40, 170

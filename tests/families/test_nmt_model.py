@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trtflow.formats import FormatError, UserError
-from trtflow.families.nmt.network import Decoder, create_weights, load_checkpoint, loss_of, save_checkpoint, train
 from trtflow.families.common.schedule import Schedule
+from trtflow.families.nmt.network import Decoder, create_weights, load_checkpoint, loss_of, save_checkpoint, train
+from trtflow.formats import FormatError, UserError
 
 UNITS, LAYERS, SOURCE_WORDS, TARGET_WORDS = 6, 2, 9, 11
 

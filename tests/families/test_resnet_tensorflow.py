@@ -14,8 +14,8 @@ import torch
 import trtflow.reference as trt
 from trtflow.converters.uff import from_tensorflow
 from trtflow.families.classifiers.exporters import arrays_of
-from trtflow.families.classifiers.network import Classifier, probabilities, randomise
 from trtflow.families.classifiers.graph import INPUT, OUTPUT, to_graph
+from trtflow.families.classifiers.network import Classifier, probabilities, randomise
 
 SIZE = 64
 

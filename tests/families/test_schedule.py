@@ -1,40 +1,56 @@
-"""Schedules of trainings come from the command line: defaults of the script, and two rounds for detectors."""
-
-import argparse
+"""Schedules of trainings come from a sample's settings over its family's defaults; detectors have two rounds."""
 
 import pytest
 
+from trtflow.families.common.schedule import Schedule, keep_loss, pretraining_of, schedule_of, training_settings
 from trtflow.formats import UserError
-from trtflow.families.common.schedule import (
-    Schedule,
-    add_pretraining_options,
-    add_schedule_options,
-    keep_loss,
-    pretraining_of,
-    schedule_of,
+from trtflow.job import Job
+
+DEFAULTS = {
+    "pretraining_steps": 150,
+    "pretraining_batch_size": 32,
+    "steps": 20,
+    "batch_size": 8,
+    "learning_rate": 0.5,
+    "seed": 0,
+    "threads": 3,
+}
+
+
+def settings_of(**training):
+    job = Job("toy", "train", "train", "toys", "none", "none", {"training": training})
+    return training_settings(job, **DEFAULTS)
+
+
+def test_defaults_are_the_familys():
+    settings = settings_of()
+    assert schedule_of(settings) == Schedule(20, 8, 0.5, 0)
+    assert pretraining_of(settings) == Schedule(150, 32, 0.5, 0)
+    assert settings["threads"] == 3
+
+
+def test_rounds_differ_in_steps_and_batches_only():
+    rounds = {"steps": 7, "batch_size": 2, "pretraining_steps": 5, "pretraining_batch_size": 4}
+    settings = settings_of(**rounds, learning_rate="25e-2", seed=9)
+    assert schedule_of(settings) == Schedule(7, 2, 0.25, 9)
+    assert pretraining_of(settings) == Schedule(5, 4, 0.25, 9)
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        (
+            {"stepps": 3},
+            "toy: training.stepps: no such setting. Known: pretraining_steps, pretraining_batch_size",
+        ),
+        ({"steps": "many"}, "toy: training.steps: 'many' is not a whole number."),
+        ({"learning_rate": [1]}, "toy: training.learning_rate: [1] is not a number."),
+    ],
 )
-
-
-@pytest.fixture
-def arguments():
-    arguments = argparse.ArgumentParser()
-    add_pretraining_options(arguments)
-    add_schedule_options(arguments, "images", steps=20, batch_size=8, learning_rate=0.5, threads=3)
-    return arguments
-
-
-def test_defaults_are_the_scripts(arguments):
-    options = arguments.parse_args([])
-    assert schedule_of(options) == Schedule(20, 8, 0.5, 0)
-    assert pretraining_of(options) == Schedule(150, 32, 0.5, 0)
-    assert options.threads == 3
-
-
-def test_rounds_differ_in_steps_and_batches_only(arguments):
-    words = "--steps 7 --batch-size 2 --pretraining-steps 5 --pretraining-batch-size 4 --learning-rate 0.25 --seed 9"
-    options = arguments.parse_args(words.split())
-    assert schedule_of(options) == Schedule(7, 2, 0.25, 9)
-    assert pretraining_of(options) == Schedule(5, 4, 0.25, 9)
+def test_settings_that_are_none(training, message):
+    with pytest.raises(UserError) as caught:
+        settings_of(**training)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])

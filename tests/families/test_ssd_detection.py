@@ -2,8 +2,8 @@
 
 import torch
 
-from trtflow.families.ssd.network import prior_boxes
 from trtflow.families.ssd.detection import detect, suppress
+from trtflow.families.ssd.network import prior_boxes
 
 
 class Fixed:

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from trtflow.formats.caffe import blob_to_array, without_weights
 from trtflow.families.common.caffe_export import fold_batch_norm
+from trtflow.families.ssd.caffe_export import to_caffe
 from trtflow.families.ssd.network import SOURCES, SSD, TRUNK
-from trtflow.families.ssd.caffe_export import export
+from trtflow.formats.caffe import blob_to_array, without_weights
 
 VGG = [
     "conv1_1 relu1_1 conv1_2 relu1_2 pool1",
@@ -42,7 +42,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def layers(model):
-    return {layer.name: layer for layer in export(model).layer}
+    return {layer.name: layer for layer in to_caffe(model).layer}
 
 
 def test_layers_are_the_authors(layers):
@@ -99,6 +99,6 @@ def test_parameters_of_priors_and_detections(layers):
 
 
 def test_prototxt_has_no_weights_and_the_network_keeps_its_own(model):
-    net = export(model)
+    net = to_caffe(model)
     assert not any(len(layer.blobs) for layer in without_weights(net).layer)
     assert sum(len(layer.blobs) for layer in net.layer) == 2 * (23 + 12) + 1

@@ -11,11 +11,11 @@ import trtflow.reference as trt
 from trtflow.converters.freeze import write_graph
 from trtflow.converters.uff.convert import from_tensorflow
 from trtflow.datasets.images import to_signed_unit_input
-from trtflow.formats import FormatError, UserError
-from trtflow.metrics.detections import least_matched_iou, max_difference
 from trtflow.families.ssd_inception.frozen_detector import FrozenDetector
 from trtflow.families.ssd_inception.graph import to_graph
 from trtflow.families.ssd_inception.network import SIZE, SSDInception
+from trtflow.formats import FormatError, UserError
+from trtflow.metrics.detections import least_matched_iou, max_difference
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.session import Session
 from trtflow.samples import tf_ssd

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from trtflow.families.common import boxes as offsets
+from trtflow.families.ssd import checkpoint
+from trtflow.families.ssd import network as ssd
+from trtflow.families.ssd_inception.network import SSDInception
 from trtflow.formats import FormatError
-from trtflow.models import ssd, ssd_networks
 
 CELLS = (38, 19, 10, 5, 3, 1)
 CONVOLUTIONS = {  # of the authors' VGG_VOC0712_SSD_300x300: channels in, channels out, side of the kernel
@@ -91,28 +94,28 @@ def test_decode_undoes_encode():
     corner, size = rng.uniform(0, 0.6, (8732, 2)), rng.uniform(0.02, 0.4, (8732, 2))
     boxes = torch.from_numpy(np.concatenate([corner, corner + size], 1)).float()
     priors = ssd.prior_boxes()
-    torch.testing.assert_close(ssd.decode(ssd.encode(boxes, priors), priors), boxes, rtol=0, atol=1e-5)
+    torch.testing.assert_close(offsets.decode(offsets.encode(boxes, priors), priors), boxes, rtol=0, atol=1e-5)
 
 
 def test_offsets_are_in_units_of_the_variances():
     prior = torch.tensor([[0.2, 0.2, 0.4, 0.6]])
     moved = torch.tensor([[0.22, 0.16, 0.42, 0.56]])
-    torch.testing.assert_close(ssd.encode(moved, prior), torch.tensor([[1.0, -1.0, 0.0, 0.0]]), rtol=0, atol=1e-5)
-    wider = ssd.decode(torch.tensor([[0.0, 0.0, 5 * math.log(2), 0.0]]), prior)
+    torch.testing.assert_close(offsets.encode(moved, prior), torch.tensor([[1.0, -1.0, 0.0, 0.0]]), rtol=0, atol=1e-5)
+    wider = offsets.decode(torch.tensor([[0.0, 0.0, 5 * math.log(2), 0.0]]), prior)
     torch.testing.assert_close(wider, torch.tensor([[0.1, 0.2, 0.5, 0.6]]))
 
 
 def test_intersection_over_union():
     first = torch.tensor([[0.0, 0.0, 2.0, 2.0]])
     second = torch.tensor([[0.0, 0.0, 2.0, 2.0], [1.0, 0.0, 3.0, 2.0], [2.0, 2.0, 3.0, 3.0]])
-    torch.testing.assert_close(ssd.intersection_over_union(first, second), torch.tensor([[1, 1 / 3, 0]]))
+    torch.testing.assert_close(offsets.intersection_over_union(first, second), torch.tensor([[1, 1 / 3, 0]]))
 
 
 def test_checkpoint_is_read_back_and_has_the_same_bytes_again(model, tmp_path):
     for name in ("a.pt", "b.pt"):
-        ssd_networks.save_checkpoint(model, tmp_path / name)
+        checkpoint.save_ssd(model, tmp_path / name)
     assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
-    read = ssd_networks.load_checkpoint(tmp_path / "a.pt", "vgg16")
+    read = checkpoint.load_ssd(tmp_path / "a.pt", ssd.SSD)
     assert (read.width, read.class_count, read.training) == (0.125, 11, False)
     for name, value in model.state_dict().items():
         assert torch.equal(read.state_dict()[name], value)
@@ -123,13 +126,13 @@ def test_checkpoint_is_read_back_and_has_the_same_bytes_again(model, tmp_path):
 )
 def test_damaged_checkpoint_is_an_error(model, tmp_path, damage):
     path = tmp_path / "ssd.pt"
-    ssd_networks.save_checkpoint(model, path)
+    checkpoint.save_ssd(model, path)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(FormatError, match=r"ssd\.pt: not a checkpoint of SSD"):
-        ssd_networks.load_checkpoint(path, "vgg16")
+        checkpoint.load_ssd(path, ssd.SSD)
 
 
 def test_checkpoint_of_another_network_is_an_error(model, tmp_path):
-    ssd_networks.save_checkpoint(model, tmp_path / "ssd.pt")
+    checkpoint.save_ssd(model, tmp_path / "ssd.pt")
     with pytest.raises(FormatError, match=r"ssd\.pt: the network is vgg16, not inception_v2"):
-        ssd_networks.load_checkpoint(tmp_path / "ssd.pt", "inception_v2")
+        checkpoint.load_ssd(tmp_path / "ssd.pt", SSDInception)

@@ -1,22 +1,15 @@
 """Matching, the loss, and training that repeats itself."""
 
 import json
-import sys
 
-import export_ssd
 import numpy as np
-import predict_ssd
 import pytest
 import torch
-import train_ssd
+from family_jobs import do, list_scenes
 
 from trtflow.datasets.digit_scenes import write_split
 from trtflow.datasets.voc import Annotation
-from trtflow.formats import UserError
-from trtflow.families.common.schedule import Schedule
-from trtflow.families.ssd.network import SSD, decode, prior_boxes
-from trtflow.families.ssd_inception.network import SSDInception
-from trtflow.families.ssd.checkpoint import save_checkpoint
+from trtflow.families.common.boxes import decode
 from trtflow.families.common.multibox import (
     CROP_SIZE,
     cut_objects,
@@ -24,9 +17,14 @@ from trtflow.families.common.multibox import (
     multibox_loss,
     pretrain,
     sigmoid_loss,
-    train,
 )
 from trtflow.families.common.pytorch import prepare_torch
+from trtflow.families.common.schedule import Schedule
+from trtflow.families.ssd.checkpoint import save_ssd
+from trtflow.families.ssd.network import SSD, prior_boxes
+from trtflow.families.ssd.training import train
+from trtflow.families.ssd_inception.network import SSDInception
+from trtflow.formats import UserError
 
 
 def annotation(*boxes, labels):
@@ -100,7 +98,7 @@ def trained(path, scene):
     prepare_torch(seed=0, threads=1)
     model = SSD(11, width=0.03125)
     losses = pretrain(model, *scene, Schedule(1, 2, 0.003, 0)) + train(model, *scene, Schedule(2, 2, 0.003, 0))
-    save_checkpoint(model, path)
+    save_ssd(model, path)
     return losses, path.read_bytes()
 
 
@@ -127,17 +125,17 @@ def test_diverging_training_is_an_error(scene):
         train(SSD(11, width=0.03125), *scene, Schedule(5, 2, float("inf"), 0))
 
 
-def test_commands_train_predict_and_export(tmp_path, monkeypatch):
-    def run(script, *arguments):
-        monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, arguments)])
-        script.main()
-
-    data, model, log = (tmp_path / name for name in ("data", "ssd.pt", "training.json"))
-    write_split(data, "train", 2, seed=0)
-    short = ("--width", 0.03125, "--pretraining-steps", 1, "--steps", 2, "--batch-size", 2, "--threads", 1)
-    run(train_ssd, "--data", data, *short, "--out", model, "--log-out", log)
-    run(predict_ssd, "--model", model, "--data", data, "--split", "train", "--out", tmp_path / "predictions.npz")
-    run(export_ssd, "--model", model, "--out-dir", tmp_path / "export")
+def test_steps_train_predict_and_export(tmp_path):
+    model, log = tmp_path / "ssd.pt", tmp_path / "training.json"
+    write_split(tmp_path / "train", "train", 2, seed=0)
+    scenes = list_scenes(tmp_path / "train")
+    short = {"pretraining_steps": 1, "steps": 2, "batch_size": 2, "threads": 1}
+    settings = {"model": {"width": 0.03125}, "training": short}
+    do("ssd", "train", settings, {"train": scenes}, {"model": model, "training": log})
+    do("ssd", "predict", {}, {"model": model, "val": scenes}, {"predictions": tmp_path / "predictions.npz"})
+    exports = [tmp_path / "export" / name for name in ("model.prototxt", "model.caffemodel", "SHA256SUMS")]
+    stock = tmp_path / "export" / "deploy.prototxt"
+    do("ssd", "export", {}, {"model": model}, {"stock": stock, "exports": exports})
 
     assert {name: len(losses) for name, losses in json.loads(log.read_text())["loss"].items()} == {
         "pretraining": 1,

@@ -3,24 +3,22 @@
 import dataclasses
 import json
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
-import predict_yolov3
 import pytest
 import torch
-import train_yolov3
+from family_jobs import do, list_scenes
 
 from trtflow.datasets.digit_scenes import write_split
 from trtflow.datasets.voc import Annotation
+from trtflow.families.common.pytorch import prepare_torch
+from trtflow.families.common.schedule import Schedule
+from trtflow.families.yolov3.detection import decode, detect, flatten, slots_of
+from trtflow.families.yolov3.network import Darknet, load, save, yolov3_sections
+from trtflow.families.yolov3.training import image_loss, match, train
 from trtflow.formats import UserError
 from trtflow.formats.darknet import read_cfg, read_layers, resolve
-from trtflow.families.common.schedule import Schedule
-from trtflow.families.common.pytorch import prepare_torch
-from trtflow.families.yolov3.network import Darknet, load, save, yolov3_sections
-from trtflow.families.yolov3.detection import decode, detect, flatten, slots_of
-from trtflow.families.yolov3.training import image_loss, match, train
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "yolov3"
 TRAINING = {"jitter", "ignore_thresh", "truth_thresh", "random"}
@@ -133,29 +131,23 @@ def test_picture_without_objects_has_a_finite_loss(model):
     assert loss == pytest.approx(len(slots.cells) * math.log(2), rel=1e-4)
 
 
-def run(monkeypatch, script, *arguments):
-    monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, arguments)])
-    script.main()
-
-
-def test_training_repeats_itself_and_predicts(tmp_path, monkeypatch):
-    data = tmp_path / "data"
-    write_split(data, "train", 4, seed=0)
-    short = ("--width", 0.0625, "--size", 64, "--pretraining-steps", 2, "--steps", 2, "--batch-size", 2, "--threads", 1)
+def test_training_repeats_itself_and_predicts(tmp_path):
+    write_split(tmp_path / "train", "train", 4, seed=0)
+    scenes = list_scenes(tmp_path / "train")
+    short = {"pretraining_steps": 2, "steps": 2, "batch_size": 2, "threads": 1}
+    settings = {"model": {"width": 0.0625, "size": 64}, "training": short}
     for name in ("a", "b"):
-        files = [tmp_path / f"{name}.{ending}" for ending in ("cfg", "weights", "json")]
-        outputs = [
-            item for pair in zip(("--cfg-out", "--weights-out", "--log-out"), files, strict=True) for item in pair
-        ]
-        run(monkeypatch, train_yolov3, "--data", data, *short, *outputs)
+        endings = {"cfg": "cfg", "weights": "weights", "training": "json"}
+        outputs = {key: tmp_path / f"{name}.{ending}" for key, ending in endings.items()}
+        do("yolov3", "train", settings, {"train": scenes}, outputs)
     for ending in ("cfg", "weights", "json"):
         assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
     losses = json.loads((tmp_path / "a.json").read_text())["loss"]
     assert {name: len(values) for name, values in losses.items()} == {"pretraining": 2, "training": 2}
 
-    model = ("--cfg", tmp_path / "a.cfg", "--weights", tmp_path / "a.weights")
     out = tmp_path / "predictions.npz"
-    run(monkeypatch, predict_yolov3, *model, "--data", data, "--split", "train", "--out", out)
+    model = {"cfg": tmp_path / "a.cfg", "weights": tmp_path / "a.weights"}
+    do("yolov3", "predict", {}, {**model, "val": scenes}, {"predictions": out})
     with np.load(out) as predictions:
         assert predictions["detections"].shape == (4, 100, 7)
         assert (predictions["detections"][:, :, 0] == np.arange(4)[:, None]).all()

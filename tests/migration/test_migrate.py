@@ -25,15 +25,16 @@ from onnx import numpy_helper
 
 import trtflow.reference as trt
 from trtflow.converters.model_file import import_model
+from trtflow.families.digits import exporters
+from trtflow.families.digits.network import make_network, probabilities
+from trtflow.families.ssd import caffe_export as ssd_export
+from trtflow.families.ssd.network import SSD
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.caffe import without_weights, write_caffemodel, write_prototxt
 from trtflow.formats.calibration_table import CalibrationTable, write_table
 from trtflow.migration.agreement import agreement_gates, check_agreement, compare, ranked_outputs
 from trtflow.migration.command import add_options, migrate
 from trtflow.migration.lowering import check_plain, lower_model, read_scales
-from trtflow.models import digit_export, ssd_export
-from trtflow.families.digits.network import make_network, probabilities
-from trtflow.families.ssd.network import SSD
 from trtflow.runtime.parsers import parse_onnx
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +70,7 @@ def lenet():
 @pytest.fixture
 def folder(tmp_path, lenet):
     """A folder with LeNet in Caffe and a calibration table."""
-    net = digit_export.to_caffe(lenet)
+    net = exporters.to_caffe(lenet)
     write_prototxt(without_weights(net), tmp_path / "lenet.prototxt")
     write_caffemodel(net, tmp_path / "lenet.caffemodel")
     scales = {name: np.float32(scale) for name, scale in TENSORS.items()}
@@ -134,7 +135,7 @@ def test_same_model_gives_same_bytes(folder):
 
 def test_plugins_of_ssd_are_told_with_what_became_of_them(tmp_path):
     torch.manual_seed(0)
-    net = ssd_export.export(SSD(11, 0.0625))
+    net = ssd_export.to_caffe(SSD(11, 0.0625))
     write_prototxt(without_weights(net), tmp_path / "deploy.prototxt")  # the authors' form
     write_caffemodel(net, tmp_path / "ssd.caffemodel")
     run_migrate(tmp_path / "ssd.caffemodel", "--deploy", tmp_path / "deploy.prototxt")

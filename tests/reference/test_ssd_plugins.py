@@ -6,8 +6,8 @@ import torch
 from networks import build
 
 import trtflow.reference as trt
-from trtflow.families.ssd.network import SSD, prior_boxes
 from trtflow.families.ssd.detection import detect
+from trtflow.families.ssd.network import SSD, prior_boxes
 from trtflow.families.ssd_inception.network import default_boxes
 from trtflow.runtime.session import Session
 

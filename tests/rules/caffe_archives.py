@@ -9,14 +9,14 @@ from pathlib import Path
 
 from trtflow.families.faster_rcnn.caffe_export import to_caffe
 from trtflow.families.faster_rcnn.network import FasterRCNN
-from trtflow.families.ssd.caffe_export import export
+from trtflow.families.ssd import caffe_export as ssd_export
 from trtflow.families.ssd.network import SSD
 from trtflow.formats.caffe import NetParameter, without_weights, write_caffemodel, write_prototxt
 
 
 def ssd_files(model: SSD, folder: Path) -> dict[str, bytes]:
     """The deploy.prototxt of SSD's authors, with a place for results, and a snapshot of the training."""
-    net = export(model)
+    net = ssd_export.to_caffe(model)
     snapshot = NetParameter(name="VGG_VOC0712_SSD_300x300_train")
     snapshot.layer.add(name="data", type="AnnotatedData", top=["data", "label"])
     snapshot.layer.extend(layer for layer in net.layer[1:] if layer.type != "DetectionOutput")

@@ -36,8 +36,10 @@ SPLITS = "splits: {val: 4, calibration: 2}"
 
 
 def export(network, form, folder):
-    command = [sys.executable, ROOT / "scripts/export_classifier.py", "--network", network, "--format", form]
-    subprocess.run([*command, "--out-dir", folder], check=True, capture_output=True)
+    name = {("resnet50", "caffe"): "resnet50_caffe"}.get((network, form), network)
+    command = [sys.executable, ROOT / "scripts/export_sizes.py", "--complete", "--networks", name]
+    subprocess.run([*command, "--out-dir", folder.parent / "sizes"], check=True, capture_output=True)
+    shutil.copytree(folder.parent / "sizes" / name, folder, dirs_exist_ok=True)
 
 
 def flatten(caffemodel):

@@ -109,7 +109,7 @@ from trtflow.reference.record.plugins import (
 from trtflow.reference.record.profile import IOptimizationProfile
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.uff_parser import UffParser
-from trtflow.reference.record.values import Dims, Logger, Weights, nptype, volume
+from trtflow.reference.record.values import Dims, ILogger, Logger, Weights, nptype, volume
 from trtflow.reference.run.context import IExecutionContext
 from trtflow.reference.run.engine import ICudaEngine, Runtime
 from trtflow.reference.run.inspector import EngineInspector
@@ -127,7 +127,7 @@ float32, float16, int8, int32, bool, uint8 = (
 )
 
 
-def init_libnvinfer_plugins(logger: Logger, namespace: str) -> builtins.bool:
+def init_libnvinfer_plugins(logger: ILogger, namespace: str) -> builtins.bool:
     """Register the plugins that come with TensorRT, as far as the reference runtime has them."""
     rpn_plugins.register()
     ssd_plugins.register()

@@ -10,6 +10,7 @@ from typing import Any
 from trtflow.workflow.configuration import holds, leaf, put
 from trtflow.workflow.errors import PlanError
 from trtflow.workflow.plan import Plan
+from trtflow.workflow.wildcards import one_of
 
 ALWAYS = ("data_set", "task", "family")
 PARTS = ("{program}", "{precision}")  # wildcards of steps that a sample has more than one job of
@@ -51,7 +52,7 @@ def step_rules(plan: Plan, stage: str) -> list[StepRule]:
                 continue
             outputs = {name: _pattern(sample, files) for name, files in outputs_of(plan, sample, step, says).items()}
             key = json.dumps([step, says["of"], outputs], sort_keys=True)
-            name = f"{step}_{says['of']}"
+            name = f"{step}_{says['of']}" if says["of"] else step
             found.setdefault(key, StepRule(name, step, says, outputs)).samples.append(sample)
     return _named_apart(list(found.values()))
 
@@ -216,10 +217,11 @@ def input_files(plan: Plan, rule: StepRule, name: str, wildcards: Mapping[str, s
     return files
 
 
-def folders(rule: StepRule) -> dict[str, list[tuple[str, bool]]]:
-    """Return the outputs of a rule by name, each with whether it is a folder: what a manifest is of."""
+def outputs(rule: StepRule) -> dict[str, list[tuple[str, bool]]]:
+    """Return the outputs of a rule by name, each with whether it is a folder, which one with a manifest is."""
+    constrained = f"{{sample,{one_of(rule.samples)}}}"
     found = {}
     for name, files in rule.outputs.items():
         listed = _listed(files)
-        found[name] = [(file, f"{file}.sha256" in listed) for file in listed]
+        found[name] = [(file.replace("{sample}", constrained), f"{file}.sha256" in listed) for file in listed]
     return found

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.formats import FormatError, UserError
+from trtflow.runtime.messages import because
 
 USER, MOVIE = "user_input", "item_input"
 OUTPUT, TOP_VALUES, TOP_PLACES = "prediction/Sigmoid", "topk_values", "topk_items"
@@ -27,7 +28,7 @@ def parse_model(trt: ModuleType, network: Any, model: Path) -> Any:
         parser.register_input(name, (CHOICES, 1, 1), trt.UffInputOrder.NCHW)
     parser.register_output(OUTPUT)
     if not parser.parse(str(model), network, trt.float32):
-        raise UserError(f"{model}: the UFF parser could not read it; its messages stand above this line.")
+        raise UserError(because(f"{model}: the UFF parser could not read it"))
     return network.get_output(0)
 
 

@@ -37,7 +37,7 @@ from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.onnx_layer import IOnnxLayer
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.tensor import ITensor
-from trtflow.reference.record.values import Dims, Logger, Weights
+from trtflow.reference.record.values import Dims, ILogger, Logger, Weights
 
 OPSET = 17  # of lowered networks
 Operand = ITensor | np.ndarray
@@ -153,7 +153,7 @@ class OnnxParser(Scope):
         logger: takes each error too.
     """
 
-    def __init__(self, network: INetworkDefinition, logger: Logger) -> None:
+    def __init__(self, network: INetworkDefinition, logger: ILogger) -> None:
         self.network, self.logger = network, logger
         self._errors: list[ParserError] = []
 
