@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from jobs import job, named
 from sklearn.metrics import accuracy_score, recall_score, top_k_accuracy_score
 
@@ -178,3 +179,21 @@ def test_a_script_hides_no_module_of_pythons():
         [sys.executable, "-c", code], cwd=ROOT / "scripts", capture_output=True, text=True, check=True
     )
     assert Path(done.stdout.strip()).parent != ROOT / "scripts"
+
+
+STAGES = ("infer", "score", "compare", "draw", "measure", "profile")
+CONFIG = ROOT / "config"
+
+
+def declared():
+    """Return task, step and function of all steps that config/tasks and config/families declare of these stages."""
+    for path in [*CONFIG.glob("tasks/*.yaml"), *CONFIG.glob("families/*.yaml")]:
+        values = yaml.safe_load(path.read_text())
+        for name, says in values["steps"].items():
+            if says["stage"] in STAGES:
+                yield values.get("task", path.stem), name, says.get("function", name)
+
+
+@pytest.mark.parametrize(("task", "name", "function"), sorted(declared()))
+def test_tasks_have_the_functions_of_all_steps(task, name, function):
+    assert tasks.load(job(function, task=task, step=name, inputs={}, outputs={})).__name__ == function

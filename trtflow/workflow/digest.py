@@ -29,7 +29,7 @@ STAGES = {  # where the functions of each stage are, the first that is there
     **dict.fromkeys(("train", "predict", "export"), ("trtflow/families/{family}",)),
     **dict.fromkeys(
         ("infer", "score", "compare", "draw", "measure", "profile"),
-        ("trtflow/tasks/{task}/{stage}", "trtflow/tasks/common/{stage}"),
+        ("trtflow/tasks/{task}",),
     ),
 }
 LENGTH = 16  # hexadecimal digits: enough to tell versions of this code apart
