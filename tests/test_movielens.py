@@ -84,8 +84,8 @@ def test_answers_that_differ_fail_the_gate(reports, folder, tmp_path):
     rows[1]["identical"], rows[0]["workers_lost"] = 0.99, 1
     (tmp_path / "serving.json").write_text(json.dumps(rows))
     out = tmp_path / "metrics.json"
-    answers = ["--predictions", made / "predictions.fp32.npz"]
-    done = script("score_recommendations", *answers, "--serving", tmp_path / "serving.json", "--out", out)
+    files = {"predictions": made / "predictions.fp32.npz", "serving": tmp_path / "serving.json"}
+    done = script("score", *step("score", task="recommendation", inputs=files, outputs={"metrics": out}))
     assert done.returncode == 0, done.stderr
     metrics = json.loads(out.read_text())["metrics"]
     assert metrics["identical_share"] == 0.99

@@ -67,8 +67,8 @@ def test_cells_of_plain_layers_translate_the_same_without_another_training(repor
     command = ["--config", "backend=reference", layers, "--", "results/nmt/translations.fp32.txt"]
     profile = "results/nmt/profile.fp32.json"
     planned = snakemake(folder, "--dry-run", "--printshellcmds", *command, profile, quiet="host").stdout
-    for name in ("translate", "profile_translation"):
-        assert re.search(rf"/{name}\.py.* --lanes 2 ", planned)
+    for name in ("infer", "profile"):
+        assert re.search(rf"/{name}\.py.*\blanes\W+2\b", planned)
     done = snakemake(folder, *command)
     assert done.returncode == 0, done.stdout + done.stderr
     for plan in ("engine", "encoder"):

@@ -101,7 +101,7 @@ def test_layers_are_timed(folder, tmp_path):
 
 
 def test_a_step_starts_anew_under_the_engines_python(folder, tmp_path):
-    """The backend of a job names a Python that has TensorRT; where it has not, the script says so, having started it."""
+    """The backend of a job names a Python that has TensorRT; one that has not says so, once it was started."""
     python = tmp_path / "engine-python"
     python.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)

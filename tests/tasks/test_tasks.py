@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from jobs import job, named
 from sklearn.metrics import accuracy_score, recall_score, top_k_accuracy_score
 
@@ -55,7 +56,7 @@ def data(tmp_path_factory):
     write_manifest(folder / "pictures/val.sha256", folder / "pictures", pictures)
     write_arrays(folder / "pictures.npz", {"probabilities": likely(rng, 4), "images": np.arange(4)})
     write_scenes(folder / "val", "val", 2, 0)
-    write_manifest(folder / "val.sha256", folder / "val", [path for path in (folder / "val").rglob("*.*")])
+    write_manifest(folder / "val.sha256", folder / "val", (folder / "val").rglob("*.*"))
     images = np.array(["000000", "000001"])
     write_arrays(folder / "scenes.npz", {"detections": np.zeros((2, 3, 7), np.float32), "images": images})
     return folder
@@ -114,8 +115,8 @@ def test_detections_of_other_pictures(data, tmp_path):
     files = {"val": data / "val.sha256", "predictions": tmp_path / "p.npz"}
     with pytest.raises(FormatError, match="p.npz: not of the images of"):
         do("score", task="detection", inputs=files, outputs={"metrics": tmp_path / "m.json"})
+    given = {"inputs": {**files, "predictions": data / "scenes.npz"}, "outputs": {"metrics": tmp_path / "m.json"}}
     with pytest.raises(UserError, match="splits.objects: unknown 'cats'. Known: digits, voc, coco, coco91"):
-        given = {"inputs": {**files, "predictions": data / "scenes.npz"}, "outputs": {"metrics": tmp_path / "m.json"}}
         do("score", task="detection", settings={"splits": {"objects": "cats"}}, **given)
 
 
@@ -178,3 +179,21 @@ def test_a_script_hides_no_module_of_pythons():
         [sys.executable, "-c", code], cwd=ROOT / "scripts", capture_output=True, text=True, check=True
     )
     assert Path(done.stdout.strip()).parent != ROOT / "scripts"
+
+
+STAGES = ("infer", "score", "compare", "draw", "measure", "profile")
+CONFIG = ROOT / "config"
+
+
+def declared():
+    """Return task, step and function of all steps that config/tasks and config/families declare of these stages."""
+    for path in [*CONFIG.glob("tasks/*.yaml"), *CONFIG.glob("families/*.yaml")]:
+        values = yaml.safe_load(path.read_text())
+        for name, says in values["steps"].items():
+            if says["stage"] in STAGES:
+                yield values.get("task", path.stem), name, says.get("function", name)
+
+
+@pytest.mark.parametrize(("task", "name", "function"), sorted(declared()))
+def test_tasks_have_the_functions_of_all_steps(task, name, function):
+    assert tasks.load(job(function, task=task, step=name, inputs={}, outputs={})).__name__ == function

@@ -44,13 +44,11 @@ class Scored:
 
     Attributes:
         probabilities: float32 [N, classes].
-        names: of the items, [N].
         labels: int64 [N].
         classes: names by label.
     """
 
     probabilities: np.ndarray
-    names: np.ndarray
     labels: np.ndarray
     classes: Sequence[str]
 
@@ -62,15 +60,15 @@ def read_scored(job: Job) -> Scored:
         FormatError: the predictions are of other items, or of other classes.
     """
     path = job.input("predictions")
-    probabilities, names = read_arrays(path, "probabilities", "images")
     data, labels, classes = _truth(job)
+    (probabilities,) = read_arrays(path, "probabilities")
     if len(probabilities) != len(labels):
         fault = f"{len(probabilities)} predictions, but {data} has {len(labels)} items"
         raise FormatError(path, fault, "Run infer.py again.")
     if probabilities.ndim != 2 or probabilities.shape[1] <= labels.max():
         fault = f"probabilities of shape {probabilities.shape}, but {data} has the class {labels.max()}"
         raise FormatError(path, fault, "Run infer.py again.")
-    return Scored(probabilities, names, labels, classes)
+    return Scored(probabilities, labels, classes)
 
 
 def _truth(job: Job) -> tuple[Path, np.ndarray, Sequence[str]]:
@@ -187,6 +185,7 @@ def draw_confusion(job: Job) -> None:
     from trtflow.reporting.pictures import top5_text, write_confusion_figure  # noqa: PLC0415 - as above
 
     scored, listed = read_scored(job), slice(LISTED)
-    text = top5_text(scored.names[listed].tolist(), scored.probabilities[listed], scored.labels[listed], scored.classes)
+    (names,) = read_arrays(job.input("predictions"), "images")
+    text = top5_text(names[listed].tolist(), scored.probabilities[listed], scored.labels[listed], scored.classes)
     write_text(job.output("text"), text)
     write_confusion_figure(job.output("picture"), scored.probabilities, scored.labels, scored.classes)
