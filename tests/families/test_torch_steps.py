@@ -107,7 +107,7 @@ FORMS = {
         {"mean": True, "pixels": "paper"},
         ["SHA256SUMS", "mean.binaryproto", "model.caffemodel", "model.prototxt"],
     ),
-    "wts": ({"pixels": "unit"}, ["SHA256SUMS", "model.wts"]),
+    "wts": ({"mean": True, "pixels": "paper"}, ["SHA256SUMS", "mean.binaryproto", "model.wts"]),
     "arrays": ({"pixels": "normalised"}, ["SHA256SUMS", "weights.npz"]),
     "onnx": ({"network": "zoo"}, ["SHA256SUMS", "model.onnx"]),
 }

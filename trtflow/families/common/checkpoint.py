@@ -41,5 +41,11 @@ def read_checkpoint(path: Path, make: Callable[[dict[str, Any]], Network], what:
         model = make(content)
         model.load_state_dict(content["weights"])
     except (RuntimeError, KeyError, TypeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
-        raise FormatError(path, f"not a checkpoint of {what} ({error})", AGAIN) from error
+        reason = "torch.load cannot read it" if isinstance(error, pickle.UnpicklingError) else first_line(error)
+        raise FormatError(path, f"not a checkpoint of {what} ({reason})", AGAIN) from error
     return model.eval()
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says, without the lists and advice that PyTorch puts below."""
+    return str(error).strip().partition("\n")[0]

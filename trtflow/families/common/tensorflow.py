@@ -60,4 +60,5 @@ def load_keras(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise FormatError(path, f"not a Keras model ({error})", "Train again with scripts/train.py.") from error
+        reason = str(error).strip().partition("\n")[0]
+        raise FormatError(path, f"not a Keras model ({reason})", "Train again with scripts/train.py.") from error
