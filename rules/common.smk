@@ -142,11 +142,6 @@ def table_option(wildcards, input):
     return [name, input.table] if input.table else []
 
 
-def kept_option(wildcards, input):
-    """Return the option that names the layers that are not to be INT8, where there is such a list."""
-    return ["--keep", input.kept] if input.kept else []
-
-
 def engine_options(wildcards):
     """Return the options of the engine of a job."""
     names = {
@@ -267,6 +262,5 @@ def published_files():
 
 def files_to_fetch(wildcards):
     """Return the downloads of the samples of `fetch`, and print what they are: sizes come before anything else."""
-    fetch = published_files()
-    print(*fetch.listing(), sep="\n", file=sys.stderr)
-    return [f"results/downloads/{file}" for file in fetch.files()]
+    print(*FETCH.listing(), sep="\n", file=sys.stderr)
+    return [f"results/downloads/{file}" for file in FETCH.files()]

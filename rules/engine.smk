@@ -50,7 +50,7 @@ rule build_engine:
         **script("build_engine"),
         export=folder_of("export"),
         table=table_option,
-        kept=kept_option,
+        kept=lambda wildcards, input: ["--keep", input.kept] if input.kept else [],
         options=engine_options,
     shell:
         "{params.run:q} {params.options:q} --export-dir {params.export:q} {params.table:q}"
@@ -156,7 +156,7 @@ rule lower_network:
         **script("lower_network"),
         export=folder_of("export"),
         table=table_option,
-        kept=kept_option,
+        kept=lambda wildcards, input: ["--keep", input.kept] if input.kept else [],
         options=lambda wildcards: options.network(
             PLAN, wildcards.sample, wildcards.precision
         ),

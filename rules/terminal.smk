@@ -26,7 +26,7 @@ def tell_results(counted=True):
     closing.tell_results(asked, SCRIPTS / "check_reports.py", PYTHON, **numbers)
     if any(job.rule.name == "fetch" for job in jobs):
         print(
-            *published_files().left_out(), sep="\n", file=sys.stderr
+            *FETCH.left_out(), sep="\n", file=sys.stderr
         )  # their list has scrolled away by now
 
 

@@ -117,8 +117,12 @@ def _of_workflow(text: str) -> Job:
 
 def _by_hand(stage: str, options: argparse.Namespace) -> Job:
     from trtflow.workflow.by_hand import plan_step  # noqa: PLC0415 - needs PyYAML, which the engine's Python has not
+    from trtflow.workflow.errors import PlanError  # noqa: PLC0415
 
-    planned = plan_step(options.sample, stage, options.step, options.precision, options.data, options.set)
+    try:
+        planned = plan_step(options.sample, stage, options.step, options.precision, options.data, options.set)
+    except PlanError as error:
+        raise UserError(str(error)) from error
     for name in ("input", "output"):
         for texts in getattr(options, name):
             key, equals, first = texts[0].partition("=")
