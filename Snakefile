@@ -88,7 +88,7 @@ terminal.at_nothing_to_do(logger, lambda: tell_results(counted=False))
 
 onstart:
     check_manifests()
-    lift_default_job_rate(workflow.scheduler)
+    profiles.lift_default_job_rate(workflow.scheduler)
 
 
 onsuccess:

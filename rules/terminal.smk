@@ -30,17 +30,6 @@ def tell_results(counted=True):
         )  # their list has scrolled away by now
 
 
-def lift_default_job_rate(scheduler):
-    """Take back Snakemake's limit of 100 jobs a second, unless somebody set another.
-
-    With a limit, Snakemake 9.27 wakes its scheduler once more a second for every job that has ended, for the rest of the
-    run: after some 80 jobs that alone takes most of a core.
-    """
-    limiter = getattr(scheduler, "job_rate_limiter", None)
-    if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
-        scheduler.job_rate_limiter = None
-
-
 def refuse_unknown_targets(words):
     """End with what may be meant where a report or a sample of the command line is none."""
     for before, word in zip(words, words[1:]):

@@ -1,4 +1,4 @@
-"""Which tests run Snakemake or train a network: `pytest -m "not workflow"` leaves them out. Tests import scripts too."""
+"""Tests import scripts; which of them run Snakemake or train, `pytest -m "not workflow"` leaves out."""
 
 from __future__ import annotations
 
