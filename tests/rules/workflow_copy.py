@@ -57,7 +57,7 @@ class Workflow:
 
     def planned(self, *targets: str) -> set[str]:
         """Return the outputs that a run would make now."""
-        done = self.run(*(targets or ("results/ssd_report.json",)), "--dry-run", "--quiet", "host")
+        done = self.run(*(targets or ("results/ssd_report.json",)), "--dry-run", "--verbose")  # Snakemake's own lines
         assert done.returncode == 0, done.stdout
         lines = [line.strip() for line in done.stdout.splitlines()]
         found = [line.removeprefix("output: ").split(", ") for line in lines if line.startswith("output: ")]

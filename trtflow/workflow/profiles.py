@@ -31,8 +31,8 @@ def check_workflow_profile(arguments: Sequence[str], base: str) -> None:
 def lift_default_job_rate(scheduler: Any) -> None:
     """Take back Snakemake's limit of 100 jobs a second, unless somebody set another.
 
-    With a limit, Snakemake 9.27 wakes its scheduler once more a second for every job that has ended, for the rest of the
-    run: after some 80 jobs that alone takes most of a core.
+    With a limit, Snakemake 9.27 wakes its scheduler once more a second for every job that has ended, for the rest of
+    the run: after some 80 jobs that alone takes most of a core.
     """
     limiter = getattr(scheduler, "job_rate_limiter", None)
     if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
