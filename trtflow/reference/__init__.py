@@ -98,7 +98,7 @@ from trtflow.reference.record.layers import (
 )
 from trtflow.reference.record.mnist_plugins import FCPluginFactory
 from trtflow.reference.record.network import INetworkDefinition
-from trtflow.reference.record.onnx_parser import ErrorCode, OnnxParser, ParserError
+from trtflow.reference.record.onnx import ErrorCode, OnnxParser, ParserError
 from trtflow.reference.record.plugins import (
     IPluginCreator,
     IPluginV2,
