@@ -137,9 +137,9 @@ def _is_pair(node: onnx.NodeProto, index: Index) -> bool:
 
 def _move_zero_points(quantisers: list[onnx.NodeProto], index: Index) -> None:
     """Count the steps from 128 in uint8."""
-    name = "zero point of uint8"
-    index.graph.initializer.append(numpy_helper.from_array(np.array(ZERO_POINT, np.uint8), name))
     for node in quantisers:
+        name = f"{node.output[0]}/zero"
+        index.graph.initializer.append(numpy_helper.from_array(np.array(ZERO_POINT, np.uint8), name))
         for pair in (node, *index.consumers.get(node.output[0], [])):
             pair.input[2] = name
 
