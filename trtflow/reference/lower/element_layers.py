@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from trtflow.reference.errors import NetworkError
@@ -161,7 +163,7 @@ def dequantize(layer: L.IDequantizeLayer, graph: Graph, inputs: list[str]) -> li
 
 def _quantisation(layer: L.IQuantizeLayer | L.IDequantizeLayer, graph: Graph, operator: str, value: str) -> str:
     scale, axis = layer.steps()
-    attributes = {} if axis is None else {"axis": axis + graph.batch_axes}
+    attributes: dict[str, Any] = {} if axis is None else {"axis": axis + graph.batch_axes}
     step = [graph.constant("scale", scale, np.float32), graph.constant("zero", np.zeros(scale.shape), np.int8)]
     return str(graph.node(operator, [value, *step], **attributes))
 

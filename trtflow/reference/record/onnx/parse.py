@@ -18,6 +18,7 @@ from trtflow.reference.record.onnx.registry import (
     OPERATORS,
     OPSET,
     PLUGINS,
+    UNFOLDED,
     Operand,
     UnsupportedForm,
     has_graph,
@@ -89,7 +90,8 @@ class Parse:
                 f"its input {missing[0]!r} could not be parsed" if known else f"nothing gives its input {missing[0]!r}"
             )
         operands = [self.values[name] if name else None for name in node.input]
-        if all(operand is None or isinstance(operand, np.ndarray) for operand in operands) and not has_graph(node):
+        constant = all(operand is None or isinstance(operand, np.ndarray) for operand in operands)
+        if constant and not has_graph(node) and node.op_type not in UNFOLDED:
             self.fold(node)
             return
         first = self.network.num_layers
@@ -124,9 +126,6 @@ class Parse:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             self.values[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
             return
-        opsets = list(self.model.opset_import)
-        if node.op_type == "DequantizeLinear":  # the evaluator has none of before, and what they compute is the same
-            opsets = [onnx.helper.make_opsetid("", max([19, *(item.version for item in opsets)]))]
         model = onnx.helper.make_model(
             onnx.helper.make_graph(
                 [node],
@@ -134,7 +133,7 @@ class Parse:
                 [onnx.helper.make_empty_tensor_value_info(name) for name in dict.fromkeys(node.input) if name],
                 [onnx.helper.make_empty_tensor_value_info(name) for name in node.output if name],
             ),
-            opset_imports=opsets,
+            opset_imports=self.model.opset_import,
         )
         try:
             feeds = {name: self.values[name] for name in node.input if name}

@@ -56,6 +56,7 @@ Function = Callable[["Parse", onnx.NodeProto, list[Any]], Any]
 
 
 OPERATORS: dict[str, Function] = {}
+UNFOLDED: set[str] = set()  # operators that stay layers where all that they read is constant
 PLUGINS: list[Function] = []  # asked in turn for operators that ONNX does not have; None where there is no such plugin
 
 
