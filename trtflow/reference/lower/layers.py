@@ -192,7 +192,7 @@ def resize(layer: L.IResizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
     else:
         sizes = graph.ints("sizes", shape)
     if graph.batch_axes:
-        sizes = graph.node("Concat", [graph.node("Shape", [given[0]], start=0, end=1), sizes], axis=0)
+        sizes = graph.node("Concat", [graph.first_sizes(given[0], 1), sizes], axis=0)
     return [graph.node("Resize", [given[0], "", "", sizes], **attributes)]
 
 
