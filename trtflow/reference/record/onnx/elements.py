@@ -9,12 +9,14 @@ import onnx
 
 from trtflow.reference.record.enums import (
     ActivationType,
+    DataType,
     ElementWiseOperation,
     ScaleMode,
     UnaryOperation,
 )
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.registry import UnsupportedForm, attribute, float_only, need, parses
+from trtflow.reference.record.onnx.types import TYPES
 from trtflow.reference.record.tensor import ITensor
 
 ACTIVATIONS = {
@@ -36,6 +38,12 @@ BINARY = {
     "Pow": ElementWiseOperation.POW,
     "Max": ElementWiseOperation.MAX,
     "Min": ElementWiseOperation.MIN,
+    "Equal": ElementWiseOperation.EQUAL,
+    "Greater": ElementWiseOperation.GREATER,
+    "Less": ElementWiseOperation.LESS,
+    "And": ElementWiseOperation.AND,
+    "Or": ElementWiseOperation.OR,
+    "Xor": ElementWiseOperation.XOR,
 }
 UNARY = {
     **{name: UnaryOperation[name.upper()] for name in ("Exp", "Log", "Sqrt", "Abs", "Neg", "Ceil", "Floor", "Erf")},
@@ -67,7 +75,7 @@ def _scaled_activation(parse: Parse, node: onnx.NodeProto, operands: list[Any]) 
 def _clip(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
     bounds = [attribute(node, "min"), attribute(node, "max")]
     for index, operand in enumerate(operands[1:3]):
-        bounds[index] = None if operand is None else float(need(operand))
+        bounds[index] = None if operand is None else need(operand).item()
     limit = float(np.finfo(np.float32).max)
     layer = parse.network.add_activation(float_only(operands[0]), ActivationType.CLIP)
     layer.alpha = -limit if bounds[0] is None else bounds[0]
@@ -77,16 +85,13 @@ def _clip(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
 
 @parses(*BINARY)
 def _binary(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
-    if len(operands) != 2 or "axis" in {item.name for item in node.attribute}:
+    if len(operands) < 2:
         raise UnsupportedForm
-    for operand in operands:
-        if isinstance(operand, ITensor):
-            float_only(operand)
-        elif operand.dtype != np.float32:
-            raise UnsupportedForm
     rank = max(len(operand.shape) for operand in operands)
-    first, second = (parse.ranked(operand, rank, f"{node.name}_{i}") for i, operand in enumerate(operands))
-    return parse.network.add_elementwise(first, second, BINARY[node.op_type]).outputs[0]
+    together, *others = (parse.ranked(operand, rank, f"{node.name}_{i}") for i, operand in enumerate(operands))
+    for other in others:
+        together = parse.network.add_elementwise(together, other, BINARY[node.op_type]).outputs[0]
+    return together
 
 
 @parses(*UNARY)
@@ -96,12 +101,14 @@ def _unary(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
 
 @parses("BatchNormalization")
 def _batch_norm(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
-    if len(node.output) > 1 or len(operands[0].shape) != 4:
+    if len(operands[0].shape) not in (4, 5):
         raise UnsupportedForm
     gamma, beta, mean, variance = (need(operand).astype(np.float64) for operand in operands[1:])
     scale = gamma / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
     shift = np.float32(beta - mean * scale)
-    return parse.network.add_scale(operands[0], ScaleMode.CHANNEL, shift, np.float32(scale)).outputs[0]
+    return parse.network.add_scale_nd(operands[0], ScaleMode.CHANNEL, shift, np.float32(scale), channel_axis=1).outputs[
+        0
+    ]
 
 
 @parses("LRN")
@@ -112,10 +119,52 @@ def _lrn(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
 
 @parses("Softmax")
 def _softmax(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
-    rank = len(operands[0].shape)
-    axis = attribute(node, "axis", -1 if parse.opset >= 13 else 1) % rank
-    if parse.opset < 13 and axis != rank - 1:  # over all axes from there on, then
+    layer = parse.network.add_softmax(float_only(operands[0]))
+    layer.axes = 1 << attribute(node, "axis", -1) % len(operands[0].shape)
+    return layer.outputs[0]
+
+
+@parses("Cast")
+def _cast(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
+    target = TYPES[attribute(node, "to")]
+    if DataType.INT8 in (target, operands[0].native_dtype):
         raise UnsupportedForm
-    layer = parse.network.add_softmax(operands[0])
-    layer.axes = 1 << axis
+    return parse.network.add_cast(operands[0], target).outputs[0]
+
+
+@parses("Dropout")
+def _dropout(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> Any:
+    """Give the input, and a mask of ones; before opset 12, as TensorRT does, one of noughts."""
+    if len(node.output) < 2 or not node.output[1]:
+        return operands[0]
+    op = ElementWiseOperation.EQUAL if parse.opset >= 12 else ElementWiseOperation.GREATER
+    return [operands[0], parse.network.add_elementwise(operands[0], operands[0], op).outputs[0]]
+
+
+@parses("ScaledTanh", "ParametricSoftplus")
+def _old_activation(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
+    kind = ActivationType.SCALED_TANH if node.op_type == "ScaledTanh" else ActivationType.SOFTPLUS
+    layer = parse.network.add_activation(float_only(operands[0]), kind)
+    layer.alpha, layer.beta = attribute(node, "alpha", 1.0), attribute(node, "beta", 1.0)
+    return layer.outputs[0]
+
+
+@parses("ImageScaler")
+def _image_scaler(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
+    bias = np.float32(attribute(node, "bias"))
+    scale = np.full(bias.shape, attribute(node, "scale", 1.0), np.float32)
+    return parse.network.add_scale(float_only(operands[0]), ScaleMode.CHANNEL, bias, scale).outputs[0]
+
+
+@parses("GroupNormalization")
+def _group_norm(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
+    """Normalise groups; scale and bias are one a group until opset 20, one a channel since."""
+    data, groups = float_only(operands[0]), attribute(node, "num_groups")
+    gain, offset = (
+        parse.tensor(need(operand).reshape(1, -1, *[1] * (len(data.shape) - 2)), f"{node.name}_{index}")
+        for index, operand in enumerate(operands[1:])
+    )
+    axes = sum(1 << axis for axis in range(2, len(data.shape)))
+    layer = parse.network.add_normalization(data, gain, offset, axes)
+    layer.num_groups, layer.epsilon = groups, attribute(node, "epsilon", 1e-5)
     return layer.outputs[0]

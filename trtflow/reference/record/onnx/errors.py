@@ -1,4 +1,4 @@
-"""Errors that the parser collects."""
+"""Errors that the parser collects, and what importers raise."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ParserError:
         return self._code
 
     def desc(self) -> str:
-        """Return what is wrong; it names the node and its operator."""
+        """Return what is wrong, in TensorRT's words where it has some; it names the node and its operator."""
         return self._description
 
     def node(self) -> int:
@@ -51,3 +51,21 @@ class ParserError:
 
     def __str__(self) -> str:
         return f"{self._code.name}: {self._description}"
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, which becomes a ParserError
+    """What TensorRT does not take.
+
+    Args:
+        words: TensorRT's, where it has some.
+        remedy: the way out, a sentence.
+        code: the kind.
+    """
+
+    def __init__(self, words: str, remedy: str = "", code: ErrorCode = ErrorCode.UNSUPPORTED_NODE) -> None:
+        super().__init__(f"{words.rstrip('.')}. {remedy}".strip())
+        self.code = code
+
+
+class UnsupportedForm(Exception):  # noqa: N818 - no error: another way is tried
+    """A node that its operator's own layer cannot express, but the node itself can."""

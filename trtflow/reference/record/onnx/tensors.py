@@ -13,7 +13,7 @@ from trtflow.reference.record.enums import (
     ReduceOperation,
 )
 from trtflow.reference.record.onnx.parse import Parse
-from trtflow.reference.record.onnx.registry import UnsupportedForm, attribute, float_only, need, parses
+from trtflow.reference.record.onnx.registry import UnsupportedForm, attribute, need, parses
 from trtflow.reference.record.tensor import ITensor
 
 REDUCTIONS = {
@@ -62,32 +62,20 @@ def _concat(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
 
 @parses("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 def _reshape(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
-    data = operands[0]
-    if not isinstance(data, ITensor) or (-1 in data.shape and node.op_type != "Reshape"):
+    """Give the sizes that are known; of the others one can follow from the rest, if it is not that of the same axis."""
+    data, wanted = operands[0], parse.results[0].shape
+    sizes = parse.told[node.input[0]].shape
+    if wanted is None or sizes is None or 0 in wanted:
         raise UnsupportedForm
-    if attribute(node, "allowzero", 0):
+    dims = [
+        size if isinstance(size, int) else 0 if axis < len(sizes) and sizes[axis] == size else -1
+        for axis, size in enumerate(wanted)
+    ]
+    if dims.count(-1) > 1:
         raise UnsupportedForm
     layer = parse.network.add_shuffle(data)
-    layer.reshape_dims = _new_shape(node, operands, tuple(data.shape))
+    layer.reshape_dims = tuple(dims)
     return layer.outputs[0]
-
-
-def _new_shape(node: onnx.NodeProto, operands: list[Any], shape: tuple[int, ...]) -> tuple[int, ...]:
-    if node.op_type == "Reshape":
-        given = attribute(node, "shape") if len(operands) < 2 else need(operands[1]).tolist()
-        return tuple(given)
-    if node.op_type == "Flatten":
-        axis = attribute(node, "axis", 1)
-        axis = axis + len(shape) if axis < 0 else axis
-        return (int(np.prod(shape[:axis], dtype=int)), int(np.prod(shape[axis:], dtype=int)))
-    axes = attribute(node, "axes") if len(operands) < 2 or operands[1] is None else need(operands[1]).tolist()
-    if node.op_type == "Squeeze":
-        dropped = {axis % len(shape) for axis in axes} if axes else {i for i, size in enumerate(shape) if size == 1}
-        return tuple(size for index, size in enumerate(shape) if index not in dropped)
-    rank = len(shape) + len(axes)
-    sizes = iter(shape)
-    placed = {axis % rank for axis in axes}
-    return tuple(1 if index in placed else next(sizes) for index in range(rank))
 
 
 @parses("Transpose")
@@ -105,13 +93,18 @@ def _reduce(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
         raise UnsupportedForm
     mask = sum(1 << axis % rank for axis in axes or range(rank))
     keep = bool(attribute(node, "keepdims", 1))
-    return parse.network.add_reduce(float_only(operands[0]), REDUCTIONS[node.op_type], mask, keep).outputs[0]
+    return parse.network.add_reduce(operands[0], REDUCTIONS[node.op_type], mask, keep).outputs[0]
 
 
-@parses("Identity", "Dropout")
-def _identity(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> Any:
-    if len(node.output) > 1 and node.output[1]:
+@parses("Shape")
+def _shape(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
+    if node.attribute:
         raise UnsupportedForm
+    return parse.network.add_shape(operands[0]).outputs[0]
+
+
+@parses("Identity")
+def _identity(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> Any:
     return operands[0]
 
 

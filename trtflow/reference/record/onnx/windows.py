@@ -6,18 +6,23 @@ from typing import Any
 
 import onnx
 
-from trtflow.formats import UserError
 from trtflow.reference.record.enums import (
     InterpolationMode,
     PoolingType,
     ResizeCoordinateTransformation,
     ResizeRoundMode,
+    ResizeSelector,
 )
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.registry import UnsupportedForm, attribute, float_only, need, parses
 from trtflow.reference.record.tensor import ITensor
 
-COORDINATES = {item.name.lower(): item for item in ResizeCoordinateTransformation}
+COORDINATES = {
+    "align_corners": (ResizeCoordinateTransformation.ALIGN_CORNERS, ResizeSelector.FORMULA),
+    "asymmetric": (ResizeCoordinateTransformation.ASYMMETRIC, ResizeSelector.FORMULA),
+    "half_pixel": (ResizeCoordinateTransformation.HALF_PIXEL, ResizeSelector.FORMULA),
+    "pytorch_half_pixel": (ResizeCoordinateTransformation.HALF_PIXEL, ResizeSelector.UPPER),
+}
 ROUNDINGS = {
     "round_prefer_floor": ResizeRoundMode.HALF_DOWN,
     "round_prefer_ceil": ResizeRoundMode.HALF_UP,
@@ -27,16 +32,17 @@ ROUNDINGS = {
 
 
 def _window(node: onnx.NodeProto, layer: Any, data: ITensor) -> None:
-    """Set stride, padding and dilation of a window over two axes."""
-    layer.stride = tuple(attribute(node, "strides", [1, 1]))
-    layer.dilation = tuple(attribute(node, "dilations", [1, 1]))
+    """Set stride, padding and dilation of a window."""
+    count = len(layer.window)
+    layer.stride = tuple(attribute(node, "strides", [1] * count))
+    layer.dilation = tuple(attribute(node, "dilations", [1] * count))
     mode = attribute(node, "auto_pad", b"NOTSET").decode()
-    pads = attribute(node, "pads", [0, 0, 0, 0])
+    pads = attribute(node, "pads", [0] * 2 * count)
     if mode in ("SAME_UPPER", "SAME_LOWER"):
-        if -1 in data.shape[-2:]:
+        if -1 in data.shape[-count:]:
             raise UnsupportedForm
-        pads = _same(layer, data.shape[-2:], mode)
-    layer.pre_padding, layer.post_padding = tuple(pads[:2]), tuple(pads[2:])
+        pads = _same(layer, data.shape[-count:], mode)
+    layer.pre_padding, layer.post_padding = tuple(pads[:count]), tuple(pads[count:])
 
 
 def _same(layer: Any, sizes: tuple[int, ...], mode: str) -> list[int]:
@@ -52,7 +58,7 @@ def _same(layer: Any, sizes: tuple[int, ...], mode: str) -> list[int]:
 @parses("Conv")
 def _conv(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
     data, kernel, bias = need(operands[0], tensor=True), operands[1], (*operands, None)[2]
-    if len(kernel.shape) != 4:
+    if len(kernel.shape) not in (4, 5) or -1 in kernel.shape:
         raise UnsupportedForm
     weights = [None if isinstance(operand, ITensor) else operand for operand in (kernel, bias)]
     layer = parse.network.add_convolution(data, kernel.shape[0], kernel.shape[2:], *weights)
@@ -68,7 +74,7 @@ def _conv(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
 def _pool(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
     data = need(operands[0], tensor=True)
     everything = node.op_type.startswith("Global")
-    if len(data.shape) != 4 or len(node.output) > 1 or (everything and -1 in data.shape[2:]):
+    if len(data.shape) not in (4, 5) or len(node.output) > 1 or (everything and -1 in data.shape[2:]):
         raise UnsupportedForm
     if attribute(node, "ceil_mode", 0) or set(attribute(node, "dilations", [1])) != {1}:
         raise UnsupportedForm
@@ -82,29 +88,22 @@ def _pool(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
 
 @parses("Resize")
 def _resize(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
-    if parse.opset < 11:  # it was Upsample under another name
-        return upsample(parse, node, operands)
     mode = attribute(node, "mode", b"nearest").decode()
     coordinates = attribute(node, "coordinate_transformation_mode", b"half_pixel").decode()
-    rounding = attribute(node, "nearest_mode", b"round_prefer_floor").decode()
-    by_scales = len(operands) == 3 and operands[2] is not None
-    others = {"axes", "antialias", "keep_aspect_ratio_policy"} & {item.name for item in node.attribute}
-    if mode not in ("nearest", "linear") or coordinates not in COORDINATES or not by_scales or others:
+    scales, sizes = ([*operands[2:], None, None])[:2]
+    if coordinates not in COORDINATES:
         raise UnsupportedForm
-    layer = parse.network.add_resize(float_only(need(operands[0], tensor=True)))
-    layer.scales = need(operands[2]).tolist()
-    layer.resize_mode, layer.coordinate_transformation = InterpolationMode[mode.upper()], COORDINATES[coordinates]
-    layer.nearest_rounding = ROUNDINGS[rounding]
-    return layer.outputs[0]
-
-
-@parses("Upsample")
-def upsample(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
-    scales = attribute(node, "scales") if len(operands) < 2 else operands[1]
-    if scales is None or isinstance(scales, ITensor):
-        raise UserError("its scales depend on an input. Make them constant")
-    layer = parse.network.add_resize(operands[0])  # nearest, asymmetric and rounded down, which is what it means
-    layer.scales = [float(scale) for scale in scales]
-    if attribute(node, "mode", b"nearest") != b"nearest":
-        layer.resize_mode = InterpolationMode.LINEAR
+    layer = parse.network.add_resize(float_only(operands[0]))
+    if sizes is not None and len(sizes.shape) == 1 and sizes.shape[0]:
+        if isinstance(sizes, ITensor):
+            layer.set_input(1, sizes)
+        else:
+            layer.shape = sizes.tolist()
+    else:
+        layer.scales = need(scales).tolist()
+    layer.resize_mode = InterpolationMode[mode.upper()]
+    layer.coordinate_transformation, layer.selector_for_single_pixel = COORDINATES[coordinates]
+    layer.nearest_rounding = ROUNDINGS[attribute(node, "nearest_mode", b"round_prefer_floor").decode()]
+    layer.exclude_outside = bool(attribute(node, "exclude_outside", 0))
+    layer.cubic_coeff = attribute(node, "cubic_coeff_a", -0.75)
     return layer.outputs[0]
