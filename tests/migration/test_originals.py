@@ -87,6 +87,7 @@ def test_detections_of_ssd_are_opencvs(tmp_path):
     torch.manual_seed(0)
     model = save(ssd_export.export(SSD(11, 0.0625).eval()), tmp_path, "ssd")
     run_migrate(model)
+    assert report_of(model)["tensorrt_objections"] == []
     (found,) = report_of(model)["original"]["detections"]
     assert found["wanted"] == found["found"] == 200
     assert gates_of(model)["original_detections_unmatched"]["value"] <= 0.01
@@ -113,6 +114,7 @@ def test_what_opencv_does_not_have_is_cut_out_of_faster_rcnn(tmp_path):
     compared = {item["output"] for item in original["differences"]}
     assert {"rpn_bbox_pred", "rpn_cls_prob_reshape", "conv5_3", "bbox_pred", "cls_prob"} <= compared
     assert original["left_out"] == ["RPROIFused (RPROI): OpenCV has no such layer"]
+    assert report_of(model)["tensorrt_objections"] == []
     assert gates_of(model)["original_difference"]["value"] < 1e-5
 
 
@@ -128,6 +130,7 @@ def test_a_graph_with_plugins_is_compared_up_to_them(tmp_path):
     original = report_of(path)["original"]
     assert {f"BoxPredictor_{index}/Reshape" for index in range(6)} <= {i["output"] for i in original["differences"]}
     assert "NMS: the preprocessor put it there" in original["left_out"]
+    assert report_of(path)["tensorrt_objections"] == []
     assert gates_of(path)["original_difference"]["value"] < 1e-5
 
 

@@ -102,8 +102,11 @@ def optimised(engine, folder):
     return [node.op_type for node in onnx.load(folder / "optimised.onnx").graph.node]
 
 
+FORMS = [(False, 10), (False, 13), (True, 13), (True, 17)]  # whether there is a scale for each row, and the opset
+
+
 @pytest.mark.parametrize("constants", [False, True])
-@pytest.mark.parametrize(("rows", "opset"), [(False, 10), (False, 13), (True, 13), (True, 17)])
+@pytest.mark.parametrize(("rows", "opset"), FORMS)
 def test_convolutions_in_pairs_run_in_integer_kernels(tmp_path, rows, opset, constants):
     model = network_of(rows, opset, constants)
     engine, network = engine_of(model, trt.BuilderFlag.INT8)
@@ -142,12 +145,17 @@ def test_one_scale_for_each_channel_of_a_tensor(axis):
     np.testing.assert_array_equal(Session(trt, engine).run({"x": X})["y"], run_onnx(model, {"x": X}))
 
 
+def without_zero(given):
+    """Return a model of a pair whose zero point is a nought of a type, or left out."""
+    stored = {"s": STEP} | ({"zero": np.zeros((), given)} if given else {})
+    nodes, last = pair("x", "s", zeros_given=bool(given))
+    return model_of([*nodes, helper.make_node("Relu", [last], ["y"])], stored)
+
+
 @pytest.mark.parametrize("given", ["", "uint8", "int8"])
 def test_a_zero_point_that_is_left_out_or_uint8_is_the_0_of_int8(given):
     """ONNX means uint8 without one; TensorRT has INT8 only, which is the same where values are not below 0."""
-    stored = {"s": np.float32(0.05)} | ({"zero": np.zeros((), given)} if given else {})
-    nodes, last = pair("x", "s", zeros_given=bool(given))
-    model = model_of([*nodes, helper.make_node("Relu", [last], ["y"])], stored)
+    model = without_zero(given)
     engine, network = engine_of(model, trt.BuilderFlag.INT8)
     assert network.get_layer(1).get_output(0).dtype in (trt.int8, trt.float32)
     values = np.abs(X)
@@ -169,23 +177,30 @@ def dequantised(values):
     return model_of(nodes, {"w": values, "s": STEP, "zero": np.zeros((), values.dtype)})
 
 
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        (quantised_otherwise(np.int8(3)), "TensorRT only supports symmetric quantization"),
-        (quantised_otherwise(np.uint8(128)), "TensorRT only supports symmetric quantization"),
-        (quantised_otherwise(np.int8(0), np.float32(0)), "Scale coefficients must all be positive"),
-        (quantised_otherwise(np.int8(0), np.float32([1, 2])), "The scale and zero point must have the same volume"),
-        (
-            quantised_otherwise(np.zeros(5, np.int8), np.ones(5, np.float32), 1),
-            "The number of scales is not equal to the number of output channels",
-        ),
-        (dequantised(np.ones((4, 16, 1, 1), np.int8)), "w: invalid weights type of Int8.*AddQDQPairToWeight"),
-        (dequantised(np.ones((4, 16, 1, 1), np.int32)), "only activation datatypes allowed"),
-    ],
-)
-def test_what_tensorrt_refuses_is_refused_in_its_words(model, message):
+REFUSED = {
+    "zero_point_3": quantised_otherwise(np.int8(3)),
+    "zero_point_128": quantised_otherwise(np.uint8(128)),
+    "scale_0": quantised_otherwise(np.int8(0), np.float32(0)),
+    "two_scales_one_zero": quantised_otherwise(np.int8(0), np.float32([1, 2])),
+    "five_scales": quantised_otherwise(np.zeros(5, np.int8), np.ones(5, np.float32), 1),
+    "int8_weights": dequantised(np.ones((4, 16, 1, 1), np.int8)),
+    "int32_weights": dequantised(np.ones((4, 16, 1, 1), np.int32)),
+}
+MESSAGES = {
+    "zero_point_3": "TensorRT only supports symmetric quantization",
+    "zero_point_128": "TensorRT only supports symmetric quantization",
+    "scale_0": "Scale coefficients must all be positive",
+    "two_scales_one_zero": "The scale and zero point must have the same volume",
+    "five_scales": "The number of scales is not equal to the number of output channels",
+    "int8_weights": "w: invalid weights type of Int8.*AddQDQPairToWeight",
+    "int32_weights": "only activation datatypes allowed",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_tensorrt_refuses_is_refused_in_its_words(name):
     parser = trt.OnnxParser(trt.Builder(trt.Logger()).create_network(1), trt.Logger(trt.Logger.INTERNAL_ERROR))
-    assert not parser.parse(model.SerializeToString())
-    assert re.search(message, parser.get_error(0).desc())
+    assert not parser.parse(REFUSED[name].SerializeToString())
+    assert re.search(MESSAGES[name], parser.get_error(0).desc())
+    assert parser.get_error(0).code() == trt.ErrorCode.INVALID_NODE
     assert parser.get_error(0).node() == 0

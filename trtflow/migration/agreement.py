@@ -20,6 +20,7 @@ from trtflow.runtime.session import Session
 FP32_LIMIT, INT8_LIMIT, RANKED_INT8_LIMIT = 1e-4, 0.01, 0.05
 RANKING = ("TopK", "NonMaxSuppression")
 TINY = 1e-12  # in place of the largest value of an output that is 0
+IMAGE_INFO = (1, 1, 3)
 SPREAD = 1.0  # standard deviation of an input whose range no table tells
 
 
@@ -43,6 +44,9 @@ class Difference:
 def draw_inputs(model: onnx.ModelProto, scales: Mapping[str, float], batch: int, seed: int) -> dict[str, np.ndarray]:
     """Return inputs for a model: normal, or where a scale tells the range of one, even over it; of integers 0 and 1.
 
+    One of shape [N, 1, 1, 3] is Faster R-CNN's im_info, height, width and scale of the picture beside it: chance would
+    leave no proposal within it.
+
     Args:
         model: its inputs have fixed sizes but for the batch.
         scales: INT8 scales by tensor.
@@ -50,11 +54,15 @@ def draw_inputs(model: onnx.ModelProto, scales: Mapping[str, float], batch: int,
         seed: of the draw.
     """
     random = np.random.default_rng(seed)
-    feeds = {}
+    feeds: dict[str, np.ndarray] = {}
+    infos: list[str] = []
     for value in model.graph.input:
         kind = value.type.tensor_type
         shape = [size.dim_value if size.HasField("dim_value") else batch for size in kind.shape.dim]
         dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+        if tuple(shape[1:]) == IMAGE_INFO and len(model.graph.input) > 1:
+            infos.append(value.name)
+            continue
         if dtype.kind in "iub":
             feeds[value.name] = random.integers(0, 2, shape).astype(dtype)
         elif value.name in scales:
@@ -62,7 +70,9 @@ def draw_inputs(model: onnx.ModelProto, scales: Mapping[str, float], batch: int,
             feeds[value.name] = random.uniform(-reach, reach, shape).astype(dtype)
         else:
             feeds[value.name] = random.normal(0, SPREAD, shape).astype(dtype)
-    return feeds
+    height, width = next((values.shape[-2:] for values in feeds.values() if values.ndim == 4), (1, 1))
+    info = np.broadcast_to(np.array([height, width, 1], np.float32), (batch, *IMAGE_INFO))
+    return feeds | {name: np.ascontiguousarray(info) for name in infos}
 
 
 def run_reference(plan: bytes, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

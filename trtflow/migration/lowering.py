@@ -168,6 +168,18 @@ def check_plain(model: onnx.ModelProto) -> None:
         raise FormatError("model", fault, "Other runtimes have no such operator.")
 
 
+def objections(model: onnx.ModelProto) -> list[str]:
+    """Return what TensorRT 8.6's ONNX parser has against a model, as the reference runtime has that parser.
+
+    Shape with a start or an end it takes, and passes over them.
+    """
+    parser = trt.OnnxParser(trt.INetworkDefinition(1), trt.Logger(trt.Logger.INTERNAL_ERROR))
+    parser.parse(model.SerializeToString())
+    cut = [node.name for node in model.graph.node if node.op_type == "Shape" and node.attribute]
+    found = [parser.get_error(index).desc() for index in range(parser.num_errors)]
+    return found + [f"node {name!r} (Shape): TensorRT passes over its start and end" for name in cut]
+
+
 def _calibrator(table: CalibrationTable) -> Any:
     """Return a calibrator that serves a table's scales, whatever version and algorithm they are of."""
     served = CalibrationTable(table_version(trt.__version__), "EntropyCalibration2", table.scales).to_bytes()

@@ -13,7 +13,7 @@ import onnx
 from trtflow.formats.calibration_table import CalibrationTable
 from trtflow.formats.files import sha256_of
 from trtflow.migration.agreement import FP32_LIMIT, Difference, agreement_gates, worst_of
-from trtflow.migration.lowering import Lowered
+from trtflow.migration.lowering import Lowered, objections
 from trtflow.migration.originals import Asked
 from trtflow.reporting.report import Gate
 
@@ -59,6 +59,7 @@ def make_report(
             "outputs": [_binding(value) for value in graph.output],
             "operators": dict(sorted(Counter(node.op_type for node in graph.node).items())),
         },
+        "tensorrt_objections": objections(lowered.model),
         "table": None if table is None else _table(lowered, table),
         "layers": lowered.layers,
         "differences": [{"batch": batch, **asdict(item)} for batch, found in differences.items() for item in found],
@@ -107,6 +108,10 @@ def to_text(report: Mapping[str, Any]) -> str:
         *(f"input {item['name']}: {item['type']} {item['shape']}" for item in made["inputs"]),
         *(f"output {item['name']}: {item['type']} {item['shape']}" for item in made["outputs"]),
         "",
+        *(
+            f"TensorRT 8.6's parser, as the reference has it, refuses it: {text}"
+            for text in report["tensorrt_objections"]
+        ),
         "Layers without an operator of ONNX's, and what was written in their place:",
         *([_became(layer) for layer in report["layers"] if "became" in layer] or ["  none"]),
         "",
