@@ -33,7 +33,7 @@ def test_case_runs_and_a_difference_is_noticed(case):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_lowered_plugin_is_what_tensorrts_parser_takes(case):
     """TensorRT 8.6 passes over Shape's start and end, and refuses a TopK of more than 3,840."""
-    model = onnx.load_from_string(build_plan(trt, define(case), "fp32", 2))
+    model = onnx.load_from_string(build_plan(trt, define(case), "fp32", 2, explicit_batch=case.explicit))
     parser = trt.OnnxParser(trt.INetworkDefinition(1), trt.Logger(trt.Logger.INTERNAL_ERROR))
     assert parser.parse(model.SerializeToString()), parser.get_error(0)
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}

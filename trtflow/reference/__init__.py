@@ -8,7 +8,7 @@ import builtins
 
 from trtflow.reference.builder import Builder
 from trtflow.reference.errors import BuildError, NetworkError, PlanError
-from trtflow.reference.record import rpn_plugins, ssd_plugins
+from trtflow.reference.record import library
 from trtflow.reference.record.caffe_parser import CaffeParser
 from trtflow.reference.record.calibrators import (
     IInt8Calibrator,
@@ -129,6 +129,5 @@ float32, float16, int8, int32, bool, uint8 = (
 
 def init_libnvinfer_plugins(logger: Logger, namespace: str) -> builtins.bool:
     """Register the plugins that come with TensorRT, as far as the reference runtime has them."""
-    rpn_plugins.register()
-    ssd_plugins.register()
+    library.register()
     return True

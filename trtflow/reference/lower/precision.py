@@ -47,6 +47,19 @@ SINGLE_PRECISION_PLUGINS = (  # as TensorRT's own take float only
     "FlattenConcat_TRT",
     "NMS_TRT",
     "RPROI_TRT",
+    "GridAnchorRect_TRT",
+    "EfficientNMS_TRT",
+    "BatchedNMS_TRT",
+    "BatchedNMSDynamic_TRT",
+    "ROIAlign_TRT",
+    "LReLU_TRT",
+    "Reorg_TRT",
+    "Region_TRT",
+    "ResizeNearest_TRT",
+    "BatchTilePlugin_TRT",
+    "CropAndResize",
+    "InstanceNormalization_TRT",
+    "Clip_TRT",
 )
 
 
