@@ -72,8 +72,8 @@ def _kernel_and_bias(layer: Any, graph: Graph, inputs: list[str], kernel: Callab
     """Return the data, the kernel and the bias, be they weights or tensors."""
     given, shape = layer.by_input(inputs), layer.kernel_shape()
     operands = [given[0]]
-    if 1 in given:  # a node of its own, which is not taken for stored INT8 weights
-        operands.append(graph.node("Identity", [graph.without_batch(layer, layer.get_input(1), given[1])]))
+    if 1 in given:
+        operands.append(graph.without_batch(layer, layer.get_input(1), given[1]))
     else:
         operands.append(kernel(layer.kernel, shape))
     if 2 in given:
@@ -192,7 +192,7 @@ def resize(layer: L.IResizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
     else:
         sizes = graph.ints("sizes", shape)
     if graph.batch_axes:
-        sizes = graph.node("Concat", [graph.node("Shape", [given[0]], start=0, end=1), sizes], axis=0)
+        sizes = graph.node("Concat", [graph.first_sizes(given[0], 1), sizes], axis=0)
     return [graph.node("Resize", [given[0], "", "", sizes], **attributes)]
 
 

@@ -99,7 +99,7 @@ def nms(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
     scores = graph.node("Transpose", [scores], perm=[0, 2, 1])
     labels = graph.constant("labels", foreground, np.int64)
     scores = graph.node("Gather", [scores, labels], axis=1)
-    best, indices = graph.node("TopK", [scores, _shape(graph, [candidates])], outputs=2, axis=-1)  # [N, C, K]
+    best, indices = graph.largest(scores, candidates)  # [N, C, K]
     if attributes["shareLocation"]:
         rows = graph.node("Reshape", [indices, _shape(graph, [0, -1, 1])])
         boxes = graph.node("Reshape", [boxes, _shape(graph, [0, -1, 4])])
@@ -188,7 +188,7 @@ def _suppress(graph: Graph, best: str, best_boxes: str, candidates: int, attribu
     zeros = graph.node("Mul", [flat, graph.constant("zero", np.float32(0))])
     where = graph.node("Gather", [selected, graph.constant("columns", [0, 2], np.int64)], axis=1)
     kept = graph.node("ScatterND", [zeros, where, graph.node("GatherND", [flat, where])])
-    batch = graph.node("Shape", [best_boxes], end=2)
+    batch = graph.first_sizes(best_boxes, 2)
     return str(graph.node("Reshape", [kept, batch]))
 
 
@@ -196,7 +196,7 @@ def _collect(
     graph: Graph, kept: str, best_boxes: str, candidates: int, foreground: list[int], keep_top_k: int
 ) -> list[str]:
     """Return the detections [N, 1, keepTopK, 7] and their number [N, 1, 1, 1]; boxes are clipped to [0, 1]."""
-    scores, rows = graph.node("TopK", [kept, _shape(graph, [keep_top_k])], outputs=2, axis=-1)
+    scores, rows = graph.largest(kept, keep_top_k)
     last = graph.constant("last", [-1], np.int64)
     boxes = graph.node("GatherND", [best_boxes, graph.node("Unsqueeze", [rows, last])], batch_dims=1)
     bounds = [graph.constant("low", np.float32(0)), graph.constant("high", np.float32(1))]

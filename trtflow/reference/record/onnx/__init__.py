@@ -6,6 +6,7 @@ operators: one small function an operator, found by the name that `registry.pars
 
 from trtflow.reference.record.onnx import (  # noqa: F401 - each registers its importers
     elements,
+    quantisation,
     refusals,
     tensors,
     windows,

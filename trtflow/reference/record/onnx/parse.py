@@ -19,10 +19,10 @@ from trtflow.reference.record.onnx.known_values import as_known, known_results
 from trtflow.reference.record.onnx.operators import check_node, is_beyond
 from trtflow.reference.record.onnx.opsets import Around, bring
 from trtflow.reference.record.onnx.registry import (
-    NEVER_FOLDED,
     OPERATORS,
     OPSET,
     PLUGINS,
+    UNFOLDED,
     Operand,
     captured,
     schema_of,
@@ -63,6 +63,7 @@ class Parse:
         self.weights: set[str] = set()
         self.inference = Inference(OPSET)
         self.results: list[Told] = []
+        self._declared = {value.name: value for value in (*model.graph.value_info, *model.graph.output)}
         self._outputs = {value.name for value in model.graph.output}
 
     def run(self) -> None:
@@ -189,7 +190,7 @@ class Parse:
     def keep(self, node: onnx.NodeProto, operands: list[Operand | None], results: list[Told]) -> list[ITensor | None]:
         """Add a node as it is, in single precision where it computes in half or double."""
         every = [name for name in dict.fromkeys([*node.input, *captured(node)]) if name]
-        constants = {name: value for name in every if _is_whole(value := self.values[name])}
+        constants: dict[str, Any] = {name: value for name in every if _is_whole(value := self.values[name])}
         names = [name for name in every if name not in constants]
         tensors = [self.tensor(self.values[name], name) for name in names]
         given = [SINGLE.get(self.told[name].elem_type, self.told[name].elem_type) for name in names]
@@ -313,6 +314,9 @@ class Parse:
     def _infer(self, node: onnx.NodeProto) -> list[Told]:
         """Return what is known of each output that is there, their values too."""
         results = self.inference.of(node, self.told, self.opsets)
+        for name, told in zip([name for name in node.output if name], results, strict=True):
+            if name in self._declared:
+                self.inference.refine(told, self._declared[name])
         inputs = [self.told.get(name) for name in node.input]
         floats = any(item is not None and item.elem_type in (1, 10, 11) for item in inputs)
         if any(item is None for item in inputs) or (floats and node.op_type in ("Div", "Mod")):
@@ -334,7 +338,7 @@ class Parse:
             return True
         reads = [self.values[name] for name in captured(node)]
         constant = all(value is None or isinstance(value, np.ndarray) for value in (*operands, *reads))
-        if not constant or node.op_type in NEVER_FOLDED:
+        if not constant or node.op_type in UNFOLDED:
             return False
         feeds = {name: self.values[name] for name in (*node.input, *captured(node)) if name}
         found = fold(node, feeds, self.opsets, [told.elem_type for told in results])  # type: ignore[arg-type]
@@ -383,7 +387,7 @@ class Parse:
                 value.producer.name = title
 
 
-def _is_whole(value: Operand) -> bool:
+def _is_whole(value: Any) -> bool:
     """Whether a value is a constant that is no weights: sizes, axes, truths."""
     return isinstance(value, np.ndarray) and value.dtype.kind in "iub"
 

@@ -93,6 +93,12 @@ def _uint8(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
         _check_type(operand, DataType.UINT8)
 
 
+@refuses("QuantizeLinear", "DequantizeLinear")
+def _uint8_steps(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    for operand in (operands[0], *operands[2:]):
+        _check_type(operand, DataType.UINT8)
+
+
 @refuses("Where")
 def _where(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     for operand in operands[1:]:

@@ -57,11 +57,14 @@ def _same(layer: Any, sizes: tuple[int, ...], mode: str) -> list[int]:
 
 @parses("Conv")
 def _conv(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
-    data, kernel = need(operands[0], tensor=True), need(operands[1])
-    bias = need(operands[2]) if len(operands) > 2 and operands[2] is not None else None
-    if kernel.ndim not in (4, 5):
+    data, kernel, bias = need(operands[0], tensor=True), operands[1], (*operands, None)[2]
+    if len(kernel.shape) not in (4, 5):
         raise UnsupportedForm
-    layer = parse.network.add_convolution(data, kernel.shape[0], kernel.shape[2:], kernel, bias)
+    weights = [None if isinstance(operand, ITensor) else operand for operand in (kernel, bias)]
+    layer = parse.network.add_convolution(data, kernel.shape[0], kernel.shape[2:], *weights)
+    for index, operand in ((1, kernel), (2, bias)):
+        if isinstance(operand, ITensor):  # as behind a dequantize layer
+            layer.set_input(index, operand)
     layer.num_groups = attribute(node, "group", 1)
     _window(node, layer, data)
     return layer.outputs[0]
