@@ -158,7 +158,8 @@ def _closer(inferred: Shape | None, by_values: Shape) -> Shape:
 
 
 def _is_new(size: Known) -> bool:
-    return isinstance(size, Size) and str(size).startswith("?")
+    """Whether a size is made of one of which nothing is known."""
+    return isinstance(size, Size) and any(name.startswith("?") for names in size.terms for name in names)
 
 
 def _reshape(node: onnx.NodeProto, values: list[Values], shapes: list[Shape]) -> Shape | None:

@@ -16,6 +16,7 @@ from trtflow.reference.record.onnx.errors import ErrorCode, Refusal, Unsupported
 from trtflow.reference.record.onnx.folding import fold
 from trtflow.reference.record.onnx.inference import Inference, Told
 from trtflow.reference.record.onnx.known_values import as_known, known_results
+from trtflow.reference.record.onnx.loops import varying_size
 from trtflow.reference.record.onnx.operators import check_node, is_beyond
 from trtflow.reference.record.onnx.opsets import Around, bring
 from trtflow.reference.record.onnx.registry import (
@@ -204,6 +205,7 @@ class Parse:
             [fixed(told.shape or ()) for told in results],
             [TYPES[told.elem_type] for told in results],
             [_row(told) for told in results],
+            varying_size(node),
         )
         made = iter(self.network._add(layer).outputs)
         return [next(made) if name else None for name in node.output]
@@ -236,8 +238,8 @@ class Parse:
         if missing:
             known = any(missing[0] in other.output for other in self.graph.node)
             name = missing[0]
-            fault = f"its input {name!r} could not be parsed" if known else f"nothing gives its input {name!r}"
-            raise Refusal("Node input was not registered.", fault.capitalize() + ".", ErrorCode.INVALID_GRAPH)
+            fault = f"Its input {name!r} could not be parsed." if known else f"Nothing gives its input {name!r}."
+            raise Refusal("Node input was not registered.", fault, ErrorCode.INVALID_GRAPH)
 
     def _around(self) -> Around:
         def rank(name: str) -> int | None:

@@ -13,25 +13,13 @@ import onnx
 from trtflow.reference.record.enums import DataType, LayerType
 from trtflow.reference.record.onnx.errors import ErrorCode, Refusal
 from trtflow.reference.record.onnx.inference import title
+from trtflow.reference.record.onnx.loops import SHAPE_OPERANDS
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.registry import attribute, graphs_of, refuses
 from trtflow.reference.record.onnx.types import OTHERS, TYPES
 from trtflow.reference.record.tensor import ITensor
 
 FOLD = "Make them constant, or fold the constants of the model first."
-SHAPE_OPERANDS: dict[str, tuple[int, ...]] = {
-    "Reshape": (1,),
-    "Expand": (1,),
-    "ConstantOfShape": (0,),
-    "Range": (0, 1, 2),
-    "Resize": (2, 3),
-    "Slice": (1, 2),
-    "Tile": (1,),
-    "TopK": (1,),
-    "OneHot": (1,),
-    "Pad": (1,),
-    "Loop": (0,),
-}
 _ACTIVATIONS_NAMES = """
 Relu Sigmoid Tanh Softsign LeakyRelu Elu ThresholdedRelu HardSigmoid Selu Softplus ParametricSoftplus ScaledTanh
 """
