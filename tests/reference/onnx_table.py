@@ -2,7 +2,9 @@
 
 Run as a program it prints each case on which the two differ, and the numbers:
 
-    ONNX_NODE_TESTS=/tmp/onnx112/onnx/backend/test/data python tests/reference/onnx_table.py [part of a case's name]
+    ONNX_NODE_TESTS=.../onnx/backend/test/data python tests/reference/onnx_table.py [part of a case's name]
+
+and with --docs it writes docs/operators.md.
 
 ONNX_NODE_TESTS is the folder of that name of the unpacked wheel onnx 1.12.0 (`pip download onnx==1.12.0 --no-deps`).
 """
@@ -11,7 +13,6 @@ import collections
 import io
 import json
 import os
-import re
 import sys
 import zipfile
 from pathlib import Path
@@ -22,10 +23,12 @@ from onnx import numpy_helper
 
 import trtflow.reference as trt
 from trtflow.formats import UserError
+from trtflow.reference.record.onnx.catalogue import document, quoted
 from trtflow.runtime.session import Session
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "cases" / "onnx"
 NODE_TESTS = Path(os.environ.get("ONNX_NODE_TESTS", "/nowhere"))
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "operators.md"
 WRONG = ("wrong_values", "wrong_shape")
 
 
@@ -104,6 +107,8 @@ def answer(model, feeds, run=True, **attributes):
         if -1 in tensor.shape:
             profile.set_shape(tensor.name, *[feeds[tensor.name].shape] * 3)
     config.add_optimization_profile(profile)
+    if any(layer.type == trt.LayerType.QUANTIZE for layer in network):
+        config.set_flag(trt.BuilderFlag.INT8)
     try:
         plan = builder.build_serialized_network(network, config)
         engine = trt.Runtime(logger).deserialize_cuda_engine(plan)
@@ -111,12 +116,6 @@ def answer(model, feeds, run=True, **attributes):
             return ("ran", {k: np.array(v) for k, v in session.run(feeds).items()}), logger.told
     except UserError as error:
         return ("build_failed", str(error)), logger.told
-
-
-def quoted(words):
-    """Return what TensorRT's words say in quotes, or their first line."""
-    found = re.search(r'"(.*?)("|$)', words, re.DOTALL)  # the table cuts long ones
-    return found.group(1) if found else words.splitlines()[0]
 
 
 def differs(wanted, found):
@@ -127,11 +126,10 @@ def differs(wanted, found):
         if found[name].shape != array.shape:
             return f"{name}: {found[name].shape} not {array.shape}"
         half = array.dtype == np.float16
-        if array.dtype == np.float64:  # which TensorRT has as float32
-            array = array.astype(np.float32)
+        single = array.astype(np.float32) if array.dtype == np.float64 else array  # as TensorRT has float64
         close = np.isclose(
             found[name].astype(np.float64),
-            array.astype(np.float64),
+            single.astype(np.float64),
             rtol=2e-2 if half else 1e-3,
             atol=2e-2 if half else 1e-5,
             equal_nan=True,
@@ -158,6 +156,16 @@ def disagreement(name, entry, case):
     return "" if "bernoulli" in name else differs(case[2], result)  # which draws numbers
 
 
+def text_of_docs():
+    """Return what docs/operators.md is to say, or None where cases are absent."""
+    answers = table()
+    cases = {name: load(name) for name in answers or {}}
+    if not cases or None in cases.values():
+        return None
+    graphs = {name: onnx.load_from_string(case[0]).graph for name, case in cases.items()}
+    return document(answers, {name: [node.op_type for node in graph.node] for name, graph in graphs.items()})
+
+
 def main(part=""):
     """Print each disagreement, and how many there are of each kind of answer."""
     counts = collections.Counter()
@@ -177,4 +185,7 @@ def main(part=""):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:] == ["--docs"]:
+        DOCS.write_text(text_of_docs())
+    else:
+        main(*sys.argv[1:])

@@ -7,6 +7,7 @@ from typing import Any
 import onnx
 from onnx import TensorProto
 
+from trtflow.reference.errors import NetworkError
 from trtflow.reference.lower.graph import ONNX_TYPES, SEPARATOR, Graph, lowers
 from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.layer import FLOATS
@@ -16,6 +17,10 @@ from trtflow.reference.record.onnx_layer import IOnnxLayer
 @lowers(IOnnxLayer)
 def onnx_node(layer: IOnnxLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """The node with its inputs renamed; TensorRT's INT32 becomes ONNX's own type on the way in, and back."""
+    if layer.fault:
+        raise NetworkError(
+            layer.name, layer.fault, "TensorRT's sizes are fixed before a loop runs: pad to the largest."
+        )
     elem_types, results = layer.elem_types
     values = {
         name: value if _held(tensor.native_dtype) == elem_type else graph.node("Cast", [value], to=elem_type)

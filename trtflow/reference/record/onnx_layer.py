@@ -30,6 +30,7 @@ class IOnnxLayer(ILayer):
         shapes: of the outputs; -1 where a size is only known at run time.
         dtypes: of the outputs, in TensorRT's terms.
         known: values of the outputs, -1 where they are only known at run time; None where nothing is known of them.
+        fault: why TensorRT's builder refuses it, where it does.
     """
 
     type, title = LayerType.PLUGIN_V2, "ONNX node"
@@ -45,11 +46,12 @@ class IOnnxLayer(ILayer):
         shapes: list[tuple[int, ...]],
         dtypes: list[DataType],
         known: list[np.ndarray | None],
+        fault: str = "",
     ) -> None:
         super().__init__(network, inputs)
         self.title = node.op_type
         self.node, self.names, self.elem_types, self.shapes, self.dtypes = node, names, elem_types, shapes, dtypes
-        self.constants = constants
+        self.constants, self.fault = constants, fault
         self.num_outputs, self.known = len(shapes), known
 
     def output_shape(self, index: int) -> tuple[int, ...]:

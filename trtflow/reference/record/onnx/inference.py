@@ -79,6 +79,17 @@ class Inference:
             results[0].shape = by_values if exact else _closer(results[0].shape, by_values)
         return results
 
+    def refine(self, told: Told, declared: onnx.ValueInfoProto) -> None:
+        """Take sizes of which inference tells nothing from what the model declares."""
+        if not declared.type.tensor_type.HasField("shape"):
+            return
+        shape = self._read(declared).shape or ()
+        if told.shape is None:
+            told.shape = shape
+        elif len(told.shape) == len(shape):
+            pairs = zip(told.shape, shape, strict=True)
+            told.shape = tuple(wanted if _is_new(size) and isinstance(wanted, int) else size for size, wanted in pairs)
+
     def _define(self, graph: onnx.GraphProto, name: str, told: Told) -> None:
         small = told.array is not None and told.array.size <= LARGEST
         if small and told.array is not None:
@@ -147,7 +158,8 @@ def _closer(inferred: Shape | None, by_values: Shape) -> Shape:
 
 
 def _is_new(size: Known) -> bool:
-    return isinstance(size, Size) and str(size).startswith("?")
+    """Whether a size is made of one of which nothing is known."""
+    return isinstance(size, Size) and any(name.startswith("?") for names in size.terms for name in names)
 
 
 def _reshape(node: onnx.NodeProto, values: list[Values], shapes: list[Shape]) -> Shape | None:

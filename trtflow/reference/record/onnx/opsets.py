@@ -67,6 +67,12 @@ def behind(*operators: str) -> Callable[[Bring], Bring]:
     return register
 
 
+def changes() -> dict[str, tuple[list[int], bool]]:
+    """Return for each operator that is brought the opsets below which it is, and whether it is from later ones."""
+    names = {*_BEFORE, *_BEHIND}
+    return {name: ([limit for limit, _ in _BEFORE.get(name, []) if limit <= OPSET], name in _BEHIND) for name in names}
+
+
 def bring(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
     """Return nodes of opset 17 that give what a node gives in an opset.
 

@@ -11,18 +11,20 @@ from onnx import helper, numpy_helper
 
 from trtflow.formats import UserError
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.layer import ILayer
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.onnx.errors import ErrorCode, Refusal, UnsupportedForm
 from trtflow.reference.record.onnx.folding import fold
 from trtflow.reference.record.onnx.inference import Inference, Told
 from trtflow.reference.record.onnx.known_values import as_known, known_results
+from trtflow.reference.record.onnx.loops import varying_size
 from trtflow.reference.record.onnx.operators import check_node, is_beyond
 from trtflow.reference.record.onnx.opsets import Around, bring
 from trtflow.reference.record.onnx.registry import (
-    NEVER_FOLDED,
     OPERATORS,
     OPSET,
     PLUGINS,
+    UNFOLDED,
     Operand,
     captured,
     schema_of,
@@ -61,8 +63,10 @@ class Parse:
         self.values: dict[str, Operand] = {}
         self.told: dict[str, Told] = {}
         self.weights: set[str] = set()
+        self._names: dict[tuple[int, int], str] = {}  # of weights, by the memory that they lie in
         self.inference = Inference(OPSET)
         self.results: list[Told] = []
+        self._declared = {value.name: value for value in (*model.graph.value_info, *model.graph.output)}
         self._outputs = {value.name for value in model.graph.output}
 
     def run(self) -> None:
@@ -96,7 +100,7 @@ class Parse:
             kind = onnx.TensorProto.DataType.Name(initializer.data_type)
             raise Refusal("Failed to import initializer.", f"{initializer.name!r} is of type {kind}. {OTHERS}")
         self.constant(initializer.name, numpy_helper.to_array(initializer))
-        self.weights.add(initializer.name)
+        self._note_weights(initializer.name)
 
     def add_input(self, value: onnx.ValueInfoProto) -> None:
         """Add an input of the network."""
@@ -189,7 +193,7 @@ class Parse:
     def keep(self, node: onnx.NodeProto, operands: list[Operand | None], results: list[Told]) -> list[ITensor | None]:
         """Add a node as it is, in single precision where it computes in half or double."""
         every = [name for name in dict.fromkeys([*node.input, *captured(node)]) if name]
-        constants = {name: value for name in every if _is_whole(value := self.values[name])}
+        constants: dict[str, Any] = {name: value for name in every if _is_whole(value := self.values[name])}
         names = [name for name in every if name not in constants]
         tensors = [self.tensor(self.values[name], name) for name in names]
         given = [SINGLE.get(self.told[name].elem_type, self.told[name].elem_type) for name in names]
@@ -203,6 +207,7 @@ class Parse:
             [fixed(told.shape or ()) for told in results],
             [TYPES[told.elem_type] for told in results],
             [_row(told) for told in results],
+            varying_size(node),
         )
         made = iter(self.network._add(layer).outputs)
         return [next(made) if name else None for name in node.output]
@@ -213,7 +218,9 @@ class Parse:
             return value
         assert value is not None
         array = narrowed(value)
-        layer = self.network.add_constant(array.shape, Weights(array))
+        weights = Weights(array)
+        weights.name = self._names.get(_memory(value), "") if value.size else ""
+        layer = self.network.add_constant(array.shape, weights)
         layer.name = f"{name}_constant"
         layer.outputs[0].name = f"{name}_constant_{self.network.num_layers}"
         return layer.outputs[0]
@@ -235,8 +242,8 @@ class Parse:
         if missing:
             known = any(missing[0] in other.output for other in self.graph.node)
             name = missing[0]
-            fault = f"its input {name!r} could not be parsed" if known else f"nothing gives its input {name!r}"
-            raise Refusal("Node input was not registered.", fault.capitalize() + ".", ErrorCode.INVALID_GRAPH)
+            fault = f"Its input {name!r} could not be parsed." if known else f"Nothing gives its input {name!r}."
+            raise Refusal("Node input was not registered.", fault, ErrorCode.INVALID_GRAPH)
 
     def _around(self) -> Around:
         def rank(name: str) -> int | None:
@@ -294,8 +301,21 @@ class Parse:
         else:
             dtype = np.float32 if "float" in item.name else np.int64
             self.constant(node.output[0], np.asarray(helper.get_attribute_value(item), dtype))
-        self.weights.add(node.output[0])
+        self._note_weights(node.output[0])
         return True
+
+    def _note_weights(self, name: str) -> None:
+        """Note that TensorRT has a constant as weights, under its name."""
+        self.weights.add(name)
+        array = self.values[name]
+        if isinstance(array, np.ndarray) and array.size:
+            self._names[_memory(array)] = name
+
+    def _name_weights(self, layer: ILayer) -> None:
+        """Name the weights of a layer, for a refitter, as the model does; what was computed of others has no name."""
+        for held in vars(layer).values():
+            if isinstance(held, Weights) and held.size and not held.name:
+                held.name = self._names.get(_memory(held.numpy()), "")
 
     def _inline(self, node: onnx.NodeProto) -> None:
         """Add the branch of an If whose condition is constant, as TensorRT does."""
@@ -313,6 +333,9 @@ class Parse:
     def _infer(self, node: onnx.NodeProto) -> list[Told]:
         """Return what is known of each output that is there, their values too."""
         results = self.inference.of(node, self.told, self.opsets)
+        for name, told in zip([name for name in node.output if name], results, strict=True):
+            if name in self._declared:
+                self.inference.refine(told, self._declared[name])
         inputs = [self.told.get(name) for name in node.input]
         floats = any(item is not None and item.elem_type in (1, 10, 11) for item in inputs)
         if any(item is None for item in inputs) or (floats and node.op_type in ("Div", "Mod")):
@@ -334,7 +357,7 @@ class Parse:
             return True
         reads = [self.values[name] for name in captured(node)]
         constant = all(value is None or isinstance(value, np.ndarray) for value in (*operands, *reads))
-        if not constant or node.op_type in NEVER_FOLDED:
+        if not constant or node.op_type in UNFOLDED:
             return False
         feeds = {name: self.values[name] for name in (*node.input, *captured(node)) if name}
         found = fold(node, feeds, self.opsets, [told.elem_type for told in results])  # type: ignore[arg-type]
@@ -373,6 +396,7 @@ class Parse:
         added = list(self.network)[first:]
         for index, layer in enumerate(added):
             layer.name = f"{title}_{index}"
+            self._name_weights(layer)
         for name, value in zip(node.output, results, strict=False):
             if not name or value is None:
                 continue
@@ -383,7 +407,12 @@ class Parse:
                 value.producer.name = title
 
 
-def _is_whole(value: Operand) -> bool:
+def _memory(array: np.ndarray) -> tuple[int, int]:
+    """Return where an array lies and how long it is: reshaping leaves both as they are."""
+    return array.__array_interface__["data"][0], array.nbytes
+
+
+def _is_whole(value: Any) -> bool:
     """Whether a value is a constant that is no weights: sizes, axes, truths."""
     return isinstance(value, np.ndarray) and value.dtype.kind in "iub"
 

@@ -158,7 +158,7 @@ class OnnxParser(Scope):
         try:
             _check(model)
         except onnx.checker.ValidationError as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = " ".join(str(error).split())
             return self._fail(ErrorCode.INVALID_GRAPH, f"{name} is not valid ONNX: {reason}")
         return True
 

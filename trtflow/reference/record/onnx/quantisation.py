@@ -14,7 +14,7 @@ import onnx
 from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.onnx.errors import ErrorCode, Refusal
 from trtflow.reference.record.onnx.parse import Parse
-from trtflow.reference.record.onnx.registry import NEVER_FOLDED, attribute, parses
+from trtflow.reference.record.onnx.registry import UNFOLDED, attribute, parses
 from trtflow.reference.record.tensor import ITensor
 
 SYMMETRIC = (
@@ -23,7 +23,7 @@ SYMMETRIC = (
 )
 EXPORT = "Quantise with INT8 and zero points of 0 (in ONNX Runtime's quantiser: ActivationSymmetric, WeightSymmetric)."
 PAIRS = "Keep weights in float in front of a pair (in ONNX Runtime's quantiser: AddQDQPairToWeight)."
-NEVER_FOLDED.update(("QuantizeLinear", "DequantizeLinear"))
+UNFOLDED.update(("QuantizeLinear", "DequantizeLinear"))
 
 
 @parses("QuantizeLinear", "DequantizeLinear")

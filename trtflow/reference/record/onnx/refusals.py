@@ -5,6 +5,7 @@ Each function takes what an importer takes, a node as opset 17 has it, and raise
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,25 +14,13 @@ import onnx
 from trtflow.reference.record.enums import DataType, LayerType
 from trtflow.reference.record.onnx.errors import ErrorCode, Refusal
 from trtflow.reference.record.onnx.inference import title
+from trtflow.reference.record.onnx.loops import SHAPE_OPERANDS
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.registry import attribute, graphs_of, refuses
 from trtflow.reference.record.onnx.types import OTHERS, TYPES
 from trtflow.reference.record.tensor import ITensor
 
 FOLD = "Make them constant, or fold the constants of the model first."
-SHAPE_OPERANDS: dict[str, tuple[int, ...]] = {
-    "Reshape": (1,),
-    "Expand": (1,),
-    "ConstantOfShape": (0,),
-    "Range": (0, 1, 2),
-    "Resize": (2, 3),
-    "Slice": (1, 2),
-    "Tile": (1,),
-    "TopK": (1,),
-    "OneHot": (1,),
-    "Pad": (1,),
-    "Loop": (0,),
-}
 _ACTIVATIONS_NAMES = """
 Relu Sigmoid Tanh Softsign LeakyRelu Elu ThresholdedRelu HardSigmoid Selu Softplus ParametricSoftplus ScaledTanh
 """
@@ -90,6 +79,12 @@ def _invalid(node: onnx.NodeProto, remedy: str) -> Refusal:
 @refuses(*NO_UINT8)
 def _uint8(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     for operand in operands if node.op_type == "OneHot" else operands[:1]:
+        _check_type(operand, DataType.UINT8)
+
+
+@refuses("QuantizeLinear", "DequantizeLinear")
+def _uint8_steps(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    for operand in (operands[0], *operands[2:]):
         _check_type(operand, DataType.UINT8)
 
 
@@ -394,3 +389,39 @@ def _graphs(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     if node.op_type == "If":
         counts = {len(graph.output) for graph in graphs_of(node)}
         check(len(counts) == 1, "then/else subgraphs should have the same number of outputs.")
+
+
+@refuses("Conv", "ConvTranspose")
+def _channels(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    data, kernel, groups = operands[0].shape, operands[1].shape, attribute(node, "group", 1)
+    words = "The number of spatial dimensions and the kernel shape doesn't match up for the Conv operator."
+    check(len(data) == len(kernel) >= 3, words.replace("Conv", node.op_type))
+    wanted = kernel[1] * groups if node.op_type == "Conv" else kernel[0]
+    words = "Kernel weight dimension failed to broadcast to input."
+    remedy = f"{groups} groups of a kernel {tuple(kernel)} need {wanted} channels; there are {data[1]}."
+    known = -1 not in (data[1], *kernel[:2])
+    fits = data[1] == wanted and kernel[0] % groups == 0
+    check(not known or fits, f"Invalid Node - {title(node)}\n{words}", remedy, ErrorCode.INVALID_NODE)
+
+
+@refuses("Transpose")
+def _transpose(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    rank = rank_of(operands[0])
+    perm = attribute(node, "perm", list(range(rank)))
+    if sorted(perm) != list(range(rank)):
+        raise _invalid(node, f"perm {list(perm)} of {rank} dimensions: give each of them once.")
+
+
+@refuses("Reshape")
+def _reshape(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    data, sizes = tuple(operands[0].shape), operands[1]
+    if -1 in data or not isinstance(sizes, np.ndarray):
+        return
+    copies = not attribute(node, "allowzero", 0)
+    wanted = sizes.tolist()
+    if copies:
+        wanted = [data[axis] if size == 0 and axis < len(data) else size for axis, size in enumerate(wanted)]
+    rest, whole = math.prod(size for size in wanted if size != -1), math.prod(data)
+    fits = rest == whole if -1 not in wanted else wanted.count(-1) == 1 and rest > 0 and whole % rest == 0
+    if not fits:
+        raise _invalid(node, f"{whole} elements of shape {data} do not fit the shape {sizes.tolist()}.")

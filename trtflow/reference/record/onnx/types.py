@@ -46,7 +46,7 @@ def narrowed(array: np.ndarray) -> np.ndarray:
     if kind in ("i8", "u8", "u4"):
         limits = np.iinfo(np.int32)
         array = array.clip(limits.min, limits.max)
-    return array.astype(wide[kind]) if kind in wide else array
+    return np.asarray(array).astype(wide[kind]) if kind in wide else array
 
 
 def in_single(node: onnx.NodeProto) -> onnx.NodeProto:
