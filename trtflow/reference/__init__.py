@@ -110,7 +110,7 @@ from trtflow.reference.record.profile import IOptimizationProfile
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.uff_parser import UffParser
 from trtflow.reference.record.values import Dims, Logger, Weights, nptype, volume
-from trtflow.reference.run.context import IExecutionContext
+from trtflow.reference.run.context import IExecutionContext, IOutputAllocator
 from trtflow.reference.run.engine import ICudaEngine, Runtime
 from trtflow.reference.run.inspector import EngineInspector
 from trtflow.reference.run.profiler import IProfiler, Profiler
