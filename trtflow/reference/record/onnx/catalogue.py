@@ -86,8 +86,8 @@ def _beyond() -> str:
 def _opsets() -> str:
     text = [
         f"Models of opsets 5 to 21 are read as opset {OPSET} has them; these operators changed, and are brought to",
-        "that form. What a later opset says and opset 17 cannot is refused with what to export with; operators that came",
-        "later and are made of others (Gelu, Mish and the like) are written out.",
+        "that form. What a later opset says and opset 17 cannot is refused with what to export with; operators that",
+        "came later and are made of others (Gelu, Mish and the like) are written out.",
         "",
         "| operator | forms of opsets below | of opsets behind 17 |",
         "|---|---|---|",
