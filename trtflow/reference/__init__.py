@@ -9,7 +9,7 @@ import builtins
 from trtflow.reference.builder import Builder
 from trtflow.reference.errors import BuildError, NetworkError, PlanError
 from trtflow.reference.record import rpn_plugins, ssd_plugins
-from trtflow.reference.record.caffe import CaffeParser
+from trtflow.reference.record.caffe_parser import CaffeParser
 from trtflow.reference.record.calibrators import (
     IInt8Calibrator,
     IInt8EntropyCalibrator,

@@ -14,11 +14,8 @@ from trtflow.reference.record.caffe import (
     shapes,
     windows,
 )
-from trtflow.reference.record.caffe.parser import CaffeParser, IBlobNameToTensor
 
 __all__ = [
-    "CaffeParser",
-    "IBlobNameToTensor",
     "elements",
     "meaning_elements",
     "meaning_shapes",

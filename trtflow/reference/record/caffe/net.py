@@ -22,7 +22,7 @@ from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Dims, Logger, Weights
 
 if TYPE_CHECKING:
-    from trtflow.reference.record.caffe.parser import PluginFactory
+    from trtflow.reference.record.caffe_parser import PluginFactory
 
 LEAST = 3  # dimensions that TensorRT's fully connected and scale layers need: C, H, W
 
