@@ -71,9 +71,22 @@ class Net:
             self.add_input(name, dims)
         for layer in layers:
             self.add_layer(layer)
-        for name, tensor in self.tensors.items():
-            tensor.name = name
+        self.name_tensors()
         return self.tensors
+
+    def name_tensors(self) -> None:
+        """Name tensors as their blobs: of several names TensorRT takes the last in the order of letters.
+
+        In Caffe's meaning it is the last that was written, and inputs keep theirs.
+        """
+        if not self.means_caffe:
+            for name, tensor in sorted(self.tensors.items()):
+                tensor.name = name
+            return
+        inputs = {self.network.get_input(index).name for index in range(self.network.num_inputs)}
+        for name, tensor in self.tensors.items():
+            if name not in inputs and not tensor.is_network_input:
+                tensor.name = name
 
     def tensorrt_layers(self) -> list[LayerParameter]:
         """Return the layers that TensorRT's parser reads: it knows no rules, but passes over `phase: TEST`."""
