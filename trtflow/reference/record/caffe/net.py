@@ -32,7 +32,7 @@ class Net:
     """One parse.
 
     In Caffe's meaning a blob of fewer than four axes is a tensor with ones behind it, so that an axis has one index in
-    both; `ranks` holds how many axes such a blob has.
+    both.
 
     Attributes:
         deploy, model: paths, for messages.
@@ -42,6 +42,11 @@ class Net:
         dtype: type of the weights, FLOAT or HALF.
         means_caffe: whether layers are what Caffe means by them, not what TensorRT's parser makes of them.
         factory, namespace: of plugins by layer names.
+        tensors: by blob.
+        ranks: how many axes a blob has.
+        regions: tensors that RPROI leads to, with an axis of regions between batch and channels, which TensorRT's
+            layers pass over; as RPROI is TensorRT's own, they are read as TensorRT reads them.
+        taken: how many blobs of weights the layer at hand has read.
     """
 
     deploy: str
@@ -55,7 +60,8 @@ class Net:
     namespace: str = ""
     tensors: dict[str, ITensor] = field(default_factory=dict)
     ranks: dict[ITensor, int] = field(default_factory=dict)
-    taken: int = 0  # blobs of the layer at hand that were read
+    regions: set[ITensor] = field(default_factory=set)
+    taken: int = 0
 
     def __post_init__(self) -> None:
         self.skip = int(self.network.has_implicit_batch_dimension)  # axes of Caffe's that the network leaves out
@@ -135,6 +141,8 @@ class Net:
         if added is not None and len(outputs) != len(layer.top):
             fault = f"{len(layer.top)} tops in {self.deploy}, but {layer.type} has {len(outputs)} outputs"
             raise NetworkError(layer.name, fault, "Correct its tops.")
+        if self.regions.intersection(inputs):
+            self.regions.update(outputs)
         for tensor in outputs:
             self.ranks.setdefault(tensor, self.rank(inputs[0]) if inputs else len(tensor.shape) + self.skip)
         if isinstance(added, ILayer):
@@ -157,7 +165,8 @@ class Net:
         """Return what makes a layer: the plugin factory where it says so, else its type's."""
         if self.factory and self.factory.is_plugin_v2(layer.name):
             return TENSORRT["(factory)"]
-        table = {**TENSORRT, **CAFFE} if self.means_caffe else TENSORRT
+        of_regions = any(self.tensors.get(name) in self.regions for name in layer.bottom)
+        table = {**TENSORRT, **CAFFE} if self.means_caffe and not of_regions else TENSORRT
         if layer.type not in table or layer.type.startswith("("):
             known = ", ".join(sorted(name for name in table if not name.startswith("(")))
             raise NetworkError(layer.name, f"unknown type {layer.type!r} in {self.deploy}", f"Known: Input, {known}.")

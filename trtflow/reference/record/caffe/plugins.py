@@ -10,7 +10,7 @@ from trtflow.formats.caffe import LayerParameter
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record import rpn_plugins, ssd_plugins
 from trtflow.reference.record.caffe.net import Net
-from trtflow.reference.record.caffe.table import imports
+from trtflow.reference.record.caffe.table import Added, imports
 from trtflow.reference.record.enums import PluginFieldType
 from trtflow.reference.record.layers import ILayer
 from trtflow.reference.record.plugins import PluginField, PluginFieldCollection, get_plugin_registry
@@ -99,7 +99,7 @@ def prior_box(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
 
 
 @imports("DetectionOutput", parameters="detection_output_param", reads=DETECTION_OUTPUT, idle=SHOWS, bottoms=3)
-def detection_output(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
+def detection_output(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> Added:
     """NMS_TRT."""
     parameter = layer.detection_output_param
     fields = {
@@ -116,6 +116,9 @@ def detection_output(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> 
     }
     added = add_plugin(net, layer, "NMS_TRT", inputs, fields)
     net.ranks.update(dict.fromkeys(added.outputs, 4))
+    if len(layer.top) == 1 and net.means_caffe:  # Caffe's form; TensorRT's has a top for the number of detections
+        added.name = layer.name
+        return added.outputs[:1]
     return added
 
 
@@ -137,4 +140,6 @@ def rproi(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
         "anchorsRatios": np.array(region.anchor_ratio, np.float32),
         "anchorsScales": np.array(region.anchor_scale, np.float32),
     }
-    return add_plugin(net, layer, "RPROI_TRT", inputs, fields)
+    added = add_plugin(net, layer, "RPROI_TRT", inputs, fields)
+    net.regions.add(added.outputs[1])
+    return added
