@@ -3,7 +3,7 @@
     PYTHONPATH=. python tests/reference/try_caffe_networks.py FOLDER
 
 Below FOLDER each file *.prototxt or *.pt is a network. A layer DetectionOutput is cut off, and what it reads compared;
-of a Softmax at the end what it reads is compared too. Networks of more than two million weights are made narrower, and
+of a Softmax at the end what it reads is compared too. Networks of more than 300,000 weights are made narrower, and
 inputs of one pixel, which stand for any size, are of SIDE pixels. Printed are two lines a network, and the counts.
 """
 
@@ -36,7 +36,7 @@ from trtflow.runtime.session import Session
 
 LIMIT = 1e-3  # of the largest value of an output
 SIDE = 96
-MOST_WEIGHTS = 2 * 10**6
+MOST_WEIGHTS = 300_000
 
 
 def narrowed(net: NetParameter, factor: int) -> NetParameter:
@@ -71,7 +71,7 @@ def prepare(path: Path, folder: Path) -> tuple[NetParameter, list[str]]:
         net.input_dim[2:] = [SIDE, SIDE]
     if not network_inputs(net):
         raise UserError("the network declares no input")
-    for factor in (1, 2, 4, 8, 16, 32):
+    for factor in (1, 2, 4, 8, 16, 32, 64):
         try:
             made = net if factor == 1 else narrowed(net, factor)
             weights = random_weights(made, MOST_WEIGHTS)
@@ -92,7 +92,8 @@ def ask_opencv(folder: Path, feeds: dict[str, np.ndarray], outputs: list[str]) -
     net = cv2.dnn.readNetFromCaffe(str(folder / "net.prototxt"), str(folder / "net.caffemodel"))
     for name, values in feeds.items():
         net.setInput(values, name)
-    return dict(zip(outputs, net.forward(outputs), strict=True))
+    makers = {layer.top[0]: layer.name for layer in read_prototxt(folder / "net.prototxt").layer if layer.top}
+    return dict(zip(outputs, net.forward([makers.get(name, name) for name in outputs]), strict=True))
 
 
 def ask_reference(folder: Path, feeds: dict[str, np.ndarray], outputs: list[str], as_caffe: bool):

@@ -44,11 +44,18 @@ def write_caffemodel(net: NetParameter, path: str | Path) -> None:
 
 
 def read_binaryproto(path: str | Path) -> np.ndarray:
-    """Read a mean image, float32 [N, C, H, W]."""
+    """Read a mean image, float32 [N, C, H, W]; of a shape of fewer axes, those in front are 1.
+
+    Raises:
+        FormatError: the file is cut off or no mean image, or has no values, or more than four axes.
+    """
     blob = _parse(path, BlobProto())
     if fault := _fault(blob):
         raise FormatError(path, f"the mean image {fault}", AGAIN)
-    return blob_to_array(blob)
+    array = blob_to_array(blob)
+    if not array.size or array.ndim > 4:
+        raise FormatError(path, f"the mean image has the shape {array.shape}", "It is N, C, H, W.")
+    return array.reshape((1,) * (4 - array.ndim) + array.shape)
 
 
 def write_binaryproto(array: np.ndarray, path: str | Path) -> None:

@@ -64,7 +64,18 @@ class ILayer:
         object.__setattr__(self, name, Weights.of(value) if name in self.weight_names else value)
         if name in self.input_instead:
             self._places.pop(self.input_instead[name], None)
-        self.network.revision += 1  # shapes downstream may have changed
+        self._changed()
+
+    def _changed(self) -> None:
+        """Forget what followed from the layer: of all the network, as shapes behind it may have changed.
+
+        What is being added has nothing behind it: else a network of n layers would take n * n steps to be made.
+        """
+        if not self.network.is_newest(self):
+            self.network.revision += 1
+            return
+        for tensor in self.__dict__.get("outputs", ()):
+            tensor.forget()
 
     @property
     def inputs(self) -> list[ITensor]:
@@ -90,6 +101,7 @@ class ILayer:
         if not 0 <= index < count:
             raise NetworkError(self.name, f"no input {index}", f"{self.title} has inputs 0 to {count - 1}.")
         self._places[index] = tensor
+        self.network.in_order = False
         self.network.revision += 1
 
     def by_input(self, values: list[str]) -> dict[int, str]:

@@ -107,11 +107,14 @@ def add_prelu(net: Net, tensor: ITensor, slopes: np.ndarray, axis: int) -> ILaye
     return net.network.add_parametric_relu(tensor, constant.outputs[0])
 
 
-@imports("BatchNorm", parameters="batch_norm_param", reads="eps", idle="scale_bias")
+@imports("BatchNorm", parameters="batch_norm_param", reads="eps", idle="scale_bias use_global_stats")
 def batch_norm(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
     """Caffe's three blobs, whose third the others are over, or NVCaffe's five, with scale and bias."""
+    parameter = layer.batch_norm_param
+    if parameter.HasField("use_global_stats") and not parameter.use_global_stats:
+        net.ignores(layer, "batch_norm_param.use_global_stats false, the moments of the batch")
     if len(net.blobs.get(layer.name, [])) != NVCAFFE_BLOBS:
-        if layer.batch_norm_param.scale_bias:
+        if parameter.scale_bias:
             net.ignores(layer, "batch_norm_param.scale_bias, as the caffemodel has no five blobs for it")
         if net.weights(layer, 2, 1)[0] == 0:
             fault = "its moving average is zero: it was never trained"

@@ -16,6 +16,7 @@ from trtflow.reference.record.caffe.windows import (
     POOLING,
     add_deconvolution,
     add_pooling,
+    check_lrn,
     clipped,
     convolution,
     kernel_size,
@@ -105,11 +106,10 @@ def fully_connected(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> I
 def local_response(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
     """LRN across channels, or within one: x / (1 + alpha * mean of squares around) ** beta."""
     parameter, network = layer.lrn_param, net.network
+    check_lrn(net, layer)
     if parameter.norm_region != WITHIN_CHANNEL:
         return network.add_lrn(inputs[0], parameter.local_size, parameter.alpha, parameter.beta, parameter.k)
     check_picture(net, layer, inputs[0])
-    if parameter.local_size % 2 == 0:
-        raise NetworkError(layer.name, f"local_size {parameter.local_size} in {net.deploy}", "Caffe takes odd ones.")
     squares = network.add_elementwise(inputs[0], inputs[0], ElementWiseOperation.PROD).outputs[0]
     mean = network.add_pooling(squares, PoolingType.AVERAGE, (parameter.local_size, parameter.local_size))
     mean.padding = (parameter.local_size // 2, parameter.local_size // 2)

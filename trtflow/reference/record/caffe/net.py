@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from trtflow.reference.record.values import Dims, Logger, Weights
 if TYPE_CHECKING:
     from trtflow.reference.record.caffe_parser import PluginFactory
 
+MOST_ELEMENTS = 2**31 - 1  # of a tensor in TensorRT
 LEAST = 3  # dimensions that TensorRT's fully connected and scale layers need: C, H, W
 
 
@@ -119,6 +121,9 @@ class Net:
         """Add an input of the network, of a shape with its batch."""
         if len(dims) != 4 and not (self.means_caffe and dims):
             raise NetworkError(name, f"an input of shape {list(dims)} in {self.deploy}", "TensorRT takes N, C, H, W.")
+        if min(dims, default=0) < 1 or prod(dims[1:]) > MOST_ELEMENTS:
+            fault = f"an input of shape {list(dims)} in {self.deploy}"
+            raise NetworkError(name, fault, f"Sizes are positive, and a picture has at most {MOST_ELEMENTS} elements.")
         if not self.skip:
             self.warn("setting batch size to 1; set the shape after parsing, as the batch is explicit")
         behind = [*dims[1:], *[1] * (LEAST + 1 - len(dims))]
@@ -141,6 +146,10 @@ class Net:
         if added is not None and len(outputs) != len(layer.top):
             fault = f"{len(layer.top)} tops in {self.deploy}, but {layer.type} has {len(outputs)} outputs"
             raise NetworkError(layer.name, fault, "Correct its tops.")
+        for tensor in outputs:
+            if prod(tensor.shape) > MOST_ELEMENTS:
+                fault = f"an output of shape {tensor.shape} in {self.deploy}, more than {MOST_ELEMENTS} elements"
+                raise NetworkError(layer.name, fault, "Correct the prototxt.")
         if self.regions.intersection(inputs):
             self.regions.update(outputs)
         for tensor in outputs:

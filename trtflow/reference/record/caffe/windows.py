@@ -13,6 +13,7 @@ from trtflow.reference.record.enums import PaddingMode, PoolingType
 from trtflow.reference.record.layers import IConvolutionLayer, IDeconvolutionLayer, ILayer, IPoolingLayer
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Weights
+from trtflow.reference.record.window_layers import WindowLayer
 
 CONVOLUTION = (
     "num_output bias_term kernel_size kernel_h kernel_w stride stride_h stride_w pad pad_h pad_w dilation group"
@@ -22,6 +23,7 @@ POOLING = (
     " ceil_mode round_mode"
 )
 POOLS = {0: PoolingType.MAX, 1: PoolingType.AVERAGE}
+MOST_CHANNELS = 15  # of LRN in TensorRT
 DEFAULT_BETA = 5.0  # of LRN in TensorRT's parser; 0.75 in Caffe
 
 
@@ -60,7 +62,14 @@ def kernel_size(net: Net, layer: LayerParameter) -> tuple[int, int]:
     return window
 
 
-def place(layer: LayerParameter, added: IConvolutionLayer | IDeconvolutionLayer) -> None:
+def check_steps(net: Net, layer: LayerParameter, added: WindowLayer) -> None:
+    """Refuse steps of 0."""
+    if min(*added.stride, *added.dilation) < 1:
+        fault = f"a stride of {added.stride} and a dilation of {added.dilation} in {net.deploy}"
+        raise NetworkError(layer.name, fault, "They are at least 1.")
+
+
+def place(net: Net, layer: LayerParameter, added: IConvolutionLayer | IDeconvolutionLayer) -> None:
     """Set stride, padding, dilation and groups as Caffe means them."""
     parameter = layer.convolution_param
     added.stride = spatial(parameter, "stride", pair(parameter.stride, 1))
@@ -68,6 +77,7 @@ def place(layer: LayerParameter, added: IConvolutionLayer | IDeconvolutionLayer)
     added.dilation = pair(parameter.dilation, 1)
     added.num_groups = parameter.group
     added.padding_mode = PaddingMode.CAFFE_ROUND_DOWN
+    check_steps(net, layer, added)
 
 
 @imports("Convolution", parameters="convolution_param", reads=CONVOLUTION)
@@ -79,7 +89,7 @@ def convolution(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILaye
     kernel = net.weights(layer, 0, maps * channels * window[0] * window[1])
     bias = net.bias(layer, maps) if parameter.bias_term else None
     added = net.network.add_convolution(inputs[0], maps, window, Weights(kernel), Weights.of(bias))
-    place(layer, added)
+    place(net, layer, added)
     return added
 
 
@@ -108,7 +118,7 @@ def add_deconvolution(net: Net, layer: LayerParameter, tensor: ITensor, window: 
     kernel = net.weights(layer, 0, channels * maps // parameter.group * window[0] * window[1])
     bias = net.bias(layer, maps) if parameter.bias_term else None
     added = net.network.add_deconvolution(tensor, maps, window, Weights(kernel), Weights.of(bias))
-    place(layer, added)
+    place(net, layer, added)
     return added
 
 
@@ -143,6 +153,7 @@ def add_pooling(net: Net, layer: LayerParameter, tensor: ITensor) -> IPoolingLay
     down = parameter.torch_pooling or parameter.round_mode or not parameter.ceil_mode
     added.padding_mode = PaddingMode.CAFFE_ROUND_DOWN if down else PaddingMode.CAFFE_ROUND_UP
     added.average_count_excludes_padding = False
+    check_steps(net, layer, added)
     return added
 
 
@@ -176,8 +187,17 @@ def lrn(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
     parameter = layer.lrn_param
     if not parameter.HasField("beta"):
         net.ignores(layer, f"that lrn_param.beta is {parameter.beta} where it is not written, and takes {DEFAULT_BETA}")
+    check_lrn(net, layer)
     beta = parameter.beta if parameter.HasField("beta") else DEFAULT_BETA
     return net.network.add_lrn(inputs[0], parameter.local_size, parameter.alpha, beta, parameter.k)
+
+
+def check_lrn(net: Net, layer: LayerParameter) -> None:
+    """Refuse what TensorRT's LRN layer does not take."""
+    parameter = layer.lrn_param
+    if parameter.local_size not in range(1, MOST_CHANNELS + 1, 2) or parameter.alpha <= 0:
+        fault = f"local_size {parameter.local_size} and alpha {parameter.alpha} in {net.deploy}"
+        raise NetworkError(layer.name, fault, f"local_size is odd, 1 to {MOST_CHANNELS}, and alpha positive.")
 
 
 @imports("Crop", parameters="crop_param", reads="axis offset", bottoms=2)
