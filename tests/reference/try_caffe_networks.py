@@ -2,9 +2,10 @@
 
     PYTHONPATH=. python tests/reference/try_caffe_networks.py FOLDER
 
-Below FOLDER each file *.prototxt or *.pt is a network. A layer DetectionOutput is cut off, and what it reads compared;
-of a Softmax at the end what it reads is compared too. Networks of more than 300,000 weights are made narrower, and
-inputs of one pixel, which stand for any size, are of SIDE pixels. Printed are two lines a network, and the counts.
+Below FOLDER each file *.prototxt or *.pt is a network. Detections are cut off, and what they are made of is compared;
+the reference parser is given what convert_ssd_prototxt makes. Of a Softmax at the end what it reads is compared too.
+Networks of more than 300,000 weights are made narrower, and inputs of one pixel, which stand for any size, are of SIDE
+pixels. Printed are two lines a network, and the counts.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from trtflow.converters.model_file import _caffe_outputs
 from trtflow.formats import UserError
 from trtflow.formats.caffe import (
     NetParameter,
+    convert_ssd_prototxt,
     inference_layers,
     network_inputs,
     read_prototxt,
@@ -36,6 +38,7 @@ from trtflow.runtime.session import Session
 
 LIMIT = 1e-3  # of the largest value of an output
 SIDE = 96
+KINDS = ("right", "TensorRT ignores", "ran, OpenCV does not read it", "refused", "WRONG")
 MOST_WEIGHTS = 300_000
 
 
@@ -57,7 +60,9 @@ def narrowed(net: NetParameter, factor: int) -> NetParameter:
 def prepare(path: Path, folder: Path) -> tuple[NetParameter, list[str]]:
     """Write a network as Caffe runs it at inference, with random weights; return it and its outputs."""
     net = read_prototxt(path)
-    layers = [layer for layer in inference_layers(net) if layer.type != "DetectionOutput"]
+    kept = inference_layers(net)
+    layers = [layer for layer in kept if layer.type != "DetectionOutput"]
+    detection = next((layer for layer in kept if layer.type == "DetectionOutput"), None)
     del net.layer[:]
     net.layer.extend(layers)
     for layer in net.layer:
@@ -80,6 +85,13 @@ def prepare(path: Path, folder: Path) -> tuple[NetParameter, list[str]]:
             continue
     else:
         raise UserError("more weights than this command takes")
+    tensorrts = NetParameter()
+    tensorrts.CopyFrom(made)
+    if detection is not None:
+        tensorrts.layer.append(detection)
+        tensorrts = convert_ssd_prototxt(tensorrts)
+        del tensorrts.layer[-1]
+    write_prototxt(tensorrts, folder / "tensorrt.prototxt")
     write_prototxt(made, folder / "net.prototxt")
     write_caffemodel(weights, folder / "net.caffemodel")
     outputs = _caffe_outputs(made, path, ())
@@ -93,7 +105,9 @@ def ask_opencv(folder: Path, feeds: dict[str, np.ndarray], outputs: list[str]) -
     for name, values in feeds.items():
         net.setInput(values, name)
     makers = {layer.top[0]: layer.name for layer in read_prototxt(folder / "net.prototxt").layer if layer.top}
-    return dict(zip(outputs, net.forward([makers.get(name, name) for name in outputs]), strict=True))
+    known = net.getLayerNames()
+    names = [makers[name] if makers.get(name) in known else name for name in outputs]
+    return dict(zip(outputs, net.forward(names), strict=True))
 
 
 def ask_reference(folder: Path, feeds: dict[str, np.ndarray], outputs: list[str], as_caffe: bool):
@@ -102,7 +116,8 @@ def ask_reference(folder: Path, feeds: dict[str, np.ndarray], outputs: list[str]
     def define(trt, network):
         parser = trt.CaffeParser()
         parse = parser.parse_as_caffe if as_caffe else parser.parse
-        tensors = parse(str(folder / "net.prototxt"), str(folder / "net.caffemodel"), network, trt.float32)
+        deploy = folder / ("net.prototxt" if as_caffe else "tensorrt.prototxt")
+        tensors = parse(str(deploy), str(folder / "net.caffemodel"), network, trt.float32)
         for name in outputs:
             network.mark_output(tensors.find(name))
 
@@ -168,7 +183,7 @@ def main(folder: Path) -> None:
         verdicts = try_network(path)
         print(f"{path.relative_to(folder)}\n  TensorRT's: {verdicts[0]}\n  Caffe's: {verdicts[1]}", flush=True)
         for count, text in zip(counts, verdicts, strict=True):
-            count[text.partition("(")[0].partition(":")[0].strip()] += 1
+            count[next(kind for kind in KINDS if text.startswith(kind))] += 1
     for count, title in zip(counts, ("reference parser", "migrate"), strict=True):
         print(
             f"{title}: {sum(count.values())} tried; {', '.join(f'{number} {word}' for word, number in count.items())}"

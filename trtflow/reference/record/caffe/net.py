@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from trtflow.reference.record.caffe_parser import PluginFactory
 
 MOST_ELEMENTS = 2**31 - 1  # of a tensor in TensorRT
+UNNAMED = re.compile(r"layer '\(Unnamed Layer[^']*': ")  # how an error names a layer that is being added
 LEAST = 3  # dimensions that TensorRT's fully connected and scale layers need: C, H, W
 
 
@@ -140,7 +142,7 @@ class Net:
         inputs = self.bottoms(layer, importer)
         self.check_fields(layer, importer)
         self.taken = 0
-        added = importer.add(self, layer, inputs)
+        added = self.add(importer, layer, inputs)
         self.check_blobs(layer)
         outputs = _outputs(added)
         if added is not None and len(outputs) != len(layer.top):
@@ -157,6 +159,15 @@ class Net:
         if isinstance(added, ILayer):
             added.name = layer.name
         self.tensors.update(zip(layer.top, outputs, strict=False))
+
+    def add(self, importer: Importer, layer: LayerParameter, inputs: list[ITensor]) -> Added:
+        """Call what makes a layer; what does not fit is told under the layer's own name."""
+        try:
+            return importer.add(self, layer, inputs)
+        except NetworkError as error:
+            if UNNAMED.match(str(error)) is None:
+                raise
+            raise NetworkError(layer.name, UNNAMED.sub("", str(error))) from error
 
     def add_inputs(self, layer: LayerParameter) -> None:
         """Add the inputs of an Input layer."""
