@@ -1,5 +1,7 @@
 """Layers as Caffe means them, against OpenCV's DNN; where TensorRT's parser means the same, that too."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -184,7 +186,7 @@ def ask(tmp_path):
     return ask_all
 
 
-def run(folder, x, as_caffe):
+def run(folder, x, as_caffe, differ=True):
     """Return the output of a network."""
 
     def define(trt, network):
@@ -196,7 +198,7 @@ def run(folder, x, as_caffe):
     engine = trt.Runtime(trt.Logger()).deserialize_cuda_engine(build_plan(trt, define, "fp32", 2))
     batch = np.concatenate([x, 0.7 * x[:, ::-1]])
     found = Session(trt, engine).run({"data": batch})["out"]
-    assert not np.array_equal(found[0], found[1])  # pictures of a batch are apart
+    assert not differ or not np.array_equal(found[0], found[1])  # pictures of a batch are apart
     return found[:1]
 
 
@@ -282,6 +284,74 @@ def test_field_that_tensorrt_ignores_is_in_the_log_with_its_layer(tmp_path, capf
     write_caffemodel(random_weights(net), tmp_path / "net.caffemodel")
     run(tmp_path, np.random.default_rng(1).normal(size=(1, 4, 9, 11)).astype(np.float32), False)
     assert "layer 'out': TensorRT ignores inner_product_param.transpose" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "2147483647", "1000000", "-5"])
+@pytest.mark.parametrize("name", ["convolution", "deconvolution", "mean with padding", "lrn", "reshaped", "cropped"])
+@pytest.mark.parametrize("as_caffe", [True, False])
+def test_absurd_numbers_run_or_are_one_line(tmp_path, name, number, as_caffe):
+    text = HEAD + BOTH[name]
+    write_caffemodel(random_weights(text_format.Parse(text, NetParameter())), tmp_path / "net.caffemodel")
+    x = np.random.default_rng(1).normal(size=(1, 4, 9, 11)).astype(np.float32)
+    refusals = []
+    for found in re.finditer(r"(?<=: )\d+", text):
+        (tmp_path / "net.prototxt").write_text(text[: found.start()] + number + text[found.end() :])
+        try:
+            run(tmp_path, x, as_caffe, differ=False)
+        except UserError as error:
+            refusals.append(str(error))
+    assert refusals
+    assert not any("\n" in text for text in refusals)
+
+
+def test_explicit_batch_is_one_until_it_is_set(tmp_path, capfd):
+    (tmp_path / "net.prototxt").write_text(HEAD.replace("dim: 1 dim: 4", "dim: 7 dim: 4") + layer("TanH"))
+    write_caffemodel(NetParameter(), tmp_path / "net.caffemodel")
+    network = trt.Builder(trt.Logger()).create_network(1)
+    paths = [str(tmp_path / f"net.{ending}") for ending in ("prototxt", "caffemodel")]
+    tensors = trt.CaffeParser().parse(*paths, network, trt.float32)
+    assert tensors.find("out").shape == (1, 4, 9, 11)
+    assert "setting batch size to 1" in capfd.readouterr().err
+
+
+def test_of_two_names_tensorrt_takes_the_last_in_the_order_of_letters(tmp_path):
+    text = layer("TanH", tops=("fc6",)) + layer("Dropout", bottoms=("fc6",), tops=("drop6",))
+    (tmp_path / "net.prototxt").write_text(HEAD + text)
+    write_caffemodel(NetParameter(), tmp_path / "net.caffemodel")
+    paths = [str(tmp_path / f"net.{ending}") for ending in ("prototxt", "caffemodel")]
+    names = []
+    for call in ("parse", "parse_as_caffe"):
+        network = trt.Builder(trt.Logger()).create_network()
+        with trt.CaffeParser() as parser:
+            tensors = getattr(parser, call)(*paths, network, trt.float32)
+        assert tensors.find("fc6") is tensors.find("drop6")
+        names.append(tensors.find("fc6").name)
+    assert names == ["fc6", "drop6"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (layer("ReLU", tops=("data",)), "TensorRT does not support in-place operations on input tensors"),
+        (layer("Deconvolution", "convolution_param { num_output: 2 kernel_size: 2 dilation: 2 }"), "Dilated deconv"),
+        (layer("Reduction"), "cannot reduce over batch size dimension"),
+        (layer("Crop", "crop_param { axis: 1 }", ("data", "data")), "only spatial cropping is supported"),
+        (layer("Permute", "permute_param { order: 0 order: 2 }"), "leaves out axis 3"),
+        (layer("BatchNorm"), "its moving average is zero"),
+        (layer("Concat", "concat_param { axis: 0 }", ("data", "data")), "a Concat along the batch"),
+        (layer("Softmax", "softmax_param { axis: 0 }"), "not that of the batch"),
+        (layer("Pooling", "pooling_param { kernel_size: 2 round_mode: FLOOR }"), "knows no field .*round_mode"),
+        (layer("Eltwise", "", ("data",)), "expected 2 bottom blobs, found 1"),
+    ],
+)
+def test_what_tensorrt_refuses_is_refused(tmp_path, text, message):
+    (tmp_path / "net.prototxt").write_text(HEAD + text)
+    net = NetParameter()
+    blobs = [np.ones(4), np.ones(4), np.zeros(1)] if "BatchNorm" in text else [np.ones(4 * 2 * 4), np.ones(2)]
+    net.layer.add(name="out").blobs.extend(array_to_blob(blob) for blob in blobs)
+    write_caffemodel(net, tmp_path / "net.caffemodel")
+    with pytest.raises(UserError, match=message):
+        run(tmp_path, np.zeros((1, 4, 9, 11), np.float32), False)
 
 
 @pytest.mark.parametrize("dtype", ["<f8", "<f4", "<f2"])

@@ -23,7 +23,7 @@ POOLING = (
     " ceil_mode round_mode"
 )
 POOLS = {0: PoolingType.MAX, 1: PoolingType.AVERAGE}
-MOST_CHANNELS = 15  # of LRN in TensorRT
+MOST_CHANNELS, LEAST_BETA = 15, 0.01  # of LRN in TensorRT
 DEFAULT_BETA = 5.0  # of LRN in TensorRT's parser; 0.75 in Caffe
 
 
@@ -195,9 +195,11 @@ def lrn(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
 def check_lrn(net: Net, layer: LayerParameter) -> None:
     """Refuse what TensorRT's LRN layer does not take."""
     parameter = layer.lrn_param
-    if parameter.local_size not in range(1, MOST_CHANNELS + 1, 2) or parameter.alpha <= 0:
-        fault = f"local_size {parameter.local_size} and alpha {parameter.alpha} in {net.deploy}"
-        raise NetworkError(layer.name, fault, f"local_size is odd, 1 to {MOST_CHANNELS}, and alpha positive.")
+    size, alpha, beta = parameter.local_size, parameter.alpha, parameter.beta
+    if size not in range(1, MOST_CHANNELS + 1, 2) or alpha <= 0 or beta < LEAST_BETA:
+        fault = f"local_size {size}, alpha {alpha} and beta {beta} in {net.deploy}"
+        remedy = f"local_size is odd, 1 to {MOST_CHANNELS}, alpha positive, and beta at least {LEAST_BETA}."
+        raise NetworkError(layer.name, fault, remedy)
 
 
 @imports("Crop", parameters="crop_param", reads="axis offset", bottoms=2)
