@@ -3,16 +3,20 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from caffe_weights import random_weights
+from try_caffe_networks import ask_reference, narrowed
 
 import trtflow.reference as trt
 from trtflow.formats import UserError
-from trtflow.formats.caffe import read_prototxt
+from trtflow.formats.caffe import convert_ssd_prototxt, read_prototxt, write_caffemodel, write_prototxt
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.session import Session
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "caffe"
+SSD300 = CASES.parent / "real" / "ssd300_voc0712_deploy.prototxt"
 RESULTS = json.loads((CASES / "results.json").read_text()) if CASES.exists() else {}
 # What TensorRT ignores of a network, which the log must name
 IGNORED = {
@@ -42,7 +46,7 @@ REFUSED = {
     "split": "unknown type 'Split'",
 }
 REFUSALS = ("refused", "build failed")
-pytestmark = pytest.mark.skipif(not RESULTS, reason="needs TensorRT's answers in ../shared/cases/caffe")
+measured = pytest.mark.skipif(not RESULTS, reason="needs TensorRT's answers in ../shared/cases/caffe")
 
 
 def answers(name):
@@ -63,6 +67,7 @@ def answers(name):
     return Session(trt, engine).run(dict.fromkeys(names, x)), networks[0]
 
 
+@measured
 @pytest.mark.parametrize("name", [name for name, case in RESULTS.items() if case["result"] == "ran"])
 def test_values_and_layers_are_tensorrts(name, capfd):
     found, network = answers(name)
@@ -79,11 +84,13 @@ def test_values_and_layers_are_tensorrts(name, capfd):
 @pytest.mark.parametrize(
     "name", [name for name, case in RESULTS.items() if case["result"] in ("refused", "build failed")]
 )
+@measured
 def test_what_tensorrt_refuses_is_refused(name):
     with pytest.raises(UserError, match=f"(?s){REFUSED[name]}"):
         answers(name)
 
 
+@measured
 @pytest.mark.parametrize("name", [name for name, case in RESULTS.items() if case["result"] == "no output tensor"])
 def test_layers_of_2014_are_overlooked_with_a_warning(name, capfd):
     network = trt.Builder(trt.Logger()).create_network()
@@ -93,11 +100,32 @@ def test_layers_of_2014_are_overlooked_with_a_warning(name, capfd):
     assert IGNORED[name] in capfd.readouterr().err
 
 
+@measured
 def test_every_case_is_held():
     assert len(RESULTS) == 44
     assert {case["result"] for case in RESULTS.values()} == {"ran", "refused", "build failed", "no output tensor"}
 
 
+@measured
 @pytest.mark.parametrize("name", sorted(RESULTS))
 def test_prototxt_is_read(name):
     assert len(read_prototxt(CASES / f"{name}.prototxt").layer) >= 2
+
+
+@pytest.mark.skipif(not SSD300.exists(), reason="needs SSD300's prototxt in ../shared/cases/real")
+def test_ssd300s_own_file_detects_what_opencv_does(tmp_path):
+    """The authors' network a sixteenth as wide, through the converter and through migrate's meaning."""
+    net = narrowed(read_prototxt(SSD300), 16)
+    write_caffemodel(random_weights(net), tmp_path / "net.caffemodel")
+    write_prototxt(net, tmp_path / "net.prototxt")
+    write_prototxt(convert_ssd_prototxt(net), tmp_path / "tensorrt.prototxt")
+    x = np.random.default_rng(0).normal(size=(1, 3, 300, 300)).astype(np.float32)
+    other = cv2.dnn.readNetFromCaffe(str(tmp_path / "net.prototxt"), str(tmp_path / "net.caffemodel"))
+    other.setInput(x)
+    wanted = np.sort(other.forward().reshape(-1, 7)[:, 2])
+    outputs, said = ask_reference(tmp_path, {"data": x}, ["detection_out", "keep_count"], False)
+    assert not said
+    meant, _ = ask_reference(tmp_path, {"data": x}, ["detection_out"], True)
+    assert outputs["keep_count"].ravel().view(np.int32)[0] == len(wanted)
+    for found in (outputs, meant):
+        np.testing.assert_allclose(np.sort(found["detection_out"].reshape(-1, 7)[:, 2]), wanted, atol=1e-4)
