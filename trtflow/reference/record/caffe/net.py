@@ -16,7 +16,7 @@ from trtflow.formats.caffe import LayerParameter, NetParameter, blob_to_array, i
 from trtflow.formats.caffe.caffe_pb2 import TEST
 from trtflow.formats.caffe.network import declared_inputs, inference_state, is_kept, layer_inputs
 from trtflow.reference.errors import NetworkError
-from trtflow.reference.record.caffe.table import CAFFE, TENSORRT, Added, Importer, misplaced, unread
+from trtflow.reference.record.caffe.table import CAFFE, FACTORY, TENSORRT, Added, Importer, misplaced, unread
 from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.layers import ILayer
 from trtflow.reference.record.network import INetworkDefinition
@@ -184,11 +184,11 @@ class Net:
     def importer(self, layer: LayerParameter) -> Importer:
         """Return what makes a layer: the plugin factory where it says so, else its type's."""
         if self.factory and self.factory.is_plugin_v2(layer.name):
-            return TENSORRT["(factory)"]
+            return TENSORRT[FACTORY]
         of_regions = any(self.tensors.get(name) in self.regions for name in layer.bottom)
         table = {**TENSORRT, **CAFFE} if self.means_caffe and not of_regions else TENSORRT
-        if layer.type not in table or layer.type.startswith("("):
-            known = ", ".join(sorted(name for name in table if not name.startswith("(")))
+        if layer.type not in table or layer.type == FACTORY:
+            known = ", ".join(sorted(set(table) - {FACTORY}))
             raise NetworkError(layer.name, f"unknown type {layer.type!r} in {self.deploy}", f"Known: Input, {known}.")
         return table[layer.type]
 
@@ -211,7 +211,9 @@ class Net:
         return tensors
 
     def check_fields(self, layer: LayerParameter, importer: Importer) -> None:
-        """Say which fields nothing reads: TensorRT ignores them, Caffe does not."""
+        """Say which fields nothing reads: TensorRT ignores them, Caffe does not; what a factory reads is its own."""
+        if importer is TENSORRT[FACTORY]:
+            return
         for name in misplaced(layer, importer):
             self.warn(f"layer {layer.name!r}: {name} has no meaning for the type {layer.type}")
         for name in unread(layer, importer):

@@ -10,7 +10,7 @@ from trtflow.formats.caffe import LayerParameter
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record import rpn_plugins, ssd_plugins
 from trtflow.reference.record.caffe.net import Net
-from trtflow.reference.record.caffe.table import Added, imports
+from trtflow.reference.record.caffe.table import FACTORY, Added, imports
 from trtflow.reference.record.enums import PluginFieldType
 from trtflow.reference.record.layers import ILayer
 from trtflow.reference.record.plugins import PluginField, PluginFieldCollection, get_plugin_registry
@@ -30,7 +30,7 @@ REGION_FIELDS = (
 PRIOR_BOX = "min_size max_size aspect_ratio flip clip variance img_size img_h img_w step step_h step_w offset"
 
 
-@imports("(factory)", bottoms=None)
+@imports(FACTORY, bottoms=None)
 def from_factory(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
     """Add what the plugin factory makes of a layer (guide §10.2)."""
     assert net.factory is not None

@@ -53,6 +53,7 @@ class Importer:
     bottoms: int | None
 
 
+FACTORY = "(factory)"  # stands in the table for whatever a plugin factory makes
 TENSORRT: dict[str, Importer] = {}
 CAFFE: dict[str, Importer] = {}  # where Caffe's meaning takes another function, and types that TensorRT does not know
 
