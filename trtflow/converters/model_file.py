@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from trtflow.formats import FormatError, UserError
-from trtflow.formats.caffe import NetParameter, convert_ssd_prototxt, read_caffemodel, read_prototxt, write_prototxt
-from trtflow.formats.caffe.caffe_pb2 import TEST
+from trtflow.formats.caffe import (
+    NetParameter,
+    convert_ssd_prototxt,
+    inference_layers,
+    network_inputs,
+    read_caffemodel,
+    read_prototxt,
+    write_prototxt,
+)
 from trtflow.formats.files import copy_file
 from trtflow.formats.uff import MetaGraph, value_of
 from trtflow.formats.uff.data import ORDERS
@@ -78,7 +85,7 @@ def _import_caffe(path: Path, deploy: Path | None, folder: Path, outputs: Sequen
         if not file.exists():
             raise UserError(f"{file}: no such file, which {path} needs. {option}.")
     net = read_prototxt(deploy)
-    read_caffemodel(model)
+    read_caffemodel(model, may_be_empty=True)
     if any(layer.type == "DetectionOutput" and len(layer.top) == 1 for layer in net.layer):
         net = convert_ssd_prototxt(net)  # the SSD authors' own form
     target, prototxt = folder / "model.caffemodel", folder / "model.prototxt"
@@ -88,10 +95,10 @@ def _import_caffe(path: Path, deploy: Path | None, folder: Path, outputs: Sequen
 
 
 def _caffe_inputs(net: NetParameter, path: Path) -> dict[str, list[int]]:
-    shapes = [list(shape.dim) for shape in net.input_shape]
-    shapes = shapes or [list(net.input_dim[first : first + 4]) for first in range(0, len(net.input_dim), 4)]
-    found = dict(zip(net.input, shapes, strict=False))
-    found |= {layer.top[0]: list(layer.input_param.shape[0].dim) for layer in net.layer if layer.type == "Input"}
+    try:
+        found = network_inputs(net)
+    except UserError as error:
+        raise FormatError(path, str(error), "Correct the prototxt.") from error
     if not found:
         raise FormatError(path, "the network declares no input", "Take the deploy prototxt, not the one for training.")
     return {name: shape[1:] for name, shape in found.items()}
@@ -99,7 +106,7 @@ def _caffe_inputs(net: NetParameter, path: Path) -> dict[str, list[int]]:
 
 def _caffe_outputs(net: NetParameter, path: Path, outputs: Sequence[str]) -> list[str]:
     """Return the blobs that no layer reads, in their order, or those that are wanted."""
-    layers = [layer for layer in net.layer if not any(rule.phase == TEST for rule in layer.include)]
+    layers = inference_layers(net)
     tops = list(dict.fromkeys(name for layer in layers for name in layer.top))
     read = {name for layer in layers for name in layer.bottom if name not in layer.top}
     for name in outputs:

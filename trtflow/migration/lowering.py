@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +84,10 @@ def lower_model(file: ModelFile, table: CalibrationTable | None = None, source: 
     """
     load_plugins(trt, PLUGINS)
     networks: list[Any] = []
+    meant = replace(file, as_caffe=file.form == "caffe")
 
     def define(trt: Any, network: Any) -> None:
-        file.define(trt, network)
+        meant.define(trt, network)
         if table is not None:
             _check_names(network, table, source)
         networks.append(network)

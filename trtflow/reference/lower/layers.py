@@ -19,7 +19,7 @@ from trtflow.reference.record.enums import (
     ResizeSelector,
     WeightsRole,
 )
-from trtflow.reference.record.window_layers import SAME, SlidingLayer, WindowLayer
+from trtflow.reference.record.window_layers import CAFFE, SAME, SlidingLayer, WindowLayer
 
 COORDINATES = {
     ResizeCoordinateTransformation.ALIGN_CORNERS: "align_corners",
@@ -118,7 +118,10 @@ def deconvolution(layer: L.IDeconvolutionLayer, graph: Graph, inputs: list[str])
 
 @lowers(L.IPoolingLayer)
 def pooling(layer: L.IPoolingLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """MaxPool or AveragePool, or both; windows that TensorRT clips at the border are padded instead."""
+    """MaxPool or AveragePool, or both; windows that TensorRT clips at the border are padded instead.
+
+    In the CAFFE modes TensorRT's mean of a window that reaches over the padding is over the whole window, as measured.
+    """
     window = {"kernel_shape": layer.window, "strides": layer.stride, **_pads(layer)}
 
     def maximum(value: str) -> str:
@@ -126,7 +129,7 @@ def pooling(layer: L.IPoolingLayer, graph: Graph, inputs: list[str]) -> list[str
 
     def mean(value: str) -> str:
         count_padding = not layer.average_count_excludes_padding
-        if count_padding and _overshoots(layer, window):
+        if count_padding and _overshoots(layer, window) and layer.padding_mode not in CAFFE:
             fault = "average pooling that counts padding but is clipped at the border"
             raise NetworkError(layer.name, fault, "Round down, or exclude the padding.")
         return str(graph.node("AveragePool", [value], count_include_pad=int(count_padding), **window))
