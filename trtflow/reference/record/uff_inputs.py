@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtflow.reference.errors import NetworkError
-from trtflow.reference.record.enums import (
-    UffInputOrder,
-)
+from trtflow.reference.record.enums import UffInputOrder
 from trtflow.reference.record.uff_registry import parses
-from trtflow.reference.record.uff_values import Constant, Operand, Value
+from trtflow.reference.record.uff_values import LEAST_DIMS, Constant, Operand, Value
 from trtflow.reference.record.values import DTYPES, Dims
 
 if TYPE_CHECKING:
@@ -21,6 +19,10 @@ if TYPE_CHECKING:
 
 @parses("Input", inputs=0)
 def _input(parse: Parse, node: Any, operands: list[Operand]) -> Value:
+    """An input as it is registered; as in TensorRT, the shape that the graph declares decides nothing about its data.
+
+    It only tells how many axes the graph counts where the registered dimensions end in 1s, as of a list.
+    """
     if node.id not in parse.inputs:
         raise NetworkError(node.id, f"an input of {parse.source} that is not registered", "Call register_input first.")
     shape, order = parse.inputs[node.id]
@@ -32,17 +34,16 @@ def _input(parse: Parse, node: Any, operands: list[Operand]) -> Value:
     declared = tuple(parse.field(node, "shape") or ())
     if dtype.kind == "i" and _has_rows(shape, declared[1:]):
         return Value(parse.network.add_input(node.id, types[dtype], shape), len(declared), rows=1)
-    _check_shape(parse, node, shape, order, declared)
+    if order != UffInputOrder.NC and len(shape) > LEAST_DIMS:
+        fault = f"registered as {order.name} with {len(shape)} dimensions, {shape}"
+        raise NetworkError(node.id, fault, "Register three, and leave the batch out.")
     tensor = parse.network.add_input(node.id, types[dtype], shape)
     if order == UffInputOrder.NC:
         return Value(tensor, 2, "NC+", "NC+")
-    rank = len(declared) if 0 < len(declared) <= len(shape) + 1 else len(shape) + 1
-    if rank != 4:
-        return Value(tensor, rank)
-    channels = shape[0 if order == UffInputOrder.NCHW else -1]
-    matters = 1 < channels < np.prod(shape)  # else both orders are the same numbers one after the other
-    turned = bool(matters and not _fits(declared[1:], shape))
-    return Value(tensor, rank, "NC+" if order == UffInputOrder.NCHW else "N+C", turned=turned)
+    picture = "" if len(shape) < LEAST_DIMS else "NC+" if order == UffInputOrder.NCHW else "N+C"
+    if _ends_in_ones(declared[1:], shape):
+        return Value(tensor, len(declared), picture=picture)
+    return Value(tensor, len(shape) + 1, picture, turned=bool(picture) and _is_turned(declared, shape, order))
 
 
 def _has_rows(shape: Dims, sizes: Sequence[int]) -> bool:
@@ -50,26 +51,25 @@ def _has_rows(shape: Dims, sizes: Sequence[int]) -> bool:
     return tuple(sizes) == (1,) and len(shape) > 1 and shape[0] > 1 and set(shape[1:]) == {1}
 
 
-def _check_shape(parse: Parse, node: Any, shape: Dims, order: UffInputOrder, declared: Sequence[int]) -> None:
-    """Refuse dimensions that cannot be the graph's, whichever of the two has its channels first."""
-    fault = f"registered as {order.name} with the shape {shape}, but {parse.source} has {list(declared)}"
-    if order != UffInputOrder.NC and len(shape) > 3:
-        fault = f"registered as {order.name} with {len(shape)} dimensions, {shape}"
-        raise NetworkError(node.id, fault, "Register three, and leave the batch out.")
-    sizes = declared[1:]
-    if -1 not in sizes and sizes and np.prod(sizes) != np.prod(shape):
-        fault = f"registered with the shape {shape}, but {parse.source} has {list(declared)}"
-        remedy = f"Register {tuple(sizes)} in the order of the graph, or the same sizes in {order.name}."
-        raise NetworkError(node.id, fault, remedy)
-    if len(sizes) == len(shape) == 3 and order != UffInputOrder.NC:
-        turned = (sizes[2], *sizes[:2]) if order == UffInputOrder.NCHW else (*sizes[1:], sizes[0])
-        if not _fits(sizes, shape) and not _fits(turned, shape):
-            raise NetworkError(node.id, fault, "Register the dimensions in the order that is given with them.")
+def _ends_in_ones(sizes: Sequence[int], shape: Dims) -> bool:
+    """Whether dimensions are the graph's own, which has fewer, and 1s behind them."""
+    count = len(sizes)
+    return 0 < count < len(shape) and _fits(sizes, shape[:count]) and set(shape[count:]) == {1}
+
+
+def _is_turned(declared: Sequence[int], shape: Dims, order: UffInputOrder) -> bool:
+    """Whether the graph's own shape, with or without its batch, has the registered one's axes in the other order."""
+    channels = shape[0 if order == UffInputOrder.NCHW else -1]
+    if not 1 < channels < np.prod(shape):  # both orders are the same numbers one after the other
+        return False
+    sizes = declared if len(declared) == len(shape) else declared[1:]
+    other = (*shape[1:], shape[0]) if order == UffInputOrder.NCHW else (shape[-1], *shape[:-1])
+    return len(sizes) == len(shape) and not _fits(sizes, shape) and _fits(sizes, other)
 
 
 def _fits(sizes: Sequence[int], shape: Sequence[int]) -> bool:
-    """Whether a shape is one that the graph's sizes allow, of which -1 allows all; no sizes allow all shapes."""
-    return not sizes or all(size in (-1, given) for size, given in zip(sizes, shape, strict=True))
+    """Whether a shape is one that the graph's sizes allow, of which -1 allows all."""
+    return all(size in (-1, given) for size, given in zip(sizes, shape, strict=True))
 
 
 @parses("Const", inputs=0)
