@@ -15,13 +15,14 @@ from trtflow.formats import FormatError
 from trtflow.formats.uff import MetaGraph, array_of, value_of
 from trtflow.formats.uff.data import ORDERS
 from trtflow.formats.uff.files import AGAIN, parsed
+from trtflow.formats.uff.old_types import renumber_types
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record.enums import DataType, UffInputOrder
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.uff_operations import OPERATIONS, add_plugin
 from trtflow.reference.record.uff_values import Axes, Constant, Operand, Value
-from trtflow.reference.record.values import Dims, Weights
+from trtflow.reference.record.values import Dims, Logger, Weights
 
 Entry = TypeVar("Entry")
 DATA_ORDERS = {ORDERS[name]: name for name in ("NC", "CN", "NC+", "N+C")}
@@ -81,6 +82,8 @@ class UffParser(Scope):
 
     def _parse(self, data: bytes, source: str, network: INetworkDefinition, weights_type: DataType) -> bool:
         graph = parsed(data, source)
+        for warning in renumber_types(graph, source):
+            Logger().log(Logger.WARNING, warning)
         if not self._outputs:
             raise NetworkError("UFF", f"no output of {source} is registered", "Call register_output first.")
         parse = Parse(graph, source, network, weights_type, self._inputs, self.plugin_namespace)
