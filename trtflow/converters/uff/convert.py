@@ -13,7 +13,7 @@ import trtflow.converters.uff.operations  # noqa: F401 - registers them
 from trtflow.converters.nvidia_names import nvidia_names
 from trtflow.converters.uff.custom import add_custom, report_custom
 from trtflow.converters.uff.folding import INPUTS, PASSED_OVER, WITHOUT_VALUE, owner
-from trtflow.converters.uff.graph import Conversion, function_for, plain
+from trtflow.converters.uff.graph import AGAIN, Conversion, ConversionError, function_for, plain
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_bytes, write_text
 from trtflow.formats.uff import serialized, to_text
@@ -25,16 +25,11 @@ def from_tensorflow_frozen_model(frozen_file: str | Path, output_nodes: Sequence
     """Convert a frozen graph in a file; all else as `from_tensorflow`.
 
     Raises:
-        FormatError: the file holds no frozen graph.
+        FormatError: the file holds no frozen graph, or one that TensorFlow does not survive.
     """
-    import tensorflow as tf  # noqa: PLC0415 - takes seconds
-    from google.protobuf.message import DecodeError  # noqa: PLC0415
+    from trtflow.graphsurgeon.graph_file import read_graph_def  # noqa: PLC0415 - loads TensorFlow
 
-    graphdef = tf.compat.v1.GraphDef()
-    try:
-        graphdef.ParseFromString(Path(frozen_file).read_bytes())
-    except DecodeError as error:
-        raise FormatError(frozen_file, "not a TensorFlow graph, or a damaged one", "Freeze the model again.") from error
+    graphdef = read_graph_def(frozen_file)
     if not graphdef.node:
         remedy = "Give a frozen graph; scripts/freeze.py makes one of a SavedModel, a Keras model or a checkpoint."
         raise FormatError(frozen_file, "no TensorFlow graph, for it has no nodes", remedy)
@@ -220,4 +215,7 @@ def _convert_value(conversion: Conversion, name: str) -> None:
     if node.op in PASSED_OVER:  # an output; any other is passed over
         conversion.add(node, "Identity", conversion.inputs_of(node))
         return
-    (function_for(node.op) or add_custom)(conversion, node)
+    try:
+        (function_for(node.op) or add_custom)(conversion, node)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise ConversionError(node, f"damaged, or not of its operation's form ({error})", AGAIN) from error

@@ -77,5 +77,8 @@ def _list(values: Any) -> list[Any] | None:
 def _dtype(number: int) -> np.dtype | None:
     import tensorflow as tf  # noqa: PLC0415
 
-    dtype = np.dtype(tf.as_dtype(number).as_numpy_dtype)
+    try:
+        dtype = np.dtype(tf.as_dtype(number).as_numpy_dtype)
+    except TypeError:  # no type, or none of TensorFlow's
+        return None
     return dtype if dtype_of(dtype) is not None else None

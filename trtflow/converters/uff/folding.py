@@ -28,9 +28,9 @@ def known_ahead(graphdef: Any) -> tuple[dict[str, np.ndarray], dict[str, list[in
     Both by the name of the node, or x:1 for the second output of x. Of a graph that TensorFlow cannot take, for
     graphsurgeon may leave it so, only the constants are known that stand there as such.
     """
-    import tensorflow as tf  # noqa: PLC0415 - takes seconds
+    from trtflow.graphsurgeon.nodes import extract_numpy_array  # noqa: PLC0415 - loads TensorFlow, which takes seconds
 
-    values = {node.name: tf.make_ndarray(node.attr["value"].tensor) for node in graphdef.node if node.op == "Const"}
+    values = {node.name: extract_numpy_array(node) for node in graphdef.node if node.op == "Const"}
     graph = _imported(graphdef)
     if graph is None:
         return values, {}
@@ -70,7 +70,7 @@ def _imported(graphdef: Any) -> Any:
     try:
         with graph.as_default():
             tf.import_graph_def(part, name="")
-    except (ValueError, tf.errors.OpError):
+    except (ValueError, TypeError, KeyError, tf.errors.OpError):
         return None
     return graph
 
