@@ -8,6 +8,7 @@ import numpy as np
 
 from trtflow.converters.uff.folding import INPUTS
 from trtflow.converters.uff.graph import Conversion, ConversionError, converts, numpy_type
+from trtflow.converters.uff.sizes import Open, sizes_of
 from trtflow.formats.uff import dtype_of
 
 REDUCTIONS = {"Sum": "sum", "Prod": "prod", "Max": "max", "Min": "min", "Mean": "mean"}
@@ -26,16 +27,33 @@ def constant_shape(conversion: Conversion, node: Any, index: int, what: str) -> 
     """Return the name of a constant that holds a shape.
 
     Where the graph computes the shape, as it does to keep the size of the batch open, the node's own shape serves if no
-    more than one size of it is open, which becomes -1.
+    more than one size of it is open, which becomes -1; else what the graph is seen to compute.
     """
     name = conversion.inputs_of(node)[index]
-    shape = conversion.shapes.get(node.name)
-    if name in conversion.constants or shape is None or shape.count(None) > 1:
-        conversion.constant(node, index, what)
+    if name in conversion.constants:
         return name
+    shape = conversion.shapes.get(node.name)
+    if shape is not None and shape.count(None) <= 1:
+        sizes = [-1 if size is None else size for size in shape]
+    else:
+        sizes = _computed_shape(conversion, name) or conversion.constant(node, index, what).tolist()
     constant = f"{node.name}/constant_shape"
-    conversion.add_constant(constant, np.array([-1 if size is None else size for size in shape], np.int32))
+    conversion.add_constant(constant, np.array(sizes, np.int32))
     return constant
+
+
+def _computed_shape(conversion: Conversion, name: str) -> list[int] | None:
+    """Return a shape that begins with the batch and whose other sizes are known, of which one may be -1."""
+    sizes = sizes_of(conversion, name)
+    if sizes is None or sizes.endless or not sizes.values:
+        return None
+    first, *others = sizes.values
+    rest = [size for size in others if isinstance(size, int)]
+    if len(rest) < len(others) or rest.count(-1) > 1 or not (first is Open.BATCH or isinstance(first, int)):
+        return None
+    if isinstance(first, int):
+        return [first, *rest]
+    return [0 if -1 in rest else -1, *rest]
 
 
 @converts("Reshape")

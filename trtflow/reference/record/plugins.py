@@ -43,6 +43,7 @@ class IPluginV2:
     plugin_namespace = ""
     tensorrt_version = VERSION
     num_outputs = 1
+    takes_inputs = True  # False: what it gives depends on none, though a collapsed namespace may leave it some
     data_types: tuple[DataType, ...] = (DataType.FLOAT,)  # that `supports_format` knows
 
     def __init__(self, **attributes: Any) -> None:

@@ -54,6 +54,7 @@ class GridAnchor(IPluginV2):
     """Default boxes of all feature maps of TensorFlow's SSD; no inputs, one output a map."""
 
     plugin_type = "GridAnchor_TRT"
+    takes_inputs = False
 
     def __init__(self, **attributes: Any) -> None:
         layers, shapes = attributes["numLayers"], attributes["featureMapShapes"]

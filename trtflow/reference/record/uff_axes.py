@@ -61,6 +61,8 @@ def _squeeze(parse: Parse, node: Any, operands: list[Operand]) -> Operand:
     if isinstance(operands[0], Constant):
         return Constant(np.squeeze(operands[0].array, tuple(axes) or None))
     shape = parse.axes.shape(operands[0])
+    if axes and all(len(shape) <= axis <= len(operands[0].tensor.shape) for axis in axes):
+        return operands[0]  # a plugin's vector, whose further axes of size 1 are TensorRT's own
     dropped = {axis % len(shape) for axis in axes} or {place for place, size in enumerate(shape) if size == 1}
     if any(shape[axis] != 1 for axis in dropped):
         raise NetworkError(node.id, f"axes {axes} of a value of shape {shape} cannot go", "Name axes whose size is 1.")

@@ -50,7 +50,8 @@ def add_plugin(parse: Parse, node: Any, operands: list[Operand]) -> list[Value]:
         for index, operand in enumerate(operands)
     ]
     layer = parse.network.add_plugin_v2(tensors, plugin)
-    like = next((operand for operand in operands if isinstance(operand, Value)), None)
+    values = [operand for operand in operands if isinstance(operand, Value)] if plugin.takes_inputs else []
+    like = next(iter(values), None)
     return [_plugin_value(tensor, like) for tensor in layer.outputs]
 
 

@@ -131,7 +131,7 @@ class Axes:
         """
         meant = self.as_meant(value)
         old = self.shape(meant)
-        if len(shape) < 1 or (shape[0] not in (-1, 0) and -1 in shape[1:]):
+        if len(shape) < 1 or (shape[0] not in (-1, 0, 1) and -1 in shape[1:]):
             raise NetworkError(name, f"a reshape to {list(shape)}, which moves the batch", "Keep the batch first.")
         sizes = tuple(
             old[axis] if size == 0 and axis < len(old) else size for axis, size in enumerate(shape[1:] or (1,), start=1)
