@@ -218,8 +218,8 @@ class Detector:
         """Return box encodings [N, boxes, 1, 4] and class scores [N, boxes, classes] of one map."""
         with v1.name_scope(f"BoxPredictor_{index}/"):
             count = 3 if index == 0 else 6
-            boxes = self.head(x, f"BoxPredictor_{index}/BoxEncodingPredictor", 4 * count, 0.2, 0.0)
-            scores = self.head(x, f"BoxPredictor_{index}/ClassPredictor", self.classes * count, 0.5, -4.0)
+            boxes = self.head(x, f"BoxPredictor_{index}/BoxEncodingPredictor", 4 * count, 0.3, 0.0)
+            scores = self.head(x, f"BoxPredictor_{index}/ClassPredictor", self.classes * count, 1.0, -4.0)
             batch = tf.shape(x, name="Shape")[0]
             number = MAPS[index] ** 2 * count if self.form.counted else -1
             boxes = tf.reshape(boxes, tf.stack([batch, number, 1, 4], name="stack"), name="Reshape")
@@ -231,8 +231,10 @@ class Detector:
         if self.form.lite:
             x = self.unit(x, f"{scope}_depthwise", kernel=3)
         with v1.name_scope(f"{scope}/"):
-            filters = self.weights(1, 1, x.shape[-1], channels, spread=spread / x.shape[-1] ** 0.5)
-            x = tf.nn.conv2d(x, filters, 1, "SAME", name="Conv2D")
+            filters = self.random.normal(0, spread, (1, 1, x.shape[-1], channels)) / x.shape[-1] ** 0.5
+            filters -= filters.mean(2, keepdims=True)  # else the class with the largest sum wins everywhere
+            filters = tf.constant(filters.astype(np.float32), name="weights")
+            x = tf.nn.conv2d(x, tf.identity(filters, name="weights/read"), 1, "SAME", name="Conv2D")
             offset = tf.constant(np.full(channels, bias, np.float32), name="biases")
             return tf.nn.bias_add(x, tf.identity(offset, name="biases/read"), name="BiasAdd")
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.converters.uff.dense import add_dense_of_many_axes
 from trtflow.converters.uff.folding import INPUTS
 from trtflow.converters.uff.graph import Conversion, ConversionError, converts, numpy_type
-from trtflow.converters.uff.sizes import Open, sizes_of
+from trtflow.converters.uff.sizes import Open, shape_of, sizes_of
 from trtflow.formats.uff import dtype_of
 
 REDUCTIONS = {"Sum": "sum", "Prod": "prod", "Max": "max", "Min": "min", "Mean": "mean"}
@@ -32,7 +33,7 @@ def constant_shape(conversion: Conversion, node: Any, index: int, what: str) -> 
     name = conversion.inputs_of(node)[index]
     if name in conversion.constants:
         return name
-    shape = conversion.shapes.get(node.name)
+    shape = shape_of(conversion, node.name)
     if shape is not None and shape.count(None) <= 1:
         sizes = [-1 if size is None else size for size in shape]
     else:
@@ -60,6 +61,8 @@ def _computed_shape(conversion: Conversion, name: str) -> list[int] | None:
 def convert_reshape(conversion: Conversion, node: Any) -> None:
     """Reshape, or Flatten where the name says so, as Keras's does."""
     data = conversion.inputs_of(node)[0]
+    if add_dense_of_many_axes(conversion, node, data):
+        return
     if "flatten" in node.name.lower() and _may_flatten(conversion, node, data):
         conversion.add(node, "Flatten", [data])
         return
@@ -80,6 +83,9 @@ def _may_flatten(conversion: Conversion, node: Any, data: str) -> bool:
 def convert_transpose(conversion: Conversion, node: Any) -> None:
     """Transpose."""
     order = conversion.constant(node, 1, "permutation").tolist()
+    if order == list(range(len(order))):  # as Keras leaves some in front of a matrix product
+        conversion.add(node, "Identity", conversion.inputs_of(node)[:1])
+        return
     conversion.add(node, "Transpose", conversion.inputs_of(node)[:1], permutation=order)
 
 
@@ -151,18 +157,6 @@ def convert_pad(conversion: Conversion, node: Any) -> None:
 def convert_shape(conversion: Conversion, node: Any) -> None:
     """Shape."""
     conversion.add(node, "Shape", conversion.inputs_of(node))
-
-
-@converts("StridedSlice")
-def convert_strided_slice(conversion: Conversion, node: Any) -> None:
-    """StridedSlice with constant bounds."""
-    masks: dict[str, Any] = {f"{key}_mask": int(node.attr[f"{key}_mask"].i) for key in ("begin", "end", "shrink_axis")}
-    for key in ("ellipsis_mask", "new_axis_mask"):
-        if node.attr[key].i:
-            raise ConversionError(node, f"it has an {key}", "Write the slice axis by axis.")
-    for index, what in enumerate(("begin", "end", "strides"), start=1):
-        conversion.constant(node, index, what)
-    conversion.add(node, "StridedSlice", conversion.inputs_of(node), **masks)
 
 
 @converts("Gather", "GatherV2")

@@ -212,8 +212,8 @@ def _convert_value(conversion: Conversion, name: str) -> None:
     node = conversion.node(name)
     if node.name in conversion.written:  # by another of its outputs
         return
-    if node.op in PASSED_OVER:  # an output; any other is passed over
-        conversion.add(node, "Identity", conversion.inputs_of(node))
+    if node.op in PASSED_OVER or node.op == "IdentityN":  # an output; any other is passed over
+        conversion.add(node, "Identity", [conversion.source(name)])
         return
     try:
         (function_for(node.op) or add_custom)(conversion, node)

@@ -51,6 +51,18 @@ def convert_binary(conversion: Conversion, node: Any) -> None:
         conversion.add_constant(f"{node.name}/exponent", np.array([-1], np.float32))
 
 
+@converts("AddN")
+def convert_sum_of_many(conversion: Conversion, node: Any) -> None:
+    """Binary add, one for each value but the first."""
+    first, *others = conversion.inputs_of(node)
+    if not others:
+        conversion.add(node, "Identity", [first])
+        return
+    names = [*(f"{node.name}/sum_{index}" for index in range(1, len(others))), node.name]
+    for name, left, right in zip(names, [first, *names], others, strict=False):
+        conversion.add(node, "Binary", [left, right], as_name=name, func="add")
+
+
 @converts("Maximum", "Minimum")
 def convert_extremum(conversion: Conversion, node: Any) -> None:
     """Binary min or max of two tensors; with a constant c, which TensorRT's parser refuses there, by way of ReLU.

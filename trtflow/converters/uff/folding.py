@@ -55,11 +55,23 @@ def _imported(graphdef: Any) -> Any:
     An input may be declared as TensorRT has it, [1, 3, 300, 300] over a graph of channels last or without its batch;
     TensorRT does not mind. So where TensorFlow finds that the graph cannot be, its inputs are declared otherwise.
     """
+    graphs = []
     for declare in (_as_declared, _channels_last, _with_batch, _with_batch_and_channels_last, _undeclared):
         graph = _import(graphdef, declare)
-        if graph is not None:
+        if graph is not None and not _has_groups(graph):
             return graph
-    return None
+        graphs += [graph] if graph is not None else []
+    return next(iter(graphs), None)
+
+
+def _has_groups(graph: Any) -> bool:
+    """Whether a convolution has more channels than its kernel: it is in groups, which is rare, or declared wrongly."""
+    for op in graph.get_operations():
+        if op.type == "Conv2D" and op.get_attr("data_format") != b"NCHW":
+            data, kernel = (value.shape for value in op.inputs)
+            if data.rank == kernel.rank == 4 and None not in (data[3], kernel[2]) and data[3] != kernel[2]:
+                return True
+    return False
 
 
 def _as_declared(sizes: list[int]) -> list[int] | None:

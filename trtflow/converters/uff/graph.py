@@ -60,8 +60,9 @@ class Conversion:
         """Return the name of the node, or of its further output, that gives a value."""
         name = name.removesuffix(":0")
         node = self.node(name)
-        while node.op in PASSED_OVER:
-            name = node.input[0].removesuffix(":0")
+        while node.op in PASSED_OVER or node.op == "IdentityN":
+            index = int(name.partition(":")[2] or 0) if node.op == "IdentityN" else 0
+            name = node.input[index].removesuffix(":0")
             node = self.node(name)
         return name
 

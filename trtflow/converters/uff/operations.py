@@ -1,5 +1,5 @@
-"""How operations of TensorFlow are written: one function a kind, in three modules that register them."""
+"""How operations of TensorFlow are written: one function a kind, in five modules that register them."""
 
-from trtflow.converters.uff import axes, elements, windows
+from trtflow.converters.uff import axes, dense, elements, slices, windows
 
-__all__ = ["axes", "elements", "windows"]
+__all__ = ["axes", "dense", "elements", "slices", "windows"]

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from trtflow.converters.uff.graph import Conversion
 
 
+# What gives a value of the shape of its largest input.
+KEEPING = (
+    *("Add", "AddV2", "Sub", "Mul", "RealDiv", "Maximum", "Minimum", "Pow", "SquaredDifference", "BiasAdd"),
+    *("Relu", "Relu6", "Elu", "Selu", "LeakyRelu", "Sigmoid", "Tanh", "Softplus", "Softsign", "Softmax", "Cast"),
+    *("Neg", "Exp", "Log", "Abs", "Sqrt", "Rsqrt", "Square", "Erf"),
+)
+
+
 class Open(Enum):
     """What stands in place of a size that is not known ahead."""
 
@@ -56,6 +64,35 @@ def sizes_of(conversion: Conversion, name: str) -> Sizes | None:
     return None if compute is None else compute(conversion, node)
 
 
+def shape_of(conversion: Conversion, name: str) -> list[int | None] | None:
+    """Return a value's shape, None for an open size, also where a reshape that TensorFlow cannot tell ahead made it."""
+    name = conversion.source(name)
+    shape = conversion.shapes.get(name)
+    if shape is not None and None not in shape[1:]:
+        return shape
+    node = conversion.node(name)
+    inputs = [] if ":" in name else conversion.inputs_of(node)
+    if node.op == "Reshape":
+        sizes = sizes_of(conversion, inputs[1])
+        known = sizes is not None and not sizes.endless and -1 not in sizes.values[1:]
+        made = (
+            [size if isinstance(size, int) and size >= 0 else None for size in sizes.values]
+            if known and sizes
+            else None
+        )
+        return made or shape
+    if node.op not in KEEPING or not inputs:
+        return shape
+    found = [other for other in (shape_of(conversion, source) for source in inputs) if other is not None]
+    return max(found, key=lambda other: (len(other), -other.count(None)), default=shape)
+
+
+def _made_by_reshape(sizes: Sizes | None) -> list[int | None] | None:
+    if sizes is None or sizes.endless or -1 in sizes.values[1:]:
+        return None
+    return [size if isinstance(size, int) and size >= 0 else None for size in sizes.values]
+
+
 def _constant(array: np.ndarray) -> Sizes | None:
     if array.dtype.kind not in "iu" or array.ndim > 1:
         return None
@@ -64,7 +101,7 @@ def _constant(array: np.ndarray) -> Sizes | None:
 
 def _shape(conversion: Conversion, node: Any) -> Sizes:
     """Return a value's shape; an open first size is that of the batch."""
-    shape = conversion.shapes.get(conversion.inputs_of(node)[0])
+    shape = shape_of(conversion, conversion.inputs_of(node)[0])
     if shape is None:
         return Sizes((Open.BATCH,), endless=True)
     rest: list[Size] = [Open.UNKNOWN if size is None else size for size in shape[1:]]
