@@ -57,6 +57,7 @@ PUBLISHED = {
     "ssd_mobilenet_v2_coco_2018_03_29": Form("MobilenetV2", scores_first=True),
     "ssdlite_mobilenet_v2_coco_2018_05_09": Form("MobilenetV2", lite=True),
     "ssd_mobilenet_v1 of TensorFlow 1.12": Form("MobilenetV1", squeezed=True, counted=False),
+    "ssd_mobilenet_v2 of TensorFlow 1.12": Form("MobilenetV2"),
     "ssd_mobilenet_v2 of TensorFlow 1.15": Form("MobilenetV2", cast="Cast", squeezed=True, counted=False, version="V2"),
 }
 

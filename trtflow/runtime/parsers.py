@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from trtflow.formats import UserError
+from trtflow.runtime.own_plugins import CaffePlugins
 
 
 def parse_onnx(trt: ModuleType, network: Any, model: Path) -> None:
@@ -29,7 +30,10 @@ def parse_caffe(trt: ModuleType, network: Any, deploy: Path, model: Path, output
     Raises:
         UserError: the parser cannot read it, or makes no blob of an output's name.
     """
-    tensors = trt.CaffeParser().parse(deploy=str(deploy), model=str(model), network=network, dtype=trt.float32)
+    parser, own = trt.CaffeParser(), CaffePlugins(deploy)
+    if own:
+        parser.plugin_factory_v2 = own
+    tensors = parser.parse(deploy=str(deploy), model=str(model), network=network, dtype=trt.float32)
     if tensors is None:
         raise UserError(f"{deploy}: the Caffe parser could not read it; its messages stand above this line.")
     for name in outputs:

@@ -172,10 +172,18 @@ class IPluginCreator:
 
 
 def _like(default: Any, value: Any) -> Any:
-    """Bring a field's array to the form of its default: a scalar, or an array."""
+    """Bring a field's array to the form of its default: a scalar, text, or an array."""
     if default is None or isinstance(default, (list, np.ndarray)):
         return np.asarray(value)
+    if isinstance(default, str):
+        return _text(value)
     return type(default)(np.asarray(value).ravel()[0])
+
+
+def _text(value: Any) -> str:
+    """Return a field's text, without the b'' that TensorFlow's has in UFF."""
+    text = value if isinstance(value, str) else bytes(np.asarray(value, np.int8)).decode(errors="replace")
+    return text[2:-1] if text[:2] in ("b'", 'b"') and text[-1:] == text[1] else text
 
 
 class IPluginRegistry:
