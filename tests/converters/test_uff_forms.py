@@ -177,6 +177,23 @@ def test_keras(name):
     check(freeze_keras(model, ["x"], ["made"]), shape)
 
 
+def enlarged(x):
+    value = convolved(x)
+    return v1.nn.conv2d_transpose(value, weights(2, 2, 4, 6), [tf.shape(value)[0], 10, 12, 4], 2, "VALID", name="up")
+
+
+def test_transposed_convolution_whose_data_come_first():
+    """As sampleUffMaskRCNN's config.py leaves one: data in front, and the shape's own input removed."""
+    graphdef = graph_of(enlarged, (5, 6, 3))
+    feed = RNG.normal(size=(3, 5, 6, 3)).astype(np.float32)
+    wanted = computed(graphdef, feed)
+    nodes = {node.name: node for node in graphdef.node}
+    shape, kernel, data = nodes["up"].input
+    nodes["up"].input[:] = [data, shape, kernel]
+    del nodes["Shape"].input[:]
+    np.testing.assert_allclose(converted(graphdef, feed), wanted, rtol=1e-4, atol=1e-5)
+
+
 REFUSED = {
     "tile of the batch": (lambda x: tf.tile(convolved(x), [2, 1, 1, 1]), "it repeats by .2, 1, 1, 1.. UFF cannot"),
     "unknown rank": (

@@ -12,7 +12,7 @@ from typing import Any
 import trtflow.converters.uff.operations  # noqa: F401 - registers them
 from trtflow.converters.nvidia_names import nvidia_names
 from trtflow.converters.uff.custom import add_custom, report_custom
-from trtflow.converters.uff.folding import INPUTS, PASSED_OVER, WITHOUT_VALUE, owner
+from trtflow.converters.uff.folding import INPUTS, PASSED_OVER, WITHOUT_VALUE, count_inputs, definition_of, owner
 from trtflow.converters.uff.graph import AGAIN, Conversion, ConversionError, function_for, plain
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_bytes, write_text
@@ -215,7 +215,17 @@ def _convert_value(conversion: Conversion, name: str) -> None:
     if node.op in PASSED_OVER or node.op == "IdentityN":  # an output; any other is passed over
         conversion.add(node, "Identity", [conversion.source(name)])
         return
+    _check_inputs(node)
     try:
         (function_for(node.op) or add_custom)(conversion, node)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise ConversionError(node, f"damaged, or not of its operation's form ({error})", AGAIN) from error
+
+
+def _check_inputs(node: Any) -> None:
+    """Refuse a node of TensorFlow's that reads less than its operation must; a Concat of graphsurgeon's has no axis."""
+    definition = definition_of(node.op)
+    given = sum(not source.startswith("^") for source in node.input)
+    if definition is not None and given < count_inputs(definition, node):
+        fault = f"it has {given} inputs, needs {count_inputs(definition, node)}"
+        raise ConversionError(node, fault, "Freeze the model again, or correct what preprocess removes.")

@@ -146,9 +146,12 @@ def _is_whole(node: Any) -> bool:
         return False
     if any(attr.name not in node.attr for attr in definition.attr if not attr.HasField("default_value")):
         return False
-    return sum(not source.startswith("^") for source in node.input) == sum(
-        _count(argument, node) for argument in definition.input_arg
-    )
+    return sum(not source.startswith("^") for source in node.input) == count_inputs(definition, node)
+
+
+def count_inputs(definition: Any, node: Any) -> int:
+    """Return how many inputs a node of an operation has."""
+    return sum(_count(argument, node) for argument in definition.input_arg)
 
 
 def _count(argument: Any, node: Any) -> int:

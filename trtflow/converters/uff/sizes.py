@@ -101,7 +101,8 @@ def _constant(array: np.ndarray) -> Sizes | None:
 
 def _shape(conversion: Conversion, node: Any) -> Sizes:
     """Return a value's shape; an open first size is that of the batch."""
-    shape = shape_of(conversion, conversion.inputs_of(node)[0])
+    inputs = conversion.inputs_of(node)  # none where graphsurgeon has removed what it read
+    shape = shape_of(conversion, inputs[0]) if inputs else None
     if shape is None:
         return Sizes((Open.BATCH,), endless=True)
     rest: list[Size] = [Open.UNKNOWN if size is None else size for size in shape[1:]]

@@ -9,6 +9,7 @@ import numpy as np
 from trtflow.converters.uff.axes import constant_shape
 from trtflow.converters.uff.graph import Conversion, ConversionError, converts, data_format, text
 
+KERNEL_AXES = 4
 LRN_DEFAULTS = (("alpha", 1.0), ("beta", 0.5), ("bias", 1.0))
 
 
@@ -51,9 +52,22 @@ def convert_depthwise(conversion: Conversion, node: Any) -> None:
 @converts("Conv2DBackpropInput")
 def convert_transposed_convolution(conversion: Conversion, node: Any) -> None:
     """ConvTranspose, whose inputs are data, kernel [H, W, out, in] and the shape of the output."""
-    _, kernel, data = conversion.inputs_of(node)
-    shape = constant_shape(conversion, node, 0, "output's shape")
+    kernel, data, index = _parts_of_transposed(conversion, node)
+    shape = constant_shape(conversion, node, index, "output's shape")
     _add_convolution(conversion, node, "ConvTranspose", [data, kernel, shape], "+KC")
+
+
+def _parts_of_transposed(conversion: Conversion, node: Any) -> tuple[str, str, int]:
+    """Return kernel and data of a transposed convolution, and the place of its shape among the inputs.
+
+    TensorFlow's order is shape, kernel, data. sampleUffMaskRCNN's config.py puts the data in front of the others.
+    """
+    inputs = conversion.inputs_of(node)
+    constants = [name in conversion.constants and conversion.constants[name].ndim == KERNEL_AXES for name in inputs]
+    if len(inputs) == 3 and constants == [False, False, True]:
+        return inputs[2], inputs[0], 1
+    _, kernel, data = inputs
+    return kernel, data, 0
 
 
 def _add_convolution(
