@@ -70,11 +70,14 @@ class Detector:
         classes: number of classes, the background included.
         smallest: scale of the smallest anchors.
         threshold: scores below it are no detections.
+        seed: of the weights.
     """
 
-    def __init__(self, form: Form, classes: int = 91, smallest: float = 0.2, threshold: float = 1e-8) -> None:
+    def __init__(
+        self, form: Form, classes: int = 91, smallest: float = 0.2, threshold: float = 1e-8, seed: int = 1
+    ) -> None:
         self.form, self.classes, self.smallest, self.threshold = form, classes, smallest, threshold
-        self.random = np.random.default_rng(1)
+        self.random = np.random.default_rng(seed)
 
     def graph(self) -> Any:
         """Return the GraphDef: image_tensor [N, H, W, 3] uint8 to the four outputs of object_detection."""

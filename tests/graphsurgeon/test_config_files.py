@@ -4,23 +4,15 @@ The detectors have the namespaces of TensorFlow's object_detection (`detection_g
 """
 
 import os
-import sys
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from detections import agreeing, of_tensorflow, of_uff
 
-sys.path.append(str(Path(__file__).parents[1] / "converters"))
-
-from detection_graphs import PUBLISHED, SIZE, Detector
-
-import trtflow.reference as trt
+from detection_graphs import PUBLISHED, Detector  # isort: skip - found by what detections adds to the path
 from trtflow.converters.uff import from_tensorflow
-from trtflow.runtime.build import build_plan
-from trtflow.runtime.session import Session
 
 # Nodes at the top of the file, with types; nothing but namespaces is put together (sampleUffSSD, uff_ssd).
 AT_THE_TOP = """
@@ -117,41 +109,16 @@ CASES = {
 }
 
 
-def detections(data, picture):
-    """Return class, score and ymin, xmin, ymax, xmax of what a UFF graph finds in a picture, best first."""
-    trt.init_libnvinfer_plugins(trt.Logger(), "")
-
-    def define(trt, network):
-        parser = trt.UffParser()
-        parser.register_input("Input", (3, SIZE, SIZE), trt.UffInputOrder.NCHW)
-        parser.register_output("MarkOutput_0")
-        assert parser.parse_buffer(data, network)
-
-    engine = trt.Runtime(trt.Logger()).deserialize_cuda_engine(build_plan(trt, define, "fp32", 1))
-    given = np.ascontiguousarray((picture * np.float32(2 / 255) - 1).transpose(0, 3, 1, 2))
-    rows = Session(trt, engine).run({"Input": given})["NMS"].reshape(-1, 7)
-    rows = rows[rows[:, 1] >= 0]
-    return rows[:, 1], rows[:, 2], rows[:, [4, 3, 6, 5]]
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_detections_are_tensorflows(tmp_path, case):
     config, model, classes, smallest = CASES[case]
     form = PUBLISHED[model]
     graphdef = Detector(form, classes, smallest).graph()
-    picture = np.random.default_rng(0).integers(0, 256, (1, SIZE, SIZE, 3)).astype(np.uint8)
-    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
-        tf.import_graph_def(graphdef, name="")
-        names = [f"detection_{name}:0" for name in ("classes", "scores", "boxes")]
-        labels, scores, boxes = (values[0] for values in session.run(names, {"image_tensor:0": picture}))
     order = [1, 0, 2] if form.scores_first else [0, 2, 1]
     text = config.format(anchors=ANCHORS.format(smallest=smallest), found=FOUND.format(classes=classes, order=order))
     (tmp_path / "config.py").write_text(text)
     data = from_tensorflow(graphdef, ["NMS"], preprocessor=tmp_path / "config.py", quiet=True)
-    found = detections(data, picture)
-    assert len(found[0]) == len(scores) == 100
-    np.testing.assert_allclose(found[1], scores, rtol=1e-4, atol=1e-6)
-    # sizes of boxes are those of half precision, as TensorRT's plugin has them; equal scores come in any order
-    for label, score, box in zip(*found, strict=True):
-        same = (labels == label) & np.isclose(scores, score, atol=1e-4)
-        assert np.abs(boxes[same] - box).max(axis=1).min() < 2e-3
+    found, wanted = of_uff(data), of_tensorflow(graphdef)
+    assert len(found) == len(wanted) == 100
+    np.testing.assert_allclose(found.scores, wanted.scores, rtol=1e-4, atol=1e-6)
+    assert agreeing(found, wanted) == 100
