@@ -70,8 +70,8 @@ class ILayer:
     def _changed(self) -> None:
         """Forget what followed from the layer: of all the network, as shapes behind it may have changed.
 
-        What is being added has nothing behind it, and what nobody asked for has nothing that followed: else a network of
-        n layers would take n * n steps to be made.
+        What is being added has nothing behind it, and what nobody asked for has nothing that followed: else a network
+        of n layers would take n * n steps to be made.
         """
         outputs = vars(self).get("outputs", ())
         if self.network.is_newest(self):
