@@ -24,7 +24,7 @@ class Graph:
 
     def constant(self, name: str, array: np.ndarray) -> str:
         """Add a constant of the array's type; return its name."""
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.constants.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
     def number(self, name: str, value: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -24,7 +24,23 @@ def _convolutional(graph: Graph, layer: Layer, sources: Sequence[str], values: V
         "dilations": [options["dilation"]] * 2,
         "group": options["groups"],
     }
-    return _weighted(graph, layer, sources[0], values, values["weights"], how)
+    source, kernel = sources[0], values["weights"]
+    if options["xnor"]:
+        source, kernel = _signs(graph, layer.name, source), _binary(kernel)
+    return _weighted(graph, layer, source, values, kernel, how)
+
+
+def _signs(graph: Graph, name: str, value: str) -> str:
+    """Return 1 where a value is positive, else -1, as a binary convolution reads it; the padding stays 0."""
+    positive = graph.node("Greater", f"{name}_positive", [value, graph.number(f"{name}_zero", 0)])
+    signs = [graph.number(f"{name}_{word}", number) for word, number in (("plus", 1), ("minus", -1))]
+    return graph.node("Where", f"{name}_signs", [positive, *signs])
+
+
+def _binary(kernel: np.ndarray) -> np.ndarray:
+    """Return a kernel whose values are plus or minus the mean size of their filter's."""
+    mean = np.abs(kernel).mean((1, 2, 3), keepdims=True)
+    return np.where(kernel > 0, mean, -mean)
 
 
 def _connected(graph: Graph, layer: Layer, sources: Sequence[str], values: Values) -> str:
@@ -35,7 +51,7 @@ def _connected(graph: Graph, layer: Layer, sources: Sequence[str], values: Value
 
 
 def _weighted(
-    graph: Graph, layer: Layer, source: str, values: Values, kernel: np.ndarray, how: dict[str, int | list[int]]
+    graph: Graph, layer: Layer, source: str, values: Values, kernel: np.ndarray, how: Mapping[str, int | list[int]]
 ) -> str:
     """Add a convolution with its bias or batch normalisation, and its activation."""
     name, norm = layer.name, layer.options["batch_normalize"]

@@ -168,8 +168,10 @@ def _complete(index: int, kind: str, options: dict[str, Any]) -> str:
 
 
 def _complete_convolution(index: int, options: dict[str, Any]) -> None:
-    options["batch_normalize"] = int(bool(options["batch_normalize"] or options.pop("cbn")))
-    options.pop("cbn", None)
+    cross_batch = options.pop("cbn")  # batch normalisation over several batches: the same at inference
+    options["batch_normalize"] = int(bool(options["batch_normalize"] or cross_batch))
+    if options["xnor"]:
+        options["groups"] = 1  # Darknet's binary convolutions have none
     options["dilation"] = 1 if options["size"] == 1 else options["dilation"]
     padding = options.pop("padding")
     options["pad"] = (options["size"] // 2 if options["pad"] else padding) * options["dilation"]

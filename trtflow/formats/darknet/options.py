@@ -108,10 +108,11 @@ CONVOLUTIONAL = Kind(
         "groups": (_integer, 1),
         "flipped": (_integer, 0),
         "share_index": (_integer, None),
+        "xnor": (_integer, 0),
         "activation": (_activation, "logistic"),
     },
     dict.fromkeys(
-        ("xnor", "binary", "antialiasing", "sway", "rotate", "stretch", "stretch_sway", "coordconv", "reverse"), (0.0,)
+        ("binary", "antialiasing", "sway", "rotate", "stretch", "stretch_sway", "coordconv", "reverse"), (0.0,)
     ),
     ("bin_output", "assisted_excitation", "angle", "dot", "grad_centr", "stream", "wait_stream"),
 )

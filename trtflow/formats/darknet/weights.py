@@ -63,8 +63,8 @@ def shapes_of(layer: Layer) -> dict[str, tuple[int, ...]]:
     options, channels = layer.options, layer.shape[0]
     norm = dict.fromkeys(NORM if options.get("batch_normalize") else (), (channels,))
     if layer.kind == "convolutional" and options["share_index"] is None:
-        kernel = (channels, layer.inputs // options["groups"], options["size"], options["size"])
-        return {"biases": (channels,), **norm, "weights": kernel}
+        sides = (layer.inputs // options["groups"], options["size"], options["size"])
+        return {"biases": (channels,), **norm, "weights": (channels, *sides)}
     if layer.kind == "connected":
         return {"biases": (channels,), "weights": (channels, prod(layer.source_shapes[0])), **norm}
     if layer.kind == "local":
