@@ -21,7 +21,7 @@ from trtflow.formats.darknet import (
     resolve,
     write_cfg,
 )
-from trtflow.models.yolov3 import load, yolov3_sections
+from trtflow.models.yolov3 import Darknet, load, yolov3_sections
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "yolov3"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="no shared/data/yolov3")
@@ -131,3 +131,19 @@ def test_script_refuses_weights_of_another_network(tmp_path, monkeypatch):
     with pytest.raises(FormatError, match="too short"):
         convert_darknet.main()
     assert not (tmp_path / "export").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ("[reorg]\nstride=2", "002_reorg"),
+        ("[convolutional]\nfilters=4\nactivation=mish", "002_convolutional"),
+        ("[route]\nlayers=-1\ngroups=2\ngroup_id=1", "002_route"),
+        ("[shortcut]\nfrom=-1,-1", "002_shortcut"),
+    ],
+)
+def test_pytorchs_yolov3_refuses_what_it_does_not_compute(tmp_path, section, name):
+    cfg = tmp_path / "a.cfg"
+    cfg.write_text(f"[net]\nwidth=4\nheight=4\nchannels=3\n[convolutional]\nfilters=4\nactivation=leaky\n{section}\n")
+    with pytest.raises(FormatError, match=rf"a\.cfg: {name} is none of YOLOv3's layers\. Convert it with"):
+        Darknet(read_cfg(cfg), cfg)
