@@ -140,7 +140,7 @@ class Darknet(nn.Module):
             less = options["padding"] // 2
             more = options["padding"] - less
             padded = functional.pad(inputs[0], (less, more, less, more), value=-torch.inf)
-            return functional.max_pool2d(padded, options["size"], options["stride"])
+            return functional.max_pool2d(padded, options["size"], options["stride_x"])
         if layer.kind == "upsample":
             return functional.interpolate(inputs[0], scale_factor=float(options["stride"]))
         if layer.kind == "shortcut":

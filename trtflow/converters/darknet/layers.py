@@ -77,10 +77,10 @@ def _local(graph: Graph, layer: Layer, sources: Sequence[str], values: Values) -
     """A convolution with kernels of its own at each place: windows as columns, then a product a place."""
     name, options, (filters, height, width) = layer.name, layer.options, layer.shape
     size, count = options["size"], layer.inputs * options["size"] ** 2
-    windows = graph.constant(f"{name}_windows_kernel", np.eye(count, dtype=np.float32).reshape(count, -1, size, size))
-    columns = graph.node(
-        "Conv", f"{name}_windows", [sources[0], windows], strides=[options["stride"]] * 2, pads=[options["pad"]] * 4
-    )
+    places = np.eye(size * size, dtype=np.float32).reshape(-1, 1, size, size)  # each picks one place of a window
+    windows = graph.constant(f"{name}_windows_kernel", np.tile(places, (layer.inputs, 1, 1, 1)))
+    how = {"strides": [options["stride"]] * 2, "pads": [options["pad"]] * 4, "group": layer.inputs}
+    columns = graph.node("Conv", f"{name}_windows", [sources[0], windows], **how)
     columns = graph.reshaped(f"{name}_columns", columns, (count, height * width))
     columns = graph.node("Transpose", f"{name}_places", [columns], perm=[2, 1, 0])
     product = graph.node("MatMul", f"{name}_product", [graph.constant(f"{name}_weights", values["weights"]), columns])
