@@ -12,7 +12,7 @@ import torch
 from darknet_networks import converted_outputs, distance, opencv_outputs, picture_of, random_values, written
 
 from trtflow.converters.darknet import INPUT, convert
-from trtflow.formats import FormatError
+from trtflow.formats import FormatError, UserError
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.darknet import (
     convolutions,
@@ -147,3 +147,26 @@ def test_pytorchs_yolov3_refuses_what_it_does_not_compute(tmp_path, section, nam
     cfg.write_text(f"[net]\nwidth=4\nheight=4\nchannels=3\n[convolutional]\nfilters=4\nactivation=leaky\n{section}\n")
     with pytest.raises(FormatError, match=rf"a\.cfg: {name} is none of YOLOv3's layers\. Convert it with"):
         Darknet(read_cfg(cfg), cfg)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("weights", np.nan, "001_convolutional: weights that are infinite or no numbers"),
+        ("biases", np.inf, "biases that are infinite or no numbers"),
+        ("variances", -1, "variances below 0"),
+    ],
+)
+def test_damaged_values_are_one_clear_error(tmp_path, name, value, message):
+    layers = resolve(yolov3_sections(0.0625, 10, 64), tmp_path)
+    values = random_values(layers)
+    values[0][name].flat[0] = value
+    with pytest.raises(UserError, match=message):
+        convert(layers, values, (3, 64, 64))
+
+
+def test_more_values_than_a_file_holds_are_refused(tmp_path, monkeypatch):
+    layers = resolve(yolov3_sections(0.0625, 10, 64), tmp_path)
+    monkeypatch.setattr("trtflow.converters.darknet.conversion.MOST_BYTES", 1000)
+    with pytest.raises(UserError, match=r"bytes of values, more than the 1000 that an ONNX file holds"):
+        convert(layers, random_values(layers), (3, 64, 64))

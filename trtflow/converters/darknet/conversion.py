@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
 from trtflow.converters.darknet.graph import Graph
 from trtflow.converters.darknet.layers import LAYERS
+from trtflow.formats import UserError
 from trtflow.formats.darknet import Layer, Values
 
 OPSET, IR_VERSION = 13, 7  # TensorRT 8.6 reads opsets up to 17
 INPUT = "000_net"
 BATCH = "N"
+MOST_BYTES = (1 << 31) - (1 << 24)  # of protobuf, with room for the nodes
 NO_NODE = {"route": "another name of its source"}
 HEAD, PASSED = "its source is an output", "nothing at inference"
 
@@ -39,7 +42,11 @@ def convert(
         boxes in their order, named after the layer before it, float32 [batch, boxes x (5 + classes), height, width], or
         where there is none what the last layer gives, float32 [batch, channels, height, width]; and a line a layer: its
         number, its kind, its shape and the nodes it became.
+
+    Raises:
+        UserError: a value is no number, as in a damaged file, or there are more than one ONNX file holds.
     """
+    _check_values(layers, values)
     graph, names, account = Graph(), {-1: INPUT}, []
     for layer in layers:
         first = len(graph.nodes)
@@ -50,6 +57,20 @@ def convert(
         nodes = ", ".join(node.op_type for node in graph.nodes[first:])
         account.append(f"{layer.name}: {layer.shape} -> {nodes or _no_node(layer)}")
     return _model(graph, _outputs(graph, layers, names), shape, batch), account
+
+
+def _check_values(layers: Sequence[Layer], values: Mapping[int, Values]) -> None:
+    """Refuse values that no layer can compute with, or of more bytes than protobuf takes."""
+    again = "Fetch the weights again, or train with a smaller learning rate."
+    for layer in layers:
+        for name, array in values.get(layer.index, {}).items():
+            if not np.isfinite(array).all():
+                raise UserError(f"{layer.name}: {name} that are infinite or no numbers. {again}")
+            if name == "variances" and array.min() < 0:
+                raise UserError(f"{layer.name}: variances below 0. {again}")
+    total = sum(array.nbytes for arrays in values.values() for array in arrays.values())
+    if total > MOST_BYTES:
+        raise UserError(f"the network has {total} bytes of values, more than the {MOST_BYTES} that an ONNX file holds.")
 
 
 def _no_node(layer: Layer) -> str:
