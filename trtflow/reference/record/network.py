@@ -26,7 +26,7 @@ from trtflow.reference.record.enums import (
 from trtflow.reference.record.plugins import IPluginV2
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.tensor import ITensor
-from trtflow.reference.record.values import Dims, Logger, Weights
+from trtflow.reference.record.values import Dims, ILogger, Logger, Weights
 
 Layer = TypeVar("Layer", bound=L.ILayer)
 
