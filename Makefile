@@ -11,7 +11,7 @@ MNIST := mnist mnist_api uff_mnist onnx_mnist int8 plugin mlp end_to_end_tensorf
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help ssd all check report engine-env test-gpu test-slurm test lint types unit clean
+.PHONY: help ssd all check report engine-env test-gpu test-slurm test quick lint types unit clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,10 @@ test-slurm: $(CLUSTER)/.ready ## run ssd (small) and the MNIST samples through a
 	SLURM_SAMPLES="$${SLURM_SAMPLES-$(MNIST)}" $(CLUSTER)/bin/python -m pytest tests/slurm -rfEs
 
 test: lint types unit ## lint, check types and run all tests
+
+quick: $(VENV)/.develop ## lint, check types and run the tests that neither run the workflow nor train (minutes)
+	$(MAKE) lint types
+	pytest -m "not workflow" -rfE --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 lint: $(VENV)/.develop ## check style
 	ruff check .

@@ -19,7 +19,6 @@ localrules:
     all,
     check,
     fetch,
-    fetch_artefact,
     list,
 
 
@@ -35,14 +34,14 @@ rule all:
 rule check:
     input:
         reports=expand("results/{sample}_report.json", sample=SAMPLES),
-        script=script("check_reports"),
-        library=library("check_reports"),
     log:
         "logs/check.log",
     conda:
         "environment.yml"
+    params:
+        run=command("check_reports"),
     shell:
-        "python {input.script:q} {input.reports} 2> {log}"
+        "{params.run:q} {input.reports:q} 2> {log:q}"
 
 
 # Download what samples need with data: full, ahead of a run without a network, and name what only a mirror can have;
@@ -54,44 +53,48 @@ rule fetch:
 
 # Print the samples: chapter, needs, status.
 rule list:
-    input:
-        script=script("list_samples"),
-        library=library("list_samples"),
     log:
         "logs/list.log",
     conda:
         "environment.yml"
     params:
-        samples=listed_samples,
+        run=command("list_samples"),
+        samples=lambda wildcards: options.listed(PLAN),
         data=config["data"],
-        folder=folder_of_reports,
+        folder=lambda wildcards: os.path.dirname(rules.write_report.output[0]),  # in a module below its prefix
     shell:
-        "python {input.script:q} {params.samples:q} --data {params.data} --results-dir {params.folder} 2> {log}"
+        "{params.run:q} {params.samples:q} --data {params.data} --results-dir {params.folder:q}"
+        " 2> {log:q}"
 
 
 include: "rules/download.smk"
+include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/convert.smk"
 include: "rules/calibrate.smk"
 include: "rules/plugins.smk"
 include: "rules/engine.smk"
 include: "rules/infer.smk"
-include: "rules/translate.smk"
+include: "rules/score.smk"
 include: "rules/benchmark.smk"
 include: "rules/report.smk"
 include: "rules/page.smk"
-include: "rules/own.smk"
+include: "rules/terminal.smk"
+
+
+refuse_unknown_targets(sys.argv)
+terminal.at_nothing_to_do(logger, lambda: tell_results(counted=False))
 
 
 onstart:
-    lift_default_job_rate(workflow.scheduler)
+    check_manifests()
+    profiles.lift_default_job_rate(workflow.scheduler)
 
 
 onsuccess:
-    show_gates()
-    name_left_out_at_end()
+    tell_results()
 
 
 onerror:
-    explain_failure(log)
-    name_logs()
+    print(closing.refused_gpu(log), end="", file=sys.stderr)
+    terminal.tell_failures(LINES, workflow.scheduler.failed)

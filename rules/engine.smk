@@ -4,9 +4,6 @@
 # Write down runtime, version and device; another GPU or TensorRT rebuilds engines and nothing else. A checkpoint, for
 # with backend auto only this tells whether engines need compiled plugins.
 checkpoint record_backend:
-    input:
-        script=script("record_backend"),
-        library=library("record_backend"),
     output:
         "results/backend.json",
     log:
@@ -16,27 +13,24 @@ checkpoint record_backend:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
-        gpu=gpus(),
+        **takes(500, 5, engine=True),
     params:
+        **script("record_backend"),
         backend=config["backend"],
-        python=engine_python(),
+        python=options.engine_python(PLAN, workflow.basedir),
     shell:
-        "python {input.script:q} --backend {params.backend} --engine-python {params.python:q}"
-        " --out {output} > {log} 2>&1"
+        "{params.run:q} --backend {params.backend:q} --engine-python {params.python:q}"
+        " --out {output:q} > {log:q} 2>&1"
 
 
 # Build the engine of one precision.
 rule build_engine:
     input:
-        export=export_files,
-        table=calibration_table,
-        kept=kept_layers,
+        export=file_of(PLAN.exports),
+        table=table_of(PLAN.table),
+        kept=table_of(PLAN.kept_layers),
         plugins=compiled_plugins,
         backend="results/backend.json",
-        script=script("build_engine"),
-        library=sample_library("build_engine"),
     output:
         plan="results/{sample}/engine.{precision}.plan",
         origin="results/{sample}/engine.{precision}.json",
@@ -46,38 +40,25 @@ rule build_engine:
     benchmark:
         "benchmarks/{sample}/build_engine.{precision}.tsv"
     wildcard_constraints:
-        sample=one_of(name for name in SAMPLES if name not in REFITTED),
+        sample=with_setting(refit=None),
     conda:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=in_full(3000, 12000),
-        runtime=30,
-        gpu=gpus(),
+        **takes(in_full(3000, 12000), 30, engine=True),
     params:
+        **script("build_engine"),
         export=folder_of("export"),
         table=table_option,
-        kept=kept_option,
-        algorithm=calibration_algorithm,
-        max_batch_size=setting("max_batch_size"),
-        builder=builder_options(),
-        dla=dla_option,
-        recurrent=recurrent_option,
+        kept=lambda wildcards, input: ["--keep", input.kept] if input.kept else [],
+        options=engine_options,
     shell:
-        "python {input.script:q} --sample {wildcards.sample} --precision {wildcards.precision}"
-        " --export-dir {params.export} {params.table} {params.kept} {params.algorithm} --backend-file {input.backend}"
-        " --max-batch-size {params.max_batch_size} {params.builder} {params.dla} {params.recurrent}"
-        " --plan {output.plan} --layers {output.layers} > {log} 2>&1"
+        "{params.run:q} {params.options:q} --export-dir {params.export:q} {params.table:q}"
+        " {params.kept:q} --backend-file {input.backend:q} --plan {output.plan:q} --layers {output.layers:q} > {log:q} 2>&1"
 
 
 # Build an engine with dummy weights in one layer.
-rule build_dummy_engine:
-    input:
-        export=export_files,
-        plugins=compiled_plugins,
-        backend="results/backend.json",
-        script=script("build_engine"),
-        library=sample_library("build_engine"),
+use rule build_engine as build_dummy_engine with:
     output:
         plan="results/{sample}/dummy/engine.{precision}.plan",
         origin="results/{sample}/dummy/engine.{precision}.json",
@@ -87,35 +68,46 @@ rule build_dummy_engine:
     benchmark:
         "benchmarks/{sample}/build_dummy_engine.{precision}.tsv"
     wildcard_constraints:
-        sample=one_of(REFITTED),
-    conda:
-        ENVIRONMENT
-    threads: 2
-    resources:
-        mem_mb=3000,
-        runtime=30,
-        gpu=gpus(),
-    params:
-        export=folder_of("export"),
-        max_batch_size=setting("max_batch_size"),
-        builder=builder_options(),
-    shell:
-        "python {input.script:q} --sample {wildcards.sample} --precision {wildcards.precision}"
-        " --export-dir {params.export} --backend-file {input.backend} --max-batch-size {params.max_batch_size}"
-        " {params.builder} --plan {output.plan} --layers {output.layers} > {log} 2>&1"
+        sample=with_setting(refit=True),
 
 
-# Run that engine as it is, then refit it with the trained weights.
+# Build the engine of another form of a sample's model.
+use rule build_engine as build_program_engine with:
+    output:
+        plan="results/{sample}/{program}/engine.plan",
+        origin="results/{sample}/{program}/engine.json",
+        layers="results/{sample}/{program}/layers.txt",
+    log:
+        "logs/{sample}/build_program_engine.{program}.log",
+    benchmark:
+        "benchmarks/{sample}/build_program_engine.{program}.tsv"
+    wildcard_constraints:
+        sample=with_setting(programs="set"),
+
+
+# Build an engine that a sample has besides its own.
+use rule build_engine as build_network_engine with:
+    output:
+        plan="results/{sample}/{network}.{precision}.plan",
+        origin="results/{sample}/{network}.{precision}.json",
+        layers="results/{sample}/{network}_layers.{precision}.txt",
+    log:
+        "logs/{sample}/build_network_engine.{network}.{precision}.log",
+    benchmark:
+        "benchmarks/{sample}/build_network_engine.{network}.{precision}.tsv"
+    wildcard_constraints:
+        network=one_of(PLAN.networks()),
+
+
+# Run the engine with dummy weights as it is, then refit it with the trained ones.
 rule refit_engine:
     input:
         plan="results/{sample}/dummy/engine.{precision}.plan",
         origin="results/{sample}/dummy/engine.{precision}.json",
-        export=export_files,
+        export=file_of(PLAN.exports),
         inputs="results/{sample}/inputs.npz",
-        labels=held_out,
+        labels=file_of(PLAN.split, "val"),
         backend="results/backend.json",
-        script=script("refit_engine"),
-        library=sample_library("refit_engine"),
     output:
         plan="results/{sample}/engine.{precision}.plan",
         origin="results/{sample}/engine.{precision}.json",
@@ -125,32 +117,30 @@ rule refit_engine:
     benchmark:
         "benchmarks/{sample}/refit_engine.{precision}.tsv"
     wildcard_constraints:
-        sample=one_of(REFITTED),
+        sample=with_setting(refit=True),
     conda:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=30,
-        gpu=gpus(),
+        **takes(3000, 30, engine=True),
     params:
+        **script("refit_engine"),
         export=folder_of("export"),
         data=folder_of("labels"),
         batch_size=setting("max_batch_size"),
     shell:
-        "python {input.script:q} --sample {wildcards.sample} --dummy-plan {input.plan} --export-dir {params.export}"
-        " --inputs {input.inputs} --data {params.data} --batch-size {params.batch_size} --backend-file {input.backend}"
-        " --plan {output.plan} --before-out {output.before} > {log} 2>&1"
+        "{params.run:q} --sample {wildcards.sample} --dummy-plan {input.plan:q}"
+        " --export-dir {params.export:q} --inputs {input.inputs:q} --data {params.data:q}"
+        " --batch-size {params.batch_size} --backend-file {input.backend:q} --plan {output.plan:q}"
+        " --before-out {output.before:q} > {log:q} 2>&1"
 
 
 # Lower the network to plain ONNX, whatever the backend; nothing else needs it.
 rule lower_network:
     input:
-        export=export_files,
-        table=calibration_table,
-        kept=kept_layers,
-        script=script("lower_network"),
-        library=sample_library("lower_network"),
+        export=file_of(PLAN.exports),
+        table=table_of(PLAN.table),
+        kept=table_of(PLAN.kept_layers),
     output:
         "results/{sample}/network.{precision}.onnx",
     log:
@@ -161,51 +151,15 @@ rule lower_network:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=in_full(3000, 12000),
-        runtime=10,
+        **takes(in_full(3000, 12000), 10),
     params:
+        **script("lower_network"),
         export=folder_of("export"),
         table=table_option,
-        kept=kept_option,
-        algorithm=calibration_algorithm,
-        max_batch_size=setting("max_batch_size"),
-        recurrent=recurrent_option,
+        kept=lambda wildcards, input: ["--keep", input.kept] if input.kept else [],
+        options=lambda wildcards: options.network(
+            PLAN, wildcards.sample, wildcards.precision
+        ),
     shell:
-        "python {input.script:q} --sample {wildcards.sample} --precision {wildcards.precision}"
-        " --export-dir {params.export} {params.table} {params.kept} {params.algorithm} --max-batch-size {params.max_batch_size}"
-        " {params.recurrent} --out {output} > {log} 2>&1"
-
-
-# Build the engine of another form of a sample's model.
-rule build_program_engine:
-    input:
-        export=export_files,
-        backend="results/backend.json",
-        script=script("build_engine"),
-        library=sample_library("build_engine"),
-    output:
-        plan="results/{sample}/{program}/engine.plan",
-        origin="results/{sample}/{program}/engine.json",
-        layers="results/{sample}/{program}/layers.txt",
-    log:
-        "logs/{sample}/build_program_engine.{program}.log",
-    benchmark:
-        "benchmarks/{sample}/build_program_engine.{program}.tsv"
-    wildcard_constraints:
-        sample=one_of(PROGRAMS),
-        program="caffe|uff",
-    conda:
-        ENVIRONMENT
-    threads: 2
-    resources:
-        mem_mb=3000,
-        runtime=30,
-        gpu=gpus(),
-    params:
-        export=folder_of("export"),
-        max_batch_size=setting("max_batch_size"),
-        builder=builder_options(),
-    shell:
-        "python {input.script:q} --sample {wildcards.sample}.{wildcards.program} --precision fp32"
-        " --export-dir {params.export} --backend-file {input.backend} --max-batch-size {params.max_batch_size}"
-        " {params.builder} --plan {output.plan} --layers {output.layers} > {log} 2>&1"
+        "{params.run:q} {params.options:q} --export-dir {params.export:q} {params.table:q}"
+        " {params.kept:q} --out {output:q} > {log:q} 2>&1"

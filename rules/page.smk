@@ -5,15 +5,10 @@
 rule write_page:
     input:
         report="results/{sample}_report.json",
-        figures=figures,
-        profiles=per_precision("results/{sample}/profile.{precision}.json"),
-        calibration=own_calibration,
+        figures=file_of(PLAN.figures),
+        profiles=per_precision("profile.{precision}.json"),
+        calibration=file_of(PLAN.calibration),
         config="results/{sample}/config.yaml",
-        templates=PAGE_TEMPLATES,
-        captions=CAPTIONS,
-        script=script("write_page"),
-        library=library("write_page"),
-        schema=workflow.source_path("../config/schema/report.schema.json"),
     output:
         report(
             "results/{sample}/index.html",
@@ -28,23 +23,20 @@ rule write_page:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
+        **takes(500, 5),
+    params:
+        **script("write_page", "report", "config/schema/report.schema.json"),
     shell:
-        "python {input.script:q} {input.report} --out {output} > {log} 2>&1"
+        "{params.run:q} {input.report:q} --out {output:q} > {log:q} 2>&1"
 
 
 # Write the page of all samples, which links to theirs.
 rule write_index:
     input:
-        reports=expand("results/{sample}_report.json", sample=page_samples()),
-        pages=expand("results/{sample}/index.html", sample=page_samples()),
-        figures=[figures_of(name)[0] for name in page_samples()],
-        comparison=comparison,
-        templates=PAGE_TEMPLATES,
-        script=script("write_index"),
-        library=library("write_index"),
-        schema=workflow.source_path("../config/schema/report.schema.json"),
+        reports=expand("results/{sample}_report.json", sample=PLAN.page()),
+        pages=expand("results/{sample}/index.html", sample=PLAN.page()),
+        figures=[PLAN.figures(name)[0] for name in PLAN.page()],
+        comparison="results/comparison.html" if config["compare"] else [],
     output:
         report(
             "results/index.html",
@@ -59,22 +51,16 @@ rule write_index:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
+        **takes(500, 5),
     params:
-        comparison=comparison_option,
+        **script("write_index", "report", "config/schema/report.schema.json"),
+        comparison="--comparison comparison.html" if config["compare"] else "",
     shell:
-        "python {input.script:q} {input.reports} {params.comparison} --out {output} > {log} 2>&1"
+        "{params.run:q} {input.reports:q} {params.comparison} --out {output:q} > {log:q} 2>&1"
 
 
-# Write the page of two runs, or of two backends, side by side.
+# Put two runs side by side, sample by sample.
 rule write_comparison:
-    input:
-        reports=compared_reports,
-        templates=PAGE_TEMPLATES,
-        script=script("write_comparison"),
-        library=library("write_comparison"),
-        schema=workflow.source_path("../config/schema/report.schema.json"),
     output:
         report(
             "results/comparison.html",
@@ -89,10 +75,11 @@ rule write_comparison:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
+        **takes(500, 5),
     params:
-        names=list(config["compare"]),
-        folders=list(config["compare"].values()),
+        **script("write_comparison", "report", "config/schema/report.schema.json"),
+        names=lambda wildcards: planned(PLAN.compared_runs)[0],
+        folders=lambda wildcards: planned(PLAN.compared_runs)[1],
+        reports=lambda wildcards: planned(PLAN.compared_runs)[2],  # their contents: a change makes the page anew
     shell:
-        "python {input.script:q} {params.folders:q} --names {params.names:q} --out {output} > {log} 2>&1"
+        "{params.run:q} {params.folders:q} --names {params.names:q} --out {output:q} > {log:q} 2>&1"

@@ -16,189 +16,42 @@ rule write_sample_config:
     conda:
         ENVIRONMENT
     params:
-        values=lambda wildcards: yaml.safe_dump(sample_config(wildcards.sample)),
+        values=lambda wildcards: planned(PLAN.as_yaml, wildcards.sample),
     shell:
-        "printf %s {params.values:q} > {output} 2> {log}"
+        "printf %s {params.values:q} > {output:q} 2> {log:q}"
 
 
-for _sample in DETECTORS:
+# Draw what an engine answered.
+for _step in steps.step_rules(PLAN, "draw"):
 
     rule:
         name:
-            f"draw_{_sample}_detections"
+            _step.name
         input:
-            pictures=split_files(_sample, "val"),
-            predictions=f"results/{_sample}/predictions.{SAMPLES[_sample]['precisions'][-1]}.npz",
-            script=script("draw_detections"),
-            library=library("draw_detections"),
+            **step_input(_step),
         output:
-            drawn_pictures(_sample),
-            contact=report(
-                f"results/{_sample}/figures/contact.png",
-                caption="../report/contact.rst",
-                category=_sample,
-                labels={"what": "detections"},
-            ),
+            **step_output(_step),
         log:
-            f"logs/{_sample}/draw_detections.log",
+            f"logs/{_step.log}.log",
         benchmark:
-            f"benchmarks/{_sample}/draw_detections.tsv"
+            f"benchmarks/{_step.log}.tsv"
         conda:
             ENVIRONMENT
+        threads: step_threads(_step)
         resources:
-            mem_mb=1000,
-            runtime=5,
+            **step_resources(_step),
         params:
-            data=folder_of("pictures", 3),
-            amount=SAMPLES[_sample]["figures"]["count"],
-            threshold=SAMPLES[_sample]["figures"]["threshold"],
-            objects=objects_of(_sample),
-            folder=folder_of("contact"),
+            **step_params(_step),
         shell:
-            "python {input.script:q} --predictions {input.predictions} --data {params.data} --split val"
-            " --count {params.amount} --threshold {params.threshold} {params.objects} --out-dir {params.folder} > {log} 2>&1"
-
-
-# Draw what was found on the picture of chapter 23.
-rule draw_dog:
-    input:
-        picture="results/{sample}/artefacts/dog.jpg",
-        predictions="results/{sample}/dog/predictions.npz",
-        script=script("draw_picture"),
-        library=library("draw_picture"),
-    output:
-        drawn="results/{sample}/figures/dog_bboxes.ppm",
-        labelled=report(
-            "results/{sample}/figures/dog_bboxes.png",
-            caption="../report/dog_bboxes.rst",
-            category="{sample}",
-            labels={"what": "the chapter's picture"},
-        ),
-    log:
-        "logs/{sample}/draw_dog.log",
-    benchmark:
-        "benchmarks/{sample}/draw_dog.tsv"
-    wildcard_constraints:
-        sample=one_of(PICTURED),
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=1000,
-        runtime=5,
-    params:
-        threshold=setting("figures", "threshold"),
-        objects=objects_of_job,
-    shell:
-        "python {input.script:q} --picture {input.picture} --predictions {input.predictions}"
-        " --threshold {params.threshold} {params.objects} --out {output.drawn} --labelled-out {output.labelled}"
-        " > {log} 2>&1"
-
-
-# Draw ten digits and what the engine says of them.
-rule draw_digits:
-    input:
-        digits="results/{sample}/data/val.npz",
-        predictions=last_predictions,
-        script=script("draw_digits"),
-        library=library("draw_digits"),
-    output:
-        text="results/{sample}/figures/digits.txt",
-        picture=report(
-            "results/{sample}/figures/digits.png",
-            caption="../report/digits.rst",
-            category="{sample}",
-            labels={"what": "ten digits"},
-        ),
-    log:
-        "logs/{sample}/draw_digits.log",
-    benchmark:
-        "benchmarks/{sample}/draw_digits.tsv"
-    wildcard_constraints:
-        sample=one_of(DIGITS),
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=500,
-        runtime=5,
-    params:
-        data=folder_of("digits"),
-    shell:
-        "python {input.script:q} --predictions {input.predictions} --data {params.data} --split val"
-        " --out {output.picture} --text-out {output.text} > {log} 2>&1"
-
-
-# Draw what a character model wrote.
-rule draw_text:
-    input:
-        predictions=last_predictions,
-        framework="results/{sample}/model/predictions.npz",
-        vocabulary="results/{sample}/export/vocab.json",
-        script=script("draw_text"),
-        library=library("draw_text"),
-    output:
-        text="results/{sample}/figures/generated.txt",
-        picture=report(
-            "results/{sample}/figures/generated.png",
-            caption="../report/generated.rst",
-            category="{sample}",
-            labels={"what": "generated text"},
-        ),
-    log:
-        "logs/{sample}/draw_text.log",
-    benchmark:
-        "benchmarks/{sample}/draw_text.tsv"
-    wildcard_constraints:
-        sample=one_of(TEXTS),
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=500,
-        runtime=5,
-    params:
-        seeds=setting("generation", "seeds"),
-    shell:
-        "python {input.script:q} --predictions {input.predictions} --framework {input.framework}"
-        " --vocabulary {input.vocabulary} --seeds {params.seeds:q} --out {output.picture}"
-        " --text-out {output.text} > {log} 2>&1"
-
-
-# Write a recommender's answers as the guide's sample prints them, and plot how good they are.
-rule draw_ranking:
-    input:
-        predictions=last_predictions,
-        script=script("draw_ranking"),
-        library=library("draw_ranking"),
-    output:
-        all="results/{sample}/recommendations.txt",
-        text="results/{sample}/figures/recommendations.txt",
-        picture=report(
-            "results/{sample}/figures/ranking.png",
-            caption="../report/ranking.rst",
-            category="{sample}",
-            labels={"what": "ranking"},
-        ),
-    log:
-        "logs/{sample}/draw_ranking.log",
-    benchmark:
-        "benchmarks/{sample}/draw_ranking.tsv"
-    wildcard_constraints:
-        sample=one_of(RECOMMENDERS),
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=500,
-        runtime=5,
-    shell:
-        "python {input.script:q} --predictions {input.predictions} --out {output.picture} --text-out {output.text}"
-        " --all-out {output.all} > {log} 2>&1"
+            "{params.run:q} --job {params.job:q} > {log:q} 2>&1"
 
 
 # Plot queries a second against processes, and say which to take.
 rule plot_serving:
     input:
-        serving=first_measurements,
-        script=script("plot_serving"),
-        library=library("plot_serving"),
+        serving=lambda wildcards: PLAN.per_precision(
+            wildcards.sample, "serving.{precision}.json"
+        )[0],
     output:
         text="results/{sample}/figures/serving.txt",
         picture=report(
@@ -212,61 +65,27 @@ rule plot_serving:
     benchmark:
         "benchmarks/{sample}/plot_serving.tsv"
     wildcard_constraints:
-        sample=one_of(SERVED),
+        sample=with_setting(serving="set"),
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
-    shell:
-        "python {input.script:q} --serving {input.serving} --out {output.picture} --text-out {output.text} > {log} 2>&1"
-
-
-# Draw pictures and what the engine says of them.
-rule draw_pictures:
-    input:
-        pictures=held_out,
-        predictions=last_predictions,
-        script=script("draw_pictures"),
-        library=library("draw_pictures"),
-    output:
-        text="results/{sample}/figures/top5.txt",
-        picture=report(
-            "results/{sample}/figures/pictures.png",
-            caption="../report/pictures.rst",
-            category="{sample}",
-            labels={"what": "pictures"},
-        ),
-    log:
-        "logs/{sample}/draw_pictures.log",
-    benchmark:
-        "benchmarks/{sample}/draw_pictures.tsv"
-    wildcard_constraints:
-        sample=one_of(PICTURES),
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=1000,
-        runtime=5,
+        **takes(500, 5),
     params:
-        data=folder_of("pictures"),
+        **script("plot_serving"),
     shell:
-        "python {input.script:q} --predictions {input.predictions} --data {params.data} --split val"
-        " --out {output.picture} --text-out {output.text} > {log} 2>&1"
+        "{params.run:q} --serving {input.serving:q} --out {output.picture:q}"
+        " --text-out {output.text:q} > {log:q} 2>&1"
 
 
 # Plot result, latency and size of the engines side by side.
 rule plot_precisions:
     input:
-        metrics=per_precision("results/{sample}/metrics.{precision}.json"),
-        plans=per_precision("results/{sample}/engine.{precision}.plan"),
-        origins=per_precision("results/{sample}/engine.{precision}.json"),
+        metrics=per_precision("metrics.{precision}.json"),
+        plans=per_precision("engine.{precision}.plan"),
+        origins=per_precision("engine.{precision}.json"),
         latency="results/{sample}/latency.json",
         agreement="results/{sample}/agreement.json",
-        before=before_refit,
-        compared=compared,
-        script=script("plot_precisions"),
-        library=library("plot_precisions"),
+        compared=file_of(PLAN.compared),
     output:
         report(
             "results/{sample}/figures/precisions.png",
@@ -281,23 +100,21 @@ rule plot_precisions:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
-        runtime=5,
+        **takes(1000, 5),
     params:
+        **script("plot_precisions"),
         folder=folder_of("metrics"),
         precisions=setting("precisions"),
-        metric=metric_of,
+        metric=lambda wildcards: PLAN.told(wildcards.sample, "metric"),
     shell:
-        "python {input.script:q} --results-dir {params.folder} --precisions {params.precisions}"
-        " --metric {params.metric} --out {output} > {log} 2>&1"
+        "{params.run:q} --results-dir {params.folder:q} --precisions {params.precisions}"
+        " --metric {params.metric:q} --out {output:q} > {log:q} 2>&1"
 
 
 # Plot the costliest layers.
 rule plot_profile:
     input:
-        profiles=per_precision("results/{sample}/profile.{precision}.json"),
-        script=script("plot_profile"),
-        library=library("plot_profile"),
+        profiles=per_precision("profile.{precision}.json"),
     output:
         table="results/{sample}/figures/profile.txt",
         plot=report(
@@ -313,18 +130,18 @@ rule plot_profile:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
-        runtime=5,
+        **takes(1000, 5),
+    params:
+        **script("plot_profile"),
     shell:
-        "python {input.script:q} {input.profiles} --out {output.plot} --table-out {output.table} > {log} 2>&1"
+        "{params.run:q} {input.profiles:q} --out {output.plot:q} --table-out {output.table:q}"
+        " > {log:q} 2>&1"
 
 
 # Plot the loss.
 rule plot_training:
     input:
-        training=model_file("training.json"),
-        script=script("plot_training"),
-        library=library("plot_training"),
+        training=file_of(PLAN.training_log),
     output:
         report(
             "results/{sample}/figures/training.png",
@@ -339,30 +156,27 @@ rule plot_training:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
-        runtime=5,
+        **takes(1000, 5),
+    params:
+        **script("plot_training"),
     shell:
-        "python {input.script:q} {input.training} --out {output} > {log} 2>&1"
+        "{params.run:q} {input.training:q} --out {output:q} > {log:q} 2>&1"
 
 
 # Collect the results and hold them against the gates; a gate that fails does not stop the report.
 rule write_report:
     input:
-        metrics=per_precision("results/{sample}/metrics.{precision}.json"),
-        plans=per_precision("results/{sample}/engine.{precision}.plan"),
-        origins=per_precision("results/{sample}/engine.{precision}.json"),
+        metrics=per_precision("metrics.{precision}.json"),
+        plans=per_precision("engine.{precision}.plan"),
+        origins=per_precision("engine.{precision}.json"),
         latency="results/{sample}/latency.json",
         agreement="results/{sample}/agreement.json",
         config="results/{sample}/config.yaml",
         backend="results/backend.json",
-        export=export_files,
-        before=before_refit,
-        compared=compared,
-        figures=figures,
-        texts=texts,
-        script=script("write_report"),
-        library=library("write_report"),
-        schema=workflow.source_path("../config/schema/report.schema.json"),
+        export=file_of(PLAN.exports),
+        compared=file_of(PLAN.compared),
+        figures=file_of(PLAN.figures),
+        texts=file_of(PLAN.texts),
     output:
         "results/{sample}_report.json",
     log:
@@ -372,12 +186,12 @@ rule write_report:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
+        **takes(500, 5),
     params:
+        **script("write_report", "config/schema/report.schema.json"),
         folder=folder_of("metrics"),
         data=config["data"],
-        repository=workflow.basedir,
+        repository=lambda wildcards, output: str(ROOT),
         precisions=setting("precisions"),
         inputs=lambda wildcards, input: [
             f"{os.path.basename(path)}={path}" for path in input.export
@@ -386,18 +200,16 @@ rule write_report:
             f"{os.path.basename(path).split('.')[0]}={path}" for path in input.texts
         ],
     shell:
-        "python {input.script:q} --sample {wildcards.sample} --sample-config {input.config} --data {params.data}"
-        " --backend-file {input.backend} --precisions {params.precisions} --results-dir {params.folder}"
-        " --repository {params.repository:q} --figures {input.figures} --texts {params.texts}"
-        " --inputs {params.inputs} --out {output} > {log} 2>&1"
+        "{params.run:q} --sample {wildcards.sample} --sample-config {input.config:q}"
+        " --data {params.data} --backend-file {input.backend:q} --precisions {params.precisions}"
+        " --results-dir {params.folder:q} --repository {params.repository:q} --figures {input.figures:q} --texts {params.texts:q}"
+        " --inputs {params.inputs:q} --out {output:q} > {log:q} 2>&1"
 
 
 # Write the numbers of the report as CSV, for programs.
 rule write_tables:
     input:
         report="results/{sample}_report.json",
-        script=script("write_tables"),
-        library=library("write_tables"),
     output:
         precisions="results/{sample}/tables/precisions.csv",
         gates="results/{sample}/tables/gates.csv",
@@ -408,7 +220,9 @@ rule write_tables:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=5,
+        **takes(500, 5),
+    params:
+        **script("write_tables"),
     shell:
-        "python {input.script:q} {input.report} --precisions {output.precisions} --gates {output.gates} > {log} 2>&1"
+        "{params.run:q} {input.report:q} --precisions {output.precisions:q}"
+        " --gates {output.gates:q} > {log:q} 2>&1"

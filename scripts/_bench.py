@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from trtflow.cli import run_command
 from trtflow.formats import UserError
 from trtflow.formats.files import write_json
 
@@ -39,7 +39,7 @@ def measure_sides(
         what both returned, by name; None in the second process, which has nothing else to do.
 
     Raises:
-        UserError: the second process failed; its messages stand above.
+        UserError: the second process failed.
     """
     if options.side:
         write_json(options.found, sides[options.side]())
@@ -49,9 +49,7 @@ def measure_sides(
         path = Path(folder) / "torch.json"
         command = [options.torch_python, *sys.argv, "--side", "torch", "--found", str(path)]
         try:
-            code = subprocess.run(command, check=False).returncode
+            run_command(command)
         except OSError as error:
             raise UserError(f"{options.torch_python}: {error}. Give --torch-python a Python with PyTorch.") from error
-        if code:
-            raise UserError(f"{options.torch_python} could not measure PyTorch's side; its messages stand above.")
         return {**found, "torch": json.loads(path.read_text())}

@@ -19,70 +19,49 @@ class Network:
 
     Attributes:
         sample: whose code defines it.
-        export: commands that write it with random weights, `{width}` its width and `{dir}` a folder to work in; what
-            the engine is built from is in `{dir}/export` then.
+        family: whose random weights it has (trtflow/families).
+        source: form that engines are built from: caffe, onnx, uff, or darknet, which becomes ONNX.
+        classes: as many as published networks have.
         shape: height and width of the input, in pixels.
         title: name for people.
+        network: which of the family's.
+        stock: what a prototxt as its authors write it is called.
+        preprocessor: file of config/preprocessors that its graph needs on the way to UFF.
     """
 
     sample: str
-    export: tuple[str, ...]
+    family: str
+    source: str
+    classes: int
     shape: tuple[int, int]
     title: str
-
-
-def _classifier(network: str, form: str) -> tuple[str, ...]:
-    return (
-        f"export_classifier.py --network {network} --width {{width}} --seed 0 --format {form} --out-dir {{dir}}/export",
-    )
+    network: str | None = None
+    stock: str = "stock.prototxt"
+    preprocessor: str | None = None
 
 
 NETWORKS = {
-    "googlenet": Network("googlenet", _classifier("googlenet", "caffe"), (224, 224), "GoogLeNet 224, Caffe"),
+    "googlenet": Network(
+        "googlenet", "classifiers", "caffe", 1000, (224, 224), "GoogLeNet 224, Caffe", network="googlenet"
+    ),
     "resnet50": Network(
-        "introductory_parser_samples", _classifier("resnet50", "onnx"), (224, 224), "ResNet-50 224, ONNX"
+        *("introductory_parser_samples", "classifiers", "onnx", 1000, (224, 224), "ResNet-50 224, ONNX"),
+        network="resnet50",
     ),
     "tf_ssd": Network(
-        "tf_ssd",
-        (
-            "draw_detector.py --network inception_v2 --classes 91 --width {width} --out {dir}/ssd.pt",
-            "freeze_ssd.py --model {dir}/ssd.pt --out {dir}/frozen.pb",
-            "convert_to_uff.py {dir}/frozen.pb -q -O NMS -p {root}/config/preprocessors/ssd_inception_v2.py "
-            "-o {dir}/export/model.uff",
-        ),
-        (300, 300),
-        "SSD InceptionV2 300, UFF",
+        *("tf_ssd", "ssd_inception", "uff", 91, (300, 300), "SSD InceptionV2 300, UFF"),
+        preprocessor="ssd_inception_v2.py",
     ),
-    "ssd": Network(
-        "ssd",
-        (
-            "draw_detector.py --network vgg16 --classes 21 --width {width} --out {dir}/ssd.pt",
-            "export_ssd.py --model {dir}/ssd.pt --out-dir {dir}/export",
-        ),
-        (300, 300),
-        "SSD VGG-16 300, Caffe",
-    ),
-    "yolov3": Network(
-        "yolov3_onnx",
-        (
-            "draw_detector.py --network yolov3 --classes 80 --width {width} --out {dir}/yolov3.weights",
-            "convert_darknet.py --cfg {dir}/yolov3.cfg --weights {dir}/yolov3.weights --out-dir {dir}/export",
-        ),
-        (608, 608),
-        "YOLOv3 608, ONNX",
-    ),
+    "ssd": Network("ssd", "ssd", "caffe", 21, (300, 300), "SSD VGG-16 300, Caffe", stock="deploy.prototxt"),
+    "yolov3": Network("yolov3_onnx", "yolov3", "darknet", 80, (608, 608), "YOLOv3 608, ONNX"),
     "faster_rcnn": Network(
-        "faster_rcnn",
-        (
-            "draw_detector.py --network faster_rcnn --classes 21 --width {width} --out {dir}/network.pt",
-            "export_faster_rcnn.py --model {dir}/network.pt --shape 375 500 --out-dir {dir}/export",
-        ),
-        (375, 500),
-        "Faster R-CNN VGG-16 375 x 500, Caffe",
+        *("faster_rcnn", "faster_rcnn", "caffe", 21, (375, 500), "Faster R-CNN VGG-16 375 x 500, Caffe"),
+        stock="test.prototxt",
     ),
     # last, for it is the ONNX one again: what time runs out for is missed least here
     "resnet50_caffe": Network(
-        "introductory_parser_samples.caffe", _classifier("resnet50", "caffe"), (224, 224), "ResNet-50 224, Caffe"
+        *("introductory_parser_samples.caffe", "classifiers", "caffe", 1000, (224, 224), "ResNet-50 224, Caffe"),
+        network="resnet50",
     ),
 }
 

@@ -21,8 +21,8 @@ import torch
 from _sizes import NETWORKS, add_measure_options
 
 from trtflow.cli import parser, run
+from trtflow.families.classifiers.network import Classifier, randomise
 from trtflow.formats.files import write_json
-from trtflow.models.classifiers import Classifier, randomise
 from trtflow.runtime.timing import LEAST_QUERIES, percentile
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16}

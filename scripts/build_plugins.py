@@ -23,7 +23,7 @@ from typing import Any
 
 import _path  # noqa: F401
 
-from trtflow.cli import parser, run
+from trtflow.cli import parser, run, run_command
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import sha256_of, write_bytes, write_json
 from trtflow.runtime.plugins import RECORD
@@ -338,8 +338,7 @@ def _output(command: list[Any]) -> str:
 def _run(command: list[Any]) -> None:
     """Run a compiler; its messages go to this script's output."""
     print("+", *command, flush=True)
-    if subprocess.run(command, check=False).returncode:
-        raise UserError(f"{Path(command[0]).name} failed; its messages stand above this line.")
+    run_command(command)
 
 
 def main() -> None:

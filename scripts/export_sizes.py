@@ -1,18 +1,18 @@
 """Write skeletons of the guide's networks at their original sizes: all but the weights, which are drawn where they run.
 
 python scripts/export_sizes.py --out-dir results/sizes
+python scripts/export_sizes.py --networks googlenet --complete --out-dir sizes    # sizes/googlenet, weights included
 
-Each network goes through the exporters of its sample with random weights; then its weights are cut out, which leaves
+Each network goes through the exporters of its family with random weights; then its weights are cut out, which leaves
 some hundred kilobytes. For INT8 the largest value of every tensor on a seeded picture stands beside them, found by the
 reference runtime. Step 1 of the comparison; scripts/bench_sizes.py is step 2 and needs no PyTorch.
 """
 
-import shlex
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import _path  # noqa: F401
 import numpy as np
@@ -20,15 +20,16 @@ import onnx
 from _sizes import NETWORKS, RANGES, Network, random_pictures
 from onnx import numpy_helper
 
+from trtflow import families
 from trtflow.calibration.ranges import record_ranges
-from trtflow.cli import parser, run
-from trtflow.formats import UserError
+from trtflow.cli import parser, run, run_command
 from trtflow.formats.caffe import blob_to_array, read_caffemodel
 from trtflow.formats.checksums import NAME as CHECKSUMS
 from trtflow.formats.dynamic_ranges import write_ranges
 from trtflow.formats.files import copy_file
 from trtflow.formats.skeleton import FLOAT, SUFFIX, cut, fill, write_skeleton
 from trtflow.formats.uff import read_uff
+from trtflow.job import Job
 from trtflow.runtime.backend import load
 from trtflow.samples import definition
 from trtflow.samples import load as load_sample
@@ -36,14 +37,52 @@ from trtflow.samples import load as load_sample
 SCRIPTS = Path(__file__).resolve().parent
 
 
-def export(network: Network, folder: Path, width: float) -> Path:
-    """Run the exporters of a network; return the folder that engines are built from."""
-    for command in network.export:
-        words = shlex.split(command.format(width=width, dir=folder, root=SCRIPTS.parent))
-        done = subprocess.run([sys.executable, SCRIPTS / words[0], *words[1:]], check=False)
-        if done.returncode:
-            raise UserError(f"{words[0]} failed; its messages stand above this line.")
-    return folder / "export"
+def export(network: Network, folder: Path, width: float, seed: int) -> Path:
+    """Draw a network and write what engines are built from; return its folder, in `folder`."""
+    exported = folder / "export"
+    files = {name: folder / name for name in ("model.pt", "model.cfg", "model.weights", "frozen.pb")}
+    drawn = {"model": files["model.pt"]}
+    if network.source == "darknet":
+        drawn = {"cfg": files["model.cfg"], "weights": files["model.weights"]}
+    step(network, "random_model", width, seed, {}, drawn)
+    if network.source == "darknet":
+        convert("convert_darknet", "--cfg", drawn["cfg"], "--weights", drawn["weights"], "--out-dir", exported)
+    elif network.source == "uff":
+        step(network, "freeze", width, seed, drawn, {"frozen": files["frozen.pb"]})
+        preprocessor = SCRIPTS.parent / "config/preprocessors" / str(network.preprocessor)
+        words = [files["frozen.pb"], "-q", "-O", "NMS", "-p", preprocessor, "-o", exported / "model.uff"]
+        exported.mkdir()
+        convert("convert_to_uff", *words)
+    else:
+        outputs = {"exports": exported / "model", "stock": exported / network.stock}
+        step(network, "export", width, seed, drawn, outputs)
+    return exported
+
+
+def step(
+    network: Network,
+    function: str,
+    width: float,
+    seed: int,
+    inputs: Mapping[str, Path],
+    outputs: Mapping[str, Path],
+) -> None:
+    """Do a step of a network's family."""
+    size = {} if network.family == "faster_rcnn" else {"size": network.shape[0]}
+    model: dict[str, Any] = {"network": network.network, "classes": network.classes, "width": width, "seed": seed}
+    settings = {"model": model | size, "source": network.source, "splits": {"shape": list(network.shape)}}
+    files = [{name: (path,) for name, path in paths.items()} for paths in (inputs, outputs)]
+    job = Job(network.sample, function, function, network.family, "none", "none", settings, *files)
+    families.function_of(job)(job)
+
+
+def convert(script: str, *words: object) -> None:
+    """Run a converter.
+
+    Raises:
+        UserError: it failed.
+    """
+    run_command([sys.executable, SCRIPTS / f"{script}.py", *map(str, words)])
 
 
 def caffe_arrays(path: Path) -> Iterator[np.ndarray]:
@@ -96,15 +135,20 @@ def main() -> None:
     arguments.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS), help="which")
     arguments.add_argument("--width", type=float, default=1.0, help="factor on the channels; 1 is the original")
     arguments.add_argument("--seed", type=int, default=0, help="of weights and picture")
+    arguments.add_argument("--complete", action="store_true", help="write the models with their weights, and no ranges")
     arguments.add_argument("--out-dir", type=Path, required=True, help="folder to write, one folder a network in it")
     options = arguments.parse_args()
 
     for name in options.networks:
         network, out = NETWORKS[name], options.out_dir / name
         with tempfile.TemporaryDirectory() as folder:
-            exported = export(network, Path(folder), options.width)
-            write_skeletons(exported, out, options.seed)
-            write_ranges(out / RANGES, ranges_of(network, exported, options.seed))
+            exported = export(network, Path(folder), options.width, options.seed)
+            if options.complete:
+                for path in exported.iterdir():
+                    copy_file(path, out / path.name)
+            else:
+                write_skeletons(exported, out, options.seed)
+                write_ranges(out / RANGES, ranges_of(network, exported, options.seed))
         print(f"{name}: {sum(path.stat().st_size for path in out.iterdir()) / 1e6:.1f} MB in {out}", flush=True)
 
 

@@ -9,15 +9,14 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
-from trtflow.formats.files import write_text
+from trtflow.formats.files import read_json, write_text
 from trtflow.reporting.figures import profile_table, write_profile
-from trtflow.reporting.report import read_json
 
 
 def main() -> None:
     """Read the command line and plot."""
     arguments = parser(__doc__)
-    arguments.add_argument("profiles", type=Path, nargs="+", help="JSON files of profile_engine.py")
+    arguments.add_argument("profiles", type=Path, nargs="+", help="JSON files of profile.py")
     arguments.add_argument("--count", type=int, default=20, help="number of layers")
     arguments.add_argument("--table-out", type=Path, help="text file for the times of all layers")
     arguments.add_argument("--out", type=Path, required=True, help="PNG file to write")

@@ -9,15 +9,14 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
-from trtflow.formats.files import write_text
-from trtflow.reporting.report import read_json
+from trtflow.formats.files import read_json, write_text
 from trtflow.reporting.serving import advice, write_serving
 
 
 def main() -> None:
     """Read the command line, draw the plot and write the advice."""
     arguments = parser(__doc__)
-    arguments.add_argument("--serving", type=Path, required=True, help="JSON file of serve.py")
+    arguments.add_argument("--serving", type=Path, required=True, help="JSON file of measurements")
     arguments.add_argument("--out", type=Path, required=True, help="PNG file to write")
     arguments.add_argument("--text-out", type=Path, required=True, help="text file to write")
     options = arguments.parse_args()

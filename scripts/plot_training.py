@@ -8,8 +8,8 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
+from trtflow.formats.files import read_json
 from trtflow.reporting.figures import write_training
-from trtflow.reporting.report import read_json
 
 
 def main() -> None:

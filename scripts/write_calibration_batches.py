@@ -9,6 +9,7 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
+from trtflow.datasets.manifest import locate
 from trtflow.formats import UserError
 from trtflow.formats.batch_file import Batch, write_batch
 from trtflow.samples import load as load_sample
@@ -18,16 +19,17 @@ def main() -> None:
     """Read the command line and write batch0, batch1, ... in the order of the data set."""
     arguments = parser(__doc__)
     arguments.add_argument("--sample", required=True, help="name of the sample, which knows the preprocessing")
-    arguments.add_argument("--data", type=Path, required=True, help="folder of the data set")
-    arguments.add_argument("--split", default="calibration", help="pictures to take")
+    arguments.add_argument("--data", type=Path, required=True, help="folder of the data set, or manifest of the split")
+    arguments.add_argument("--split", default="calibration", help="pictures of that folder to take")
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
     arguments.add_argument("--batch-size", type=int, default=1, help="pictures a file")
     arguments.add_argument("--out-dir", type=Path, required=True, help="folder to write")
     options = arguments.parse_args()
 
     sample = load_sample(options.sample)
-    images, _ = sample.read_images(options.data, options.split)
-    labels = sample.read_labels(options.data, options.split) if hasattr(sample, "read_labels") else None
+    place = locate(options.data, options.split)
+    images, _ = sample.read_images(*place)
+    labels = sample.read_labels(*place) if hasattr(sample, "read_labels") else None
     if options.batch_size < 1 or len(images) % options.batch_size:
         raise UserError(f"{len(images)} pictures in {options.data} do not fill batches of {options.batch_size}.")
     for index, first in enumerate(range(0, len(images), options.batch_size)):

@@ -10,9 +10,9 @@ from typing import Any
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run
-from trtflow.formats.files import write_text
+from trtflow.formats.files import read_json, write_text
 from trtflow.reporting.comparison import result_rows, table_rows, to_markdown
-from trtflow.reporting.report import read_json, read_report
+from trtflow.reporting.report import read_report
 
 TEXT = """\
 # Results

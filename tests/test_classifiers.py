@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kept import copy_of, kept
 
 from trtflow.formats.dynamic_ranges import read_ranges, write_ranges
 
@@ -38,17 +39,20 @@ def snakemake(folder, *arguments):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+def finish(folder):
+    targets = [f"results/{name}_report.json" for name in NAMES]
+    done = snakemake(folder, SAMPLES, "--", *targets, "results/int8_api/network.int8.onnx")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("classifiers")
+    return copy_of(kept("classifiers", SAMPLES, finish), tmp_path_factory.mktemp("classifiers"))
 
 
 @pytest.fixture(scope="module")
 def reports(folder):
-    targets = [f"results/{name}_report.json" for name in NAMES]
-    done = snakemake(folder, SAMPLES, "--", *targets, "results/int8_api/network.int8.onnx")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {name: json.loads((folder / target).read_text()) for name, target in zip(NAMES, targets, strict=True)}
+    return {name: json.loads((folder / f"results/{name}_report.json").read_text()) for name in NAMES}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,15 +119,16 @@ def test_samples_load_where_engines_run(name):
 
 
 def test_original_size_is_exported_with_random_weights(tmp_path):
-    command = [sys.executable, ROOT / "scripts/export_classifier.py", "--network", "googlenet", "--format", "caffe"]
+    command = [sys.executable, ROOT / "scripts/export_sizes.py", "--complete", "--networks", "googlenet"]
     done = subprocess.run([*command, "--out-dir", tmp_path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "input.json").read_text()) == {"shape": [3, 224, 224]}
+    exported = tmp_path / "googlenet"
+    assert json.loads((exported / "input.json").read_text()) == {"shape": [3, 224, 224]}
     code = (
         "import sys; import trtflow.reference as trt; from pathlib import Path; from trtflow.samples import load\n"
         "network = trt.Builder(trt.Logger()).create_network()\n"
         "load('googlenet').define_network(trt, network, Path(sys.argv[1]))\n"
         "print(network.num_layers, *network.get_output(0).shape)"
     )
-    done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code, exported], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["141", "1000", "1", "1"], done.stderr

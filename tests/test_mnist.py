@@ -117,15 +117,27 @@ def test_second_build_uses_the_table_and_calibrates_again_where_it_is_missing(re
 def test_captured_batches_are_the_ones_that_are_made(reports, tmp_path):
     """§8.6.1 and §8.6.2 of the guide, on the same pictures."""
     folder = RESULTS / "int8"
-    command = [sys.executable, ROOT / "scripts" / "test_digits.py", "--model", folder / "model" / "network.pt"]
-    command += ["--pixels", "unit", "--data", folder / "data", "--split", "calibration", "--batch-size", "10"]
-    environment = {**os.environ, "TENSORRT_INT8_BATCH_DIRECTORY": str(tmp_path)}
+    inputs = {"calibration": folder / "data" / "calibration.npz", "model": folder / "model" / "network.pt"}
+    job = {
+        "sample": "int8",
+        "step": "capture_batches",
+        "function": "capture_batches",
+        "family": "digits",
+        "task": "classification",
+        "data_set": "digits",
+        "settings": {"model": {"pixels": "unit"}, "calibration": {"batch_size": 10}},
+        "inputs": {name: [str(path)] for name, path in inputs.items()},
+        "outputs": {"batches": [str(tmp_path / "batches" / "batch0")]},
+    }
+    command = [sys.executable, ROOT / "scripts" / "export.py", "--job", json.dumps(job)]
+    environment = {**os.environ, "TENSORRT_INT8_BATCH_DIRECTORY": str(tmp_path / "named")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "accuracy: 0.9" in done.stdout or "accuracy: 1.0" in done.stdout
     made = sorted((folder / "calibration" / "batches").iterdir())
-    assert [path.name for path in made] == sorted(path.name for path in tmp_path.iterdir())
-    for path in made:
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+    for captured in (tmp_path / "batches", tmp_path / "named"):
+        assert [path.name for path in made] == sorted(path.name for path in captured.iterdir())
+        for path in made:
+            assert (captured / path.name).read_bytes() == path.read_bytes()
     assert read_batch(made[0]).labels is not None
 
 

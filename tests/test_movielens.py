@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from jobs import step
+from kept import kept
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -30,16 +32,19 @@ def script(name, *arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def finish(folder):
+    targets = [f"results/{name}_report.json" for name in NAMES]
+    done = snakemake(folder, "--config", "backend=reference", "latency_seconds=0.3", SMALL, "--", *targets)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("movielens")
+def folder():
+    return kept("movielens", SMALL, finish)
 
 
 @pytest.fixture(scope="module")
 def reports(folder):
-    targets = [f"results/{name}_report.json" for name in NAMES]
-    done = snakemake(folder, "--config", "backend=reference", "latency_seconds=0.3", SMALL, "--", *targets)
-    assert done.returncode == 0, done.stdout + done.stderr
     return {name: json.loads((folder / f"results/{name}_report.json").read_text()) for name in NAMES}
 
 
@@ -83,8 +88,8 @@ def test_answers_that_differ_fail_the_gate(reports, folder, tmp_path):
     rows[1]["identical"], rows[0]["workers_lost"] = 0.99, 1
     (tmp_path / "serving.json").write_text(json.dumps(rows))
     out = tmp_path / "metrics.json"
-    answers = ["--predictions", made / "predictions.fp32.npz"]
-    done = script("score_recommendations", *answers, "--serving", tmp_path / "serving.json", "--out", out)
+    files = {"predictions": made / "predictions.fp32.npz", "serving": tmp_path / "serving.json"}
+    done = script("score", *step("score", task="recommendation", inputs=files, outputs={"metrics": out}))
     assert done.returncode == 0, done.stderr
     metrics = json.loads(out.read_text())["metrics"]
     assert metrics["identical_share"] == 0.99
@@ -103,16 +108,20 @@ def test_queries_that_the_network_cannot_answer(reports, folder, tmp_path, line,
     made, queries = folder / "results/movielens", tmp_path / "test.negative"
     rows = (made / "data/test.negative").read_text().splitlines()
     queries.write_text("\n".join([rows[0], line + rows[1][rows[1].index("\t") :], ""]))
-    common = ["--plan", made / "engine.fp32.plan", "--backend-file", folder / "results/backend.json"]
-    common += ["--export-dir", made / "export", "--choices", queries]
-    done = script("recommend", *common, "--out", tmp_path / "predictions.npz")
+    files = {"plan": made / "engine.fp32.plan", "backend": folder / "results/backend.json"}
+    files |= {"export": made / "export/model.uff", "choices": queries}
+    outputs = {"predictions": tmp_path / "predictions.npz"}
+    given = step("infer", sample="movielens", task="recommendation", inputs=files, outputs=outputs)
+    done = script("infer", *given)
     assert done.returncode == 1
     assert f"error: {queries}: {message}" in done.stderr
     assert not (tmp_path / "predictions.npz").exists()
 
 
 def test_an_archive_of_another_size(tmp_path):
-    done = script("make_ratings", "--archive", tmp_path / "ml-1m.zip", "--out-dir", tmp_path)
+    outputs = {"train": tmp_path / "train.rating", "choices": tmp_path / "test.negative"}
+    files = {"inputs": {"archive": tmp_path / "ml-1m.zip"}, "outputs": outputs}
+    done = script("make_data", *step("make_data", data_set="ratings", **files))
     assert "ml-1m.zip: no such file" in done.stderr
 
 

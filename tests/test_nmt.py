@@ -10,6 +10,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from jobs import step
+from kept import copy_of, kept
 
 from trtflow.datasets.bpe import join
 
@@ -28,15 +30,18 @@ def snakemake(folder, *arguments, quiet="all"):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+def finish(folder):
+    done = snakemake(folder, "--config", "backend=reference", SMALL, "--", "results/nmt_report.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("nmt")
+    return copy_of(kept("nmt", SMALL, finish), tmp_path_factory.mktemp("nmt"))
 
 
 @pytest.fixture(scope="module")
 def report(folder):
-    done = snakemake(folder, "--config", "backend=reference", SMALL, "--", "results/nmt_report.json")
-    assert done.returncode == 0, done.stdout + done.stderr
     return json.loads((folder / "results" / "nmt_report.json").read_text())
 
 
@@ -66,8 +71,8 @@ def test_cells_of_plain_layers_translate_the_same_without_another_training(repor
     command = ["--config", "backend=reference", layers, "--", "results/nmt/translations.fp32.txt"]
     profile = "results/nmt/profile.fp32.json"
     planned = snakemake(folder, "--dry-run", "--printshellcmds", *command, profile, quiet="host").stdout
-    for name in ("translate", "profile_translation"):
-        assert re.search(rf"/{name}\.py.* --lanes 2 ", planned)
+    for name in ("infer", "profile"):
+        assert re.search(rf"/{name}\.py.*\blanes\W+2\b", planned)
     done = snakemake(folder, *command)
     assert done.returncode == 0, done.stdout + done.stderr
     for plan in ("engine", "encoder"):
@@ -92,17 +97,19 @@ def test_profile_has_the_layers_of_both_engines_or_adds_them_up(report, folder):
     assert len(times()) < len(apart)
 
 
-def translate(folder, data, *options):
+def translate(folder, data, out, **inference):
     results = folder / "results"
-    paths = {
+    files = {
         "encoder": results / "nmt" / "encoder.fp32.plan",
         "plan": results / "nmt" / "engine.fp32.plan",
-        "backend-file": results / "backend.json",
-        "export-dir": results / "nmt" / "export",
-        "data-dir": data,
+        "backend": results / "backend.json",
+        "export": results / "nmt" / "export" / "vocab.de",
+        "val": [data / "val.de", data / "val.en"],
     }
-    command = [sys.executable, ROOT / "scripts" / "translate.py", *(f"--{key}={path}" for key, path in paths.items())]
-    return subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    settings = {"inference": inference}
+    given = step("infer", sample="nmt", task="translation", settings=settings, inputs=files, outputs={"beam": out})
+    command = [sys.executable, ROOT / "scripts" / "infer.py", *given]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +122,7 @@ def translate(folder, data, *options):
 )
 def test_what_each_data_writer_says_of_the_first_sentences(report, folder, tmp_path, writer, first, lines):
     data, out = folder / "results" / "nmt" / "data", tmp_path / "out.txt"
-    options = ["--data-writer", writer, "--max-inference-samples=3", "--batch=2", "--lanes=2", "--output-file", out]
-    done = translate(folder, data, *options)
+    done = translate(folder, data, out, data_writer=writer, max_inference_samples=3, batch=2, lanes=2)
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert len(said) == lines
@@ -131,7 +137,7 @@ def test_what_each_data_writer_says_of_the_first_sentences(report, folder, tmp_p
 @pytest.mark.parametrize(("sentence", "fault"), [("", "line 2 is empty"), ("a " * 31, "line 2 has 31 words")])
 def test_sentences_that_the_engine_cannot_take_stop_the_run(report, folder, tmp_path, sentence, fault):
     (tmp_path / "val.de").write_text(f"eins\n{sentence}\n")
-    done = translate(folder, tmp_path)
+    done = translate(folder, tmp_path, tmp_path / "out.txt")
     assert done.returncode == 1
     assert f"error: {tmp_path / 'val.de'}: {fault}" in done.stderr
 

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 import yaml
+from jobs import step
 
 from trtflow.formats.caffe import NetParameter, array_to_blob, write_caffemodel, write_prototxt
 
@@ -174,7 +175,23 @@ def failed(folder, script, *arguments):
 
 
 def import_own(folder):
-    return failed(folder, "import_own", "results/my_digits/config.yaml", "--out-dir", "results/my_digits/export")
+    """Return what taking the model over says, which fails as it should."""
+    job = {
+        "sample": "my_digits",
+        "step": "import_model",
+        "function": "import_model",
+        "family": "own",
+        "task": "classification",
+        "data_set": "own",
+        "settings": {
+            "max_batch_size": 10,
+            "calibration": {"batch_size": 10},
+            "own": {"model": {"file": "digits.onnx"}, "data": {"classes": "classes.txt"}},
+        },
+        "inputs": {},
+        "outputs": {"exports": ["results/my_digits/export/sample.json"]},
+    }
+    return failed(folder, "export", "--job", json.dumps(job))
 
 
 def test_labels_and_outputs_that_disagree(folder):
@@ -208,6 +225,11 @@ def imported(followed, tmp_path_factory):
     return folder
 
 
+def scoring(data):
+    files = {"inputs": {"val": data, "predictions": "p.npz"}, "outputs": {"metrics": "m.json"}}
+    return step("score", sample="my_digits", family="own", task="classification", **files)
+
+
 @pytest.mark.parametrize(
     ("inputs", "labels", "message"),
     [
@@ -223,16 +245,14 @@ def test_arrays_that_do_not_fit(imported, inputs, labels, message):
         arguments = ["--export-dir", "results/my_digits/export", "--split", "val", "--out", "i.npz"]
         assert message in failed(imported, "prepare_inputs", "--sample", "my_digits", "--data", "val.npz", *arguments)
     else:
-        arguments = ["--predictions", "p.npz", "--data", "val.npz", "--out", "m.json"]
-        assert message in failed(imported, "score_own", "--sample", "my_digits", *arguments)
+        assert message in failed(imported, "score", *scoring("val.npz"))
         assert not (imported / "m.json").exists()
 
 
 def test_pictures_that_do_not_fit(imported, followed):
     shutil.copytree(followed / "pictures" / "1", imported / "pictures" / "eleven")
-    arguments = ["--predictions", "p.npz", "--data", "pictures", "--out", "m.json"]
     np.savez(imported / "p.npz", probabilities=np.full((4, 10), 0.1, np.float32))
-    message = failed(imported, "score_own", "--sample", "my_digits", *arguments)
+    message = failed(imported, "score", *scoring("pictures"))
     assert "its folder 'eleven' is no class. The model's 10 classes are 0, 1" in message
     (imported / "nothing").mkdir(exist_ok=True)
     arguments = ["--export-dir", "results/my_digits/export", "--batch-size", "10", "--out-dir", "batches"]

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from trtflow.formats import UserError
+from trtflow.workflow.closing import error_in
+
+LAST = 200  # lines of a program's output in which its error is looked for
 
 
 def run(main: Callable[[], None]) -> None:
@@ -29,6 +35,26 @@ def run(main: Callable[[], None]) -> None:
         if not sys.stderr.isatty():
             traceback.print_exc()
         sys.exit(f"error: {error.filename}: no such file. Make it with snakemake, or correct the path.")
+
+
+def run_command(command: Sequence[object]) -> None:
+    """Run another program; what it writes goes to standard output, line by line.
+
+    Raises:
+        UserError: it failed; the message ends with its own.
+    """
+    lines: deque[str] = deque(maxlen=LAST)
+    with subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line.strip())
+    if process.returncode:
+        said = list(filter(None, lines))
+        cause = error_in(said) or (said[-1] if said else f"exit status {process.returncode}")
+        raise UserError(f"{Path(str(command[0])).name} failed: {cause}")
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:

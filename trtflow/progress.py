@@ -18,6 +18,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 TERMINAL = "TRTFLOW_TERMINAL"
 PAUSE = 10  # seconds between two lines
+ERASE = "\r\x1b[K"  # the line that Snakemake's side keeps at the foot of the terminal (trtflow/workflow/terminal.py)
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
@@ -65,7 +66,7 @@ def tell(text: str) -> None:
     terminal = os.environ.get(TERMINAL)
     if terminal and not sys.stderr.isatty():
         with suppress(OSError), open(terminal, "w") as file:  # it may be closed by now, or be of another machine
-            file.write(f"{job()}: {text}\n")
+            file.write(f"{ERASE}{job()}: {text}\n")
 
 
 def job() -> str:

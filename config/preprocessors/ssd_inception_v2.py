@@ -1,7 +1,7 @@
 """Map what TensorRT has plugins for to plugins: TensorFlow's SSD on InceptionV2 (guide §13.2 to §13.4, chapter 24).
 
 `convert-to-uff -p` runs this; it is written for NVIDIA's graphsurgeon and runs on trtflow's as it is. The frozen graph
-of ssd_inception_v2_coco_2017_11_17 and those of scripts/freeze_ssd.py have the same namespaces.
+of ssd_inception_v2_coco_2017_11_17 and those of trtflow/families/ssd_inception have the same namespaces.
 """
 
 import graphsurgeon as gs

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from trtflow.converters.darknet import INPUT, convert
+from trtflow.families.yolov3.network import load, yolov3_sections
 from trtflow.formats import FormatError
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.darknet import (
@@ -24,7 +25,6 @@ from trtflow.formats.darknet import (
     write_weights,
 )
 from trtflow.formats.darknet.weights import shapes_of
-from trtflow.models.yolov3 import load, yolov3_sections
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "yolov3"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="no shared/data/yolov3")

@@ -5,6 +5,7 @@ make test-gpu
 
 import numpy as np
 import pytest
+from jobs import step
 from on_gpu import SAMPLES, require, script
 
 from trtflow.metrics.perplexity import perplexity
@@ -18,10 +19,10 @@ def written(made, folder, backend, precision, *form):
     plan, out = folder / f"engine.{precision}.plan", folder / f"{precision}.npz"
     script("build_engine", "--sample", NAME, *form, "--precision", precision, "--export-dir", made / "export",
            "--max-batch-size", 1, "--backend-file", backend, "--plan", plan)  # fmt: skip
-    run = ["--plan", plan, "--backend-file", backend, "--export-dir", made / "export"]
-    settings = SAMPLES[NAME]["generation"]
-    text = ["--text", made / "data/val.txt", "--seeds", *settings["seeds"], "--length", settings["length"]]
-    script("generate", *run, *text, "--out", out)
+    files = {"plan": plan, "backend": backend, "export": made / "export/vocab.json", "val": made / "data/val.txt"}
+    settings = {"generation": SAMPLES[NAME]["generation"]}
+    given = {"inputs": files, "outputs": {"predictions": out}, "settings": settings}
+    script("infer", *step("infer", sample=NAME, task="generation", **given))
     return np.load(out)
 
 

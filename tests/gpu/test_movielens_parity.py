@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from jobs import step
 from on_gpu import SAMPLES, require, script
 
 from trtflow.formats.files import write_json
@@ -27,8 +28,10 @@ def test_tensorrt_recommends_what_the_reference_does(tensorrt_results, reference
     backend = json.loads((reference / "backend.json").read_text())
     write_json(plan.with_suffix(".json"), {"backend": backend, "plugins": []})
     queries = next(made / folder / "test.negative" for folder in ("data", "artefacts") if (made / folder).exists())
-    run = ["--plan", plan, "--backend-file", reference / "backend.json", "--export-dir", made / "export"]
-    script("recommend", *run, "--choices", queries, "--out", expected)
+    files = {"plan": plan, "backend": reference / "backend.json", "export": made / "export/sizes.json"}
+    given = {"inputs": {**files, "choices": queries}, "outputs": {"predictions": expected}}
+    # of one process, whose engine the sample that asks it step by step has too
+    script("infer", *step("infer", sample="movielens", task="recommendation", **given))
     wanted = np.load(expected)
     np.testing.assert_array_equal(engine["choices"], wanted["choices"])
     scores = [hit_ratio(ranks(each["probabilities"], each["choices"]), 10) for each in (engine, wanted)]

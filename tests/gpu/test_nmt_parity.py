@@ -4,6 +4,7 @@ make test-gpu
 """
 
 import pytest
+from jobs import step
 from on_gpu import SAMPLES, require, script
 
 from trtflow.datasets.bpe import join
@@ -21,8 +22,9 @@ def translated(made, folder, backend, precision, *form):
         script("build_engine", "--sample", NAME, *which, *form, "--precision", precision, "--export-dir",
                made / "export", "--max-batch-size", 128, "--backend-file", backend, "--plan", plan)  # fmt: skip
     out = folder / f"{precision}.txt"
-    run = ["--encoder", plans["encoder"], "--plan", plans[None], "--backend-file", backend]
-    script("translate", *run, "--export-dir", made / "export", "--data-dir", made / "data", "--output-file", out)
+    files = {"encoder": plans["encoder"], "plan": plans[None], "backend": backend, "export": made / "export/vocab.de"}
+    files["val"] = [made / "data/val.de", made / "data/val.en"]
+    script("infer", *step("infer", sample=NAME, task="translation", inputs=files, outputs={"beam": out}))
     return out.read_text().splitlines()
 
 

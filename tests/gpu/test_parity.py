@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from jobs import step
 from on_gpu import SAMPLES, algorithm, require, script
 
 from trtflow.formats.dynamic_ranges import read_ranges, write_ranges
@@ -16,7 +17,6 @@ from trtflow.metrics.detections import LEAST_SCORE, max_difference
 CASES = [(name, precision) for name, sample in SAMPLES.items() for precision in sample["precisions"]]
 PROGRAMS = [(name, program) for name, sample in SAMPLES.items() for program in sample.get("programs", [])]
 SCORES = {"detection": "map", "classification": "top1"}
-PICTURES = ("googlenet", "resnet50")  # networks of coloured pictures
 FP32 = 1e-4
 DETECTIONS = 2.5e-4  # a step of the half numbers that sizes of boxes are rounded to: one may fall to the other side
 SCORE = 0.01
@@ -60,9 +60,10 @@ def reference_predictions(reference, results, name, precision, program=None):
     backend = json.loads((reference / "backend.json").read_text())
     origin = {"backend": backend, "plugins": sample.get("plugins", [])}
     write_json(plan.with_suffix(".json"), origin)
-    run = ["--sample", form, "--plan", plan, "--backend-file", reference / "backend.json"]
-    inputs = ["--inputs", made / (program or "") / "inputs.npz", "--batch-size", sample["max_batch_size"]]
-    script("infer", *run, *inputs, "--out", predictions)
+    files = {"plan": plan, "backend": reference / "backend.json", "inputs": made / (program or "") / "inputs.npz"}
+    given = {"inputs": files, "outputs": {"predictions": predictions}}
+    settings = {"max_batch_size": sample["max_batch_size"]}
+    script("infer", *step("infer", sample=form, task=sample["task"], settings=settings, **given))
     return predictions
 
 
@@ -74,12 +75,11 @@ def check_probabilities(first, second):
 
 def score(results, name, precision, predictions, out):
     """Return the task's score of predictions."""
-    task = SAMPLES[name]["task"]
-    data = results / name / ("data/val" if task == "detection" else "data")
-    form = "pictures" if SAMPLES[name]["model"].get("network") in PICTURES else "digits"
-    place = ["--data", data, "--split", "val", "--data-set", form]
-    script("score", "--task", task, "--predictions", predictions, *place, "--out", out)
-    return json.loads(out.read_text())["metrics"][SCORES[task]]
+    kinds = {key: SAMPLES[name][key] for key in ("family", "task", "data_set")}
+    val = next(path for path in (results / name / f"data/val.{form}" for form in ("npz", "sha256")) if path.exists())
+    files = {"inputs": {"val": val, "predictions": predictions}, "outputs": {"metrics": out}}
+    script("score", *step("score", sample=name, **kinds, **files))
+    return json.loads(out.read_text())["metrics"][SCORES[SAMPLES[name]["task"]]]
 
 
 @pytest.mark.parametrize(("name", "precision"), CASES)

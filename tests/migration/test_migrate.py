@@ -25,15 +25,16 @@ from onnx import numpy_helper
 
 import trtflow.reference as trt
 from trtflow.converters.model_file import import_model
+from trtflow.families.digits import exporters
+from trtflow.families.digits.network import make_network, probabilities
+from trtflow.families.ssd import caffe_export as ssd_export
+from trtflow.families.ssd.network import SSD
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.caffe import without_weights, write_caffemodel, write_prototxt
 from trtflow.formats.calibration_table import CalibrationTable, write_table
 from trtflow.migration.agreement import agreement_gates, check_agreement, compare, ranked_outputs
 from trtflow.migration.command import add_options, migrate
 from trtflow.migration.lowering import check_plain, lower_model, read_scales
-from trtflow.models import digit_export, ssd_export
-from trtflow.models.digit_networks import make_network, probabilities
-from trtflow.models.ssd import SSD
 from trtflow.runtime.parsers import parse_onnx
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +70,7 @@ def lenet():
 @pytest.fixture
 def folder(tmp_path, lenet):
     """A folder with LeNet in Caffe and a calibration table."""
-    net = digit_export.to_caffe(lenet)
+    net = exporters.to_caffe(lenet)
     write_prototxt(without_weights(net), tmp_path / "lenet.prototxt")
     write_caffemodel(net, tmp_path / "lenet.caffemodel")
     scales = {name: np.float32(scale) for name, scale in TENSORS.items()}
@@ -134,7 +135,7 @@ def test_same_model_gives_same_bytes(folder):
 
 def test_plugins_of_ssd_are_told_with_what_became_of_them(tmp_path):
     torch.manual_seed(0)
-    net = ssd_export.export(SSD(11, 0.0625))
+    net = ssd_export.to_caffe(SSD(11, 0.0625))
     write_prototxt(without_weights(net), tmp_path / "deploy.prototxt")  # the authors' form
     write_caffemodel(net, tmp_path / "ssd.caffemodel")
     run_migrate(tmp_path / "ssd.caffemodel", "--deploy", tmp_path / "deploy.prototxt")
@@ -170,10 +171,13 @@ def test_frozen_graph_takes_channels_first_and_says_what_tensorflow_says(tmp_pat
     report = json.loads((tmp_path / "model.migration.json").read_text())
     assert report["onnx"]["inputs"] == [{"name": "in", "type": "FLOAT", "shape": ["N", 3, 8, 6]}]
     gates = {gate["name"]: gate for gate in report["gates"]}
-    assert gates["tensorflow_difference"]["value"] < 1e-5
+    assert gates["original_difference"]["value"] < 1e-5
+    assert report["original"]["runtime"].startswith("TensorFlow ")
     assert "passed" in capsys.readouterr().out
     uff = import_model(tmp_path / "model.pb", tmp_path / "uff").path
     run_migrate(uff, "--out", tmp_path / "uff.onnx")
+    assert json.loads((tmp_path / "uff.migration.json").read_text())["original"]["runtime"] is None
+    assert "No independent runtime has run the original:" in (tmp_path / "uff.migration.txt").read_text()
     assert (tmp_path / "uff.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
 
 
@@ -200,7 +204,9 @@ def test_nothing_that_is_no_number_passes():
 
 def test_failed_gate_is_in_the_report_and_ends_the_command(folder, monkeypatch):
     monkeypatch.setattr("trtflow.migration.agreement.FP32_LIMIT", -1.0)
-    with pytest.raises(UserError, match="lenet.onnx: it does not say what the reference runtime says"):
+    with pytest.raises(
+        UserError, match="lenet.onnx: it does not say what the model says .difference_batch_1, difference_batch_3."
+    ):
         run_migrate(folder / "lenet.caffemodel")
     assert json.loads((folder / "lenet.migration.json").read_text())["passed"] is False
     assert "FAILED" in (folder / "lenet.migration.txt").read_text()
@@ -275,7 +281,7 @@ def test_table_of_another_version_is_taken_where_that_is_said(folder):
     ("name", "message"),
     [
         ("model.h5", "model.h5: no known form. Give a file that ends in .prototxt, .caffemodel, .onnx, .uff, .pb"),
-        ("model.onnx", "model.onnx: ONNX already"),
+        ("model.onnx", "model.onnx: ONNX already. Give --table for Q/DQ"),
         ("model.uff", "model.uff: cut off or damaged"),
         ("model.pb", "model.pb: not a TensorFlow graph, or a damaged one"),
     ],

@@ -6,9 +6,9 @@ import torch
 from networks import build
 
 import trtflow.reference as trt
-from trtflow.models.ssd import SSD, prior_boxes
-from trtflow.models.ssd_detection import detect
-from trtflow.models.ssd_inception import default_boxes
+from trtflow.families.ssd.detection import detect
+from trtflow.families.ssd.network import SSD, prior_boxes
+from trtflow.families.ssd_inception.network import default_boxes
 from trtflow.runtime.session import Session
 
 RNG = np.random.default_rng(2)

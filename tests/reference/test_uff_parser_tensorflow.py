@@ -11,7 +11,7 @@ import pytest
 import trtflow.reference as trt
 from trtflow.converters.freeze import freeze_keras
 from trtflow.converters.uff import from_tensorflow
-from trtflow.models.keras_digits import clipped, dense, lenet, perceptron
+from trtflow.families.keras_digits.network import clipped, dense, lenet, perceptron
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.session import Session
 

@@ -6,13 +6,13 @@ import torch
 from PIL import Image
 
 import trtflow.reference as trt
+from trtflow.families.common.input_size import write_input_size
+from trtflow.families.faster_rcnn.caffe_export import to_caffe
+from trtflow.families.faster_rcnn.detection import detect
+from trtflow.families.faster_rcnn.network import FasterRCNN
 from trtflow.formats import FormatError
 from trtflow.formats.caffe import convert_faster_rcnn_prototxt, without_weights, write_caffemodel, write_prototxt
 from trtflow.metrics.detections import max_difference
-from trtflow.models.faster_rcnn import FasterRCNN
-from trtflow.models.faster_rcnn_detection import detect
-from trtflow.models.faster_rcnn_export import to_caffe
-from trtflow.models.input_size import write_input_size
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.session import Session
 from trtflow.samples import batches_of

@@ -6,11 +6,11 @@ import torch
 
 import trtflow.reference as trt
 from trtflow.calibration.ranges import LEAST_RANGE, record_ranges
+from trtflow.families.classifiers.exporters import to_onnx
+from trtflow.families.classifiers.network import Classifier, probabilities, randomise
+from trtflow.families.common.input_size import read_input_size, read_pixels, write_input_size
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.dynamic_ranges import read_ranges, write_ranges
-from trtflow.models.classifier_export import to_onnx
-from trtflow.models.classifiers import Classifier, probabilities, randomise
-from trtflow.models.input_size import read_input_size, read_pixels, write_input_size
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.session import Session
 from trtflow.samples import definition, int8_api, load

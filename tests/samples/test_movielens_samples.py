@@ -10,10 +10,10 @@ import trtflow.reference as trt
 from trtflow.converters.freeze import freeze_keras, write_graph
 from trtflow.converters.uff import from_tensorflow_frozen_model
 from trtflow.datasets.ratings import read_choices
+from trtflow.families.ncf.layers import OUTPUT, inputs_of, read_sizes
+from trtflow.families.ncf.network import INPUTS, load_published, network, probabilities, sizes
 from trtflow.formats import FormatError, UserError
 from trtflow.metrics.ranking import hit_ratio, ndcg, ranks
-from trtflow.models.ncf import INPUTS, load_published, network, probabilities, sizes
-from trtflow.models.ncf_layers import OUTPUT, inputs_of, read_sizes
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.session import Session
 from trtflow.samples import movielens, movielens_mps

@@ -11,9 +11,9 @@ import trtflow.reference as trt
 from trtflow.converters.checkpoint import read_checkpoint
 from trtflow.converters.nmt_checkpoint import convert
 from trtflow.datasets.translation import SPECIAL, padded
+from trtflow.families.nmt.network import Decoder, create_weights, save_checkpoint
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.nmt_weights import read_matrix, write_matrix
-from trtflow.models.nmt import Decoder, create_weights, save_checkpoint
 from trtflow.runtime.beam_search import output_limits, search
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.devices import HostBuffer, HostDevice

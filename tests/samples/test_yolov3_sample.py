@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from trtflow.families.yolov3.detection import detect
+from trtflow.families.yolov3.network import Darknet, load, save, yolov3_sections
 from trtflow.formats import FormatError, UserError
-from trtflow.models.yolov3 import Darknet, load, save, yolov3_sections
-from trtflow.models.yolov3_detection import detect
 from trtflow.reference import Logger, OnnxParser
 from trtflow.samples import yolov3_onnx as sample
 

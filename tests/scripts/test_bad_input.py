@@ -1,5 +1,6 @@
 """Scripts by hand, given something wrong: one clear line, exit status 1, no output left behind."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -8,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from family_jobs import do
+from jobs import step
 from PIL import Image
 
 from trtflow.datasets.digit_scenes import CLASSES, write_split
+from trtflow.families.ssd.checkpoint import save_ssd
+from trtflow.families.ssd.network import SSD
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.batch_file import Batch, write_batch
-from trtflow.models.ssd import SSD
-from trtflow.models.ssd_networks import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,13 +46,15 @@ def made(tmp_path_factory):
     """A folder with an untrained SSD's export, batch files, a table and a picture set."""
     folder = tmp_path_factory.mktemp("made")
     torch.manual_seed(0)
-    save_checkpoint(SSD(len(CLASSES), 0.0625), folder / "ssd.pt")
+    save_ssd(SSD(len(CLASSES), 0.0625), folder / "ssd.pt")
     write_split(folder / "val", "val", 2, 0)
     for index in range(2):
         write_batch(
             folder / "batches" / f"batch{index}", Batch(np.random.default_rng(index).normal(size=(1, 3, 300, 300)))
         )
-    succeed("export_ssd", "--model", folder / "ssd.pt", "--out-dir", folder / "export")
+    exports = [folder / "export" / name for name in ("model.prototxt", "model.caffemodel", "SHA256SUMS")]
+    stock = folder / "export" / "deploy.prototxt"
+    do("ssd", "export", {}, {"model": folder / "ssd.pt"}, {"stock": stock, "exports": exports})
     succeed("record_backend", "--out", folder / "backend.json")
     succeed("calibrate", *calibration(folder), "--out", folder / "Table")
     return folder
@@ -138,30 +143,21 @@ def test_picture_of_the_wrong_size(folder):
     assert "000001.jpg: not a readable picture" in message
 
 
+def inference(folder, **others):
+    files = {"plan": folder / "e.plan", "backend": folder / "backend.json", "inputs": folder / "inputs.npz", **others}
+    return step("infer", sample="ssd", task="detection", inputs=files, outputs={"predictions": folder / "p.npz"})
+
+
 def test_inputs_that_do_not_fit_the_engine(folder):
     succeed("build_engine", *engine(folder))
     write_arrays(folder / "inputs.npz", {"data": np.zeros((1, 3, 299, 300), np.float32), "images": np.array(["a"])})
-    inference = ["--sample", "ssd", "--plan", folder / "e.plan", "--backend-file", folder / "backend.json"]
-    message = fail("infer", *inference, "--inputs", folder / "inputs.npz", "--out", folder / "p.npz")
+    message = fail("infer", *inference(folder))
     assert "input 'data': got an array of shape (1, 3, 299, 300)" in message
     assert not (folder / "p.npz").exists()
 
 
 def test_missing_file_is_named(folder):
-    missing = folder / "nothing.json"
-    message = fail(
-        "infer",
-        "--sample",
-        "ssd",
-        "--plan",
-        folder / "x.plan",
-        "--backend-file",
-        missing,
-        "--inputs",
-        folder / "inputs.npz",
-        "--out",
-        folder / "p",
-    )
+    message = fail("infer", *inference(folder, backend=folder / "nothing.json"))
     assert "nothing.json: no such file" in message
 
 
@@ -173,22 +169,68 @@ def test_unknown_sample(folder):
 
 
 def test_some_of_mnists_files_are_none(tmp_path):
-    counts = ["--train", "3", "--calibration", "1", "--val", "2", "--out-dir", tmp_path / "data"]
-    message = fail("make_digits", *counts, "--images", tmp_path / "images.gz")
-    assert "--images, --labels, --val-images and --val-labels go together. Give all four, or none." in message
+    settings = {"splits": {"train": 3, "calibration": 1, "val": 2}}
+    files = {"inputs": {"images": tmp_path / "images.gz"}, "outputs": {"train": tmp_path / "data" / "train.npz"}}
+    message = fail("make_data", *step("make_data", data_set="digits", settings=settings, **files))
+    assert "no labels and no val_images and no val_labels" in message
+    assert "Give all of images, labels, val_images, val_labels, or none." in message
     assert not (tmp_path / "data").exists()
 
 
-def test_a_published_model_that_is_not_named(tmp_path):
-    for given in ("model.onnx", "model.onnx=", "../model.onnx=m.onnx"):
-        message = fail("take_model", given, "--out-dir", tmp_path / "export")
-        assert "is not NAME=FILE, where NAME is what it is called in --out-dir." in message
+def job(family, function, inputs=(), outputs=(), **settings):
+    """Return the command line of a step of a family."""
+    files = [{name: [str(path)] for name, path in dict(paths).items()} for paths in (inputs, outputs)]
+    names = {"sample": "onnx_mnist", "step": function, "function": function, "family": family}
+    others = {"task": "classification", "data_set": "digits", "settings": settings}
+    return ["--job", json.dumps({**names, **others, "inputs": files[0], "outputs": files[1]})]
 
 
 def test_a_published_model_that_is_none(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"<html>")
     write_arrays(tmp_path / "i.npz", {"Input3": np.zeros((1, 1, 28, 28), np.float32), "images": np.array(["a"])})
-    given = ["--sample", "onnx_mnist", "--export-dir", tmp_path, "--inputs", tmp_path / "i.npz"]
-    message = fail("predict_published", *given, "--out", tmp_path / "p.npz")
+    given = {"export": tmp_path / "model.onnx", "inputs": tmp_path / "i.npz"}
+    message = fail("predict", *job("digits", "predict", given, {"predictions": tmp_path / "p.npz"}))
     assert "model.onnx: ONNX Runtime cannot read it" in message
     assert not (tmp_path / "p.npz").exists()
+
+
+def test_a_family_that_is_none():
+    message = fail("train", *job("digit", "train"))
+    assert "unknown family 'digit'. Known: char_rnn, classifiers, digits, faster_rcnn" in message
+
+
+def test_a_family_without_the_function():
+    message = fail("export", *job("yolov3", "import_model"))
+    assert "onnx_mnist: import_model: family 'yolov3' has no function 'import_model'. It has " in message
+
+
+def test_a_step_without_its_file(tmp_path):
+    message = fail("export", *job("digits", "export", {}, {"exports": tmp_path / "model.onnx"}))
+    assert "onnx_mnist: export: no input 'model'. Known: none." in message
+
+
+def test_a_form_that_is_none(tmp_path):
+    given = {"model": tmp_path / "network.pt"}
+    message = fail("export", *job("digits", "export", given, {"exports": tmp_path / "e" / "model.uff"}, source="uff"))
+    assert "source: no form 'uff'. Known: caffe, wts, arrays, onnx." in message
+
+
+@pytest.mark.parametrize(
+    ("family", "function", "output"),
+    [
+        ("ssd", "export", "exports"),
+        ("ssd_inception", "freeze", "frozen"),
+        ("faster_rcnn", "export", "exports"),
+        ("classifiers", "freeze", "frozen"),
+        ("keras_digits", "freeze", "frozen"),
+    ],
+)
+def test_a_damaged_network(tmp_path, family, function, output):
+    path = tmp_path / ("network.keras" if family == "keras_digits" else "network.pt")
+    path.write_bytes(b"PK no network")
+    outputs = {output: tmp_path / "out" / "file", "stock": tmp_path / "out" / "stock.prototxt"}
+    message = fail("export", *job(family, function, {"model": path}, outputs))
+    assert f"{path.name}: not a " in message
+    assert not (tmp_path / "out").exists()
+    path.unlink()
+    assert f"{path.name}: no such file" in fail("export", *job(family, function, {"model": path}, outputs))

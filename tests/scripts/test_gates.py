@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from jobs import named, step
 
 from trtflow.datasets.digit_scenes import CLASSES
+from trtflow.datasets.manifest import write_manifest
 from trtflow.datasets.voc import Annotation, write_split_files
 from trtflow.formats.files import write_json
 
@@ -130,18 +132,19 @@ def detector_gates(script, folder, sample, data, wrong=(), damage=None):
         detections = found()
         if name in wrong:
             damage(detections)
-        np.savez(folder / f"{name}.npz", detections=detections, images=np.array([truth.image_id for truth in truths]))
-    pictures = ("--data", folder / "val", "--split", "val")
+        images = np.array([truth.image_id for truth in truths])
+        np.savez(folder / f"predictions.{name}.npz", detections=detections, images=images)
+    files = [path for path in (folder / "val").rglob("*") if path.is_file()]
+    write_manifest(folder / "val.sha256", folder / "val", files)
+    common = {"task": "detection", "settings": {"figures": configuration(sample, data)["figures"]}}
     for name in ALL:
-        files = ("--predictions", folder / f"{name}.npz", "--out", folder / f"metrics.{name}.json")
-        script("score", "--task", "detection", *files, *pictures)
-    compared = ("--framework", folder / f"{FRAMEWORK}.npz", "--out", folder / "agreement.json")
-    if sample == "yolov3_onnx" and data == "mini":  # as rules/infer.smk has it
-        script("compare_framework", "--task", "detection", "--predictions", folder / "fp32.npz", *compared)
-    else:
-        threshold = configuration(sample, data)["figures"]["threshold"]
-        engines = [f"{name}={folder / name}.npz" for name in ALL]
-        script("compare_detections", *engines, *compared, *pictures, "--threshold", threshold)
+        files = {"val": folder / "val.sha256", "predictions": folder / f"predictions.{name}.npz"}
+        script("score", *step("score", inputs=files, outputs={"metrics": folder / f"metrics.{name}.json"}, **common))
+    files = {"val": folder / "val.sha256", "framework": folder / f"predictions.{FRAMEWORK}.npz"}
+    files["predictions"] = named(folder, "predictions.{}.npz", ALL)
+    # as config/families has it
+    function = "compare" if sample == "yolov3_onnx" and data == "mini" else "compare_map"
+    script("compare", *step(function, inputs=files, outputs={"agreement": folder / "agreement.json"}, **common))
     return failed_gates(script, folder, sample, data, ALL)
 
 
@@ -163,15 +166,17 @@ TRANSLATION_FAULTS = {
 def translation_gates(script, folder, sample, data, wrong=(), sentences=()):
     for name in TRANSLATIONS:
         text = "".join(f"{line}\n" for line in (sentences if name in wrong else SENTENCES))
-        (folder / f"{name}.txt").write_text(text)
+        (folder / f"translations.{name}.txt").write_text(text)
     (folder / "val.en").write_text("".join(f"{line}\n" for line in SENTENCES))
-    references = ("--references", folder / "val.en")
+    val, greedy = [folder / "val.de", folder / "val.en"], folder / "translations.greedy.txt"
     for name in ("fp32", "fp16"):
-        files = ("--translations", folder / f"{name}.txt", "--greedy", folder / "greedy.txt")
-        script("score_translation", *files, *references, "--out", folder / f"metrics.{name}.json")
-    engines = [f"{name}={folder / name}.txt" for name in ("fp32", "fp16")]
-    files = ("--framework", folder / f"{FRAMEWORK}.txt", "--out", folder / "agreement.json")
-    script("compare_translation", *files, *references, *engines)
+        files = {"beam": folder / f"translations.{name}.txt", "greedy": greedy, "val": val}
+        outputs = {"metrics": folder / f"metrics.{name}.json"}
+        script("score", *step("score", task="translation", inputs=files, outputs=outputs))
+    files = {"framework": folder / f"translations.{FRAMEWORK}.txt", "val": val}
+    files["translations"] = named(folder, "translations.{}.txt", ("fp32", "fp16"))
+    outputs = {"agreement": folder / "agreement.json"}
+    script("compare", *step("compare", task="translation", inputs=files, outputs=outputs))
     return failed_gates(script, folder, sample, data, ("fp32", "fp16"))
 
 
@@ -251,16 +256,18 @@ def recommender_gates(script, folder, sample, data, wrong=(), damage=None):
         said = answers()
         if name in wrong:
             damage(said, serving)
-        np.savez(folder / f"{name}.npz", **said)
+        np.savez(folder / f"predictions.{name}.npz", **said)
     write_json(folder / "serving.json", serving)
-    known = ["--published", *PUBLISHED] if data == "full" else []
-    known += ["--serving", folder / "serving.json"] if "serving" in configuration(sample, data) else []
+    known = {"published": PUBLISHED} if data == "full" else {}
+    measurements = {"serving": folder / "serving.json"} if "serving" in configuration(sample, data) else {}
     for name in precisions:
-        files = ("--predictions", folder / f"{name}.npz", "--out", folder / f"metrics.{name}.json")
-        script("score_recommendations", *files, *known)
-    engines = [f"{name}={folder / name}.npz" for name in precisions]
-    files = ("--framework", folder / f"{FRAMEWORK}.npz", "--out", folder / "agreement.json")
-    script("compare_recommendations", *files, *engines)
+        files = {"predictions": folder / f"predictions.{name}.npz", **measurements}
+        outputs = {"metrics": folder / f"metrics.{name}.json"}
+        script("score", *step("score", task="recommendation", settings=known, inputs=files, outputs=outputs))
+    files = {"framework": folder / f"predictions.{FRAMEWORK}.npz"}
+    files["predictions"] = named(folder, "predictions.{}.npz", precisions)
+    outputs = {"agreement": folder / "agreement.json"}
+    script("compare", *step("compare", task="recommendation", inputs=files, outputs=outputs))
     return failed_gates(script, folder, sample, data, precisions)
 
 

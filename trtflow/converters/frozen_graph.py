@@ -39,12 +39,29 @@ class FrozenGraph:
         Raises:
             FormatError: TensorFlow cannot run it on this machine.
         """
-        tensors = {name: self._graph.get_tensor_by_name(f"{name}:0") for name in feeds}
+        return self.run_from({f"{name}:0": values for name, values in feeds.items()}, self._outputs)
+
+    @property
+    def nodes(self) -> dict[str, tf.Operation]:
+        """The graph's nodes by name."""
+        return {node.name: node for node in self._graph.get_operations()}
+
+    def run_from(self, feeds: dict[str, np.ndarray], outputs: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return what nodes give where any tensors of the graph are given.
+
+        Args:
+            feeds: values [N, C, H, W] by the tensor's name, as NODE:0.
+            outputs: names of nodes.
+
+        Raises:
+            FormatError: TensorFlow cannot run it on this machine.
+        """
+        tensors = {name: self._graph.get_tensor_by_name(name) for name in feeds}
         turned = {tensors[name]: _as_declared(values, tensors[name]) for name, values in feeds.items()}
-        names = [f"{name}:0" for name in self._outputs]
+        names = [f"{name}:0" for name in outputs]
         with tf.compat.v1.Session(graph=self._graph) as session:
             try:
-                return dict(zip(self._outputs, session.run(names, turned), strict=True))
+                return dict(zip(outputs, session.run(names, turned), strict=True))
             except tf.errors.OpError as error:
                 raise FormatError(self._path, f"TensorFlow cannot run it here ({_first_line(error)})") from error
 

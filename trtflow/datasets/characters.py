@@ -14,11 +14,24 @@ import numpy as np
 
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_text
+from trtflow.job import Job
+from trtflow.steps import required
 
 PLAIN = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2026": "...", "\u2013": "-", "\u2014": "--"}
 )  # quotation marks, ellipsis and dashes; what else is not ASCII is left out
 AGAIN = "Make the data again."
+
+
+def make_data(job: Job) -> None:
+    """Make the text of a character model, or split a given one: train.txt, val.txt (its end), each character's number.
+
+    Numbers are dealt out where none are given.
+    """
+    text = job.input("text").read_text(encoding="utf-8") if job.files("text") else topics_text()
+    text = write_splits(job.output("train").parent, text, job.setting("splits.train"), required(job, "splits.val"))
+    known = read_vocabulary(job.input("known")) if job.files("known") else number_characters(text)
+    write_vocabulary(job.output("vocabulary"), known)
 
 
 def topics_text() -> str:

@@ -6,21 +6,56 @@ each. The digits are scikit-learn's, dealt out as those of the scenes are: none 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from trtflow.datasets.images import read_pictures
+from trtflow.datasets.manifest import SUFFIX, write_manifest
 from trtflow.formats import FormatError
 from trtflow.formats.files import atomic_path, write_text
+from trtflow.job import Job
+from trtflow.steps import required
 
 CLASSES = tuple("0123456789")
 NAMES = "classes.txt"  # names of other classes than the ten digits, a line each
 SPLITS = ("train", "calibration", "val")
+SIZE = 64  # side of a picture where none is given, pixels
 LEAST = 0.7  # of the picture's side: the smallest width and height of a digit with its margin
 TURN = 12.0  # degrees a digit is turned at most
 CALM = 0.5  # contrast of the grounds, as a share of the scenes'
 AGAIN = "Make the data set again."
+
+
+def make_train(job: Job) -> None:
+    """Draw the pictures to train on."""
+    _make(job, "train")
+
+
+def make_val(job: Job) -> None:
+    """Draw the pictures to score on."""
+    _make(job, "val")
+
+
+def make_calibration(job: Job) -> None:
+    """Draw the pictures to calibrate with."""
+    _make(job, "calibration")
+
+
+def _make(job: Job, split: str) -> None:
+    root = job.output("split").parent  # of the pictures' folder, or of their list, which comes first without a manifest
+    size, seed = job.setting("model.size", SIZE), job.setting("splits.seed", 0)
+    write_split(root, split, required(job, f"splits.{split}"), size, seed)
+    list_split(root, split, job.outputs["split"])
+
+
+def list_split(root: Path, split: str, outputs: Sequence[Path]) -> None:
+    """Write the manifest of a split where it is one of a step's outputs."""
+    paths, _ = read_images(root, split)
+    for path in outputs:
+        if path.suffix == SUFFIX:
+            write_manifest(path, root, [root / f"{split}.txt", *paths])
 
 
 def make_picture(rng: np.random.Generator, digits: np.ndarray, values: np.ndarray, size: int) -> tuple[np.ndarray, int]:

@@ -12,12 +12,23 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from trtflow.datasets.voc import Annotation, annotation_path, image_path, write_annotation, write_image_set
+from trtflow.datasets import objects
+from trtflow.datasets.voc import (
+    Annotation,
+    annotation_path,
+    image_path,
+    list_split,
+    root_of,
+    write_annotation,
+    write_image_set,
+)
 from trtflow.formats import UserError
 from trtflow.formats.files import atomic_path
+from trtflow.job import Job
 from trtflow.progress import track
+from trtflow.steps import required
 
-CLASSES = ("background", *"0123456789")
+CLASSES = objects.DIGITS
 SIZE = 300  # pixels of a side
 SPLITS = ("train", "calibration", "val")
 VALIDATION_DIGITS = 400  # the last ones, which no other split has
@@ -25,6 +36,28 @@ SIDES = (80, 200)  # smallest and largest digit with its margin, pixels
 MOST_DIGITS = 4
 TRIES = 4  # places tried for each digit before the scene goes without it
 INK = 0.35  # of full ink: where a digit begins
+
+
+def make_train(job: Job) -> None:
+    """Draw the scenes to train on."""
+    _make(job, "train")
+
+
+def make_val(job: Job) -> None:
+    """Draw the scenes to score on."""
+    _make(job, "val")
+
+
+def make_calibration(job: Job) -> None:
+    """Draw the scenes to calibrate with."""
+    _make(job, "calibration")
+
+
+def _make(job: Job, split: str) -> None:
+    root = root_of(job.outputs["split"])
+    shape = tuple(job.setting("splits.shape", (SIZE, SIZE)))
+    write_split(root, split, required(job, f"splits.{split}"), job.setting("splits.seed", 0), shape)
+    list_split(root, split, job.outputs["split"])
 
 
 def digits_of(split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -16,12 +16,33 @@ from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import read_arrays, write_arrays
 from trtflow.formats.idx import read_idx
 from trtflow.formats.netpbm import write_pgm
+from trtflow.job import Job
+from trtflow.steps import required
 
 Digits = tuple[np.ndarray, np.ndarray]  # ink and values
 SIDE, INNER = 28, 20  # pixels of a side of the picture, and of the digit in it
 SPLITS = ("train", "calibration", "val")
 CLASSES = tuple("0123456789")
+PUBLISHED = ("images", "labels", "val_images", "val_labels")  # inputs that are MNIST's files
 MEAN, DEVIATION = 0.1307, 0.3081  # of MNIST's ink, as PyTorch's examples have them
+
+
+def make_data(job: Job) -> None:
+    """Make digits, or deal out MNIST's own where its four files are given.
+
+    They are train.npz, calibration.npz and val.npz, and ten held-out ones as 0.pgm to 9.pgm.
+    """
+    folder, seed = job.output("train").parent, job.setting("splits.seed", 0)
+    counts = {split: required(job, f"splits.{split}") for split in SPLITS}
+    published = [name for name in PUBLISHED if job.files(name)]
+    if not published:
+        write_digits(folder, counts, seed)
+    elif len(published) < len(PUBLISHED):
+        missing = [name for name in PUBLISHED if name not in published]
+        raise UserError(f"{job.sample}: no {' and no '.join(missing)}. Give all of {', '.join(PUBLISHED)}, or none.")
+    else:
+        images, labels, val_images, val_labels = map(job.input, PUBLISHED)
+        write_mnist(folder, read_mnist(images, labels), read_mnist(val_images, val_labels), counts, seed)
 
 
 def write_digits(folder: Path, counts: Mapping[str, int], seed: int) -> None:
@@ -118,6 +139,11 @@ def read_labels(folder: Path, split: str) -> np.ndarray:
     """Return the values of a split's digits, int64 [N]."""
     (labels,) = read_arrays(folder / f"{split}.npz", "labels")
     return labels
+
+
+def read_classes(folder: Path) -> tuple[str, ...]:
+    """Return the names of the classes, the ten digits."""
+    return CLASSES
 
 
 def paper(images: np.ndarray) -> np.ndarray:

@@ -17,15 +17,33 @@ from pathlib import Path
 
 import numpy as np
 
-from trtflow.datasets.digit_pictures import NAMES
+from trtflow.datasets.digit_pictures import NAMES, list_split, read_classes, read_images, read_labels
 from trtflow.datasets.images import fit, read_image
 from trtflow.datasets.splits import deal
-from trtflow.formats import FormatError
+from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import atomic_path, write_text
+from trtflow.job import Job
+from trtflow.steps import required
 
+__all__ = ["read_classes", "read_images", "read_labels"]
+
+SPLITS = ("val", "calibration")
+SIZE = 224  # side of a picture where none is given, pixels
 SCALED = 256  # pixels of the shorter side before the middle is cut out
 MOST_BYTES = 1 << 26  # of one picture's file
 AGAIN = "Fetch it again."
+
+
+def make_data(job: Job) -> None:
+    """Take pictures to score and to calibrate with."""
+    root, size = job.output("classes").parent, job.setting("model.size", SIZE)
+    if not 0 < size <= SCALED:
+        raise UserError(f"{job.sample}: model.size {size} is not 1 to {SCALED}. Set it to a size that ILSVRC has.")
+    counts = {split: required(job, f"splits.{split}") for split in SPLITS}
+    sources = (job.input("archive"), job.input("labels"), job.input("words"))
+    write_pictures(root, *sources, counts, size, job.setting("splits.seed", 0))
+    for split in SPLITS:
+        list_split(root, split, job.outputs[split])
 
 
 def write_pictures(

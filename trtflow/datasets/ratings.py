@@ -18,13 +18,40 @@ import numpy as np
 
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_text
+from trtflow.job import Job
 
 FIELDS = ("user", "movie", "rating", "time")
 TASTES = 4  # dimensions of taste that made users differ in
 SHARPNESS = 6.0  # of taste, against popularity and chance
+USERS, MOVIES = 600, 370  # to make where no number is given
+NEGATIVES = 99  # movies that the held-out one is to be found among
 WATCHED = (30, 60)  # movies that a made user rates: at least, and fewer than
 MEMBER = "ml-1m/ratings.dat"
 AGAIN = "Make or fetch it again."
+
+
+def make_data(job: Job) -> None:
+    """Make ratings to train a recommender on, or take MovieLens-1M's, and hold the last of each user out.
+
+    Raises:
+        UserError: MovieLens-1M has another number of users or movies than the sample says.
+    """
+    sizes = job.setting("splits.users", USERS), job.setting("splits.movies", MOVIES)
+    seed = job.setting("splits.seed", 0)
+    if not job.files("archive"):
+        ratings = make_ratings(*sizes, seed)
+    else:
+        archive = job.input("archive")
+        ratings = read_movielens(archive)
+        found = tuple(int(ratings[:, column].max()) + 1 for column in (0, 1))
+        if found != sizes:
+            raise UserError(
+                f"{archive}: {found[0]} users and {found[1]} movies, not {sizes[0]} and {sizes[1]}. "
+                "Set splits.users and splits.movies to what it has."
+            )
+    train, choices = leave_one_out(ratings, NEGATIVES, seed)
+    write_ratings(job.output("train"), train)
+    write_choices(job.output("choices"), choices)
 
 
 def make_ratings(users: int, movies: int, seed: int) -> np.ndarray:

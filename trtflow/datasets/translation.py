@@ -16,14 +16,24 @@ import numpy as np
 from trtflow.datasets.bpe import encode, learn_merges
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_text
+from trtflow.job import Job
 
 UNKNOWN, START, END = range(3)
 SPECIAL = ("<unk>", "<s>", "</s>")
 SOURCE, TARGET = "de", "en"
+SENTENCES = {"train": 20000, "val": 500}  # to make where no number is given
+MERGES = 150  # of byte-pair encoding, for each language, where no number is given
 LARGEST = 999_999  # of the numbers
 FIRST_DAY, DAYS = 693_596, 73_049  # ordinals of 1900 to 2099
 PER_KIND = 3  # numbers for each date and each time
 AGAIN = "Make the data again."
+
+
+def make_data(job: Job) -> None:
+    """Make German sentences and their English translations, tokenised and cut by BPE, and both vocabularies."""
+    folder, export = job.output("train").parent, job.output("vocabularies").parent
+    splits = {split: job.setting(f"splits.{split}", count) for split, count in SENTENCES.items()}
+    write_pairs(folder, export, job.setting("model.merges", MERGES), job.setting("splits.seed", 0), **splits)
 
 
 def write_pairs(folder: Path, export: Path, merges: int, seed: int, **splits: int) -> None:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from trtflow.datasets.manifest import SUFFIX, write_manifest
 from trtflow.formats import FormatError
 from trtflow.formats.arrays import read_arrays
 from trtflow.formats.files import write_text
@@ -67,6 +68,26 @@ def write_split_files(root: Path, split: str, annotations: Sequence[Annotation],
     for annotation in annotations:
         write_annotation(annotation_path(root, annotation.image_id), annotation, classes)
     write_image_set(root, split, [annotation.image_id for annotation in annotations])
+
+
+def root_of(outputs: Sequence[Path]) -> Path:
+    """Return the folder of the data set of which a step writes a split.
+
+    Args:
+        outputs: that folder and others, or the split's files one by one, the list of its pictures first.
+    """
+    first = outputs[0]
+    return first.parents[2] if first.suffix == ".txt" else first
+
+
+def list_split(root: Path, split: str, outputs: Sequence[Path]) -> None:
+    """Write the manifest of a split where it is one of a step's outputs."""
+    ids = read_image_set(root, split)
+    files = [root / "ImageSets" / "Main" / f"{split}.txt"]
+    files += [path(root, image_id) for image_id in ids for path in (image_path, annotation_path)]
+    for path in outputs:
+        if path.suffix == SUFFIX:
+            write_manifest(path, root, files)
 
 
 def read_split(root: Path, split: str, classes: Sequence[str]) -> list[Annotation]:

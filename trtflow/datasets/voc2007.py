@@ -19,21 +19,42 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from trtflow.datasets.voc import Annotation, image_path, parse_annotation, write_split_files
-from trtflow.formats import FormatError
+from trtflow.datasets.objects import CLASSES as OBJECTS
+from trtflow.datasets.objects import VOC
+from trtflow.datasets.voc import Annotation, image_path, list_split, parse_annotation, root_of, write_split_files
+from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import atomic_path
+from trtflow.job import Job
 from trtflow.progress import track
+from trtflow.steps import required
 
-CLASSES = (
-    "background",
-    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
-    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
-)
+CLASSES = VOC
+NETWORKS = [name for name, classes in OBJECTS.items() if set(VOC) <= set(classes)]  # that know all of them
 ROOT = PurePosixPath("VOCdevkit/VOC2007")
 PARTS = {"calibration": "trainval", "val": "test"}  # what a split is drawn from
 GROUND = (123, 117, 104)  # behind a picture that does not fill its frame: nearly 0 when the means are taken out
 AGAIN = "Fetch the tar again."
 BROKEN = (tarfile.TarError, zlib.error, EOFError, OSError)
+
+
+def make_val(job: Job) -> None:
+    """Take the pictures to score on from the tar of test."""
+    _make(job, "val")
+
+
+def make_calibration(job: Job) -> None:
+    """Take the pictures to calibrate with from the tar of trainval."""
+    _make(job, "calibration")
+
+
+def _make(job: Job, split: str) -> None:
+    root, objects = root_of(job.outputs["split"]), job.setting("splits.objects", "voc")
+    if objects not in NETWORKS:
+        raise UserError(f"splits.objects: {objects!r} has not all of VOC's objects. Take {' or '.join(NETWORKS)}.")
+    place = (root, job.input("archive"), split, required(job, f"splits.{split}"), job.setting("splits.seed", 0))
+    shape, ratio = tuple(required(job, "splits.shape")), bool(job.setting("splits.keep_ratio"))
+    write_voc2007(*place, shape, keep_ratio=ratio, classes=OBJECTS[objects])
+    list_split(root, split, job.outputs["split"])
 
 
 def write_voc2007(

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from trtflow.formats.errors import FormatError
+
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -39,6 +41,18 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_json(path: str | os.PathLike[str], data: Any) -> None:
     """Write `data` as indented JSON with a final newline; NaN and infinity are refused."""
     write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Return the content of a JSON file.
+
+    Raises:
+        FormatError: it is none.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FormatError(path, f"not JSON ({error})", "Make it again with snakemake.") from error
 
 
 def copy_file(source: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:

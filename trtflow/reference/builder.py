@@ -14,7 +14,7 @@ from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.profile import IOptimizationProfile
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.tensor import ITensor
-from trtflow.reference.record.values import Dims, Logger
+from trtflow.reference.record.values import Dims, ILogger, Logger
 from trtflow.reference.run.engine import ICudaEngine
 from trtflow.reference.run.plan import write_plan
 
@@ -34,7 +34,7 @@ class Builder(Scope):
     platform_has_fast_int8 = True
     num_DLA_cores = max_DLA_batch_size = 0  # noqa: N815 - TensorRT's names
 
-    def __init__(self, logger: Logger) -> None:
+    def __init__(self, logger: ILogger) -> None:
         self.logger = logger
         self.reset()
 

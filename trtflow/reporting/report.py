@@ -17,7 +17,7 @@ from typing import Any
 import jsonschema
 
 from trtflow.formats import FormatError, UserError
-from trtflow.formats.files import sha256_of
+from trtflow.formats.files import read_json, sha256_of
 
 SCHEMA = Path(__file__).resolve().parents[2] / "config" / "schema" / "report.schema.json"
 PACKAGES = (
@@ -168,14 +168,6 @@ def read_report(path: Path) -> dict[str, Any]:
     report = read_json(path)
     validate(report, str(path))
     return report
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file."""
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise FormatError(path, f"not JSON ({error})", "Make it again with snakemake.") from error
 
 
 def git_commit(root: Path) -> str | None:

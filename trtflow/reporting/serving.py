@@ -26,7 +26,7 @@ def advice(rows: Sequence[Row]) -> str:
     """Return the measurements as text, and which a user should pick.
 
     Args:
-        rows: content of serve.py's JSON file.
+        rows: measurements of `trtflow.tasks.serving`.
     """
     plain, shared, large = split(rows)
     one, best = plain[0], max([*plain, *shared], key=_rate)
@@ -51,7 +51,7 @@ def write_serving(path: Path, rows: Sequence[Row]) -> None:
 
     Args:
         path: PNG to write.
-        rows: content of serve.py's JSON file.
+        rows: measurements of `trtflow.tasks.serving`.
     """
     plain, shared, large = split(rows)
     with rc_context(STYLE):

@@ -10,6 +10,7 @@ from typing import Any
 
 from trtflow.formats import UserError
 from trtflow.runtime.entry import create_builder
+from trtflow.runtime.messages import because, logger_of
 from trtflow.runtime.plugin_faults import refuse_faulty_int8
 from trtflow.runtime.timing_cache import keep_timing_cache, use_timing_cache
 
@@ -69,7 +70,7 @@ def build_plan(
         UserError: the device has no memory free, no fast INT8 or no such DLA, a plugin would fail in INT8, or TensorRT
             refuses the network or cannot build it.
     """
-    logger = trt.Logger(trt.Logger.WARNING)
+    logger = logger_of(trt)
     trt.init_libnvinfer_plugins(logger, "")
     builder = create_builder(trt, logger)
     builder.max_batch_size = max_batch_size
@@ -103,10 +104,10 @@ def build_plan(
         _add_batch_profile(builder, network, config, max_batch_size)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise UserError(
-            "TensorRT could not build the engine; its messages stand above this line. Where they speak of memory, "
-            "lower max_batch_size or builder.workspace_mb, or end what else uses the GPU."
+        way_out = (
+            "Where it speaks of memory, lower max_batch_size or builder.workspace_mb, or end what else uses the GPU."
         )
+        raise UserError(because("TensorRT could not build the engine", way_out))
     if settings.timing_cache is not None:
         keep_timing_cache(config, settings.timing_cache)
     return bytes(plan)

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from trtflow.formats import UserError
+from trtflow.runtime.messages import because, logger_of
 
 
 def create_builder(trt: ModuleType, logger: Any) -> Any:
@@ -32,9 +33,9 @@ def engine_of(trt: ModuleType, plan: bytes) -> Any:
     Raises:
         UserError: TensorRT could not start on the GPU, or cannot load the plan.
     """
-    engine = create_runtime(trt, trt.Logger(trt.Logger.WARNING)).deserialize_cuda_engine(plan)
+    engine = create_runtime(trt, logger_of(trt)).deserialize_cuda_engine(plan)
     if engine is None:
-        raise UserError("TensorRT cannot load its own plan; its messages stand above this line.")
+        raise UserError(because("TensorRT cannot load its own plan"))
     return engine
 
 
@@ -46,10 +47,11 @@ def create_context(engine: Any) -> Any:
     """
     context = engine.create_execution_context()
     if context is None:
-        raise UserError(
-            "TensorRT could not make a context; its messages stand above this line. Most often too little device "
-            "memory is free: lower max_batch_size, or end what else uses the GPU (nvidia-smi shows it)."
+        way_out = (
+            "Most often too little device memory is free: lower max_batch_size, or end what else uses the GPU "
+            "(nvidia-smi shows it)."
         )
+        raise UserError(because("TensorRT could not make a context", way_out))
     return context
 
 
@@ -57,7 +59,5 @@ def _create(kind: Any, logger: Any) -> Any:
     try:
         return kind(logger)
     except TypeError as error:  # how TensorRT's bindings speak of an object that the library did not make
-        raise UserError(
-            "TensorRT could not start on this GPU; its messages stand above this line. Most often no device memory is "
-            "free: end what else uses the GPU (nvidia-smi shows it)."
-        ) from error
+        way_out = "Most often no device memory is free: end what else uses the GPU (nvidia-smi shows it)."
+        raise UserError(because("TensorRT could not start on this GPU", way_out)) from error

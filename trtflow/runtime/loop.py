@@ -17,6 +17,7 @@ import numpy as np
 from trtflow.formats import UserError
 from trtflow.runtime.devices import Buffer, device_of
 from trtflow.runtime.entry import create_context
+from trtflow.runtime.messages import because
 from trtflow.runtime.step_graphs import StepGraphs
 from trtflow.runtime.timing import LEAST_QUERIES, percentile
 
@@ -231,7 +232,7 @@ class StepLoop:
             for name in given:
                 self._upload(name)
             if not self.context.execute_async(self.batch_size, self._bindings, self._stream.handle):
-                raise UserError("the engine could not run; its messages stand above this line.")
+                raise UserError(because("the engine could not run"))
             for name in outputs:
                 self._download(self._memory[name], name)
 

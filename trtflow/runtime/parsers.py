@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from trtflow.formats import UserError
+from trtflow.runtime.messages import because, logger_of
 
 
 def parse_onnx(trt: ModuleType, network: Any, model: Path) -> None:
@@ -16,7 +17,7 @@ def parse_onnx(trt: ModuleType, network: Any, model: Path) -> None:
     Raises:
         UserError: the parser cannot read it; the message has each node and the reason.
     """
-    parser = trt.OnnxParser(network, trt.Logger(trt.Logger.WARNING))
+    parser = trt.OnnxParser(network, logger_of(trt))
     if not parser.parse_from_file(str(model)):
         errors = [parser.get_error(index) for index in range(parser.num_errors)]
         reasons = "; ".join(f"node {error.node()}: {error.desc()}" for error in errors)
@@ -43,7 +44,7 @@ def parse_caffe(
     parse = parser.parse_as_caffe if as_caffe else parser.parse
     tensors = parse(deploy=str(deploy), model=str(model), network=network, dtype=trt.float32)
     if tensors is None:
-        raise UserError(f"{deploy}: the Caffe parser could not read it; its messages stand above this line.")
+        raise UserError(because(f"{deploy}: the Caffe parser could not read it"))
     for name in outputs:
         tensor = tensors.find(name)
         if tensor is None:
@@ -72,4 +73,4 @@ def parse_uff(
     for name in outputs:
         parser.register_output(name)
     if not parser.parse(str(model), network, trt.float32):
-        raise UserError(f"{model}: the UFF parser could not read it; its messages stand above this line.")
+        raise UserError(because(f"{model}: the UFF parser could not read it"))

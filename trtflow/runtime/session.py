@@ -17,6 +17,7 @@ from trtflow.formats import FormatError, UserError
 from trtflow.runtime.backend import check_device, load
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import create_context, create_runtime
+from trtflow.runtime.messages import because, logger_of
 from trtflow.runtime.plugins import load_plugins
 from trtflow.runtime.slots import Query, Slot, Streams
 
@@ -53,7 +54,7 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
         raise FormatError(plan, fault, rebuild)
     trt = load(backend["name"])
     check_device(backend)
-    logger = trt.Logger(trt.Logger.WARNING)
+    logger = logger_of(trt)
     trt.init_libnvinfer_plugins(logger, "")  # TensorRT's own; a plan that holds one cannot be read without
     load_plugins(trt, origin["plugins"])
     runtime = create_runtime(trt, logger)
@@ -62,7 +63,7 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
     except UserError as error:
         raise FormatError(plan, str(error).rstrip("."), rebuild) from error
     if engine is None:
-        raise FormatError(plan, "TensorRT cannot load it; its messages stand above this line", rebuild)
+        raise FormatError(plan, "TensorRT cannot load it", because(rebuild))
     return trt, engine
 
 
@@ -258,7 +259,7 @@ class Session:
             self._set_shapes(shapes)
             done = self.context.execute_async_v2(bindings, stream.handle)
         if not done:
-            raise UserError("the engine could not run; its messages stand above this line.")
+            raise UserError(because("the engine could not run"))
 
     def _set_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
         """Tell the context the shapes of the inputs, unless it has them."""
@@ -266,9 +267,7 @@ class Session:
             return
         for name, index in self._inputs.items():
             if not self.context.set_binding_shape(index, shapes[name]):
-                raise UserError(
-                    f"input {name!r} cannot take the shape {shapes[name]}; see the messages above this line."
-                )
+                raise UserError(because(f"input {name!r} cannot take the shape {shapes[name]}"))
         self._current = shapes
 
     def _output_shapes(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:

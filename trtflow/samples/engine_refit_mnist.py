@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digits import normalised, read_images
+from trtflow.families.digits.layers import INPUT, OUTPUT, add_layers, read_weights
 from trtflow.formats import UserError
-from trtflow.models.lenet_layers import INPUT, OUTPUT, add_layers, read_weights
+from trtflow.runtime.messages import logger_of
 from trtflow.runtime.outputs import softmax
 
 __all__ = ["INPUT", "read_images"]
@@ -38,7 +39,7 @@ def define_network(trt: ModuleType, network: Any, export: Path) -> None:
 def refit(trt: ModuleType, engine: Any, export: Path) -> None:
     """Give the engine the trained weights of its first convolution; what is missing still is an error."""
     weights = read_weights(export / "weights.npz")
-    refitter = trt.Refitter(engine, trt.Logger(trt.Logger.WARNING))
+    refitter = trt.Refitter(engine, logger_of(trt))
     for role, values in (
         (trt.WeightsRole.KERNEL, weights["conv1.weight"]),
         (trt.WeightsRole.BIAS, weights["conv1.bias"]),

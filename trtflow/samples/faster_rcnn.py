@@ -16,8 +16,8 @@ import numpy as np
 
 from trtflow.datasets.images import read_sized_image, to_faster_rcnn_input
 from trtflow.datasets.voc import read_images
+from trtflow.families.common.input_size import read_input_shape
 from trtflow.metrics.detections import pairwise_iou
-from trtflow.models.input_size import read_input_shape
 
 __all__ = ["read_images"]
 

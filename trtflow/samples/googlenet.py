@@ -15,7 +15,7 @@ import numpy as np
 
 from trtflow.datasets.digit_pictures import read_images
 from trtflow.datasets.images import read_pictures
-from trtflow.models.input_size import read_input_size
+from trtflow.families.common.input_size import read_input_size
 
 __all__ = ["read_images"]
 

@@ -15,8 +15,8 @@ import numpy as np
 from trtflow.calibration.ranges import ranged_tensors, set_range
 from trtflow.datasets.digit_pictures import read_images, read_labels
 from trtflow.datasets.images import read_pictures
+from trtflow.families.common.input_size import read_input_size
 from trtflow.formats.dynamic_ranges import check_ranges, read_ranges
-from trtflow.models.input_size import read_input_size
 from trtflow.runtime.parsers import parse_onnx
 
 __all__ = ["read_images", "read_labels"]

@@ -16,8 +16,9 @@ import numpy as np
 
 from trtflow.datasets.digit_pictures import read_images
 from trtflow.datasets.images import read_pictures
+from trtflow.families.common.input_size import read_input_size, read_pixels
 from trtflow.formats import UserError
-from trtflow.models.input_size import read_input_size, read_pixels
+from trtflow.runtime.messages import because
 from trtflow.runtime.parsers import parse_onnx
 
 CAFFE, ONNX, UFF = ("data", "prob"), ("gpu_0/data_0", "gpu_0/softmax_1"), ("input", "output")
@@ -51,7 +52,7 @@ def define_uff(trt: ModuleType, network: Any, export: Path) -> None:
     parser.register_output(UFF[1])
     model = export / "model.uff"
     if not parser.parse(str(model), network):
-        raise UserError(f"{model}: the UFF parser could not read it; its messages stand above this line.")
+        raise UserError(because(f"{model}: the UFF parser could not read it"))
 
 
 @dataclass(frozen=True)

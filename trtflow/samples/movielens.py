@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trtflow.models.ncf_layers import add_top_k, answers_of, inputs_of, parse_model
+from trtflow.families.ncf.layers import add_top_k, answers_of, inputs_of, parse_model
 from trtflow.runtime.session import Session
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digits import normalised, read_images
-from trtflow.models.lenet_layers import INPUT, OUTPUT, add_layers, read_weights
+from trtflow.families.digits.layers import INPUT, OUTPUT, add_layers, read_weights
 from trtflow.runtime.outputs import softmax
 
 __all__ = ["INPUT", "read_images"]

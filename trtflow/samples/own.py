@@ -20,7 +20,6 @@ from trtflow.formats.arrays import read_arrays
 from trtflow.runtime.model_file import ModelFile
 from trtflow.runtime.outputs import softmax
 
-NAME = "sample.json"
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm")
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in most libraries
 Items = Sequence[Path] | np.ndarray

@@ -18,6 +18,7 @@ import numpy as np
 from trtflow.datasets.images import read_sized_image, to_signed_unit_input
 from trtflow.datasets.voc import read_images
 from trtflow.formats import UserError
+from trtflow.runtime.messages import because
 
 __all__ = ["read_images"]
 
@@ -38,7 +39,7 @@ def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     parser.register_output(MARKED)
     model = export / "model.uff"
     if not parser.parse(str(model), network):
-        raise UserError(f"{model}: the UFF parser could not read it; its messages stand above this line.")
+        raise UserError(because(f"{model}: the UFF parser could not read it"))
     for index, name in enumerate(OUTPUTS):
         network.get_output(index).name = name
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from trtflow.datasets.digits import SIDE, read_images, unit
 from trtflow.formats import UserError
+from trtflow.runtime.messages import because
 from trtflow.runtime.plugins import load_plugins
 
 __all__ = ["read_images"]
@@ -36,7 +37,7 @@ def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     parser.register_output(OUTPUT)
     model = export / "model.uff"
     if not parser.parse(str(model), network):
-        raise UserError(f"{model}: the UFF parser could not read it; its messages stand above this line.")
+        raise UserError(because(f"{model}: the UFF parser could not read it"))
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 The network of chapter 13 from its frozen graph to validated engines, in Python throughout. The engine is built from the
 same UFF; what this chapter adds lies behind it: boxes on pictures (`reporting.boxes`), and VOC's mean average precision
-of every engine beside that of the TensorFlow graph itself (`scripts/compare_detections.py`).
+of every engine beside that of the TensorFlow graph itself (`trtflow.tasks.detection.compare_map`).
 """
 
 from __future__ import annotations

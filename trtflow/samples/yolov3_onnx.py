@@ -17,6 +17,7 @@ from trtflow.datasets.images import read_image, to_unit_input
 from trtflow.datasets.voc import read_images
 from trtflow.formats import UserError
 from trtflow.formats.darknet import input_shape, read_cfg
+from trtflow.runtime.messages import logger_of
 
 __all__ = ["read_images"]
 
@@ -43,7 +44,7 @@ def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
 def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     """The parser adds the layers and marks the three outputs."""
     model = export / "model.onnx"
-    parser = trt.OnnxParser(network, trt.Logger(trt.Logger.WARNING))
+    parser = trt.OnnxParser(network, logger_of(trt))
     if not parser.parse_from_file(str(model)):
         reasons = "; ".join(parser.get_error(index).desc() for index in range(parser.num_errors))
         raise UserError(f"{model}: the ONNX parser could not read it: {reasons}")

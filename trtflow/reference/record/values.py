@@ -83,8 +83,8 @@ class Weights:
         return values if isinstance(values, cls) else cls(() if values is None else values)
 
 
-class Logger:
-    """TensorRT's logger: messages of at least `min_severity` go to standard error."""
+class ILogger:
+    """What takes TensorRT's messages; a logger of one's own overrides `log`."""
 
     class Severity(IntEnum):
         """How bad a message is; smaller is worse."""
@@ -97,10 +97,18 @@ class Logger:
 
     INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = Severity
 
-    def __init__(self, min_severity: Severity = Severity.WARNING) -> None:
+    def log(self, severity: Severity, message: str) -> None:
+        """Take a message."""
+        raise NotImplementedError(f"{type(self).__name__} is a logger without log(severity, message).")
+
+
+class Logger(ILogger):
+    """TensorRT's logger: messages of at least `min_severity` go to standard error."""
+
+    def __init__(self, min_severity: ILogger.Severity = ILogger.WARNING) -> None:
         self.min_severity = min_severity
 
-    def log(self, severity: Severity, message: str) -> None:
+    def log(self, severity: ILogger.Severity, message: str) -> None:
         """Print a message unless its severity is below the minimum."""
         if severity <= self.min_severity:
             print(f"[TRT] [{'IEWIV'[severity]}] {message}", file=sys.stderr)

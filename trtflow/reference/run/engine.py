@@ -12,7 +12,7 @@ from trtflow.reference.lower.graph import ONNX_TYPES
 from trtflow.reference.record.enums import DataType, EngineCapability, ProfilingVerbosity, TensorIOMode, TensorLocation
 from trtflow.reference.record.profile import Range
 from trtflow.reference.record.scope import Scope
-from trtflow.reference.record.values import Dims, Logger
+from trtflow.reference.record.values import Dims, ILogger
 from trtflow.reference.run.context import IExecutionContext
 from trtflow.reference.run.inspector import EngineInspector
 from trtflow.reference.run.kernels import for_cpu
@@ -27,7 +27,7 @@ class Runtime(Scope):
 
     num_DLA_cores = 0  # noqa: N815 - TensorRT's name
 
-    def __init__(self, logger: Logger) -> None:
+    def __init__(self, logger: ILogger) -> None:
         self.logger = logger
 
     def deserialize_cuda_engine(self, serialized_engine: Any) -> ICudaEngine:
@@ -62,7 +62,7 @@ class ICudaEngine(Scope):
 
     engine_capability = EngineCapability.STANDARD
 
-    def __init__(self, plan: bytes, logger: Logger) -> None:
+    def __init__(self, plan: bytes, logger: ILogger) -> None:
         self.logger, self.revision = logger, 0
         model = self.load(plan)
         self.has_implicit_batch_dimension: bool = self.metadata["implicit_batch"]

@@ -12,7 +12,7 @@ from trtflow.reference.errors import PlanError
 from trtflow.reference.lower.graph import quantise_rows, to_half
 from trtflow.reference.record.enums import WeightsRole
 from trtflow.reference.record.scope import Scope
-from trtflow.reference.record.values import Logger, Weights
+from trtflow.reference.record.values import ILogger, Logger, Weights
 from trtflow.reference.run.engine import ICudaEngine
 from trtflow.reference.run.plan import read_plan, write_plan
 
@@ -37,7 +37,7 @@ class Refitter(Scope):
         PlanError: the engine was built without REFIT. (TensorRT logs that.)
     """
 
-    def __init__(self, engine: ICudaEngine, logger: Logger) -> None:
+    def __init__(self, engine: ICudaEngine, logger: ILogger) -> None:
         if not engine.refittable:
             raise PlanError(
                 "the engine's weights cannot be replaced: it was built without BuilderFlag.REFIT. "

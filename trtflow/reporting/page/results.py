@@ -10,7 +10,8 @@ from typing import Any
 from trtflow.formats import FormatError
 from trtflow.formats.calibration_table import read_table
 from trtflow.formats.dynamic_ranges import read_ranges
-from trtflow.reporting.report import read_json, read_report
+from trtflow.formats.files import read_json
+from trtflow.reporting.report import read_report
 
 SUFFIX = "_report.json"
 INT8_LEVELS = 127  # a calibration table's scale is range / 127

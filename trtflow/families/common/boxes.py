@@ -1,0 +1,51 @@
+"""Boxes of detectors: as offsets from others, how far they overlap, and which of those that overlap stays."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+VARIANCES = (0.1, 0.1, 0.2, 0.2)  # units of the offsets: x, y, width and height
+
+
+def encode(boxes: Tensor, priors: Tensor) -> Tensor:
+    """Return boxes [n, 4] as offsets from priors [n, 4], in units of the variances (Caffe's CENTER_SIZE)."""
+    size = priors[:, 2:] - priors[:, :2]
+    shift = (boxes[:, :2] + boxes[:, 2:] - priors[:, :2] - priors[:, 2:]) / 2 / size
+    growth = ((boxes[:, 2:] - boxes[:, :2]) / size).log()
+    return torch.cat([shift, growth], 1) / priors.new_tensor(VARIANCES)
+
+
+def decode(offsets: Tensor, priors: Tensor) -> Tensor:
+    """Undo `encode`; offsets may have leading axes, [..., n, 4]."""
+    shift, growth = (offsets * priors.new_tensor(VARIANCES)).split(2, dim=-1)
+    size = priors[:, 2:] - priors[:, :2]
+    centre = (priors[:, :2] + priors[:, 2:]) / 2 + shift * size
+    half = growth.exp() * size / 2
+    return torch.cat([centre - half, centre + half], dim=-1)
+
+
+def intersection_over_union(first: Tensor, second: Tensor) -> Tensor:
+    """Return the overlaps of boxes [n, 4] with boxes [m, 4], float32 [n, m]."""
+    low = torch.maximum(first[:, None, :2], second[None, :, :2])
+    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = (high - low).clamp(min=0).prod(2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (first, second)]
+    return shared / (areas[0][:, None] + areas[1][None] - shared)
+
+
+def keep_best(boxes: Tensor, threshold: float, most: int | None = None) -> Tensor:
+    """Return the indices of boxes [n, 4], best first, that overlap no better one that stays by more than a threshold.
+
+    Args:
+        boxes: float32 [n, 4].
+        threshold: intersection over union.
+        most: how many to return; None for all.
+    """
+    kept: list[int] = []
+    rest = torch.arange(len(boxes))
+    while len(rest) and len(kept) != most:
+        first, rest = rest[:1], rest[1:]
+        kept.append(int(first))
+        rest = rest[~(intersection_over_union(boxes[first], boxes[rest])[0] > threshold)]
+    return torch.tensor(kept, dtype=torch.int64)

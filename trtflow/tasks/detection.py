@@ -1,0 +1,115 @@
+"""What is where on a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from trtflow.datasets.images import read_image
+from trtflow.datasets.manifest import locate
+from trtflow.datasets.objects import classes_of
+from trtflow.datasets.voc import Annotation, image_path, read_predictions
+from trtflow.formats import FormatError
+from trtflow.formats.arrays import read_arrays
+from trtflow.formats.files import write_json
+from trtflow.formats.netpbm import write_ppm
+from trtflow.job import Job
+from trtflow.metrics.detections import LEAST_SCORE, least_matched_iou, max_difference
+from trtflow.metrics.scores import detection_scores
+from trtflow.tasks.files import by_precision, read_alike
+from trtflow.tasks.inference import infer
+from trtflow.tasks.measurement import measure, profile
+
+__all__ = ["compare", "compare_map", "draw", "draw_picture", "infer", "measure", "profile", "score"]
+
+OBJECTS = "digits"  # what is looked for where nothing else is set
+
+
+def job_classes(job: Job) -> tuple[str, ...]:
+    """Return the classes that a detector looks for, the background first."""
+    return classes_of(job.setting("splits.objects", OBJECTS))
+
+
+def read_found(job: Job, *paths: Path) -> tuple[Path, list[np.ndarray], list[Annotation]]:
+    """Return the folder of the held-out pictures, the detections of each file [N, K, 7], and the pictures' annotations.
+
+    Raises:
+        FormatError: detections are of other pictures.
+    """
+    folder, split = locate(job.input("val"))
+    found = [read_predictions(path, folder, split, job_classes(job)) for path in paths]
+    return folder, [detections for detections, _ in found], found[0][1]
+
+
+def score(job: Job) -> None:
+    """Write VOC's and COCO's mean average precision."""
+    _, (detections,), truths = read_found(job, job.input("predictions"))
+    write_json(job.output("metrics"), detection_scores(detections, truths, job_classes(job)))
+
+
+PRECISION = "fp32"  # of the engine that is compared with the framework alone
+THRESHOLD = 0.5  # least score of a box whose partner is sought, where none is set
+
+
+def compare(job: Job) -> None:
+    """Write the largest difference of a box or score from the framework's, and the worst overlap."""
+    engine, framework = read_alike(job.input("predictions"), job.input("framework"), "detections")
+    largest = max_difference(engine, framework, LEAST_SCORE)
+    found = {"agreement": largest, "matched_iou": least_matched_iou(engine, framework)}
+    write_json(job.output("agreement"), {PRECISION: found})
+
+
+def compare_map(job: Job) -> None:
+    """Write for each precision how boxes, scores and VOC's mean average precision differ from the framework's."""
+    named, classes = by_precision(job.inputs["predictions"]), job_classes(job)
+    threshold = job.setting("figures.threshold", THRESHOLD)
+    _, (expected, *engines), truths = read_found(job, job.input("framework"), *named.values())
+    framework_map = detection_scores(expected, truths, classes)["metrics"]["map"]
+    found = {}
+    for precision, detections in zip(named, engines, strict=True):
+        engine_map = detection_scores(detections, truths, classes)["metrics"]["map"]
+        found[precision] = {
+            "agreement": max_difference(detections, expected, LEAST_SCORE),
+            "matched_iou": least_matched_iou(detections, expected, threshold),
+            "framework_map": framework_map,
+            "framework_map_drop": abs(engine_map - framework_map),
+        }
+    write_json(job.output("agreement"), found)
+
+
+COUNT = 8  # pictures to draw where no number is set
+
+
+def draw(job: Job) -> None:
+    """Draw the first held-out pictures: as PPM with red boxes, as PNG with labels, and one sheet of them all."""
+    from trtflow.reporting import boxes  # noqa: PLC0415 - Pillow, which the engine's Python lacks
+
+    sheet, classes = job.output("picture"), job_classes(job)
+    data, (detections,), truths = read_found(job, job.input("predictions"))
+    labelled: list[np.ndarray] = []
+    for truth, rows in zip(truths[: job.setting("figures.count", COUNT)], detections, strict=False):
+        image = read_image(image_path(data, truth.image_id))
+        found = boxes.visible(rows, job.setting("figures.threshold", boxes.VISUAL_THRESHOLD))
+        write_ppm(sheet.with_name(f"{truth.image_id}.ppm"), boxes.draw_boxes(image, found[:, 3:]))
+        labelled.append(boxes.draw_labelled_boxes(image, found, classes, truth.normalised_boxes()))
+        boxes.write_png(sheet.with_name(f"{truth.image_id}.png"), labelled[-1])
+    boxes.write_png(sheet, boxes.contact_sheet(labelled))
+
+
+def draw_picture(job: Job) -> None:
+    """Draw one picture, as PPM with red boxes and as PNG with labels; print class, score and box in pixels."""
+    from trtflow.reporting import boxes  # noqa: PLC0415 - as above
+
+    path, predictions = job.input("picture"), job.input("predictions")
+    classes, image = job_classes(job), read_image(path)
+    detections, images = read_arrays(predictions, "detections", "images")
+    if images.tolist() != [path.stem]:
+        raise FormatError(predictions, f"not of {path} alone", "Run infer.py on it.")
+    found = boxes.visible(detections[0], job.setting("figures.threshold", boxes.VISUAL_THRESHOLD))
+    height, width = image.shape[:2]
+    for row in found:
+        corners = " ".join(f"{value:.1f}" for value in row[3:] * np.array([width, height, width, height]))
+        print(f"{classes[int(row[1])]} {row[2]:.4f} {corners}")
+    write_ppm(job.output("drawn"), boxes.draw_boxes(image, found[:, 3:]))
+    boxes.write_png(job.output("picture"), boxes.draw_labelled_boxes(image, found, classes))

@@ -1,0 +1,76 @@
+"""Engines timed against one another, and layer by layer."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from trtflow.formats import UserError
+from trtflow.formats.files import write_json
+from trtflow.job import Job
+from trtflow.runtime.backend import read_backend
+from trtflow.runtime.profile import profile_layers
+from trtflow.runtime.session import Session, load_engine
+from trtflow.runtime.timing import DURATION_S
+from trtflow.runtime.timing import measure as measure_sessions
+from trtflow.samples import first_batch
+from trtflow.tasks.files import by_precision
+
+
+def measure(job: Job) -> None:
+    """Measure all engines and write their percentiles.
+
+    Each takes `latency_seconds` with the first batch size, and a third of it with others and with a CUDA graph. They
+    are given the inputs `values`, where time depends on values.
+    """
+    backend, total = read_backend(job.input("backend")), job.setting("latency_seconds", DURATION_S)
+    sizes = list(dict.fromkeys(job.setting("batch_sizes") or sorted({1, job.setting("max_batch_size", 1)})))
+    with ExitStack() as stack:
+        sessions = {
+            name: stack.enter_context(Session(*load_engine(plan, backend)))
+            for name, plan in by_precision(job.inputs["plans"]).items()
+        }
+        if job.files("values"):
+            for session in sessions.values():
+                session.fill(first_batch(job.sample, job.input("values"), max(sizes)))
+        rows: dict[str, list[dict[str, Any]]] = {name: [] for name in sessions}
+        for size in sizes:
+            seconds = total if size == sizes[0] else total / 3
+            for name, row in measure_sessions(sessions, size, seconds).items():
+                rows[name].append(row)
+            for name, session in sessions.items():
+                rows[name] += _measure_graph(name, session, size, total / 3)
+    write_json(job.output("latency"), {name: _headline(found) for name, found in rows.items()})
+
+
+def _measure_graph(name: str, session: Session, batch_size: int, seconds: float) -> list[dict[str, Any]]:
+    """Return the row of an engine that is launched as a CUDA graph; none where there are none."""
+    try:
+        found = measure_sessions({name: session}, batch_size, seconds, graph=True)
+    except (RuntimeError, UserError) as error:
+        print(f"{name}: no CUDA graph ({error})")
+        return []
+    return [{**found[name], "cuda_graph": True}]
+
+
+def _headline(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the first row's latency and queries per second, and all rows."""
+    return {"latency_ms": rows[0]["latency_ms"], "throughput_per_s": rows[0]["queries_per_s"], "timing": rows}
+
+
+ITERATIONS = 10  # runs to take the mean of
+
+
+def profile(job: Job) -> None:
+    """Time the layers of an engine and write the mean time of each.
+
+    The engine is given the inputs `values`, where time depends on values.
+    """
+    batch_size = job.setting("profile_batch_size", 1)
+    trt, engine = load_engine(job.input("plan"), read_backend(job.input("backend")))
+    with Session(trt, engine) as session:
+        if job.files("values"):
+            session.fill(first_batch(job.sample, job.input("values"), batch_size))
+        layers = profile_layers(trt, session, ITERATIONS, batch_size)
+    settings = {"iterations": ITERATIONS, "batch_size": batch_size}
+    write_json(job.output("profile"), {"precision": job.precision, **settings, "layers": layers})

@@ -1,0 +1,113 @@
+"""Command-line options that scripts of the workflow get from the configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import Any
+
+from trtflow.workflow.plan import Plan
+
+
+def words(settings: dict[str, Any]) -> list[str]:
+    """Return settings as command-line options: {batch_size: 8} is --batch-size 8, and true a flag."""
+    found = []
+    for key, value in settings.items():
+        if value is True:
+            found.append(f"--{key.replace('_', '-')}")
+        elif value not in (None, False, ""):
+            found += [f"--{key.replace('_', '-')}", str(value)]
+    return found
+
+
+def builder(plan: Plan) -> list[str]:
+    """Return the options of config/config.yaml's builder settings."""
+    return words(dict(plan.config["builder"]))
+
+
+def algorithm(plan: Plan, name: str) -> str | None:
+    """Return the algorithm of a sample's table, where it has one."""
+    return None if plan.is_ranged(name) else plan.setting(name, "calibration.algorithm")
+
+
+def network(plan: Plan, name: str, precision: str) -> list[str]:
+    """Return the options of the network of a sample in one precision."""
+    return words(
+        {
+            "sample": name,
+            "precision": precision,
+            "algorithm": algorithm(plan, name),
+            "max_batch_size": plan.sample(name)["max_batch_size"],
+            "recurrent": plan.setting(name, "recurrent"),
+        }
+    )
+
+
+def engine(plan: Plan, name: str, precision: str = "fp32", program: str = "", network_name: str = "") -> list[str]:
+    """Return the options of an engine of a sample: its own, of another form of its model, or of another network."""
+    chosen = words({"sample": f"{name}.{program}", "precision": precision}) if program else []
+    if program:
+        chosen += words({"max_batch_size": plan.sample(name)["max_batch_size"]})
+    else:
+        chosen = [
+            *network(plan, name, precision),
+            *words({"dla_core": None if network_name else _dla_core(plan, name)}),
+        ]
+    return [*chosen, *words({"network": network_name}), *builder(plan)]
+
+
+def _dla_core(plan: Plan, name: str) -> str | None:
+    core = plan.setting(name, "dla_core")
+    return None if core is None else str(core)  # 0 is one too
+
+
+def calibration(plan: Plan, name: str) -> list[str]:
+    """Return the options of a sample's calibration."""
+    return [*words({"batches": len(plan.batches(name)), "algorithm": algorithm(plan, name)}), *builder(plan)]
+
+
+def batches(plan: Plan, name: str) -> list[str]:
+    """Return the options of a sample's batch files."""
+    split = plan.setting(name, "calibration.split")
+    return words(
+        {
+            "sample": name,
+            "data": plan.data_folder(name, split),
+            "split": split,
+            "batch_size": plan.setting(name, "calibration.batch_size"),
+        }
+    )
+
+
+def preprocessor(plan: Plan, name: str) -> list[str]:
+    """Return the option with what changes a sample's graph before it becomes UFF, where there is one."""
+    file = plan.preprocessor(name)
+    return ["-p", str(plan.root / file)] if file else []
+
+
+def listed(plan: Plan) -> list[str]:
+    """Return as JSON what `list` tells of each sample, with the configuration laid over it."""
+    keys = ("name", "chapter", "title", "model", "needs", "plugins", "serving")
+    samples = []
+    for name, sample in plan.samples.items():
+        told = {key: sample[key] for key in keys if key in sample}
+        files = dict.fromkeys(item["file"] for item in sample.get("artefacts", []))
+        told["artefacts"] = [{"file": file} for file in files]
+        if name in plan.own:
+            told |= {"model": sample["own"]["model"]}
+            del told["chapter"]
+        samples.append(json.dumps(told))
+    return samples
+
+
+def engine_python(plan: Plan, base: str) -> str:
+    """Return the Python that has TensorRT, from the workflow's own folder where the configuration means one there."""
+    own = os.path.join(base, plan.config["engine_python"])
+    return own if os.path.exists(own) else str(plan.config["engine_python"])
+
+
+def may_have_gpu(plan: Plan, base: str) -> bool:
+    """Whether the backend can be TensorRT, whose steps take a GPU."""
+    backend = plan.config["backend"]
+    return backend == "tensorrt" or (backend == "auto" and shutil.which(engine_python(plan, base)) is not None)

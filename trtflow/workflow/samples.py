@@ -1,0 +1,187 @@
+"""The samples of the guide and those of the user's own, as the configuration has them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from trtflow.workflow.configuration import check, complete, merged, read_mapping, read_yaml, typed
+from trtflow.workflow.errors import PlanError, unknown
+from trtflow.workflow.kinds import Kinds
+
+ALGORITHM = {"split": "calibration", "batches": "made"}
+
+
+def guide_samples(root: Path) -> list[str]:
+    """Return the names of the guide's samples, in alphabetical order."""
+    return sorted(path.stem for path in (root / "config/samples").glob("*.yaml") if _chapter(path))
+
+
+def _chapter(path: Path) -> bool:
+    """Whether a file is that of a sample of the guide's: reading a line is enough, and all are read at every start."""
+    with path.open("rb") as file:
+        return any(line.startswith(b"chapter:") for line in file)
+
+
+def find_own_samples(folder: str, guide: list[str]) -> dict[str, Path]:
+    """Return the files in the folder `own_samples` that describe no chapter of the guide, by their names.
+
+    Raises:
+        PlanError: one has the name of a sample of the guide's, or cannot be read.
+    """
+    found = {}
+    for path in sorted(Path(folder).glob("*.yaml")):
+        if path.is_file() and path.stem in guide and _chapter(path):
+            continue
+        values = read_mapping(path)
+        if "chapter" not in values:
+            if path.stem in guide:
+                raise PlanError(f"{path}: {path.stem} is a sample of the guide's. Rename it.")
+            found[path.stem] = path
+    return found
+
+
+def load_samples(
+    root: Path, config: Mapping[str, Any], kinds: Kinds, own: Mapping[str, Path]
+) -> dict[str, dict[str, Any]]:
+    """Return all samples by name, with the changes from `samples:` of the configuration.
+
+    Raises:
+        PlanError: a file or a change is wrong.
+    """
+    guide = guide_samples(root)
+    for name in config["samples"]:
+        if name not in [*guide, *own]:
+            raise PlanError(f"samples.{name}: {unknown('sample', name, [*guide, *own])}")
+    samples = {name: _load_sample(root, config, kinds, name) for name in guide}
+    _check_owners(samples)
+    return samples | {name: _load_own(root, config, kinds, name, own[name]) for name in own}
+
+
+def _load_sample(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str) -> dict[str, Any]:
+    path = root / f"config/samples/{name}.yaml"
+    sample = read_mapping(path)
+    changes = typed(config["samples"].get(name, {}))
+    source = f"samples.{name}" if changes else f"config/samples/{name}.yaml"
+    if not isinstance(changes, dict):
+        raise PlanError(f"samples.{name}: a mapping of keys is expected, as in config/samples/{name}.yaml")
+    sample = _with_data_set(sample, kinds, source)
+    if config["data"] == "full":
+        sample = merged(sample, sample.get("full", {}))
+    sample = merged(sample, changes)
+    schema = root / "config/schema/sample.schema.json"
+    if changes:  # a test checks the files as they are
+        check(sample, schema, source)
+    complete(sample, schema)
+    sample = merged(kinds.get("data_set", sample["data_set"], source).get("sample", {}), sample)
+    sample["model"].setdefault("weights", "trained")
+    kinds.check_sample(sample, source)
+    _set_limits(sample, source)
+    _check_batches(sample, source)
+    return sample
+
+
+def _with_data_set(sample: dict[str, Any], kinds: Kinds, source: str) -> dict[str, Any]:
+    """Return a sample with what all samples of its data set have in common; its own goes before."""
+    shared = kinds.get("data_set", sample["data_set"], source).get("sample", {})
+    artefacts = [*shared.get("artefacts", []), *sample.get("artefacts", [])]
+    return merged(merged(shared, sample), {"artefacts": artefacts} if artefacts else {})
+
+
+def _set_limits(sample: dict[str, Any], source: str) -> None:
+    """Lay the limits of `limits` over those of the gates of these names."""
+    gates = {gate["name"]: gate for gate in sample["gates"]}
+    for name, limit in sample.pop("limits", {}).items():
+        if name not in gates:
+            raise PlanError(f"{source}: limits: {unknown('gate', name, gates)}")
+        gates[name]["limit"] = limit
+
+
+def _check_batches(sample: Mapping[str, Any], source: str) -> None:
+    """Refuse batches that the calibration pictures do not fill, or larger ones than engines take."""
+    if "calibration" in sample:
+        split, size = sample["calibration"]["split"], sample["calibration"]["batch_size"]
+        pictures = sample["splits"][split]
+        if pictures % size:
+            raise PlanError(
+                f"{source}: calibration.batch_size: {pictures} pictures (splits.{split}) do not fill batches of {size}"
+            )
+        if "mixed_precision" in sample and sample["calibration"]["algorithm"] != "ranges":
+            raise PlanError(f"{source}: mixed_precision needs calibration.algorithm: ranges")
+    batch, most = sample.get("inference", {}).get("batch", 0), sample["max_batch_size"]
+    if batch > most:
+        raise PlanError(f"{source}: inference.batch: {batch} sentences exceed max_batch_size, {most}")
+
+
+def _check_owners(samples: Mapping[str, dict[str, Any]]) -> None:
+    """Refuse a model of a sample that is not there, trains none itself, or trains another network."""
+    for name, sample in samples.items():
+        owner = sample["model"].get("trained_by")
+        if owner is None:
+            continue
+        model = samples[owner]["model"] if owner in samples else {}
+        if "trained_by" in model or model.get("network") != sample["model"].get("network"):
+            raise PlanError(
+                f"samples.{name}: model.trained_by: sample {owner!r} trains no {sample['model'].get('network')}"
+            )
+
+
+def _load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, path: Path) -> dict[str, Any]:
+    """Read a sample of the user's own, in the form that the rules take all others in."""
+    own = merged(read_mapping(path), typed(config["samples"].get(name, {})))
+    check(own, root / "config/schema/own.schema.json", path)
+    if own["name"] != name:
+        raise PlanError(f"{path}: name: {own['name']!r} is not {name!r}")
+    calibration = own.get("calibration")
+    count = calibration["batch_size"] * calibration.pop("batches") if calibration else 0
+    sample = {
+        **{key: own[key] for key in ("name", "title", "precisions", "gates")},
+        "chapter": 0,
+        "upstream": "own",
+        "task": "classification",
+        "family": "own",
+        "source": "own",
+        "data": ["mini", "full"],
+        "data_set": "own",
+        "splits": {"calibration": count},
+        "model": {"framework": "own", "weights": "own"},
+        **({"calibration": {**calibration, **ALGORITHM}} if calibration else {}),
+        "max_batch_size": own["max_batch_size"],
+        "profile_batch_size": 1,
+        "own": {key: own[key] for key in ("model", "data")},
+    }
+    kinds.of(sample, str(path))
+    return sample
+
+
+def own_files(path: str) -> list[str]:
+    """Return a file of the user's own, or all files of a folder and the folders in it."""
+    if os.path.isdir(path):
+        return sorted(os.path.join(folder, file) for folder, _, files in os.walk(path) for file in files)
+    return [path]
+
+
+def read_downloads(
+    root: Path, config: Mapping[str, Any], samples: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return config/downloads.yaml: the published files by name.
+
+    Raises:
+        PlanError: a sample names a file that is not there, or `fetch` a sample that has none.
+    """
+    path = root / "config/downloads.yaml"
+    downloads: dict[str, dict[str, Any]] = read_yaml(path)
+    for name, sample in samples.items():
+        for item in sample.get("artefacts", []):
+            known = downloads.get(item["file"])
+            if known is None:
+                raise PlanError(f"samples.{name}: artefacts: config/downloads.yaml has no {item['file']!r}")
+            if "member" in item and "unpacked" not in known:
+                raise PlanError(f"samples.{name}: artefacts: {item['file']!r} has no unpacked in config/downloads.yaml")
+    with_files = [name for name, sample in samples.items() if "artefacts" in sample]
+    for name in config["fetch"]:
+        if name not in with_files:
+            raise PlanError(f"fetch: {name!r} has no published files. Known: {', '.join(with_files)}.")
+    return downloads
