@@ -105,6 +105,10 @@ def misread(layer: LayerParameter) -> str:
         return "passes over lrn_param.k"
     if layer.type == "InnerProduct" and layer.inner_product_param.transpose:
         return "passes over inner_product_param.transpose"
+    if layer.type == "Concat" and layer.concat_param.HasField("concat_dim"):
+        return "passes over concat_param.concat_dim"
+    if layer.type == "Scale" and layer.scale_param.axis not in (0, 1):
+        return "passes over scale_param.axis"
     pooling = layer.pooling_param
     if layer.type == "Pooling" and pooling.HasField("stride_h") != pooling.HasField("stride_w"):
         return "passes over a stride of one side alone"
