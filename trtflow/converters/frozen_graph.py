@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 
 from trtflow.formats import FormatError
+from trtflow.graphsurgeon.graph_file import first_line, read_graph_def
 
 
 class FrozenGraph:
@@ -20,18 +20,17 @@ class FrozenGraph:
         outputs: names of nodes.
 
     Raises:
-        FormatError: it is no graph, or has operations that TensorFlow does not know.
+        FormatError: it is no graph, has operations that TensorFlow does not know, or TensorFlow does not survive it.
     """
 
     def __init__(self, path: Path, outputs: Sequence[str]) -> None:
-        graphdef = tf.compat.v1.GraphDef()
+        graphdef = read_graph_def(path)
         try:
-            graphdef.ParseFromString(path.read_bytes())
             self._path, self._graph, self._outputs = path, tf.Graph(), list(outputs)
             with self._graph.as_default():
                 tf.import_graph_def(graphdef, name="")
-        except (DecodeError, ValueError, tf.errors.OpError) as error:
-            raise FormatError(path, f"not a graph that TensorFlow runs ({_first_line(error)})") from error
+        except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
+            raise FormatError(path, f"not a graph that TensorFlow runs ({first_line(error)})") from error
 
     def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the outputs for inputs [N, C, H, W], which go in as the graph has them, channels last or first.
@@ -63,7 +62,7 @@ class FrozenGraph:
             try:
                 return dict(zip(outputs, session.run(names, turned), strict=True))
             except tf.errors.OpError as error:
-                raise FormatError(self._path, f"TensorFlow cannot run it here ({_first_line(error)})") from error
+                raise FormatError(self._path, f"TensorFlow cannot run it here ({first_line(error)})") from error
 
 
 def _as_declared(values: np.ndarray, tensor: tf.Tensor) -> np.ndarray:
@@ -75,7 +74,3 @@ def _as_declared(values: np.ndarray, tensor: tf.Tensor) -> np.ndarray:
         return values.reshape(len(values), *declared)
     fits = all(size in (-1, given) for size, given in zip(declared, values.shape[1:], strict=True))
     return values if fits or values.ndim != 4 else values.transpose(0, 2, 3, 1)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

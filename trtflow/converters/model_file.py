@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from trtflow.converters.uff_shapes import dimensions_of
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.caffe import (
     NetParameter,
@@ -18,13 +19,11 @@ from trtflow.formats.caffe import (
     write_prototxt,
 )
 from trtflow.formats.files import copy_file
-from trtflow.formats.uff import MetaGraph, value_of
-from trtflow.formats.uff.data import ORDERS
+from trtflow.formats.uff import MetaGraph
 from trtflow.formats.uff.files import read_uff
 from trtflow.runtime.model_file import ModelFile
 
 FORMS = {".prototxt": "caffe", ".caffemodel": "caffe", ".onnx": "onnx", ".uff": "uff", ".pb": "tensorflow"}
-CHANNELS_LAST = ORDERS["N+C"]
 Shapes = Mapping[str, Sequence[int]]
 
 
@@ -142,25 +141,9 @@ def _uff_inputs(graph: MetaGraph, path: Path, given: Shapes) -> dict[str, list[i
     for name in given:
         if name not in nodes:
             raise UserError(f"{path}: no input {name!r}. {_close(name, list(nodes))}")
-    last = _channels_last(graph)
-    return {name: list(given[name]) if name in given else _shape(node, path, last) for name, node in nodes.items()}
-
-
-def _shape(node: Any, path: Path, channels_last: bool) -> list[int]:
-    """Return the shape of an input as it is registered for TensorRT: three sizes, channels first."""
-    declared = value_of(node.fields["shape"]) if "shape" in node.fields else []
-    sizes = [int(size) for size in declared][1:]
-    if not sizes or min(sizes) < 1:
-        raise UserError(f"{path}: input {node.id!r} has the shape {list(declared)}. Say it: --input {node.id},C,H,W")
-    if len(sizes) == 3 and channels_last:
-        sizes = [sizes[2], *sizes[:2]]
-    return sizes + [1] * (3 - len(sizes))
-
-
-def _channels_last(graph: MetaGraph) -> bool:
-    """Whether a node says that it takes its channels last, as TensorFlow's do unless told."""
-    keys = [node.fields["inputs_orders"].ref for node in graph.graphs[0].nodes if "inputs_orders" in node.fields]
-    return any(CHANNELS_LAST in value_of(graph.referenced_data[key]) for key in keys)
+    return {
+        name: list(given[name]) if name in given else dimensions_of(node, graph, path) for name, node in nodes.items()
+    }
 
 
 def _uff_outputs(graph: MetaGraph, path: Path, outputs: Sequence[str]) -> list[str]:

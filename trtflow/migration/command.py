@@ -15,6 +15,7 @@ from trtflow.migration.lowering import lower_model, read_scales
 from trtflow.migration.originals import Original, ask_original
 from trtflow.migration.report import gate_lines, make_report, to_text
 from trtflow.reference.version import __version__
+from trtflow.runtime.own_plugins import load_plugin_file
 
 
 def named_shape(text: str) -> tuple[str, list[int]]:
@@ -42,6 +43,9 @@ def add_options(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument("--output", action="append", default=[], help="name of an output; default: all")
     arguments.add_argument("--preprocessor", type=Path, help="Python file with preprocess(dynamic_graph), for a .pb")
+    arguments.add_argument(
+        "--plugins", type=Path, action="append", default=[], metavar="FILE.py", help="own plugins; again for each file"
+    )
     arguments.add_argument("--seed", type=int, default=0, help="of the inputs that the result is checked on")
     arguments.add_argument("--out", type=Path, help="ONNX file to write; default: the model's name with .onnx")
 
@@ -56,6 +60,8 @@ def migrate(options: argparse.Namespace) -> None:
     form = FORMS.get(options.model.suffix)
     if form == "onnx" and options.table is None:
         raise UserError(f"{options.model}: ONNX already. Give --table for Q/DQ, or use it as it is.")
+    for path in options.plugins:
+        load_plugin_file(path)
     target = options.out or options.model.with_suffix(".int8.onnx" if form == "onnx" else ".onnx")
     table = None if options.table is None else read_scales(options.table, options.table_version)
     with tempfile.TemporaryDirectory() as folder:

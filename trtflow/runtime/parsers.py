@@ -9,6 +9,7 @@ from typing import Any
 
 from trtflow.formats import UserError
 from trtflow.runtime.messages import because, logger_of
+from trtflow.runtime.own_plugins import CaffePlugins
 
 
 def parse_onnx(trt: ModuleType, network: Any, model: Path) -> None:
@@ -40,7 +41,9 @@ def parse_caffe(
     Raises:
         UserError: the parser cannot read it, or makes no blob of an output's name.
     """
-    parser = trt.CaffeParser()
+    parser, own = trt.CaffeParser(), CaffePlugins(deploy)
+    if own:
+        parser.plugin_factory_v2 = own
     parse = parser.parse_as_caffe if as_caffe else parser.parse
     tensors = parse(deploy=str(deploy), model=str(model), network=network, dtype=trt.float32)
     if tensors is None:

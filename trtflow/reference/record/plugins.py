@@ -45,6 +45,7 @@ class IPluginV2:
     tensorrt_version = VERSION
     num_outputs = 1
     dynamic = False
+    takes_inputs = True  # False: what it gives depends on none, though a collapsed namespace may leave it some
     data_types: tuple[DataType, ...] = (DataType.FLOAT,)  # that `supports_format` knows
 
     def __init__(self, **attributes: Any) -> None:
@@ -174,11 +175,17 @@ class IPluginCreator:
 
 
 def _like(default: Any, value: Any) -> Any:
-    """Bring a field's array to the form of its default: a scalar, or an array."""
+    """Bring a field's array to the form of its default: a scalar, text, or an array."""
     if default is None or isinstance(default, (list, np.ndarray)):
         return np.asarray(value)
     kind = default if isinstance(default, type) else type(default)
-    return kind(np.asarray(value).ravel()[0])
+    return _text(value) if kind is str else kind(np.asarray(value).ravel()[0])
+
+
+def _text(value: Any) -> str:
+    """Return a field's text, without the b'' that TensorFlow's has in UFF."""
+    text = value if isinstance(value, str) else bytes(np.asarray(value, np.int8)).decode(errors="replace")
+    return text[2:-1] if text[:2] in ("b'", 'b"') and text[-1:] == text[1] else text
 
 
 class IPluginRegistry:

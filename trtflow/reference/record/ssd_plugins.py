@@ -55,6 +55,7 @@ class GridAnchor(IPluginV2):
 
     plugin_type = "GridAnchor_TRT"
     sides = 1  # that featureMapShapes has of each map
+    takes_inputs = False
 
     def __init__(self, **attributes: Any) -> None:
         layers, shapes = attributes["numLayers"], attributes["featureMapShapes"]

@@ -125,6 +125,10 @@ class ITensor:
         if network is not None:
             network.revision += 1
 
+    def forget(self) -> None:
+        """Forget what followed from the layer."""
+        self._derived.clear()
+
     def _is_derived(self, what: str) -> bool:
         if self.producer is None:
             return True

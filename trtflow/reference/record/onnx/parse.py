@@ -33,7 +33,7 @@ from trtflow.reference.record.onnx.sizes import Size, fixed
 from trtflow.reference.record.onnx.types import OTHERS, SINGLE, TYPES, dtype_of, in_single, narrowed
 from trtflow.reference.record.onnx_layer import IOnnxLayer
 from trtflow.reference.record.tensor import ITensor
-from trtflow.reference.record.values import Logger, Weights
+from trtflow.reference.record.values import ILogger, Logger, Weights
 
 Fail = Callable[[ErrorCode, str, int], bool]
 
@@ -52,7 +52,7 @@ class Parse:
     """
 
     def __init__(
-        self, model: onnx.ModelProto, network: INetworkDefinition, logger: Logger, fail: Fail, beyond: bool
+        self, model: onnx.ModelProto, network: INetworkDefinition, logger: ILogger, fail: Fail, beyond: bool
     ) -> None:
         self.graph, self.network, self.logger, self._fail = model.graph, network, logger, fail
         self.beyond = beyond

@@ -19,7 +19,7 @@ from trtflow.reference.record.onnx.operators import NO_PLUGIN, SUPPORTED
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.registry import OPSET
 from trtflow.reference.record.scope import Scope
-from trtflow.reference.record.values import Logger
+from trtflow.reference.record.values import ILogger, Logger
 
 NEWEST = onnx.defs.onnx_opset_version()
 LARGEST = 2**31 - 1  # bytes of a protobuf message
