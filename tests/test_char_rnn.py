@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kept import copy_of, kept
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -24,15 +25,18 @@ def snakemake(folder, *arguments):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+def finish(folder):
+    done = snakemake(folder, "--config", "backend=reference", SMALL, "--", "results/char_rnn_report.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("char_rnn")
+    return copy_of(kept("char_rnn", SMALL, finish), tmp_path_factory.mktemp("char_rnn"))
 
 
 @pytest.fixture(scope="module")
 def report(folder):
-    done = snakemake(folder, "--config", "backend=reference", SMALL, "--", "results/char_rnn_report.json")
-    assert done.returncode == 0, done.stdout + done.stderr
     return json.loads((folder / "results" / "char_rnn_report.json").read_text())
 
 
@@ -71,7 +75,7 @@ def test_a_seed_outside_the_vocabulary_stops_the_run_and_is_named(report, folder
     seeds = SMALL.replace("{length: 20}", "{length: 20, seeds: [caffè]}")
     done = snakemake(folder, "--config", "backend=reference", seeds, "--", "results/char_rnn/predictions.fp32.npz")
     assert done.returncode != 0
-    log = (folder / "logs" / "char_rnn" / "generate.fp32.log").read_text()
+    log = (folder / "logs" / "char_rnn" / "infer.fp32.log").read_text()
     assert "error: seed 'caffè': character 'è' (line 1, character 5) is not in the vocabulary" in log
 
 

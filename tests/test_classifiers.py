@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kept import copy_of, kept
 
 from trtflow.formats.dynamic_ranges import read_ranges, write_ranges
 
@@ -38,17 +39,20 @@ def snakemake(folder, *arguments):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+def finish(folder):
+    targets = [f"results/{name}_report.json" for name in NAMES]
+    done = snakemake(folder, SAMPLES, "--", *targets, "results/int8_api/network.int8.onnx")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("classifiers")
+    return copy_of(kept("classifiers", SAMPLES, finish), tmp_path_factory.mktemp("classifiers"))
 
 
 @pytest.fixture(scope="module")
 def reports(folder):
-    targets = [f"results/{name}_report.json" for name in NAMES]
-    done = snakemake(folder, SAMPLES, "--", *targets, "results/int8_api/network.int8.onnx")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {name: json.loads((folder / target).read_text()) for name, target in zip(NAMES, targets, strict=True)}
+    return {name: json.loads((folder / f"results/{name}_report.json").read_text()) for name in NAMES}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kept import kept
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,16 +17,18 @@ SMALL = (
 )
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("faster_rcnn")
+def finish(made):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2", "--quiet", "all"]
     command += ["--directory", made, "--config", "backend=reference", "latency_seconds=0.1", SMALL]
     command += ["--", "results/faster_rcnn_report.json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return made
+
+
+@pytest.fixture(scope="module")
+def folder():
+    return kept("faster_rcnn", SMALL, finish)
 
 
 def test_engines_agree_with_pytorch_and_a_short_training_fails_its_gate(folder):

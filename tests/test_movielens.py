@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from jobs import step
+from kept import kept
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -31,16 +32,19 @@ def script(name, *arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def finish(folder):
+    targets = [f"results/{name}_report.json" for name in NAMES]
+    done = snakemake(folder, "--config", "backend=reference", "latency_seconds=0.3", SMALL, "--", *targets)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("movielens")
+def folder():
+    return kept("movielens", SMALL, finish)
 
 
 @pytest.fixture(scope="module")
 def reports(folder):
-    targets = [f"results/{name}_report.json" for name in NAMES]
-    done = snakemake(folder, "--config", "backend=reference", "latency_seconds=0.3", SMALL, "--", *targets)
-    assert done.returncode == 0, done.stdout + done.stderr
     return {name: json.loads((folder / f"results/{name}_report.json").read_text()) for name in NAMES}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from jobs import step
+from kept import copy_of, kept
 
 from trtflow.datasets.bpe import join
 
@@ -29,15 +30,18 @@ def snakemake(folder, *arguments, quiet="all"):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+def finish(folder):
+    done = snakemake(folder, "--config", "backend=reference", SMALL, "--", "results/nmt_report.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("nmt")
+    return copy_of(kept("nmt", SMALL, finish), tmp_path_factory.mktemp("nmt"))
 
 
 @pytest.fixture(scope="module")
 def report(folder):
-    done = snakemake(folder, "--config", "backend=reference", SMALL, "--", "results/nmt_report.json")
-    assert done.returncode == 0, done.stdout + done.stderr
     return json.loads((folder / "results" / "nmt_report.json").read_text())
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kept import copy_of, kept
 
 ROOT = Path(__file__).resolve().parents[1]
 SPLITS = "splits: {train: 8, calibration: 4, val: 6}"
@@ -24,12 +25,14 @@ def snakemake(folder, *arguments):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+def finish(folder):
+    done = snakemake(folder, *(f"results/{name}_report.json" for name in SAMPLES))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("tf_ssd")
-    done = snakemake(made, *(f"results/{name}_report.json" for name in SAMPLES))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return made
+    return copy_of(kept("tf_ssd", SMALL, finish), tmp_path_factory.mktemp("tf_ssd"))
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from kept import kept
 from PIL import Image
 
 import trtflow.reference as trt
@@ -26,15 +27,17 @@ SMALL = (
 )
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("yolov3_onnx")
+def finish(folder):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = ["snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2", "--quiet", "all"]
     command += ["--config", "backend=reference", SMALL, "--", "results/yolov3_onnx_report.json"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "results"
+
+
+@pytest.fixture(scope="module")
+def results():
+    return kept("yolov3_onnx", SMALL, finish) / "results"
 
 
 @pytest.fixture(scope="module")

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from workflow_copy import Workflow, copy
+from kept import copy_of, kept
+from workflow_copy import SMALL, Workflow, copy
+
+FINISHED = ("results/ssd_report.json", "results/ssd/network.int8.onnx")
+
+
+def finish(folder: Path) -> None:
+    """Run once."""
+    done = copy(folder).run(*FINISHED)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     """A workflow after one small run; tests must leave it as it is."""
-    workflow = copy(tmp_path_factory.mktemp("finished run"))  # with a space, as in many a home folder
-    done = workflow.run("results/ssd_report.json", "results/ssd/network.int8.onnx")
-    assert done.returncode == 0, done.stdout
-    return workflow
+    made = kept("finished", SMALL, finish)
+    return Workflow(copy_of(made, tmp_path_factory.mktemp("finished run")))  # with a blank, as in many a home folder
 
 
 @pytest.fixture
-def editable(finished: Workflow, tmp_path: Path) -> Iterator[Workflow]:
-    """The finished workflow for one test to change; it is put back afterwards, in place, for its paths are recorded."""
-    kept = tmp_path / "kept"
-    shutil.copytree(finished.folder, kept, symlinks=True)
-    yield finished
-    shutil.rmtree(finished.folder)
-    shutil.copytree(kept, finished.folder, symlinks=True)
+def editable(finished: Workflow, tmp_path: Path) -> Workflow:
+    """A copy of it for one test to change."""
+    return Workflow(copy_of(finished.folder, tmp_path / "editable copy"))

@@ -101,9 +101,10 @@ def test_plan_is_complete_and_trains_nothing(tmp_path):
     done = dry_run(tmp_path, "--quiet", "rules", "--config", "data=full", f"mirror={tmp_path}", "--", *REPORTS)
     assert done.returncode == 0, done.stdout + done.stderr
     counts = {line.split()[0]: line.split()[-1] for line in done.stdout.splitlines() if line.strip()}
-    wanted = {"fetch_artefact": "6", "draw_dog": "1", "unpack_artefact": "1", "write_report": "3", "build_engine": "9"}
-    wanted |= {"convert_darknet": "1", "convert_to_uff": "2", "predict_frozen_ssd": "2", "compare_detections": "3"}
-    wanted |= {f"make_{name}_{split}_voc": "1" for name in NAMES for split in TARS}
+    wanted = {"fetch_artefact": "6", "unpack_artefact": "1", "write_report": "3", "build_engine": "9"}
+    wanted |= {"convert_darknet": "1", "convert_to_uff": "2", "predict_ssd_inception": "2", "predict_yolov3": "1"}
+    wanted |= {"compare_ssd_inception": "2", "compare_yolov3": "1", "draw_picture_detection": "1"}
+    wanted |= {"make_val_voc2007": "3", "make_calibration_faster_rcnn": "2", "make_calibration_yolov3_onnx": "1"}
     assert {name: counts.get(name) for name in wanted} == wanted
     assert not [name for name in counts if name.startswith(("train_", "freeze", "plot_training")) or "scenes" in name]
 
@@ -159,7 +160,7 @@ def drawn_on_the_chapters_picture(workflow):
     assert len(shown) > 0
     np.testing.assert_array_equal(read_ppm(folder / "figures/dog_bboxes.ppm"), draw_boxes(image, shown[:, 3:]))
     assert Image.open(folder / "figures/dog_bboxes.png").size == (2 * image.shape[1], 2 * image.shape[0])
-    lines = (workflow.folder / "logs/yolov3_onnx/draw_dog.log").read_text().splitlines()
+    lines = (workflow.folder / "logs/yolov3_onnx/draw_picture.log").read_text().splitlines()
     assert lines[0].startswith(f"{coco.CLASSES[int(shown[0, 1])]} {shown[0, 2]:.4f} ")
     assert len(lines) == len(shown)
     return found
