@@ -46,7 +46,7 @@ class INetworkDefinition(Scope):
         self.name = "Unnamed Network 0"
         self.has_implicit_batch_dimension = not flags & (1 << NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
         self.revision = 0
-        self.logger = Logger()
+        self.logger: ILogger = Logger()
         self.in_order = True
         self._inputs: list[ITensor] = []
         self._outputs: list[ITensor] = []
