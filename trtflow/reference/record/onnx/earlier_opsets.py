@@ -105,7 +105,7 @@ def _resize(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeP
 
 
 @before(OPSET + 1, "Resize")
-def _without_empty(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+def without_empty(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
     """Leave out inputs that hold nothing, which stood for such until opset 12."""
     for place, name in enumerate(node.input):
         values = around.constant(name)

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from trtflow.reference.record.onnx.earlier_opsets import batch_first
+from trtflow.reference.record.onnx.earlier_opsets import batch_first, without_empty
 from trtflow.reference.record.onnx.errors import Refusal
 from trtflow.reference.record.onnx.opsets import EXPORT_AGAIN, Around, behind, constant_node, drop
 from trtflow.reference.record.onnx.registry import OPSET, attribute
@@ -80,7 +80,7 @@ def _pad_axes(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.Nod
 
 @behind("Resize")
 def _resize_axes(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
-    _without_empty(node, opset, around)
+    without_empty(node, opset, around)
     axes, policy = attribute(node, "axes"), attribute(node, "keep_aspect_ratio_policy", b"stretch")
     if attribute(node, "antialias", 0) or policy != b"stretch":
         what = "antialias" if attribute(node, "antialias", 0) else "keep_aspect_ratio_policy"
