@@ -69,7 +69,7 @@ WRONG = {
     "tensors that do not fit": (model(node("Add", "x", "w"), weights={"w": KERNEL}), "wrong"),
     "pads of a wrong number": (model(node("Pad", "x", "w"), weights={"w": np.array([1, 1])}), "wrong"),
     "a cast to an unknown type": (model(node("Cast", to=99)), "wrong"),
-    "a string": (model(node("Cast", to=TensorProto.STRING), output=(TensorProto.STRING, None)), "Unsupported data type"),
+    "a string": (model(node("Cast", to=TensorProto.STRING), output=(TensorProto.STRING, None)), "Unsupported data"),
     "a gather along no axis": (model(node("Gather", "x", "w", axis=7), weights={"w": np.array([0])}), "wrong"),
     "an If without branches": (model(node("If", "w"), weights={"w": np.array(True)}), "then_branch|else_branch"),
     "a value that nothing gives": (model(node("Add", "x", "nowhere")), "nowhere"),

@@ -17,8 +17,8 @@ HEADER = """# Operators of ONNX
 What TensorRT 8.6's ONNX parser takes and refuses, and what the reference makes of it. Written by
 `python tests/reference/onnx_table.py --docs` from `../shared/cases/onnx/trt86.json`, TensorRT 8.6.0's answers to
 {count} models on an H200, and from the registry of `trtflow/reference/record/onnx`;
-`tests/reference/test_onnx_table.py` holds that it is current, and that the reference answers to every model of the table
-as TensorRT did.
+`tests/reference/test_onnx_table.py` holds that it is current, and that the reference answers to every model of the
+table as TensorRT did.
 
 | TensorRT's answer | models | the reference |
 |---|---|---|
@@ -85,9 +85,9 @@ def _beyond() -> str:
 
 def _opsets() -> str:
     text = [
-        f"Models of opsets 5 to 21 are read as opset {OPSET} has them; these operators changed, and are brought to that",
-        "form. What a later opset says and opset 17 cannot is refused with what to export with; operators that came",
-        "later and are made of others (Gelu, Mish and the like) are written out.",
+        f"Models of opsets 5 to 21 are read as opset {OPSET} has them; these operators changed, and are brought to",
+        "that form. What a later opset says and opset 17 cannot is refused with what to export with; operators that",
+        "came later and are made of others (Gelu, Mish and the like) are written out.",
         "",
         "| operator | forms of opsets below | of opsets behind 17 |",
         "|---|---|---|",

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from trtflow.reference.record.onnx.errors import Refusal
 from trtflow.reference.record.onnx.known_values import LARGEST, Values
-from trtflow.reference.record.onnx.registry import attribute, captured, schema_of
+from trtflow.reference.record.onnx.registry import attribute, captured, graphs_of, schema_of
 from trtflow.reference.record.onnx.sizes import Known, Shape, Size, fixed, product, quotient
 
 IR_VERSION = 10
@@ -73,11 +73,39 @@ class Inference:
             raise Refusal(f"Invalid Node - {title(node)}", f"It contradicts itself or its inputs: {reason}") from error
         found = {value.name: value for value in inferred.graph.output}
         results = [self._read(found[name]) for name in node.output if name]
+        if node.op_type == "Loop":
+            self._follow_states(node, told, results)
         by_values = self._by_values(node, told)
         if by_values is not None:
             exact = node.op_type == "Resize"  # whose sizes ONNX's inference does not round as kernels do
             results[0].shape = by_values if exact else _closer(results[0].shape, by_values)
         return results
+
+    def _follow_states(self, node: onnx.NodeProto, told: dict[str, Told], results: list[Told]) -> None:
+        """Give what a Loop carries the shape that it begins with, which TensorRT holds it to, and what it collects.
+
+        ONNX's inference knows neither, for there shapes may change from one iteration to the next.
+        """
+        body = onnx.GraphProto()
+        body.CopyFrom(next(graphs_of(node)))
+        states = [told[name] for name in node.input[2:]]
+        for value, state in zip(body.input[2:], states, strict=True):
+            single = onnx.GraphProto()
+            self._define(single, value.name, Told(state.elem_type, state.shape))
+            value.CopyFrom(single.input[0])
+        for name in captured(node):
+            self._define(body, name, told[name])
+        model = helper.make_model(body, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=IR_VERSION)
+        inner = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+        shapes = [state.shape for state in states]
+        trips = told[node.input[0]].known if node.input[0] else None
+        for value in inner.output[1 + len(states) :]:
+            shape = self._read(value).shape
+            count = self.new_size() if trips is None else trips.ravel()[0]
+            shapes.append(None if shape is None else (count, *shape))
+        present = [shape for name, shape in zip(node.output, shapes, strict=True) if name]
+        for result, shape in zip(results, present, strict=True):
+            result.shape = shape if result.shape is None or shape is not None else result.shape
 
     def refine(self, told: Told, declared: onnx.ValueInfoProto) -> None:
         """Take sizes of which inference tells nothing from what the model declares."""

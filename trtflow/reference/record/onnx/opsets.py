@@ -154,10 +154,21 @@ def _inlined(node: onnx.NodeProto, opset: int, schema: Any, around: Around) -> l
         inlined = onnx.inliner.inline_selected_functions(model, [("", node.op_type)], False, True)
         parts = list(inlined.graph.node)
         if [part.op_type for part in parts] != [node.op_type]:
+            for part in parts:
+                _cast_plainly(part, around)
             return [made for part in parts for made in bring(part, opset, around)]
     raise Refusal(
         f"{node.op_type} came with opset {schema.since_version}, and TensorRT 8.6 knows {OPSET}", EXPORT_AGAIN
     )
+
+
+def _cast_plainly(node: onnx.NodeProto, around: Around) -> None:
+    """Make Cast of a CastLike in what an operator is made of: TensorRT does not have it."""
+    elem_type = around.elem_type(node.input[1]) if node.op_type == "CastLike" else 0
+    if elem_type:
+        node.op_type = "Cast"
+        del node.input[1:]
+        node.attribute.append(helper.make_attribute("to", elem_type))
 
 
 def _drop(node: onnx.NodeProto, *names: str) -> None:
