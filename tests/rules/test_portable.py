@@ -1,4 +1,4 @@
-"""A finished sample stays finished wherever it lies and whatever its dates are; what its code or pictures are counts."""
+"""A finished sample stays finished wherever it lies, whatever its dates; what its code and its pictures are counts."""
 
 from __future__ import annotations
 

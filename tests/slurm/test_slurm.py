@@ -26,7 +26,7 @@ PROFILE = ("--workflow-profile", "profiles/slurm", "--quiet", "host", "--default
 SOON = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10")
 # a Python on every machine, without TensorRT: jobs ask for a GPU, and the node says that it has the reference alone
 CONFIG = (SMALL, "backend=auto", "engine_python=python3", "latency_seconds=0.3")
-WITH_ENGINE = {"record_backend", "build_engine", "infer", "measure_latency", "profile_engine"}
+WITH_ENGINE = {"record_backend", "build_engine", "infer", "measure", "profile"}
 
 
 def missing() -> str:
@@ -64,7 +64,6 @@ def workflow(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     workflow = copy(folder)
     for name in SAMPLES:
         shutil.copy2(ROOT / f"config/samples/{name}.yaml", folder / "config/samples")
-    shutil.copy2(ROOT / "rules/sources.yaml", folder / "rules")
     keep_samples(folder, "ssd", *SAMPLES)
     return workflow
 
