@@ -205,7 +205,10 @@ def step_input(step):
     """Return the inputs of steps, of each sample its own."""
 
     def files(name):
-        return lambda wildcards: planned(steps.input_files, PLAN, step, name, wildcards)
+        same = steps.same_input(PLAN, step, name)
+        return same or (
+            lambda wildcards: planned(steps.input_files, PLAN, step, name, wildcards)
+        )
 
     return {name: files(name) for name in steps.input_names(PLAN, step)}
 
@@ -230,9 +233,11 @@ def step_params(step):
     """Return the params of steps, code and settings that count and the job itself."""
     return {
         "run": command(step.says["stage"]),
-        "code": lambda wildcards: planned(CODE.of_step, step, wildcards.sample),
+        "code": lambda wildcards: planned(
+            CODE.of_step, step, step.sample_of(wildcards)
+        ),
         "settings": lambda wildcards: planned(
-            steps.settings_text, PLAN, step, wildcards.sample
+            steps.settings_text, PLAN, step, step.sample_of(wildcards)
         ),
         "job": lambda wildcards, input, output: planned(
             steps.job_text, PLAN, step, wildcards, input, output
@@ -249,7 +254,7 @@ def step_resources(step):
 def step_threads(step):
     """Return the threads of steps."""
     return lambda wildcards: planned(
-        PLAN.threads, wildcards.sample, step.says, workflow.cores or 1
+        PLAN.threads, step.sample_of(wildcards), step.says, workflow.cores or 1
     )
 
 

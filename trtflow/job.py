@@ -93,8 +93,11 @@ def read_job(stage: str, description: str | None) -> Job:
     arguments = parser(description)
     arguments.add_argument("--job", metavar="JSON", help="the step as the workflow gives it; all else is by hand")
     arguments.add_argument("--sample", help="name of the sample")
-    arguments.add_argument("--step", default=stage, help="of its steps of this stage")
+    arguments.add_argument(
+        "--step", help="of its steps of this stage; where there is one, or one of the stage's name, that"
+    )
     arguments.add_argument("--precision", help="of a step that every precision has: fp32, fp16 or int8")
+    arguments.add_argument("--program", help="of a step that every other form of the model has: caffe or uff")
     arguments.add_argument("--data", choices=["mini", "full"], default="mini", help="which data sets")
     for name in ("input", "output"):
         text = f"other files of an {name} than the workflow's"
@@ -116,19 +119,18 @@ def _of_workflow(text: str) -> Job:
 
 
 def _by_hand(stage: str, options: argparse.Namespace) -> Job:
-    from trtflow.workflow.by_hand import plan_step  # noqa: PLC0415 - needs PyYAML, which the engine's Python has not
+    # needs PyYAML, which the engine's Python has not
+    from trtflow.workflow.by_hand import plan_step, replace_files  # noqa: PLC0415
     from trtflow.workflow.errors import PlanError  # noqa: PLC0415
 
+    asked = (options.sample, stage, options.step, options.precision, options.data, options.set, options.program)
     try:
-        planned = plan_step(options.sample, stage, options.step, options.precision, options.data, options.set)
+        planned = plan_step(*asked)
+        for kind in ("input", "output"):
+            for texts in getattr(options, kind):
+                replace_files(planned, kind, texts)
     except PlanError as error:
         raise UserError(str(error)) from error
-    for name in ("input", "output"):
-        for texts in getattr(options, name):
-            key, equals, first = texts[0].partition("=")
-            if not equals:
-                raise UserError(f"--{name}: {texts[0]!r} is not NAME=PATH.")
-            planned[f"{name}s"][key] = [first, *texts[1:]]
     # so that a start under another Python finds the same step without a configuration
     sys.argv[1:] = ["--job", json.dumps(planned, sort_keys=True)]
     return _of_workflow(sys.argv[-1])

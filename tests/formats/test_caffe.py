@@ -251,6 +251,32 @@ def test_mean_image_survives(tmp_path):
     np.testing.assert_array_equal(read_binaryproto(tmp_path / "mean.binaryproto"), mean)
 
 
+@pytest.mark.parametrize("form", ["data", "raw_data", "double_data"])
+def test_mean_image_of_another_form_and_of_fewer_axes(tmp_path, form):
+    values = np.arange(12, dtype=np.float16).reshape(3, 2, 2)
+    blob = schema.BlobProto()
+    blob.shape.dim.extend(values.shape)
+    if form == "raw_data":
+        blob.raw_data_type, blob.raw_data = schema.FLOAT16, values.tobytes()
+    else:
+        getattr(blob, form).extend(values.ravel().tolist())
+    (tmp_path / "mean.binaryproto").write_bytes(blob.SerializeToString())
+    np.testing.assert_array_equal(read_binaryproto(tmp_path / "mean.binaryproto"), np.float32(values)[None])
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>404</html>", b"\x0a\x7f"])
+def test_file_that_is_no_mean_image_is_refused(tmp_path, data):
+    (tmp_path / "mean.binaryproto").write_bytes(data)
+    with pytest.raises(FormatError, match="mean.binaryproto"):
+        read_binaryproto(tmp_path / "mean.binaryproto")
+
+
+def test_layers_of_2014_stay_where_they_are_wanted_as_they_are(tmp_path):
+    (tmp_path / "net.prototxt").write_text('layers { name: "r" type: RELU bottom: "data" top: "r" }')
+    net = read_prototxt(tmp_path / "net.prototxt", as_it_is=True)
+    assert (len(net.layers), len(net.layer)) == (1, 0)
+
+
 @pytest.mark.skipif(not SHARED.exists(), reason=f"the networks of {SHARED.name} lie beside some checkouts only")
 @pytest.mark.parametrize(("name", "layers"), [("bvlc_googlenet", 143), ("faster_rcnn_vgg16_test", 48)])
 def test_published_networks_are_read(name, layers):

@@ -40,6 +40,19 @@ def test_flatten_and_detection_output_change_and_nothing_else(stock):
     assert net.layer[2].type == "Flatten"  # the network that was given stays as it is
 
 
+def test_layers_of_training_are_left_out_and_rules_too(stock):
+    stock.write_text(STOCK + 'layer { name: "loss" type: "MultiBoxLoss" bottom: "loc" include { phase: TRAIN } }')
+    converted = convert_ssd_prototxt(read_prototxt(stock))
+    assert [layer.type for layer in converted.layer] == ["Input", "Permute", "Reshape", "DetectionOutput"]
+    assert not any(layer.include or layer.exclude for layer in converted.layer)  # TensorRT knows no phases
+
+
+def test_network_that_is_fed_by_a_data_layer_is_refused(stock):
+    stock.write_text('layer { name: "data" type: "AnnotatedData" top: "data" include { phase: TEST } }' + STOCK)
+    with pytest.raises(UserError, match="layer 'data' of the type AnnotatedData feeds the network"):
+        convert_ssd_prototxt(read_prototxt(stock))
+
+
 def test_converting_twice_changes_nothing(stock):
     once = convert_ssd_prototxt(read_prototxt(stock))
     assert convert_ssd_prototxt(once) == once

@@ -171,10 +171,13 @@ def test_frozen_graph_takes_channels_first_and_says_what_tensorflow_says(tmp_pat
     report = json.loads((tmp_path / "model.migration.json").read_text())
     assert report["onnx"]["inputs"] == [{"name": "in", "type": "FLOAT", "shape": ["N", 3, 8, 6]}]
     gates = {gate["name"]: gate for gate in report["gates"]}
-    assert gates["tensorflow_difference"]["value"] < 1e-5
+    assert gates["original_difference"]["value"] < 1e-5
+    assert report["original"]["runtime"].startswith("TensorFlow ")
     assert "passed" in capsys.readouterr().out
     uff = import_model(tmp_path / "model.pb", tmp_path / "uff").path
     run_migrate(uff, "--out", tmp_path / "uff.onnx")
+    assert json.loads((tmp_path / "uff.migration.json").read_text())["original"]["runtime"] is None
+    assert "No independent runtime has run the original:" in (tmp_path / "uff.migration.txt").read_text()
     assert (tmp_path / "uff.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
 
 
@@ -201,7 +204,9 @@ def test_nothing_that_is_no_number_passes():
 
 def test_failed_gate_is_in_the_report_and_ends_the_command(folder, monkeypatch):
     monkeypatch.setattr("trtflow.migration.agreement.FP32_LIMIT", -1.0)
-    with pytest.raises(UserError, match="lenet.onnx: it does not say what the reference runtime says"):
+    with pytest.raises(
+        UserError, match="lenet.onnx: it does not say what the model says .difference_batch_1, difference_batch_3."
+    ):
         run_migrate(folder / "lenet.caffemodel")
     assert json.loads((folder / "lenet.migration.json").read_text())["passed"] is False
     assert "FAILED" in (folder / "lenet.migration.txt").read_text()
@@ -276,7 +281,7 @@ def test_table_of_another_version_is_taken_where_that_is_said(folder):
     ("name", "message"),
     [
         ("model.h5", "model.h5: no known form. Give a file that ends in .prototxt, .caffemodel, .onnx, .uff, .pb"),
-        ("model.onnx", "model.onnx: ONNX already"),
+        ("model.onnx", "model.onnx: ONNX already. Give --table for Q/DQ"),
         ("model.uff", "model.uff: cut off or damaged"),
         ("model.pb", "model.pb: not a TensorFlow graph, or a damaged one"),
     ],

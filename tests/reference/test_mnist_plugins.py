@@ -223,11 +223,12 @@ def parsed(paths, factory, dtype=trt.float32):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_parser_hands_ip2_to_the_factory(caffe, precision):
+def test_parser_hands_ip2_to_the_factory(caffe, precision, capfd):
     paths, x = caffe(WEIGHTS), RNG.normal(size=(4, 2, 2, 2)).astype(np.float32)
     network = trt.INetworkDefinition()
     parsed(paths, trt.FCPluginFactory())(trt, network)
     layer = network[2]
+    assert "ip2" not in capfd.readouterr().err  # its fields are the factory's to read
     assert (layer.name, layer.type, layer.plugin.plugin_namespace) == ("ip2", trt.LayerType.PLUGIN_V2, "mine")
     assert [other.type for other in network].count(trt.LayerType.FULLY_CONNECTED) == 1
     results = []

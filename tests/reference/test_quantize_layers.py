@@ -111,10 +111,10 @@ def shifted(network, tensor):
     ("add", "message"),
     [
         (lambda n, x: quantise(n, x, x), "its scale 'x0'. It must be a constant"),
-        (lambda n, x: quantise(n, x, constant(n, np.float32(0))), "of positive numbers"),
+        (lambda n, x: quantise(n, x, constant(n, np.float32(0))), "scale coefficients must all be positive"),
         (lambda n, x: quantise(n, x, constant(n, np.float32([1, 2]))), r"2 scales along axis -1 of an input"),
         (lambda n, x: quantise(n, x, constant(n, np.float32([1, 2])), 0), r"2 scales along axis 0 of an input"),
-        (shifted, "its zero point .* Quantisation is symmetric"),
+        (shifted, "its zero point .*: TensorRT only supports symmetric quantization"),
         (lambda n, x: n.add_dequantize(x, constant(n, STEP)), "input 0, 'x0', is FLOAT. Dequantize takes INT8"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from trtflow.workflow import downloads, options
-from trtflow.workflow.by_hand import plan_step
+from trtflow.workflow.by_hand import plan_step, replace_files
 from trtflow.workflow.configuration import holds, read_mapping
 from trtflow.workflow.errors import PlanError
 from trtflow.workflow.plan import CONVERTED, Plan, make_plan
@@ -260,6 +260,38 @@ def test_step_by_hand_has_the_files_and_settings_of_the_workflow() -> None:
         plan_step("ssd", "make_data", "make_vall", None, "mini", [])
     with pytest.raises(PlanError, match="'steps' is not KEY=VALUE"):
         plan_step("ssd", "train", "train", None, "mini", ["steps"])
+    with pytest.raises(
+        PlanError, match="several steps of stage make_data: make_train, make_val, make_calibration. Give"
+    ):
+        plan_step("ssd", "make_data", None, None, "mini", [])
+    with pytest.raises(PlanError, match="unknown step of stage export 'capture_batches'"):  # batches are made
+        plan_step("ssd", "export", "capture_batches", None, "mini", [])
+    with pytest.raises(PlanError, match="ssd: no step of stage make_datum"):
+        plan_step("ssd", "make_datum", None, None, "mini", [])
+
+
+def test_step_by_hand_of_a_precision_or_program() -> None:
+    assert plan_step("ssd", "infer", None, None, "mini", [])["precision"] == "fp32"
+    with pytest.raises(PlanError, match="ssd: unknown precision 'fp64'"):
+        plan_step("ssd", "infer", None, "fp64", "mini", [])
+    with pytest.raises(PlanError, match="step train is not of one precision"):
+        plan_step("ssd", "train", None, "fp32", "mini", [])
+    sample = "introductory_parser_samples"
+    job = plan_step(sample, "infer", "infer_program", None, "mini", [], "uff")
+    assert job["sample"] == f"{sample}.uff"
+    assert job["outputs"] == {"predictions": [f"results/{sample}/uff/predictions.npz"]}
+    with pytest.raises(PlanError, match="unknown program 'onnx'. Known: caffe, uff"):
+        plan_step(sample, "infer", "infer_program", None, "mini", [], "onnx")
+
+
+def test_step_by_hand_with_other_files() -> None:
+    job = plan_step("ssd", "score", None, "int8", "mini", [])
+    replace_files(job, "input", ["predictions=a.npz", "b.npz"])
+    assert job["inputs"]["predictions"] == ["a.npz", "b.npz"]
+    with pytest.raises(PlanError, match="--input: ssd: score: unknown input 'predictons'. Did you mean 'predictions'"):
+        replace_files(job, "input", ["predictons=a.npz"])
+    with pytest.raises(PlanError, match="--output: 'a.npz' is not NAME=PATH"):
+        replace_files(job, "output", ["a.npz"])
 
 
 def test_options_of_engines() -> None:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from google.protobuf import text_format
-from google.protobuf.message import DecodeError
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_bytes
+from trtflow.graphsurgeon.graph_file import first_line, read_graph_def
 
 AGAIN = "Save the model again, or give the path of another."
 MATCHING = "Take the checkpoint that belongs to the graph."
@@ -39,7 +38,7 @@ def freeze_keras(source: Any, inputs: Sequence[str] = (), outputs: Sequence[str]
         try:
             model = keras.saving.load_model(source, compile=False)
         except (ValueError, TypeError, OSError) as error:  # a class of the user's that is not known is a TypeError
-            raise FormatError(source, f"not a Keras model ({_first_line(error)})", AGAIN) from error
+            raise FormatError(source, f"not a Keras model ({first_line(error)})", AGAIN) from error
     else:
         model = source
     signature = [tf.TensorSpec(value.shape, value.dtype, value.name) for value in model.inputs]
@@ -67,7 +66,7 @@ def freeze_saved_model(
     try:
         loaded = tf.saved_model.load(str(path))
     except (OSError, ValueError, IndexError, tf.errors.OpError) as error:  # IndexError: values that are cut off
-        raise FormatError(path, f"not a SavedModel ({_first_line(error)})", AGAIN) from error
+        raise FormatError(path, f"not a SavedModel ({first_line(error)})", AGAIN) from error
     if signature not in loaded.signatures:
         raise FormatError(path, f"no signature {signature!r}; it has {', '.join(loaded.signatures) or 'none'}", AGAIN)
     return _freeze_function(loaded.signatures[signature], inputs, outputs)
@@ -97,20 +96,20 @@ def _restore_meta_graph(session: Any, path: Path, checkpoint: Path) -> None:
     try:
         saver = tf.compat.v1.train.import_meta_graph(str(path), clear_devices=True)
     except (OSError, ValueError, tf.errors.OpError) as error:
-        raise FormatError(path, f"not a meta graph ({_first_line(error)})", AGAIN) from error
+        raise FormatError(path, f"not a meta graph ({first_line(error)})", AGAIN) from error
     if saver is None:
         raise FormatError(path, "no variables in the graph", "Freeze another, or convert this one as it is.")
     try:
         saver.restore(session, str(checkpoint))
     except (ValueError, tf.errors.OpError) as error:
         missing = re.search(r"Key (\S+) not found in checkpoint", str(error))
-        fault = f"it lacks the variable {missing[1]!r}" if missing else _first_line(error)
+        fault = f"it lacks the variable {missing[1]!r}" if missing else first_line(error)
         raise FormatError(checkpoint, f"it cannot give the graph its variables ({fault})", MATCHING) from error
 
 
 def _restore_graph(session: Any, path: Path, checkpoint: Path, outputs: Sequence[str]) -> None:
     """Import a graph, and assign the variables that the outputs depend on by their names."""
-    graphdef = _read_graph(path)
+    graphdef = read_graph_def(path)
     names = [_checked_name(graphdef, name) for name in outputs]
     for node in graphdef.node:
         node.device = ""
@@ -126,7 +125,7 @@ def _restore_graph(session: Any, path: Path, checkpoint: Path, outputs: Sequence
                 fault = f"it lacks the variable {node.name!r}; close to it are {', '.join(close)}"
                 raise FormatError(checkpoint, fault, MATCHING)
     except (ValueError, tf.errors.OpError) as error:
-        raise FormatError(checkpoint, f"it does not fit {path} ({_first_line(error)})", MATCHING) from error
+        raise FormatError(checkpoint, f"it does not fit {path} ({first_line(error)})", MATCHING) from error
 
 
 def _assignment(graph: Any, node: Any, value: Any) -> Any:
@@ -134,15 +133,6 @@ def _assignment(graph: Any, node: Any, value: Any) -> Any:
     if node.op == "VarHandleOp":
         return tf.raw_ops.AssignVariableOp(resource=variable, value=value)
     return tf.compat.v1.assign(variable, value)
-
-
-def _read_graph(path: Path) -> Any:
-    try:
-        if path.suffix == ".pbtxt":
-            return text_format.Parse(path.read_text(), tf.compat.v1.GraphDef())
-        return tf.compat.v1.GraphDef.FromString(path.read_bytes())
-    except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
-        raise FormatError(path, f"not a TensorFlow graph ({_first_line(error)})", AGAIN) from error
 
 
 def freeze_session(session: Any, outputs: Sequence[str]) -> Any:
@@ -236,7 +226,3 @@ def _checked_name(graphdef: Any, name: str) -> str:
         close = difflib.get_close_matches(found, names, 5) or names[-5:]
         raise UserError(f"no node {name!r} in the graph. Close to it are {', '.join(close)}.")
     return found
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

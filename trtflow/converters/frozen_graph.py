@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 
 from trtflow.formats import FormatError
+from trtflow.graphsurgeon.graph_file import first_line, read_graph_def
 
 
 class FrozenGraph:
@@ -20,18 +20,17 @@ class FrozenGraph:
         outputs: names of nodes.
 
     Raises:
-        FormatError: it is no graph, or has operations that TensorFlow does not know.
+        FormatError: it is no graph, has operations that TensorFlow does not know, or TensorFlow does not survive it.
     """
 
     def __init__(self, path: Path, outputs: Sequence[str]) -> None:
-        graphdef = tf.compat.v1.GraphDef()
+        graphdef = read_graph_def(path)
         try:
-            graphdef.ParseFromString(path.read_bytes())
             self._path, self._graph, self._outputs = path, tf.Graph(), list(outputs)
             with self._graph.as_default():
                 tf.import_graph_def(graphdef, name="")
-        except (DecodeError, ValueError, tf.errors.OpError) as error:
-            raise FormatError(path, f"not a graph that TensorFlow runs ({_first_line(error)})") from error
+        except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
+            raise FormatError(path, f"not a graph that TensorFlow runs ({first_line(error)})") from error
 
     def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the outputs for inputs [N, C, H, W], which go in as the graph has them, channels last or first.
@@ -39,14 +38,31 @@ class FrozenGraph:
         Raises:
             FormatError: TensorFlow cannot run it on this machine.
         """
-        tensors = {name: self._graph.get_tensor_by_name(f"{name}:0") for name in feeds}
+        return self.run_from({f"{name}:0": values for name, values in feeds.items()}, self._outputs)
+
+    @property
+    def nodes(self) -> dict[str, tf.Operation]:
+        """The graph's nodes by name."""
+        return {node.name: node for node in self._graph.get_operations()}
+
+    def run_from(self, feeds: dict[str, np.ndarray], outputs: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return what nodes give where any tensors of the graph are given.
+
+        Args:
+            feeds: values [N, C, H, W] by the tensor's name, as NODE:0.
+            outputs: names of nodes.
+
+        Raises:
+            FormatError: TensorFlow cannot run it on this machine.
+        """
+        tensors = {name: self._graph.get_tensor_by_name(name) for name in feeds}
         turned = {tensors[name]: _as_declared(values, tensors[name]) for name, values in feeds.items()}
-        names = [f"{name}:0" for name in self._outputs]
+        names = [f"{name}:0" for name in outputs]
         with tf.compat.v1.Session(graph=self._graph) as session:
             try:
-                return dict(zip(self._outputs, session.run(names, turned), strict=True))
+                return dict(zip(outputs, session.run(names, turned), strict=True))
             except tf.errors.OpError as error:
-                raise FormatError(self._path, f"TensorFlow cannot run it here ({_first_line(error)})") from error
+                raise FormatError(self._path, f"TensorFlow cannot run it here ({first_line(error)})") from error
 
 
 def _as_declared(values: np.ndarray, tensor: tf.Tensor) -> np.ndarray:
@@ -58,7 +74,3 @@ def _as_declared(values: np.ndarray, tensor: tf.Tensor) -> np.ndarray:
         return values.reshape(len(values), *declared)
     fits = all(size in (-1, given) for size, given in zip(declared, values.shape[1:], strict=True))
     return values if fits or values.ndim != 4 else values.transpose(0, 2, 3, 1)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -7,17 +7,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from trtflow.converters.uff_shapes import dimensions_of
 from trtflow.formats import FormatError, UserError
-from trtflow.formats.caffe import NetParameter, convert_ssd_prototxt, read_caffemodel, read_prototxt, write_prototxt
-from trtflow.formats.caffe.caffe_pb2 import TEST
+from trtflow.formats.caffe import (
+    NetParameter,
+    convert_ssd_prototxt,
+    inference_layers,
+    network_inputs,
+    read_caffemodel,
+    read_prototxt,
+    write_prototxt,
+)
 from trtflow.formats.files import copy_file
-from trtflow.formats.uff import MetaGraph, value_of
-from trtflow.formats.uff.data import ORDERS
+from trtflow.formats.uff import MetaGraph
 from trtflow.formats.uff.files import read_uff
 from trtflow.runtime.model_file import ModelFile
 
 FORMS = {".prototxt": "caffe", ".caffemodel": "caffe", ".onnx": "onnx", ".uff": "uff", ".pb": "tensorflow"}
-CHANNELS_LAST = ORDERS["N+C"]
 Shapes = Mapping[str, Sequence[int]]
 
 
@@ -78,7 +84,7 @@ def _import_caffe(path: Path, deploy: Path | None, folder: Path, outputs: Sequen
         if not file.exists():
             raise UserError(f"{file}: no such file, which {path} needs. {option}.")
     net = read_prototxt(deploy)
-    read_caffemodel(model)
+    read_caffemodel(model, may_be_empty=True)
     if any(layer.type == "DetectionOutput" and len(layer.top) == 1 for layer in net.layer):
         net = convert_ssd_prototxt(net)  # the SSD authors' own form
     target, prototxt = folder / "model.caffemodel", folder / "model.prototxt"
@@ -88,10 +94,10 @@ def _import_caffe(path: Path, deploy: Path | None, folder: Path, outputs: Sequen
 
 
 def _caffe_inputs(net: NetParameter, path: Path) -> dict[str, list[int]]:
-    shapes = [list(shape.dim) for shape in net.input_shape]
-    shapes = shapes or [list(net.input_dim[first : first + 4]) for first in range(0, len(net.input_dim), 4)]
-    found = dict(zip(net.input, shapes, strict=False))
-    found |= {layer.top[0]: list(layer.input_param.shape[0].dim) for layer in net.layer if layer.type == "Input"}
+    try:
+        found = network_inputs(net)
+    except UserError as error:
+        raise FormatError(path, str(error), "Correct the prototxt.") from error
     if not found:
         raise FormatError(path, "the network declares no input", "Take the deploy prototxt, not the one for training.")
     return {name: shape[1:] for name, shape in found.items()}
@@ -99,7 +105,7 @@ def _caffe_inputs(net: NetParameter, path: Path) -> dict[str, list[int]]:
 
 def _caffe_outputs(net: NetParameter, path: Path, outputs: Sequence[str]) -> list[str]:
     """Return the blobs that no layer reads, in their order, or those that are wanted."""
-    layers = [layer for layer in net.layer if not any(rule.phase == TEST for rule in layer.include)]
+    layers = inference_layers(net)
     tops = list(dict.fromkeys(name for layer in layers for name in layer.top))
     read = {name for layer in layers for name in layer.bottom if name not in layer.top}
     for name in outputs:
@@ -135,25 +141,9 @@ def _uff_inputs(graph: MetaGraph, path: Path, given: Shapes) -> dict[str, list[i
     for name in given:
         if name not in nodes:
             raise UserError(f"{path}: no input {name!r}. {_close(name, list(nodes))}")
-    last = _channels_last(graph)
-    return {name: list(given[name]) if name in given else _shape(node, path, last) for name, node in nodes.items()}
-
-
-def _shape(node: Any, path: Path, channels_last: bool) -> list[int]:
-    """Return the shape of an input as it is registered for TensorRT: three sizes, channels first."""
-    declared = value_of(node.fields["shape"]) if "shape" in node.fields else []
-    sizes = [int(size) for size in declared][1:]
-    if not sizes or min(sizes) < 1:
-        raise UserError(f"{path}: input {node.id!r} has the shape {list(declared)}. Say it: --input {node.id},C,H,W")
-    if len(sizes) == 3 and channels_last:
-        sizes = [sizes[2], *sizes[:2]]
-    return sizes + [1] * (3 - len(sizes))
-
-
-def _channels_last(graph: MetaGraph) -> bool:
-    """Whether a node says that it takes its channels last, as TensorFlow's do unless told."""
-    keys = [node.fields["inputs_orders"].ref for node in graph.graphs[0].nodes if "inputs_orders" in node.fields]
-    return any(CHANNELS_LAST in value_of(graph.referenced_data[key]) for key in keys)
+    return {
+        name: list(given[name]) if name in given else dimensions_of(node, graph, path) for name, node in nodes.items()
+    }
 
 
 def _uff_outputs(graph: MetaGraph, path: Path, outputs: Sequence[str]) -> list[str]:

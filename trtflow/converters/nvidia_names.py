@@ -1,4 +1,4 @@
-"""NVIDIA's `graphsurgeon` and `uff` by their own names, for scripts that were written for them."""
+"""NVIDIA's `graphsurgeon`, `uff` and `tensorrt` by their own names, for scripts that were written for them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-OURS = {"graphsurgeon": "trtflow.graphsurgeon", "uff": "trtflow.converters.uff"}
+OURS = {"graphsurgeon": "trtflow.graphsurgeon", "uff": "trtflow.converters.uff", "tensorrt": "trtflow.reference"}
 
 
 @contextmanager
 def nvidia_names() -> Iterator[None]:
-    """Let `import graphsurgeon` and `import uff` give ours meanwhile, unless NVIDIA's are installed."""
+    """Let `import graphsurgeon`, `uff` and `tensorrt` give ours meanwhile, unless NVIDIA's are installed."""
     added = [name for name in OURS if name not in sys.modules and not _is_installed(name)]
     for name in added:
         package = importlib.import_module(OURS[name])

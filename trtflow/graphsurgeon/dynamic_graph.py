@@ -15,6 +15,8 @@ class DynamicGraph(StaticGraph):
         """Add a node; one whose name is taken is an error."""
         self.extend([node])
 
+    add = append  # the name that some scripts call it by
+
     def extend(self, node_list: Iterable[Any]) -> None:
         """Add nodes; one whose name is taken is an error."""
         names = set(self.node_map)
@@ -29,10 +31,10 @@ class DynamicGraph(StaticGraph):
         """Remove nodes, and what reads them loses that input.
 
         Args:
-            nodes: nodes of the graph.
+            nodes: nodes of the graph, or their names.
             remove_exclusive_dependencies: remove as well what only these nodes depend on.
         """
-        names = {node.name for node in as_list(nodes)}
+        names = {node if isinstance(node, str) else node.name for node in as_list(nodes)}
         if remove_exclusive_dependencies:
             names |= self._exclusive_dependencies(names)
         self._delete(names)

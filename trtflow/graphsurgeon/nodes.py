@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from trtflow.formats import UserError
+
 NodeDef = tf.compat.v1.NodeDef
+INPUTS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+LARGEST_CONSTANT = 1 << 29  # values, which is as much as a graph's 2 GiB hold
+AGAIN = "Freeze the model again."
 
 
 def create_node(name: str, op: str | None = None, trt_plugin: bool = False, **kwargs: Any) -> Any:
@@ -19,12 +25,15 @@ def create_node(name: str, op: str | None = None, trt_plugin: bool = False, **kw
         op: its operation; by default the name.
         trt_plugin: whether it stands for a plugin of TensorRT's, whose attributes carry their types in their names.
         kwargs: attributes: numbers, lists of numbers, text, TensorFlow's types, and arrays, which become tensors, such
-            as the `value` of a Const. `shape` means what it says, and `inputs` are nodes or names of nodes.
+            as the `value` of a Const. `shape` means what it says, and `inputs` are nodes or names of nodes. A
+            placeholder without `dtype` is one of float32.
 
     Raises:
         TypeError: an attribute is of another type.
     """
     node = NodeDef(name=name, op=op or name)
+    if node.op in INPUTS:
+        kwargs.setdefault("dtype", tf.float32)
     return update_node(node, trt_plugin=trt_plugin, **kwargs)
 
 
@@ -93,5 +102,16 @@ def shape(node: Any) -> tuple[int, ...]:
 
 
 def extract_numpy_array(node: Any) -> np.ndarray:
-    """Return the value of a constant, in its shape."""
-    return tf.make_ndarray(node.attr["value"].tensor)
+    """Return the value of a constant, in its shape.
+
+    Raises:
+        UserError: it holds no such value: other sizes than its shape has, or an unknown or absurd type or shape.
+    """
+    tensor = node.attr["value"].tensor
+    count = math.prod(dim.size for dim in tensor.tensor_shape.dim)
+    if count > LARGEST_CONSTANT:
+        raise UserError(f"the constant {node.name!r} claims {count} values. {AGAIN}")
+    try:
+        return tf.make_ndarray(tensor)
+    except (TypeError, ValueError, KeyError) as error:
+        raise UserError(f"the constant {node.name!r} is damaged ({error}). {AGAIN}") from error

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 
-from trtflow.formats import FormatError
 from trtflow.formats.files import write_bytes
+from trtflow.graphsurgeon.graph_file import read_graph_def
 
 GraphDef, NodeDef = tf.compat.v1.GraphDef, tf.compat.v1.NodeDef
 
@@ -79,14 +78,9 @@ class StaticGraph:
         """Take the graph from a file.
 
         Raises:
-            FormatError: the file holds no graph.
+            FormatError: the file holds no graph, or one that TensorFlow does not survive.
         """
-        try:
-            self._internal_graphdef = GraphDef.FromString(Path(filename).read_bytes())
-        except DecodeError as error:
-            raise FormatError(
-                filename, "not a TensorFlow graph, or a damaged one", "Freeze the model again."
-            ) from error
+        self._internal_graphdef = read_graph_def(filename)
         self._index()
 
     def write(self, filename: str | Path) -> None:

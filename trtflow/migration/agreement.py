@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 
 import trtflow.reference as trt
 from trtflow.formats import UserError
-from trtflow.migration.lowering import LARGEST_BATCH, Lowered
+from trtflow.migration.lowering import LARGEST_BATCH, Lowered, run_onnx
 from trtflow.reporting.report import Gate
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.session import Session
@@ -22,6 +20,7 @@ from trtflow.runtime.session import Session
 FP32_LIMIT, INT8_LIMIT, RANKED_INT8_LIMIT = 1e-4, 0.01, 0.05
 RANKING = ("TopK", "NonMaxSuppression")
 TINY = 1e-12  # in place of the largest value of an output that is 0
+IMAGE_INFO = (1, 1, 3)
 SPREAD = 1.0  # standard deviation of an input whose range no table tells
 
 
@@ -45,6 +44,9 @@ class Difference:
 def draw_inputs(model: onnx.ModelProto, scales: Mapping[str, float], batch: int, seed: int) -> dict[str, np.ndarray]:
     """Return inputs for a model: normal, or where a scale tells the range of one, even over it; of integers 0 and 1.
 
+    One of shape [N, 1, 1, 3] is Faster R-CNN's im_info, height, width and scale of the picture beside it: chance would
+    leave no proposal within it.
+
     Args:
         model: its inputs have fixed sizes but for the batch.
         scales: INT8 scales by tensor.
@@ -52,11 +54,15 @@ def draw_inputs(model: onnx.ModelProto, scales: Mapping[str, float], batch: int,
         seed: of the draw.
     """
     random = np.random.default_rng(seed)
-    feeds = {}
+    feeds: dict[str, np.ndarray] = {}
+    infos: list[str] = []
     for value in model.graph.input:
         kind = value.type.tensor_type
         shape = [size.dim_value if size.HasField("dim_value") else batch for size in kind.shape.dim]
         dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+        if tuple(shape[1:]) == IMAGE_INFO and len(model.graph.input) > 1:
+            infos.append(value.name)
+            continue
         if dtype.kind in "iub":
             feeds[value.name] = random.integers(0, 2, shape).astype(dtype)
         elif value.name in scales:
@@ -64,17 +70,9 @@ def draw_inputs(model: onnx.ModelProto, scales: Mapping[str, float], batch: int,
             feeds[value.name] = random.uniform(-reach, reach, shape).astype(dtype)
         else:
             feeds[value.name] = random.normal(0, SPREAD, shape).astype(dtype)
-    return feeds
-
-
-def run_onnx(model: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Run a model in ONNX Runtime exactly as it is written: no fusing, no integer kernels."""
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    names = [value.name for value in session.get_outputs()]
-    return dict(zip(names, session.run(names, feeds), strict=True))
+    height, width = next((values.shape[-2:] for values in feeds.values() if values.ndim == 4), (1, 1))
+    info = np.broadcast_to(np.array([height, width, 1], np.float32), (batch, *IMAGE_INFO))
+    return feeds | {name: np.ascontiguousarray(info) for name in infos}
 
 
 def run_reference(plan: bytes, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -130,33 +128,16 @@ def ranked_outputs(model: onnx.ModelProto) -> list[str]:
 def check_agreement(lowered: Lowered, seed: int) -> dict[int, list[Difference]]:
     """Return the differences between the ONNX model and the reference runtime, by batch: of one and a larger one.
 
-    A model whose batch is fixed is asked with that alone. In INT8, outputs that hold a ranking are compared in order.
+    A model whose batch is fixed is asked with that alone. Outputs that hold a ranking are compared in order.
     """
     first = lowered.model.graph.input[0].type.tensor_type.shape.dim
     batches = (1, LARGEST_BATCH) if first and not first[0].HasField("dim_value") else (first[0].dim_value,)
-    ranked = ranked_outputs(lowered.model) if lowered.scales else []
+    ranked = ranked_outputs(lowered.model)
     rows = {}
     for batch in batches:
         feeds = draw_inputs(lowered.model, lowered.scales, batch, seed)
         rows[batch] = compare(run_onnx(lowered.model, feeds), run_reference(lowered.plan, feeds), ranked)
     return rows
-
-
-def check_framework(lowered: Lowered, frozen: Path, seed: int) -> list[Difference]:
-    """Return the differences between the ONNX model and the frozen TensorFlow graph that it came from, in float32.
-
-    Args:
-        lowered: the model; the outputs of the graph have the names of its own.
-        frozen: the graph.
-        seed: of the inputs.
-    """
-    from trtflow.converters.frozen_graph import FrozenGraph  # noqa: PLC0415 - loads TensorFlow
-
-    feeds = draw_inputs(lowered.model, {}, 1, seed)
-    found = run_onnx(lowered.model, feeds)
-    wanted = FrozenGraph(frozen, list(found)).run(feeds)
-    # TensorRT has three dimensions behind the batch where the graph has fewer
-    return compare(found, {name: values.reshape(found[name].shape) for name, values in wanted.items()})
 
 
 def agreement_gates(differences: Mapping[int, Sequence[Difference]], int8: bool) -> list[Gate]:

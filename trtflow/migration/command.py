@@ -1,4 +1,4 @@
-"""The command migrate: a Caffe model, a UFF file or a frozen TensorFlow graph to plain ONNX."""
+"""The command migrate: a Caffe model, a UFF file, a frozen TensorFlow graph, or ONNX with a table, to plain ONNX."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import tempfile
 from pathlib import Path
 
 from trtflow.converters.model_file import FORMS, import_model
-from trtflow.formats import FormatError, UserError
+from trtflow.formats import UserError
 from trtflow.formats.calibration_table import table_version
 from trtflow.formats.files import write_bytes, write_json, write_text
-from trtflow.migration.agreement import Difference, check_agreement, check_framework
-from trtflow.migration.lowering import Lowered, lower_model, read_scales
+from trtflow.migration.agreement import check_agreement
+from trtflow.migration.lowering import lower_model, read_scales
+from trtflow.migration.originals import Original, ask_original
 from trtflow.migration.report import gate_lines, make_report, to_text
 from trtflow.reference.version import __version__
+from trtflow.runtime.own_plugins import load_plugin_file
 
 
 def named_shape(text: str) -> tuple[str, list[int]]:
@@ -27,7 +29,9 @@ def named_shape(text: str) -> tuple[str, list[int]]:
 def add_options(arguments: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     arguments.add_argument(
-        "model", type=Path, help="caffemodel or its prototxt, .uff, or frozen TensorFlow graph (.pb)"
+        "model",
+        type=Path,
+        help="caffemodel or its prototxt, .uff, frozen TensorFlow graph (.pb), or .onnx with --table",
     )
     arguments.add_argument("--table", type=Path, help="calibration table of the model, for INT8 as Q/DQ")
     arguments.add_argument(
@@ -39,6 +43,9 @@ def add_options(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument("--output", action="append", default=[], help="name of an output; default: all")
     arguments.add_argument("--preprocessor", type=Path, help="Python file with preprocess(dynamic_graph), for a .pb")
+    arguments.add_argument(
+        "--plugins", type=Path, action="append", default=[], metavar="FILE.py", help="own plugins; again for each file"
+    )
     arguments.add_argument("--seed", type=int, default=0, help="of the inputs that the result is checked on")
     arguments.add_argument("--out", type=Path, help="ONNX file to write; default: the model's name with .onnx")
 
@@ -51,9 +58,11 @@ def migrate(options: argparse.Namespace) -> None:
             the report tells.
     """
     form = FORMS.get(options.model.suffix)
-    if form == "onnx":
-        raise UserError(f"{options.model}: ONNX already. Give the model that it came from, or use it as it is.")
-    target = options.out or options.model.with_suffix(".onnx")
+    if form == "onnx" and options.table is None:
+        raise UserError(f"{options.model}: ONNX already. Give --table for Q/DQ, or use it as it is.")
+    for path in options.plugins:
+        load_plugin_file(path)
+    target = options.out or options.model.with_suffix(".int8.onnx" if form == "onnx" else ".onnx")
     table = None if options.table is None else read_scales(options.table, options.table_version)
     with tempfile.TemporaryDirectory() as folder:
         file = import_model(
@@ -68,24 +77,22 @@ def migrate(options: argparse.Namespace) -> None:
             lowered = lower_model(file, table, options.table)
         except UserError as error:
             raise UserError(str(error).replace(f"{folder}/", f"{options.model}: ")) from error
-    differences = check_agreement(lowered, options.seed)
-    # with a preprocessor the graph is another, and INT8 is not what the framework computes
-    plain = form == "tensorflow" and options.preprocessor is None and table is None
-    framework = _ask_framework(lowered, options) if plain else []
+        differences = check_agreement(lowered, options.seed)
+        original = Original(str(form), *_files(options, str(form)), uff=file.path if form == "tensorflow" else None)
+        asked = ask_original(original, lowered, options.seed)
     write_bytes(target, lowered.model.SerializeToString(deterministic=True))
-    report = make_report(options.model, str(form), target, lowered, table, differences, framework)
+    report = make_report(options.model, str(form), target, lowered, table, differences, asked)
     write_json(target.with_suffix(".migration.json"), report)
     write_text(target.with_suffix(".migration.txt"), to_text(report))
     print(f"{target}, report in {target.stem}.migration.txt")
     print("\n".join(gate_lines(report)))
     if not report["passed"]:
-        raise UserError(f"{target}: it does not say what the reference runtime says; see {target.stem}.migration.txt.")
+        failed = ", ".join(gate["name"] for gate in report["gates"] if not gate["passed"])
+        raise UserError(f"{target}: it does not say what the model says ({failed}); see {target.stem}.migration.txt.")
 
 
-def _ask_framework(lowered: Lowered, options: argparse.Namespace) -> list[Difference]:
-    """Return the differences from TensorFlow, none where it cannot run the graph, which need not stop a migration."""
-    try:
-        return check_framework(lowered, options.model, options.seed)
-    except FormatError as error:
-        print(f"not compared with TensorFlow: {error}")
-        return []
+def _files(options: argparse.Namespace, form: str) -> tuple[Path, Path | None]:
+    """Return the files of the original: the model, and of a Caffe model its prototxt."""
+    if form != "caffe":
+        return options.model, None
+    return options.model.with_suffix(".caffemodel"), options.deploy or options.model.with_suffix(".prototxt")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import helper, numpy_helper
 
 import trtflow.reference as trt
 from trtflow.formats import FormatError
 from trtflow.formats.calibration_table import CalibrationTable, read_table, table_version
 from trtflow.reference.lower.graph import SEPARATOR, lowering_of
-from trtflow.reference.lower.precision import all_tensors
+from trtflow.reference.lower.lower import lower
+from trtflow.reference.lower.precision import all_tensors, choose
 from trtflow.reference.record.layers import IPluginV2Layer
 from trtflow.reference.run.plan import read_plan
 from trtflow.runtime.build import build_plan
@@ -37,12 +40,21 @@ class Lowered:
         layers: of each layer `name`, `type`, `operators` (ONNX's, in order), `precision` and, of one that ONNX has no
             operator for, `became`, what was written in its place.
         scales: INT8 scale (range / 127) of each tensor that has a Q/DQ pair.
+        network: the recorded network, whose lowering the model is.
+        table: the calibration table; None for none.
     """
 
     model: onnx.ModelProto
     plan: bytes
     layers: list[dict[str, Any]]
     scales: dict[str, float]
+    network: Any
+    table: CalibrationTable | None
+
+    @property
+    def tensors(self) -> dict[str, Any]:
+        """The network's tensors by name."""
+        return {tensor.name: tensor for tensor in all_tensors(self.network)}
 
 
 def read_scales(path: Path, version: str = table_version(trt.__version__)) -> CalibrationTable:
@@ -72,9 +84,10 @@ def lower_model(file: ModelFile, table: CalibrationTable | None = None, source: 
     """
     load_plugins(trt, PLUGINS)
     networks: list[Any] = []
+    meant = replace(file, as_caffe=file.form == "caffe")
 
     def define(trt: Any, network: Any) -> None:
-        file.define(trt, network)
+        meant.define(trt, network)
         if table is not None:
             _check_names(network, table, source)
         networks.append(network)
@@ -85,7 +98,44 @@ def lower_model(file: ModelFile, table: CalibrationTable | None = None, source: 
     del model.metadata_props[:]
     quantise_in_graph(model)
     check_plain(model)
-    return Lowered(model, plan, _layers(networks[0], model, metadata["layers"]), _scales(networks[0], model, table))
+    network = networks[0]
+    layers = _layers(network, model, metadata["layers"])
+    return Lowered(model, plan, layers, _scales(network, model, table), network, table)
+
+
+def values_of(
+    lowered: Lowered, names: Sequence[str], feeds: Mapping[str, np.ndarray], *, quantised: bool = False
+) -> dict[str, np.ndarray]:
+    """Return values of any tensors of the network, by name, as its lowering gives them in ONNX Runtime.
+
+    Args:
+        lowered: the network.
+        names: of its tensors, but not of inputs.
+        feeds: its inputs.
+        quantised: whether in INT8 by the table, else in float32.
+    """
+    config = trt.IBuilderConfig()
+    scales = None
+    if quantised:
+        assert lowered.table is not None
+        config.set_flag(trt.BuilderFlag.INT8)
+        scales = lowered.table.scales
+    wanted = list(dict.fromkeys(names))
+    if not wanted:
+        return {}
+    tensors = lowered.tensors
+    model = lower(lowered.network, choose(lowered.network, config, scales), [tensors[name] for name in wanted])
+    return run_onnx(model, dict(feeds))
+
+
+def run_onnx(model: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Run a model in ONNX Runtime exactly as it is written: no fusing, no integer kernels."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_outputs()]
+    return dict(zip(names, session.run(names, feeds), strict=True))
 
 
 def quantise_in_graph(model: onnx.ModelProto) -> None:
@@ -117,6 +167,18 @@ def check_plain(model: onnx.ModelProto) -> None:
     if foreign:
         fault = f"node {foreign[0].name!r} is {foreign[0].op_type} of the domain {foreign[0].domain!r}"
         raise FormatError("model", fault, "Other runtimes have no such operator.")
+
+
+def objections(model: onnx.ModelProto) -> list[str]:
+    """Return what TensorRT 8.6's ONNX parser has against a model, as the reference runtime has that parser.
+
+    Shape with a start or an end it takes, and passes over them.
+    """
+    parser = trt.OnnxParser(trt.INetworkDefinition(1), trt.Logger(trt.Logger.INTERNAL_ERROR))
+    parser.parse(model.SerializeToString())
+    cut = [node.name for node in model.graph.node if node.op_type == "Shape" and node.attribute]
+    found = [parser.get_error(index).desc() for index in range(parser.num_errors)]
+    return found + [f"node {name!r} (Shape): TensorRT passes over its start and end" for name in cut]
 
 
 def _calibrator(table: CalibrationTable) -> Any:

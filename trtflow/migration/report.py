@@ -13,9 +13,12 @@ import onnx
 from trtflow.formats.calibration_table import CalibrationTable
 from trtflow.formats.files import sha256_of
 from trtflow.migration.agreement import FP32_LIMIT, Difference, agreement_gates, worst_of
-from trtflow.migration.lowering import Lowered
+from trtflow.migration.lowering import Lowered, objections
+from trtflow.migration.originals import Asked
 from trtflow.reporting.report import Gate
 
+ORIGINAL_INT8_LIMIT = 0.1  # of the largest value: INT8 on inputs drawn by chance from the float32 original, in the mean
+UNMATCHED_LIMIT = 0.02  # detections: one that is on the edge of the thresholds of two programs may fall to either side
 OPSET_REASON = (
     "the newest that TensorRT 8.6 itself takes, so that one file runs beside the old engine and after it; "
     "Q/DQ with one scale a channel needs 13 or later"
@@ -29,22 +32,20 @@ def make_report(
     lowered: Lowered,
     table: CalibrationTable | None,
     differences: Mapping[int, Sequence[Difference]],
-    framework: Sequence[Difference] = (),
+    asked: Asked,
 ) -> dict[str, Any]:
     """Return what `migrate` writes as JSON.
 
     Args:
         source: the model.
-        form: caffe, uff or tensorflow.
+        form: caffe, uff, tensorflow or onnx.
         target: the ONNX file, written.
         lowered: what it was lowered to.
         table: the calibration table, where one was given.
         differences: between the ONNX model and the reference runtime, by batch.
-        framework: between it and TensorFlow, where that was asked.
+        asked: what the original answered in a runtime of its own.
     """
-    gates = agreement_gates(differences, table is not None)
-    if framework:
-        gates.append(Gate("tensorflow_difference", worst_of(item.largest for item in framework), "<=", FP32_LIMIT))
+    gates = agreement_gates(differences, table is not None) + original_gates(asked)
     graph = lowered.model.graph
     return {
         "schema": 1,
@@ -58,12 +59,29 @@ def make_report(
             "outputs": [_binding(value) for value in graph.output],
             "operators": dict(sorted(Counter(node.op_type for node in graph.node).items())),
         },
+        "tensorrt_objections": objections(lowered.model),
         "table": None if table is None else _table(lowered, table),
         "layers": lowered.layers,
         "differences": [{"batch": batch, **asdict(item)} for batch, found in differences.items() for item in found],
+        "original": {**asdict(asked), "runtime": asked.runtime or None},
         "gates": [gate.to_json() for gate in gates],
         "passed": all(gate.passed for gate in gates),
     }
+
+
+def original_gates(asked: Asked) -> list[Gate]:
+    """Return a gate on the float32 values, one on the Q/DQ network's, and one on detections without a partner."""
+    gates = []
+    if asked.differences:
+        worst = worst_of(item.largest for item in asked.differences)
+        gates.append(Gate("original_difference", worst, "<=", FP32_LIMIT))
+    if asked.quantised:
+        worst = worst_of(item.mean for item in asked.quantised)
+        gates.append(Gate("original_mean_difference_int8", worst, "<=", ORIGINAL_INT8_LIMIT))
+    if asked.detections:
+        worst = worst_of(item.unmatched for item in asked.detections)
+        gates.append(Gate("original_detections_unmatched", worst, "<=", UNMATCHED_LIMIT))
+    return gates
 
 
 def _binding(value: onnx.ValueInfoProto) -> dict[str, Any]:
@@ -90,6 +108,10 @@ def to_text(report: Mapping[str, Any]) -> str:
         *(f"input {item['name']}: {item['type']} {item['shape']}" for item in made["inputs"]),
         *(f"output {item['name']}: {item['type']} {item['shape']}" for item in made["outputs"]),
         "",
+        *(
+            f"TensorRT 8.6's parser, as the reference has it, refuses it: {text}"
+            for text in report["tensorrt_objections"]
+        ),
         "Layers without an operator of ONNX's, and what was written in their place:",
         *([_became(layer) for layer in report["layers"] if "became" in layer] or ["  none"]),
         "",
@@ -99,6 +121,8 @@ def to_text(report: Mapping[str, Any]) -> str:
         *_quantisation(report["table"]),
         "Against the reference runtime, on inputs drawn by chance; a difference is of the output's largest value:",
         *(_difference(item) for item in report["differences"]),
+        "",
+        *_original(report["original"]),
         *gate_lines(report),
     ]
     return "\n".join(lines) + "\n"
@@ -129,9 +153,28 @@ def _quantisation(table: Mapping[str, Any] | None) -> list[str]:
     return [f"Q/DQ from the calibration table ({made}): {len(table['scales'])} tensors{unused}.", ""]
 
 
+def _original(original: Mapping[str, Any]) -> list[str]:
+    """Return what the original's own runtime said, or that none was asked."""
+    if original["runtime"] is None:
+        lines = ["No independent runtime has run the original:"]
+    else:
+        lines = [f"Against the original in {original['runtime']}, in float32:"]
+    lines += [_difference(item) for item in original["differences"]]
+    lines += [
+        f"  {item['output']}: {item['matched']} of {item['wanted']} detections have one of the same label, score and "
+        f"box among {item['found']}"
+        for item in original["detections"]
+    ]
+    if original["quantised"]:
+        lines += ["The same of the Q/DQ network, which is to differ as INT8 does:"]
+        lines += [_difference(item) for item in original["quantised"]]
+    return lines + [f"  not compared: {text}" for text in original["left_out"]]
+
+
 def _difference(item: Mapping[str, Any]) -> str:
     ordered = ", compared in order" if item["ranked"] else ""
-    return f"  {item['output']}, batch {item['batch']}: at most {item['largest']:.2g}, mean {item['mean']:.2g}{ordered}"
+    batch = f", batch {item['batch']}" if "batch" in item else ""
+    return f"  {item['output']}{batch}: at most {item['largest']:.2g}, mean {item['mean']:.2g}{ordered}"
 
 
 def _gate(gate: Mapping[str, Any]) -> str:

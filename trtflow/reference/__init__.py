@@ -8,7 +8,7 @@ import builtins
 
 from trtflow.reference.builder import Builder
 from trtflow.reference.errors import BuildError, NetworkError, PlanError
-from trtflow.reference.record import rpn_plugins, ssd_plugins
+from trtflow.reference.record import library
 from trtflow.reference.record.caffe_parser import CaffeParser
 from trtflow.reference.record.calibrators import (
     IInt8Calibrator,
@@ -98,7 +98,7 @@ from trtflow.reference.record.layers import (
 )
 from trtflow.reference.record.mnist_plugins import FCPluginFactory
 from trtflow.reference.record.network import INetworkDefinition
-from trtflow.reference.record.onnx_parser import ErrorCode, OnnxParser, ParserError
+from trtflow.reference.record.onnx import ErrorCode, OnnxParser, ParserError
 from trtflow.reference.record.plugins import (
     IPluginCreator,
     IPluginV2,
@@ -110,7 +110,7 @@ from trtflow.reference.record.profile import IOptimizationProfile
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.uff_parser import UffParser
 from trtflow.reference.record.values import Dims, ILogger, Logger, Weights, nptype, volume
-from trtflow.reference.run.context import IExecutionContext
+from trtflow.reference.run.context import IExecutionContext, IOutputAllocator
 from trtflow.reference.run.engine import ICudaEngine, Runtime
 from trtflow.reference.run.inspector import EngineInspector
 from trtflow.reference.run.profiler import IProfiler, Profiler
@@ -129,6 +129,5 @@ float32, float16, int8, int32, bool, uint8 = (
 
 def init_libnvinfer_plugins(logger: ILogger, namespace: str) -> builtins.bool:
     """Register the plugins that come with TensorRT, as far as the reference runtime has them."""
-    rpn_plugins.register()
-    ssd_plugins.register()
+    library.register()
     return True

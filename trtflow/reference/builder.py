@@ -44,7 +44,9 @@ class Builder(Scope):
 
     def create_network(self, flags: int = 0) -> INetworkDefinition:
         """Return an empty network; `flags` are bits of NetworkDefinitionCreationFlag."""
-        return INetworkDefinition(flags)
+        network = INetworkDefinition(flags)
+        network.logger = self.logger
+        return network
 
     def create_builder_config(self) -> IBuilderConfig:
         """Return a configuration with TensorRT's defaults."""

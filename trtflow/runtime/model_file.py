@@ -21,6 +21,7 @@ class ModelFile:
         deploy: prototxt of a caffemodel.
         inputs: shape of each input by name, without the batch; -1 is a size that an ONNX model leaves open.
         outputs: names of the outputs.
+        as_caffe: whether a Caffe model is what Caffe means by it, where TensorRT's parser takes something for another.
     """
 
     form: str
@@ -28,6 +29,7 @@ class ModelFile:
     deploy: Path | None = None
     inputs: Mapping[str, Sequence[int]] = field(default_factory=dict)
     outputs: Sequence[str] = ()
+    as_caffe: bool = False
 
     @property
     def explicit_batch(self) -> bool:
@@ -42,7 +44,7 @@ class ModelFile:
             parse_uff(trt, network, self.path, self.inputs, self.outputs)
         else:
             assert self.deploy is not None
-            parse_caffe(trt, network, self.deploy, self.path, self.outputs)
+            parse_caffe(trt, network, self.deploy, self.path, self.outputs, self.as_caffe)
 
     def to_json(self) -> dict[str, Any]:
         """Return it for a JSON file that lies beside the model's own files."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from trtflow.formats import UserError
 from trtflow.runtime.messages import because, logger_of
+from trtflow.runtime.own_plugins import CaffePlugins
 
 
 def parse_onnx(trt: ModuleType, network: Any, model: Path) -> None:
@@ -24,13 +25,27 @@ def parse_onnx(trt: ModuleType, network: Any, model: Path) -> None:
         raise UserError(f"{model}: the ONNX parser could not read it: {reasons}")
 
 
-def parse_caffe(trt: ModuleType, network: Any, deploy: Path, model: Path, outputs: Sequence[str]) -> None:
+def parse_caffe(
+    trt: ModuleType, network: Any, deploy: Path, model: Path, outputs: Sequence[str], as_caffe: bool = False
+) -> None:
     """Add a Caffe model's layers to a network with an implicit batch, and mark its outputs.
+
+    Args:
+        trt: NVIDIA's tensorrt or trtflow.reference.
+        network: the network.
+        deploy: the prototxt.
+        model: the caffemodel.
+        outputs: names of blobs.
+        as_caffe: whether layers are what Caffe means, not what TensorRT's parser makes of them; of the reference only.
 
     Raises:
         UserError: the parser cannot read it, or makes no blob of an output's name.
     """
-    tensors = trt.CaffeParser().parse(deploy=str(deploy), model=str(model), network=network, dtype=trt.float32)
+    parser, own = trt.CaffeParser(), CaffePlugins(deploy)
+    if own:
+        parser.plugin_factory_v2 = own
+    parse = parser.parse_as_caffe if as_caffe else parser.parse
+    tensors = parse(deploy=str(deploy), model=str(model), network=network, dtype=trt.float32)
     if tensors is None:
         raise UserError(because(f"{deploy}: the Caffe parser could not read it"))
     for name in outputs:

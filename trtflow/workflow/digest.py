@@ -45,6 +45,8 @@ class Digests:
         self._imports = cache(self._find_imports)
         self._hash = cache(lambda path: hashlib.sha256((root / path).read_bytes()).hexdigest())
         self._entry = cache(self._read_entry)
+        self._file = cache(self._find_file)
+        self._module_names = cache(lambda path: _names_of(ast.parse((root / path).read_text(encoding="utf-8"))))
 
     def digest(self, script: str, entries: Iterable[tuple[str, str | None]] = (), files: Iterable[str] = ()) -> str:
         """Return the hash of what a script runs.
@@ -95,7 +97,7 @@ class Digests:
         for match in IMPORT.finditer(text):
             if match["plain"]:
                 names = [part.split()[0] for part in match["plain"].split(",") if part.split()]
-                found += [file for name in names for file in self._file(name, path)]
+                found += [file for name in names for file in self._file(name, path.startswith("scripts/"))]
                 continue
             listed = re.sub(r"#[^\n]*", "", match["many"] or match["one"] or "").split(",")
             found += self._imported(
@@ -105,17 +107,14 @@ class Digests:
 
     def _imported(self, base: str, names: Iterable[str], path: str) -> list[str]:
         """Return the files of `from base import names`: modules of these names, and that of `base` for all others."""
-        found = []
-        for name in names:
-            found += self._file(f"{base}.{name}", path) or self._file(base, path)
-        return found
+        script = path.startswith("scripts/")
+        return [file for name in names for file in self._file(f"{base}.{name}", script) or self._file(base, script)]
 
-    def _file(self, module: str, path: str) -> list[str]:
+    def _find_file(self, module: str, script: bool) -> list[str]:
         """Return the file of a module of ours, or of a neighbour of a script; of any other nothing."""
         place = module.replace(".", "/")
         if module.split(".", maxsplit=1)[0] != PACKAGE:
-            folder = Path(path).parent
-            place = f"{folder}/{place}" if str(folder) == "scripts" else ""
+            place = f"scripts/{place}" if script else ""
         return [file for file in (f"{place}.py", f"{place}/__init__.py") if place and self.exists(file)]
 
     def _read_entry(self, module: str, function: str) -> tuple[str, frozenset[str]]:
@@ -123,9 +122,7 @@ class Digests:
 
         So that one module can hold the training and the export of a family, and an edit of one leave the other alone.
         """
-        text = (self.root / module).read_text(encoding="utf-8")
-        tree = ast.parse(text)
-        named, imports = _names_of(tree)
+        named, imports = self._module_names(module)
         wanted, used = [function], set()
         while wanted:
             name = wanted.pop()
@@ -148,7 +145,7 @@ class Digests:
         bound = {alias.asname or alias.name.split(".")[0]: alias.name for alias in statement.names}
         names = [name for local, name in bound.items() if used is None or local in used]
         if isinstance(statement, ast.Import):
-            return [file for name in names for file in self._file(name, module)]
+            return [file for name in names for file in self._file(name, module.startswith("scripts/"))]
         return self._imported(_absolute("." * statement.level + (statement.module or ""), module), names, module)
 
 

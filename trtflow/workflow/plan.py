@@ -6,7 +6,7 @@ import glob
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Plan:
     samples: Mapping[str, dict[str, Any]]
     downloads: Mapping[str, dict[str, Any]]
     own: tuple[str, ...]
+    _steps: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict, repr=False)  # asked for at every turn
 
     def sample(self, name: str) -> dict[str, Any]:
         """Return a sample's configuration.
@@ -96,12 +97,15 @@ class Plan:
 
     def steps(self, name: str) -> dict[str, dict[str, Any]]:
         """Return the steps of a sample by name, as its data set, its task and its family declare them."""
+        if name in self._steps:
+            return self._steps[name]
         values = self.values(name)
         declared: dict[str, dict[str, Any]] = {}
         for kind, told in self.kinds.of(values).items():
             for step, says in told["steps"].items():
                 if holds(says.get("when"), values):
                     declared[step] = {"function": step, **says, "of": values.get(kind, "")}
+        self._steps[name] = declared
         return declared
 
     def is_trained(self, name: str) -> bool:
@@ -333,7 +337,7 @@ class Plan:
 
     def as_yaml(self, name: str) -> str:
         """Return a sample's configuration as YAML."""
-        return str(yaml.safe_dump(self.sample(name)))
+        return str(yaml.dump(self.sample(name), Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)))
 
     def threads(self, name: str, says: Mapping[str, Any], cores: int) -> int:
         """Return how many threads a step takes: those of the training, all where it measures time, or a number."""

@@ -12,6 +12,7 @@ from trtflow.workflow.errors import PlanError
 from trtflow.workflow.plan import Plan
 from trtflow.workflow.wildcards import one_of
 
+MANY = 30  # outputs; of so many each would be held against every file of the workflow if its sample were a wildcard
 ALWAYS = ("data_set", "task", "family")
 PARTS = ("{program}", "{precision}")  # wildcards of steps that a sample has more than one job of
 
@@ -38,7 +39,12 @@ class StepRule:
     def log(self) -> str:
         """File name that logs and benchmarks of its jobs have, without the ending."""
         text = json.dumps(self.outputs)
-        return f"{{sample}}/{self.step}" + "".join(f".{part}" for part in PARTS if part in text)
+        start = "{sample}" if "{sample}" in text else self.samples[0]
+        return f"{start}/{self.step}" + "".join(f".{part}" for part in PARTS if part in text)
+
+    def sample_of(self, wildcards: Any) -> str:
+        """Return the sample of a job."""
+        return str(wildcards.get("sample") or self.samples[0])
 
 
 def step_rules(plan: Plan, stage: str) -> list[StepRule]:
@@ -50,7 +56,10 @@ def step_rules(plan: Plan, stage: str) -> list[StepRule]:
         for step, says in plan.steps(sample).items():
             if says["stage"] != stage:
                 continue
-            outputs = {name: _pattern(sample, files) for name, files in outputs_of(plan, sample, step, says).items()}
+            written = outputs_of(plan, sample, step, says)
+            outputs = {name: _pattern(sample, files) for name, files in written.items()}
+            if max(map(len, written.values())) > MANY:
+                outputs = {name: _one_or_all(files) for name, files in written.items()}
             key = json.dumps([step, says["of"], outputs], sort_keys=True)
             name = f"{step}_{says['of']}" if says["of"] else step
             found.setdefault(key, StepRule(name, step, says, outputs)).samples.append(sample)
@@ -69,8 +78,13 @@ def _named_apart(rules: list[StepRule]) -> list[StepRule]:
 def _pattern(sample: str, files: list[str]) -> str | list[str]:
     """Return files of a sample with the sample as a wildcard."""
     start = f"results/{sample}/"
-    named = [f"results/{{sample}}/{file.removeprefix(start)}" if file.startswith(start) else file for file in files]
-    return named if len(named) > 1 else named[0]
+    return _one_or_all(
+        [f"results/{{sample}}/{file.removeprefix(start)}" if file.startswith(start) else file for file in files]
+    )
+
+
+def _one_or_all(files: list[str]) -> str | list[str]:
+    return files if len(files) > 1 else files[0]
 
 
 def outputs_of(plan: Plan, sample: str, step: str, says: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -184,9 +198,10 @@ def job_text(plan: Plan, rule: StepRule, wildcards: Mapping[str, str], inputs: A
         rule: of the job.
         wildcards, inputs, outputs: Snakemake's of the job.
     """
-    says = plan.steps(wildcards["sample"])[rule.step]
+    sample = rule.sample_of(wildcards)
+    says = plan.steps(sample)[rule.step]
     read, written = ({name: _listed(files) for name, files in both.items()} for both in (inputs, outputs))
-    job = job_of(plan, wildcards["sample"], rule.step, says, read, written, wildcards.get("precision"))
+    job = job_of(plan, sample, rule.step, says, read, written, wildcards.get("precision"))
     if wildcards.get("program"):
         job["sample"] += f".{wildcards['program']}"
     return json.dumps(job, sort_keys=True)
@@ -208,9 +223,18 @@ def input_names(plan: Plan, rule: StepRule) -> list[str]:
     )
 
 
+def same_input(plan: Plan, rule: StepRule, name: str) -> list[str]:
+    """Return the files of an input with the sample as a wildcard, or nothing where they differ between samples."""
+    found = []
+    for sample in rule.samples:
+        files = inputs_of(plan, sample, rule.step, plan.steps(sample)[rule.step]).get(name, [])
+        found.append(_listed(_pattern(sample, files)) if files else [])
+    return found[0] if all(files == found[0] for files in found) else []
+
+
 def input_files(plan: Plan, rule: StepRule, name: str, wildcards: Mapping[str, str]) -> list[str]:
     """Return the files of an input of a job."""
-    sample = wildcards["sample"]
+    sample = rule.sample_of(wildcards)
     files = inputs_of(plan, sample, rule.step, plan.steps(sample)[rule.step]).get(name, [])
     for part in PARTS:
         files = [file.replace(part, wildcards.get(part[1:-1]) or "") for file in files]

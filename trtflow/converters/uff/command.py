@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from trtflow.runtime.own_plugins import load_plugin_file
+
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -33,6 +35,9 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
         help="make this node an input; may be given again",
     )
     arguments.add_argument("-p", "--preprocessor", type=Path, help="Python file with preprocess(dynamic_graph)")
+    arguments.add_argument(
+        "--plugins", type=Path, action="append", default=[], metavar="FILE.py", help="own plugins; may be given again"
+    )
     arguments.add_argument("--strict", action="store_true", help="refuse operations that UFF does not know")
     return arguments
 
@@ -40,6 +45,8 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
 def main(description: str = __doc__, arguments: Sequence[str] | None = None) -> None:
     """Read the command line and convert."""
     options = argument_parser(description).parse_args(arguments)
+    for path in options.plugins:
+        load_plugin_file(path)
     from trtflow.converters.uff.convert import from_tensorflow_frozen_model  # noqa: PLC0415 - loads TensorFlow
 
     output = options.output or options.input_file.with_suffix(".uff")

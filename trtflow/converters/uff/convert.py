@@ -12,8 +12,8 @@ from typing import Any
 import trtflow.converters.uff.operations  # noqa: F401 - registers them
 from trtflow.converters.nvidia_names import nvidia_names
 from trtflow.converters.uff.custom import add_custom, report_custom
-from trtflow.converters.uff.folding import INPUTS, PASSED_OVER, WITHOUT_VALUE, owner
-from trtflow.converters.uff.graph import Conversion, function_for, plain
+from trtflow.converters.uff.folding import INPUTS, PASSED_OVER, WITHOUT_VALUE, count_inputs, definition_of, owner
+from trtflow.converters.uff.graph import AGAIN, Conversion, ConversionError, function_for, plain
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_bytes, write_text
 from trtflow.formats.uff import serialized, to_text
@@ -25,16 +25,11 @@ def from_tensorflow_frozen_model(frozen_file: str | Path, output_nodes: Sequence
     """Convert a frozen graph in a file; all else as `from_tensorflow`.
 
     Raises:
-        FormatError: the file holds no frozen graph.
+        FormatError: the file holds no frozen graph, or one that TensorFlow does not survive.
     """
-    import tensorflow as tf  # noqa: PLC0415 - takes seconds
-    from google.protobuf.message import DecodeError  # noqa: PLC0415
+    from trtflow.graphsurgeon.graph_file import read_graph_def  # noqa: PLC0415 - loads TensorFlow
 
-    graphdef = tf.compat.v1.GraphDef()
-    try:
-        graphdef.ParseFromString(Path(frozen_file).read_bytes())
-    except DecodeError as error:
-        raise FormatError(frozen_file, "not a TensorFlow graph, or a damaged one", "Freeze the model again.") from error
+    graphdef = read_graph_def(frozen_file)
     if not graphdef.node:
         remedy = "Give a frozen graph; scripts/freeze.py makes one of a SavedModel, a Keras model or a checkpoint."
         raise FormatError(frozen_file, "no TensorFlow graph, for it has no nodes", remedy)
@@ -217,7 +212,20 @@ def _convert_value(conversion: Conversion, name: str) -> None:
     node = conversion.node(name)
     if node.name in conversion.written:  # by another of its outputs
         return
-    if node.op in PASSED_OVER:  # an output; any other is passed over
-        conversion.add(node, "Identity", conversion.inputs_of(node))
+    if node.op in PASSED_OVER or node.op == "IdentityN":  # an output; any other is passed over
+        conversion.add(node, "Identity", [conversion.source(name)])
         return
-    (function_for(node.op) or add_custom)(conversion, node)
+    _check_inputs(node)
+    try:
+        (function_for(node.op) or add_custom)(conversion, node)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise ConversionError(node, f"damaged, or not of its operation's form ({error})", AGAIN) from error
+
+
+def _check_inputs(node: Any) -> None:
+    """Refuse a node of TensorFlow's that reads less than its operation must; a Concat of graphsurgeon's has no axis."""
+    definition = definition_of(node.op)
+    given = sum(not source.startswith("^") for source in node.input)
+    if definition is not None and given < count_inputs(definition, node):
+        fault = f"it has {given} inputs, needs {count_inputs(definition, node)}"
+        raise ConversionError(node, fault, "Freeze the model again, or correct what preprocess removes.")

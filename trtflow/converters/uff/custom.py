@@ -11,6 +11,7 @@ import numpy as np
 from trtflow.converters.uff.folding import definition_of
 from trtflow.converters.uff.graph import Conversion, ConversionError
 from trtflow.formats.uff import dtype_of
+from trtflow.runtime.own_plugins import own_plugins
 
 VARIABLES = ("Variable", "VariableV2", "VarHandleOp", "ReadVariableOp")
 
@@ -23,8 +24,8 @@ def add_custom(conversion: Conversion, node: Any) -> None:
     """
     if node.op in VARIABLES:
         raise ConversionError(node, "it is a variable", "Freeze the graph first (scripts/freeze.py).")
-    if conversion.strict and definition_of(node.op) is not None:
-        remedy = "Map it to a plugin with graphsurgeon, or convert without --strict to get a custom node."
+    if conversion.strict and not _is_plugin(node.op):
+        remedy = "Map it to a plugin with graphsurgeon, give one (--plugins), or convert without --strict."
         raise ConversionError(node, "UFF has no such operation", remedy)
     conversion.custom.setdefault(node.op, []).append(node.name)
     conversion.add(node, f"_{node.op}", conversion.inputs_of(node), **_attributes(node))
@@ -34,10 +35,15 @@ def report_custom(conversion: Conversion, say: Callable[[str], None]) -> None:
     """Warn of TensorFlow's operations that became custom nodes, and tell of plugins, which are meant to."""
     for operation, names in conversion.custom.items():
         nodes = f"_{operation}: {', '.join(names)}"
-        if definition_of(operation) is None:
+        if _is_plugin(operation):
             say(f"plugin {nodes}")
         else:
             print(f"warning: UFF has no operation {operation}; custom nodes {nodes}", file=sys.stderr)
+
+
+def _is_plugin(operation: str) -> bool:
+    """Whether an operation is not TensorFlow's, or one that a plugin of the user's own answers."""
+    return definition_of(operation) is None or operation in own_plugins()
 
 
 def _attributes(node: Any) -> dict[str, Any]:
@@ -77,5 +83,8 @@ def _list(values: Any) -> list[Any] | None:
 def _dtype(number: int) -> np.dtype | None:
     import tensorflow as tf  # noqa: PLC0415
 
-    dtype = np.dtype(tf.as_dtype(number).as_numpy_dtype)
+    try:
+        dtype = np.dtype(tf.as_dtype(number).as_numpy_dtype)
+    except TypeError:  # no type, or none of TensorFlow's
+        return None
     return dtype if dtype_of(dtype) is not None else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -28,9 +28,9 @@ def known_ahead(graphdef: Any) -> tuple[dict[str, np.ndarray], dict[str, list[in
     Both by the name of the node, or x:1 for the second output of x. Of a graph that TensorFlow cannot take, for
     graphsurgeon may leave it so, only the constants are known that stand there as such.
     """
-    import tensorflow as tf  # noqa: PLC0415 - takes seconds
+    from trtflow.graphsurgeon.nodes import extract_numpy_array  # noqa: PLC0415 - loads TensorFlow, which takes seconds
 
-    values = {node.name: tf.make_ndarray(node.attr["value"].tensor) for node in graphdef.node if node.op == "Const"}
+    values = {node.name: extract_numpy_array(node) for node in graphdef.node if node.op == "Const"}
     graph = _imported(graphdef)
     if graph is None:
         return values, {}
@@ -50,7 +50,77 @@ def _outputs(operation: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _imported(graphdef: Any) -> Any:
-    """Return the graph with a placeholder for each node that TensorFlow cannot take, such as a plugin's; else None."""
+    """Return the graph with a placeholder for each node that TensorFlow cannot take, such as a plugin's; else None.
+
+    An input may be declared as TensorRT has it, [1, 3, 300, 300] over a graph of channels last or without its batch;
+    TensorRT does not mind. So where TensorFlow finds that the graph cannot be, its inputs are declared otherwise.
+    """
+    graphs = []
+    for declare in (_as_declared, _channels_last, _with_batch, _with_batch_and_channels_last, _undeclared):
+        graph = _import(graphdef, declare)
+        if graph is not None and not _has_groups(graph):
+            return graph
+        graphs += [graph] if graph is not None else []
+    return next(iter(graphs), None)
+
+
+def _has_groups(graph: Any) -> bool:
+    """Whether a convolution has more channels than its kernel: it is in groups, which is rare, or declared wrongly."""
+    for op in graph.get_operations():
+        if op.type == "Conv2D" and op.get_attr("data_format") != b"NCHW":
+            data, kernel = (value.shape for value in op.inputs)
+            if data.rank == kernel.rank == 4 and None not in (data[3], kernel[2]) and data[3] != kernel[2]:
+                return True
+    return False
+
+
+def _as_declared(sizes: list[int]) -> list[int] | None:
+    return sizes
+
+
+def _channels_last(sizes: list[int]) -> list[int] | None:
+    return [sizes[0], *sizes[2:], sizes[1]] if len(sizes) == 4 else sizes
+
+
+def _with_batch(sizes: list[int]) -> list[int] | None:
+    return [-1, *sizes] if len(sizes) == 3 else sizes
+
+
+def _with_batch_and_channels_last(sizes: list[int]) -> list[int] | None:
+    return _channels_last([-1, *sizes]) if len(sizes) == 3 else sizes
+
+
+def _undeclared(sizes: list[int]) -> list[int] | None:
+    return None
+
+
+def _import(graphdef: Any, declare: Callable[[list[int]], list[int] | None]) -> Any:
+    """Return a graph with the shapes of its inputs declared in some way, or None where TensorFlow refuses it."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    part = _importable(graphdef)
+    for node in part.node:
+        shape = node.attr["shape"].shape if node.op in INPUTS and "shape" in node.attr else None
+        if shape is not None and not shape.unknown_rank:
+            sizes = declare([dim.size for dim in shape.dim])
+            shape.CopyFrom(_shape_of(sizes).as_proto())
+    graph = tf.Graph()
+    try:
+        with graph.as_default():
+            tf.import_graph_def(part, name="")
+    except (ValueError, TypeError, KeyError, tf.errors.OpError):
+        return None
+    return graph
+
+
+def _shape_of(sizes: list[int] | None) -> Any:
+    import tensorflow as tf  # noqa: PLC0415
+
+    return tf.TensorShape(None if sizes is None else [None if size < 0 else size for size in sizes])
+
+
+def _importable(graphdef: Any) -> Any:
+    """Return a graph without what TensorFlow cannot take: plugins, control inputs, its own notes."""
     import tensorflow as tf  # noqa: PLC0415
 
     replaced = {node.name for node in graphdef.node if not _is_whole(node)}
@@ -66,13 +136,7 @@ def _imported(graphdef: Any) -> Any:
         for key, value in node.attr.items():
             if not key.startswith("_"):
                 copy.attr[key].CopyFrom(value)
-    graph = tf.Graph()
-    try:
-        with graph.as_default():
-            tf.import_graph_def(part, name="")
-    except (ValueError, tf.errors.OpError):
-        return None
-    return graph
+    return part
 
 
 def _is_whole(node: Any) -> bool:
@@ -82,9 +146,12 @@ def _is_whole(node: Any) -> bool:
         return False
     if any(attr.name not in node.attr for attr in definition.attr if not attr.HasField("default_value")):
         return False
-    return sum(not source.startswith("^") for source in node.input) == sum(
-        _count(argument, node) for argument in definition.input_arg
-    )
+    return sum(not source.startswith("^") for source in node.input) == count_inputs(definition, node)
+
+
+def count_inputs(definition: Any, node: Any) -> int:
+    """Return how many inputs a node of an operation has."""
+    return sum(_count(argument, node) for argument in definition.input_arg)
 
 
 def _count(argument: Any, node: Any) -> int:

@@ -12,6 +12,8 @@ from trtflow.converters.uff.folding import PASSED_OVER, WITHOUT_VALUE, known_ahe
 from trtflow.formats import UserError
 from trtflow.formats.uff import MetaGraph, Node, blob_of, data_of, dtype_of, orders_key
 
+DATA = {"NHWC": "N+C", "NCHW": "NC+"}
+AGAIN = "Freeze the model again."
 INT32 = np.iinfo(np.int32)
 
 
@@ -58,8 +60,9 @@ class Conversion:
         """Return the name of the node, or of its further output, that gives a value."""
         name = name.removesuffix(":0")
         node = self.node(name)
-        while node.op in PASSED_OVER:
-            name = node.input[0].removesuffix(":0")
+        while node.op in PASSED_OVER or node.op == "IdentityN":
+            index = int(name.partition(":")[2] or 0) if node.op == "IdentityN" else 0
+            name = node.input[index].removesuffix(":0")
             node = self.node(name)
         return name
 
@@ -132,6 +135,30 @@ def plain(name: str) -> str:
     """Return how UFF names an output: x for the first of node x, x_1 for the second."""
     node, _, index = name.partition(":")
     return node if index in ("", "0") else f"{node}_{index}"
+
+
+def text(node: Any, key: str, default: str = "") -> str:
+    """Return a text attribute."""
+    return node.attr[key].s.decode() if key in node.attr else default
+
+
+def data_format(node: Any) -> str:
+    """Return the order of a node's data, by UFF's name."""
+    order = text(node, "data_format") or "NHWC"
+    if order not in DATA:
+        raise ConversionError(node, f"its data are {order}", "UFF has NHWC and NCHW.")
+    return DATA[order]
+
+
+def numpy_type(node: Any, key: str) -> np.dtype:
+    """Return an attribute that is a type; where there is none, as graphsurgeon leaves nodes, that is float32."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    number = node.attr[key].type if key in node.attr else 0
+    try:
+        return np.dtype(tf.as_dtype(number or tf.float32).as_numpy_dtype)
+    except TypeError as error:
+        raise ConversionError(node, f"its {key} {number} is no type of TensorFlow's", AGAIN) from error
 
 
 Convert = Callable[[Conversion, Any], None]

@@ -10,6 +10,7 @@ from trtflow.formats.caffe.binary import (
 )
 from trtflow.formats.caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter
 from trtflow.formats.caffe.faster_rcnn import convert_faster_rcnn_prototxt
+from trtflow.formats.caffe.network import inference_layers, network_inputs
 from trtflow.formats.caffe.ssd import convert_ssd_prototxt
 from trtflow.formats.caffe.text import read_prototxt, without_weights, write_prototxt
 
@@ -21,6 +22,8 @@ __all__ = [
     "blob_to_array",
     "convert_faster_rcnn_prototxt",
     "convert_ssd_prototxt",
+    "inference_layers",
+    "network_inputs",
     "read_binaryproto",
     "read_caffemodel",
     "read_prototxt",

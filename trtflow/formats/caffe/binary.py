@@ -8,23 +8,28 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import DecodeError, Message
 
-from trtflow.formats.caffe.caffe_pb2 import BlobProto, NetParameter
+from trtflow.formats.caffe.caffe_pb2 import DOUBLE, FLOAT, FLOAT16, BlobProto, NetParameter, Type
 from trtflow.formats.caffe.upgrade import upgrade
 from trtflow.formats.errors import FormatError
 from trtflow.formats.files import write_bytes
 
 AGAIN = "Fetch or export it again."
 DATA_KEY = bytes([BlobProto.DATA_FIELD_NUMBER << 3 | 2])  # 2: the field has a length and bytes
+RAW_TYPES = {DOUBLE: "<f8", FLOAT: "<f4", FLOAT16: "<f2"}  # of NVCaffe's raw_data
 
 
-def read_caffemodel(path: str | Path) -> NetParameter:
+def read_caffemodel(path: str | Path, may_be_empty: bool = False) -> NetParameter:
     """Read weights; layers of the format of 2014 are upgraded.
+
+    Args:
+        path: the file.
+        may_be_empty: whether no layer need have weights, as where a network has none.
 
     Raises:
         FormatError: the file is cut off or no caffemodel, or a blob is not what its shape says, or is not finite.
     """
     net = upgrade(_parse(path, NetParameter()))
-    if not any(len(layer.blobs) for layer in net.layer):
+    if not may_be_empty and not any(len(layer.blobs) for layer in net.layer):
         raise FormatError(path, "no layer in it has weights", AGAIN)
     for layer in net.layer:
         for index, blob in enumerate(layer.blobs):
@@ -39,11 +44,18 @@ def write_caffemodel(net: NetParameter, path: str | Path) -> None:
 
 
 def read_binaryproto(path: str | Path) -> np.ndarray:
-    """Read a mean image, float32 [N, C, H, W]."""
+    """Read a mean image, float32 [N, C, H, W]; of a shape of fewer axes, those in front are 1.
+
+    Raises:
+        FormatError: the file is cut off or no mean image, or has no values, or more than four axes.
+    """
     blob = _parse(path, BlobProto())
     if fault := _fault(blob):
         raise FormatError(path, f"the mean image {fault}", AGAIN)
-    return blob_to_array(blob)
+    array = blob_to_array(blob)
+    if not array.size or array.ndim > 4:
+        raise FormatError(path, f"the mean image has the shape {array.shape}", "It is N, C, H, W.")
+    return array.reshape((1,) * (4 - array.ndim) + array.shape)
 
 
 def write_binaryproto(array: np.ndarray, path: str | Path) -> None:
@@ -55,8 +67,13 @@ def write_binaryproto(array: np.ndarray, path: str | Path) -> None:
 
 
 def blob_to_array(blob: BlobProto) -> np.ndarray:
-    """Return a blob as float32 in its shape."""
-    return np.array(blob.double_data or blob.data, np.float32).reshape(blob_shape(blob))
+    """Return a blob as float32 in its shape, from any of the forms that Caffe and NVCaffe store numbers in.
+
+    Raises:
+        ValueError: raw_data is of no type of floating point, or no whole number of elements, or the shape is not that
+            of the numbers; the readers refuse such a file first.
+    """
+    return _values(blob).reshape(blob_shape(blob))
 
 
 def array_to_blob(array: np.ndarray) -> BlobProto:
@@ -92,10 +109,27 @@ def _varint(number: int) -> bytes:
     return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
 
 
+def _values(blob: BlobProto) -> np.ndarray:
+    """Return a blob's numbers as they lie, float32; in half precision they are exact, in double rounded."""
+    if not blob.HasField("raw_data"):
+        return np.array(blob.double_data or blob.data, np.float32)
+    if blob.raw_data_type not in RAW_TYPES or not blob.HasField("raw_data_type"):
+        name = Type.Name(blob.raw_data_type) if blob.HasField("raw_data_type") else "none"
+        raise ValueError(f"has raw_data of the type {name}, not DOUBLE, FLOAT or FLOAT16")
+    dtype = np.dtype(RAW_TYPES[blob.raw_data_type])
+    if len(blob.raw_data) % dtype.itemsize:
+        raise ValueError(f"has {len(blob.raw_data)} bytes of raw_data, no multiple of {dtype.itemsize}")
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite then, and refused
+        return np.frombuffer(blob.raw_data, dtype).astype(np.float32)
+
+
 def _fault(blob: BlobProto) -> str:
     """Say what is wrong with a blob, or nothing."""
-    values = blob.double_data or blob.data
+    try:
+        values = _values(blob)
+    except ValueError as error:
+        return str(error)
     shape = blob_shape(blob)
     if min(shape, default=0) < 0 or prod(shape) != len(values):
         return f"has {len(values)} values for the shape {shape}"
-    return "" if np.isfinite(np.array(values, np.float32)).all() else "has values that are not finite"
+    return "" if np.isfinite(values).all() else "has values that are not finite"

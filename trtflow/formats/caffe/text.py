@@ -12,8 +12,13 @@ from trtflow.formats.errors import FormatError
 from trtflow.formats.files import write_text
 
 
-def read_prototxt(path: str | Path) -> NetParameter:
-    """Read a network; layers of the format of 2014 are upgraded.
+def read_prototxt(path: str | Path, as_it_is: bool = False) -> NetParameter:
+    """Read a network.
+
+    Args:
+        path: the file.
+        as_it_is: whether layers of the format of 2014 stay in `layers`, where TensorRT overlooks them; else they are
+            upgraded.
 
     Raises:
         FormatError: the text is not a network, naming the line; or it has no layers; or a field that must be is not.
@@ -29,7 +34,7 @@ def read_prototxt(path: str | Path) -> NetParameter:
         raise FormatError(path, "the network has no layers", "Take the prototxt of a whole network.")
     if missing := net.FindInitializationErrors():
         raise FormatError(path, f"field {missing[0]} is not set", "Set it in the prototxt.")
-    return upgrade(net)
+    return net if as_it_is else upgrade(net)
 
 
 def write_prototxt(net: NetParameter, path: str | Path) -> None:

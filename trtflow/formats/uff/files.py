@@ -10,6 +10,7 @@ from trtflow.formats.errors import FormatError
 from trtflow.formats.files import write_bytes
 from trtflow.formats.uff.uff_pb2 import MetaGraph
 
+LFS = b"version https://git-lfs"  # what a clone without Git LFS has in place of a large file
 AGAIN = "Convert the model again with convert-to-uff."
 
 
@@ -25,6 +26,9 @@ def read_uff(path: str | Path) -> MetaGraph:
 def parsed(data: bytes, path: str | Path) -> MetaGraph:
     """Return the graph that bytes hold; `path` is for the error."""
     graph = MetaGraph()
+    if data.startswith(LFS):
+        remedy = "Fetch the file itself: git lfs pull."
+        raise FormatError(path, "a pointer of Git LFS, which stands for the file in a repository", remedy)
     try:
         graph.ParseFromString(data)
     except DecodeError as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from onnx import TensorProto
 
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.lower.graph import Graph, lowers
@@ -16,7 +17,6 @@ from trtflow.reference.record.enums import (
     WeightsRole,
 )
 from trtflow.reference.record.layer import FLOATS, one_axis
-from trtflow.reference.record.shape_values import constant_values
 from trtflow.reference.record.values import volume
 
 ACTIVATIONS = {
@@ -65,7 +65,6 @@ UNARY = {
     UnaryOperation.SIGN: "Sign",
     UnaryOperation.ROUND: "Round",
 }
-INT8_LIMITS = -128, 127
 
 
 @lowers(L.IActivationLayer)
@@ -150,27 +149,23 @@ def convert(layer: L.IIdentityLayer | L.ICastLayer, graph: Graph, inputs: list[s
     return [graph.convert(graph.single(inputs[0]) if source in FLOATS else inputs[0], target)]
 
 
-def _steps(layer: L.IQuantizeLayer | L.IDequantizeLayer, graph: Graph) -> str:
-    values = constant_values(layer.inputs[1])
-    assert values is not None
-    return graph.constant("scale", values.reshape((1,) * graph.batch_axes + layer.scales()), np.float32)
-
-
 @lowers(L.IQuantizeLayer)
 def quantize(layer: L.IQuantizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """What QuantizeLinear does, in single operators: those are taken for scales of a calibration."""
-    layer.scales()
-    steps = graph.node("Round", [graph.node("Div", [inputs[0], _steps(layer, graph)])])
-    limits = [graph.constant(name, limit, np.float32) for name, limit in zip(("low", "high"), INT8_LIMITS, strict=True)]
-    return [graph.node("Cast", [graph.node("Clip", [steps, *limits])], to=TensorProto.INT8)]
+    """QuantizeLinear to INT8, whose zero point is 0."""
+    return [_quantisation(layer, graph, "QuantizeLinear", inputs[0])]
 
 
 @lowers(L.IDequantizeLayer)
 def dequantize(layer: L.IDequantizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """What DequantizeLinear does, in single operators."""
-    layer.scales()
-    value = graph.node("Cast", [inputs[0]], to=TensorProto.FLOAT)
-    return [graph.node("Mul", [value, _steps(layer, graph)])]
+    """DequantizeLinear of INT8, whose zero point is 0."""
+    return [_quantisation(layer, graph, "DequantizeLinear", inputs[0])]
+
+
+def _quantisation(layer: L.IQuantizeLayer | L.IDequantizeLayer, graph: Graph, operator: str, value: str) -> str:
+    scale, axis = layer.steps()
+    attributes: dict[str, Any] = {} if axis is None else {"axis": axis + graph.batch_axes}
+    step = [graph.constant("scale", scale, np.float32), graph.constant("zero", np.zeros(scale.shape), np.int8)]
+    return str(graph.node(operator, [value, *step], **attributes))
 
 
 @lowers(L.ILRNLayer)

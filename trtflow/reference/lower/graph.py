@@ -13,6 +13,7 @@ from trtflow.reference.errors import NetworkError
 from trtflow.reference.record.enums import DataType, WeightsRole
 from trtflow.reference.record.layers import ILayer, IPluginV2Layer
 from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.tensor_layers import LARGEST_K
 from trtflow.reference.record.values import DTYPES, Weights
 
 OPSET = 17  # the newest that TensorRT 8.6's own ONNX parser takes
@@ -111,9 +112,36 @@ class Graph:
 
     def spread(self, value: str, rank: int, like: str) -> str:
         """Return a value with a first dimension of one, repeated as often as the first dimension of another is long."""
-        first = self.node("Shape", [like], start=0, end=1)
+        first = self.first_sizes(like, 1)
         shape = self.node("Concat", [first, self.ints("ones", [1] * (rank - 1))], axis=0) if rank > 1 else first
         return str(self.node("Expand", [value, shape]))
+
+    def first_sizes(self, value: str, count: int) -> str:
+        """Return the first sizes of a value, int64 [count].
+
+        Not by Shape's own start and end, which TensorRT 8.6's ONNX parser passes over.
+        """
+        bounds = [self.ints(what, [number]) for what, number in (("first", 0), ("last", count))]
+        return str(self.node("Slice", [self.node("Shape", [value]), *bounds]))
+
+    def largest(self, values: str, count: int) -> tuple[str, str]:
+        """Return the `count` largest of the last axis in order, and their places, int64.
+
+        In parts where there are more than TensorRT takes: those that are found give way to minus infinity.
+        """
+        found: list[tuple[str, str]] = []
+        while count > 0:
+            part = min(count, LARGEST_K)
+            best, places = self.node("TopK", [values, self.ints("most", [part])], outputs=2, axis=-1)
+            found.append((best, places))
+            count -= part
+            if count:
+                gone = self.node("Expand", [self.constant("lowest", -np.inf, np.float32), self.node("Shape", [places])])
+                values = self.node("ScatterElements", [values, places, gone], axis=-1)
+        if len(found) == 1:
+            return found[0]
+        best, places = (self.node("Concat", list(parts), axis=-1) for parts in zip(*found, strict=True))
+        return best, places
 
     def cast(self, array: np.ndarray) -> np.ndarray:
         """Bring floats to the type that the layer computes in; half precision is clipped, as in TensorRT."""

@@ -19,7 +19,7 @@ from trtflow.reference.record.enums import (
     ResizeSelector,
     WeightsRole,
 )
-from trtflow.reference.record.window_layers import SAME, SlidingLayer, WindowLayer
+from trtflow.reference.record.window_layers import CAFFE, SAME, SlidingLayer, WindowLayer
 
 COORDINATES = {
     ResizeCoordinateTransformation.ALIGN_CORNERS: "align_corners",
@@ -72,8 +72,8 @@ def _kernel_and_bias(layer: Any, graph: Graph, inputs: list[str], kernel: Callab
     """Return the data, the kernel and the bias, be they weights or tensors."""
     given, shape = layer.by_input(inputs), layer.kernel_shape()
     operands = [given[0]]
-    if 1 in given:  # a node of its own, which is not taken for stored INT8 weights
-        operands.append(graph.node("Identity", [graph.without_batch(layer, layer.get_input(1), given[1])]))
+    if 1 in given:
+        operands.append(graph.without_batch(layer, layer.get_input(1), given[1]))
     else:
         operands.append(kernel(layer.kernel, shape))
     if 2 in given:
@@ -118,7 +118,10 @@ def deconvolution(layer: L.IDeconvolutionLayer, graph: Graph, inputs: list[str])
 
 @lowers(L.IPoolingLayer)
 def pooling(layer: L.IPoolingLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """MaxPool or AveragePool, or both; windows that TensorRT clips at the border are padded instead."""
+    """MaxPool or AveragePool, or both; windows that TensorRT clips at the border are padded instead.
+
+    In the CAFFE modes TensorRT's mean of a window that reaches over the padding is over the whole window, as measured.
+    """
     window = {"kernel_shape": layer.window, "strides": layer.stride, **_pads(layer)}
 
     def maximum(value: str) -> str:
@@ -126,7 +129,7 @@ def pooling(layer: L.IPoolingLayer, graph: Graph, inputs: list[str]) -> list[str
 
     def mean(value: str) -> str:
         count_padding = not layer.average_count_excludes_padding
-        if count_padding and _overshoots(layer, window):
+        if count_padding and _overshoots(layer, window) and layer.padding_mode not in CAFFE:
             fault = "average pooling that counts padding but is clipped at the border"
             raise NetworkError(layer.name, fault, "Round down, or exclude the padding.")
         return str(graph.node("AveragePool", [value], count_include_pad=int(count_padding), **window))
@@ -172,7 +175,7 @@ def padding(layer: L.IPaddingLayer, graph: Graph, inputs: list[str]) -> list[str
 
 @lowers(L.IResizeLayer)
 def resize(layer: L.IResizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Resize, to sizes where they are known: TensorRT's coordinates follow from them, not from the scales."""
+    """Resize by the scales, or to the sizes: coordinates follow from what is given, in TensorRT and ONNX alike."""
     given, shape = layer.by_input(inputs), layer.output_shape(0)
     coordinates = COORDINATES[layer.coordinate_transformation]
     if coordinates == "half_pixel" and layer.selector_for_single_pixel == ResizeSelector.UPPER:
@@ -184,7 +187,7 @@ def resize(layer: L.IResizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
     }
     if layer.resize_mode == InterpolationMode.CUBIC:
         attributes |= {"cubic_coeff_a": layer.cubic_coeff, "exclude_outside": int(layer.exclude_outside)}
-    if 1 not in given and -1 in shape:
+    if 1 not in given and layer.scales and not _rounds_otherwise(layer):
         scales = graph.constant("scales", [1.0] * graph.batch_axes + layer.scales, np.float32)
         return [graph.node("Resize", [given[0], "", scales], **attributes)]
     if 1 in given:
@@ -192,8 +195,14 @@ def resize(layer: L.IResizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
     else:
         sizes = graph.ints("sizes", shape)
     if graph.batch_axes:
-        sizes = graph.node("Concat", [graph.node("Shape", [given[0]], start=0, end=1), sizes], axis=0)
+        sizes = graph.node("Concat", [graph.first_sizes(given[0], 1), sizes], axis=0)
     return [graph.node("Resize", [given[0], "", "", sizes], **attributes)]
+
+
+def _rounds_otherwise(layer: L.IResizeLayer) -> bool:
+    """Whether ONNX's inference, in double precision, gives other sizes than the kernels: 7 * 13 / 7 is 12 there."""
+    sizes = zip(layer.inputs[0].shape, layer.scales, layer.output_shape(0), strict=True)
+    return any(size >= 0 and int(size * float(np.float32(scale))) != found for size, scale, found in sizes)
 
 
 @lowers(L.IConstantLayer)

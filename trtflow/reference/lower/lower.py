@@ -8,9 +8,11 @@ import numpy as np
 import onnx
 from onnx import helper
 
+import trtflow.reference.lower.common_plugins
 import trtflow.reference.lower.element_layers
 import trtflow.reference.lower.layers
 import trtflow.reference.lower.mnist_plugins
+import trtflow.reference.lower.nms_plugins
 import trtflow.reference.lower.onnx_nodes
 import trtflow.reference.lower.recurrent_layers
 import trtflow.reference.lower.rpn_plugins

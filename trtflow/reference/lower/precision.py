@@ -47,6 +47,19 @@ SINGLE_PRECISION_PLUGINS = (  # as TensorRT's own take float only
     "FlattenConcat_TRT",
     "NMS_TRT",
     "RPROI_TRT",
+    "GridAnchorRect_TRT",
+    "EfficientNMS_TRT",
+    "BatchedNMS_TRT",
+    "BatchedNMSDynamic_TRT",
+    "ROIAlign_TRT",
+    "LReLU_TRT",
+    "Reorg_TRT",
+    "Region_TRT",
+    "ResizeNearest_TRT",
+    "BatchTilePlugin_TRT",
+    "CropAndResize",
+    "InstanceNormalization_TRT",
+    "Clip_TRT",
 )
 
 
@@ -79,7 +92,12 @@ def choose(network: INetworkDefinition, config: IBuilderConfig, table: Mapping[s
     layers = {layer: _float_type(layer, half) for layer in network}
     _give_constants_the_type_of_their_readers(layers)
     if quantises_itself(network) and not steps:
-        raise BuildError("the network has quantize layers. Allow INT8 with config.set_flag(BuilderFlag.INT8).")
+        raise BuildError(
+            "Int8 precision has been set for a layer or layer output, but int8 is not configured in the builder: the "
+            "network has quantize layers. Allow INT8 with config.set_flag(BuilderFlag.INT8)."
+        )
+    if quantises_itself(network):
+        layers |= dict.fromkeys(filter(_multiplies_steps, network), DataType.INT8)
     if quantises_itself(network) or not steps:
         return Precisions(layers, {})
     for layer in network:
@@ -99,6 +117,24 @@ def choose(network: INetworkDefinition, config: IBuilderConfig, table: Mapping[s
 def quantises_itself(network: INetworkDefinition) -> bool:
     """Whether a network has quantize or dequantize layers; then it says itself what is INT8."""
     return any(isinstance(layer, QUANTISERS) for layer in network)
+
+
+def _multiplies_steps(layer: L.ILayer) -> bool:
+    """Whether both factors of a product come from dequantize layers, be it moved: then it is one of integers."""
+    if isinstance(layer, L.IMatrixMultiplyLayer):
+        factors: list[ITensor | None] = list(layer.inputs[:2])
+    elif isinstance(layer, (L.IConvolutionLayer, L.IDeconvolutionLayer)):
+        factors = [layer.get_input(0), layer.get_input(1)]
+    else:
+        return False
+    return all(factor is not None and _is_dequantised(factor) for factor in factors)
+
+
+def _is_dequantised(tensor: ITensor) -> bool:
+    producer = tensor.producer
+    while isinstance(producer, (L.IShuffleLayer, L.IIdentityLayer)):
+        producer = producer.inputs[0].producer
+    return isinstance(producer, L.IDequantizeLayer)
 
 
 def _float_type(layer: L.ILayer, half: bool) -> DataType:

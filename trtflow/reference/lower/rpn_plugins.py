@@ -79,7 +79,7 @@ def _foreground(graph: Graph, plugin: RPROI, scores: str, boxes: str, image: str
 
 def _suppress(graph: Graph, scores: str, boxes: str, candidates: int, attributes: dict) -> str:
     """Return the rois [N, nmsMaxOut, 4]. Small boxes come last, but do come where too few others are left."""
-    _, indices = graph.node("TopK", [scores, graph.ints("candidates", [candidates])], outputs=2, axis=1)
+    _, indices = graph.largest(scores, candidates)
     last = graph.ints("last", [-1])
     best = graph.node("GatherND", [boxes, graph.node("Unsqueeze", [indices, last])], batch_dims=1)
     ranks = graph.constant("ranks", np.arange(candidates, 0, -1)[None, None], np.float32)
@@ -97,14 +97,14 @@ def _suppress(graph: Graph, scores: str, boxes: str, candidates: int, attributes
     where = graph.node("Gather", [selected, graph.ints("columns", [0, 2])], axis=1)
     zeros = graph.node("Mul", [flat, graph.constant("zero", np.float32(0))])
     kept = graph.node("ScatterND", [zeros, where, graph.node("GatherND", [flat, where])])
-    values, rows = graph.node("TopK", [kept, graph.ints("most", [attributes["nmsMaxOut"]])], outputs=2, axis=1)
+    values, rows = graph.largest(kept, attributes["nmsMaxOut"])
     rois = graph.node("GatherND", [best, graph.node("Unsqueeze", [rows, last])], batch_dims=1)
     used = graph.node("Greater", [graph.node("Unsqueeze", [values, last]), graph.constant("zero", np.float32(0))])
     return str(graph.node("Where", [used, rois, graph.constant("zero", np.float32(0))]))
 
 
 def _batch(graph: Graph, value: str) -> str:
-    return str(graph.node("Shape", [value], start=0, end=1))
+    return graph.first_sizes(value, 1)
 
 
 def _pool(graph: Graph, rois: str, features: str, layer: IPluginV2Layer) -> str:

@@ -62,18 +62,17 @@ def prior_boxes(plugin: PriorBox, feature: tuple[int, ...], image: tuple[int, ..
 
 
 @lowers_plugin("GridAnchor_TRT")
+@lowers_plugin("GridAnchorRect_TRT")
 def grid_anchor(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
     """A constant for each feature map."""
     assert isinstance(layer.plugin, GridAnchor)
-    sizes = layer.plugin.attributes["featureMapShapes"].ravel().tolist()
-    made = [grid_anchors(layer.plugin, index, size) for index, size in enumerate(sizes)]
+    made = [grid_anchors(layer.plugin, index) for index in range(layer.plugin.num_outputs)]
     return [graph.node("Identity", [graph.constant("boxes", boxes[None])]) for boxes in made]
 
 
-def grid_anchors(plugin: GridAnchor, index: int, size: int) -> np.ndarray:
-    """Return the default boxes of one of TensorFlow's feature maps, float32 [2, size * size * boxes * 4, 1]."""
-    centres = (np.arange(size) + 0.5) / size
-    y, x = np.meshgrid(centres, centres, indexing="ij")
+def grid_anchors(plugin: GridAnchor, index: int) -> np.ndarray:
+    """Return the default boxes of one of TensorFlow's feature maps, float32 [2, H * W * boxes * 4, 1]."""
+    y, x = np.meshgrid(*((np.arange(size) + 0.5) / size for size in plugin.map_shape(index)), indexing="ij")
     centre, half = np.stack([x, y], axis=-1)[:, :, None], plugin.box_sizes(index) / 2
     boxes = np.concatenate([centre - half, centre + half], axis=-1)
     variances = np.broadcast_to(plugin.attributes["variance"], boxes.shape)
@@ -99,7 +98,7 @@ def nms(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
     scores = graph.node("Transpose", [scores], perm=[0, 2, 1])
     labels = graph.constant("labels", foreground, np.int64)
     scores = graph.node("Gather", [scores, labels], axis=1)
-    best, indices = graph.node("TopK", [scores, _shape(graph, [candidates])], outputs=2, axis=-1)  # [N, C, K]
+    best, indices = graph.largest(scores, candidates)  # [N, C, K]
     if attributes["shareLocation"]:
         rows = graph.node("Reshape", [indices, _shape(graph, [0, -1, 1])])
         boxes = graph.node("Reshape", [boxes, _shape(graph, [0, -1, 4])])
@@ -110,7 +109,9 @@ def nms(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
         best_boxes = graph.node("GatherND", [boxes, rows], batch_dims=2)
         best_boxes = graph.node("Reshape", [best_boxes, _shape(graph, [0, -1, 4])])
 
-    kept = _suppress(graph, best, best_boxes, candidates, attributes)
+    pixels = not attributes["isNormalized"]
+    thresholds = attributes["nmsThreshold"], attributes["confidenceThreshold"]
+    kept = suppress(graph, best, best_boxes, candidates, thresholds, pixels)
     return _collect(graph, kept, best_boxes, candidates, foreground, attributes["keepTopK"])
 
 
@@ -171,24 +172,35 @@ def _in_half(graph: Graph, value: str) -> str:
     return str(graph.node("Cast", [rounded], to=TensorProto.FLOAT))
 
 
-def _suppress(graph: Graph, best: str, best_boxes: str, candidates: int, attributes: dict) -> str:
-    """Return the scores [N, C * K] with 0 in place of suppressed and low ones."""
+def suppress(
+    graph: Graph, best: str, best_boxes: str, candidates: int, thresholds: tuple[float, float], pixels: bool
+) -> str:
+    """Return scores [N, C * K] with 0 in place of suppressed and low ones.
+
+    Args:
+        graph: the graph.
+        best: scores [N, C, K] of each class's candidates, best first.
+        best_boxes: their boxes [N, C * K, 4].
+        candidates: K.
+        thresholds: of overlap and of the score.
+        pixels: whether boxes are in pixels.
+    """
     boxes = best_boxes
-    if not attributes["isNormalized"]:  # in pixels, of which a box has one more than its coordinates differ by
+    if pixels:  # in pixels, of which a box has one more than its coordinates differ by
         boxes = graph.node("Add", [boxes, graph.constant("pixel", [0, 0, 1, 1], np.float32)])
     boxes = graph.node("Reshape", [boxes, _shape(graph, [-1, candidates, 4])])
     scores = graph.node("Reshape", [best, _shape(graph, [-1, 1, candidates])])
     limits = [
         graph.constant("most", [candidates], np.int64),
-        graph.constant("overlap", [attributes["nmsThreshold"]], np.float32),
-        graph.constant("threshold", [attributes["confidenceThreshold"]], np.float32),
+        graph.constant("overlap", [thresholds[0]], np.float32),
+        graph.constant("threshold", [thresholds[1]], np.float32),
     ]
     selected = graph.node("NonMaxSuppression", [boxes, scores, *limits])
     flat = graph.node("Reshape", [best, _shape(graph, [-1, candidates])])
     zeros = graph.node("Mul", [flat, graph.constant("zero", np.float32(0))])
     where = graph.node("Gather", [selected, graph.constant("columns", [0, 2], np.int64)], axis=1)
     kept = graph.node("ScatterND", [zeros, where, graph.node("GatherND", [flat, where])])
-    batch = graph.node("Shape", [best_boxes], end=2)
+    batch = graph.first_sizes(best_boxes, 2)
     return str(graph.node("Reshape", [kept, batch]))
 
 
@@ -196,7 +208,7 @@ def _collect(
     graph: Graph, kept: str, best_boxes: str, candidates: int, foreground: list[int], keep_top_k: int
 ) -> list[str]:
     """Return the detections [N, 1, keepTopK, 7] and their number [N, 1, 1, 1]; boxes are clipped to [0, 1]."""
-    scores, rows = graph.node("TopK", [kept, _shape(graph, [keep_top_k])], outputs=2, axis=-1)
+    scores, rows = graph.largest(kept, keep_top_k)
     last = graph.constant("last", [-1], np.int64)
     boxes = graph.node("GatherND", [best_boxes, graph.node("Unsqueeze", [rows, last])], batch_dims=1)
     bounds = [graph.constant("low", np.float32(0)), graph.constant("high", np.float32(1))]

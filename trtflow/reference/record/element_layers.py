@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record.enums import (
     ActivationType,
@@ -221,6 +223,9 @@ class ICastLayer(ILayer):
         return self.to_type
 
 
+ZERO_POINTS: Types = (*FLOATS, DataType.INT8)  # of which all are 0
+
+
 class _Quantisation(ILayer):
     """Steps of a scale, a constant: one for the tensor, or one for each index along an axis."""
 
@@ -230,32 +235,36 @@ class _Quantisation(ILayer):
         super().__init__(network, [input, scale])
         self.axis = -1
 
-    def scales(self) -> tuple[int, ...]:
-        """Return the shape that the scales are stretched from.
+    def steps(self) -> tuple[np.ndarray, int | None]:
+        """Return the scale, float32 [], and None; or one for each index of an axis, float32 [K], and that axis.
 
         Raises:
             NetworkError: they are not constant, not positive or not as many as the axis is long, or there is a zero
                 point other than 0.
         """
         scale, zero, shape = constant_values(self.inputs[1]), self.get_input(2), self.inputs[0].shape
-        if scale is None or (scale <= 0).any() or scale.ndim > 1:
+        if scale is None or scale.ndim > 1 or not scale.size:
             fault = f"its scale {self.inputs[1].name!r}"
             raise NetworkError(self.name, fault, "It must be a constant, one number or a row, of positive numbers.")
+        if not (scale > 0).all():
+            fault = f"its scale {self.inputs[1].name!r}: scale coefficients must all be positive"
+            raise NetworkError(self.name, fault, "Calibrate again, or leave this tensor without a pair.")
         if zero is not None and ((values := constant_values(zero)) is None or values.any()):
-            raise NetworkError(self.name, f"its zero point {zero.name!r}", "Quantisation is symmetric: leave it out.")
+            fault = f"its zero point {zero.name!r}: TensorRT only supports symmetric quantization"
+            raise NetworkError(self.name, fault, "Quantise with zero points of 0, or leave it out.")
         if scale.size == 1:
-            return (1,) * len(shape)
+            return scale.astype(np.float32).reshape(()), None
         if not 0 <= self.axis < len(shape) or shape[self.axis] != scale.size:
             fault = f"{scale.size} scales along axis {self.axis} of an input of shape {shape}"
             raise NetworkError(self.name, fault, "Set axis, and give as many scales as it is long.")
-        return tuple(size if axis == self.axis else 1 for axis, size in enumerate(shape))
+        return scale.astype(np.float32), self.axis
 
 
 class IQuantizeLayer(_Quantisation):
     """INT8 from floats: clamp(round(x / scale)), ties to even."""
 
     type, title = LayerType.QUANTIZE, "Quantize"
-    takes = (FLOATS, FLOATS, (DataType.INT8,))
+    takes = (FLOATS, FLOATS, ZERO_POINTS)
 
     def output_dtype(self, index: int) -> DataType:
         """Return INT8."""
@@ -266,7 +275,7 @@ class IDequantizeLayer(_Quantisation):
     """Floats from INT8: x * scale."""
 
     type, title = LayerType.DEQUANTIZE, "Dequantize"
-    takes = ((DataType.INT8,), FLOATS, (DataType.INT8,))
+    takes = ((DataType.INT8,), FLOATS, ZERO_POINTS)
 
     def output_dtype(self, index: int) -> DataType:
         """Return FLOAT."""

@@ -64,7 +64,21 @@ class ILayer:
         object.__setattr__(self, name, Weights.of(value) if name in self.weight_names else value)
         if name in self.input_instead:
             self._places.pop(self.input_instead[name], None)
-        self.network.revision += 1  # shapes downstream may have changed
+        if name not in ("name", "metadata", "outputs"):
+            self._changed()
+
+    def _changed(self) -> None:
+        """Forget what followed from the layer: of all the network, as shapes behind it may have changed.
+
+        What is being added has nothing behind it, and what nobody asked for has nothing that followed: else a network
+        of n layers would take n * n steps to be made.
+        """
+        outputs = vars(self).get("outputs", ())
+        if self.network.is_newest(self):
+            for tensor in outputs:
+                tensor.forget()
+        elif any(tensor.is_known for tensor in outputs):
+            self.network.revision += 1
 
     @property
     def inputs(self) -> list[ITensor]:
@@ -90,7 +104,8 @@ class ILayer:
         if not 0 <= index < count:
             raise NetworkError(self.name, f"no input {index}", f"{self.title} has inputs 0 to {count - 1}.")
         self._places[index] = tensor
-        self.network.revision += 1
+        self.network.in_order = False
+        self._changed()
 
     def by_input(self, values: list[str]) -> dict[int, str]:
         """Return values, given one for each of `inputs`, by the index of their input."""
@@ -121,7 +136,7 @@ class ILayer:
     def set_output_type(self, index: int, dtype: DataType) -> None:
         """Set the type that an output is computed in; the type of an engine's output is `ITensor.dtype`."""
         self._output_types[index] = DataType(dtype)
-        self.network.revision += 1
+        self._touch()
 
     def get_output_type(self, index: int) -> DataType:
         """Return the type of an output as set; else FLOAT, or what the layer gives where that is no float."""
@@ -135,7 +150,7 @@ class ILayer:
     def reset_output_type(self, index: int) -> None:
         """Leave the type of an output to the builder."""
         self._output_types.pop(index, None)
-        self.network.revision += 1
+        self._touch()
 
     def check_types(self) -> None:
         """Compare the types of the inputs with what the layer takes.

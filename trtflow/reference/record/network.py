@@ -26,7 +26,7 @@ from trtflow.reference.record.enums import (
 from trtflow.reference.record.plugins import IPluginV2
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.tensor import ITensor
-from trtflow.reference.record.values import Dims, Weights
+from trtflow.reference.record.values import Dims, Logger, Weights
 
 Layer = TypeVar("Layer", bound=L.ILayer)
 
@@ -36,12 +36,18 @@ class INetworkDefinition(Scope):
 
     Args:
         flags: bits of `NetworkDefinitionCreationFlag`; without EXPLICIT_BATCH shapes leave the batch out.
+
+    Attributes:
+        logger: takes the warnings of parsers that are given none: the builder's.
+        in_order: whether layers read those before them only; not so where `set_input` was used.
     """
 
     def __init__(self, flags: int = 0) -> None:
         self.name = "Unnamed Network 0"
         self.has_implicit_batch_dimension = not flags & (1 << NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
         self.revision = 0
+        self.logger = Logger()
+        self.in_order = True
         self._inputs: list[ITensor] = []
         self._outputs: list[ITensor] = []
         self._layers: list[L.ILayer] = []
@@ -285,6 +291,10 @@ class INetworkDefinition(Scope):
         for held in found:
             held.name = name
         return bool(found)
+
+    def is_newest(self, layer: L.ILayer) -> bool:
+        """Whether no layer can read a layer: it was added last, or is about to be."""
+        return self.in_order and (not hasattr(layer, "outputs") or not self._layers or self._layers[-1] is layer)
 
     def _add(self, layer: Layer) -> Layer:
         if layer.explicit_batch_only and self.has_implicit_batch_dimension:

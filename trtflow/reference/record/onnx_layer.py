@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx
 
 from trtflow.reference.record.enums import DataType, LayerType
@@ -21,11 +22,15 @@ class IOnnxLayer(ILayer):
 
     Args:
         network: the network.
-        inputs: its inputs that are there, in order.
+        inputs: what it reads, and what the graphs that it holds read of the graph around it; each once.
         node: the node; an input that it leaves out has an empty name.
-        elem_types: ONNX's types of the inputs that are there, and of the outputs.
+        names: what the node, or a graph that it holds, calls each of the inputs.
+        constants: whole numbers and truths that it reads too, by name.
+        elem_types: ONNX's types of the inputs, and of the outputs.
         shapes: of the outputs; -1 where a size is only known at run time.
         dtypes: of the outputs, in TensorRT's terms.
+        known: values of the outputs, -1 where they are only known at run time; None where nothing is known of them.
+        fault: why TensorRT's builder refuses it, where it does.
     """
 
     type, title = LayerType.PLUGIN_V2, "ONNX node"
@@ -35,14 +40,19 @@ class IOnnxLayer(ILayer):
         network: INetworkDefinition,
         inputs: list[ITensor],
         node: onnx.NodeProto,
+        names: list[str],
+        constants: dict[str, np.ndarray],
         elem_types: tuple[list[int], list[int]],
         shapes: list[tuple[int, ...]],
         dtypes: list[DataType],
+        known: list[np.ndarray | None],
+        fault: str = "",
     ) -> None:
         super().__init__(network, inputs)
         self.title = node.op_type
-        self.node, self.elem_types, self.shapes, self.dtypes = node, elem_types, shapes, dtypes
-        self.num_outputs = len(shapes)
+        self.node, self.names, self.elem_types, self.shapes, self.dtypes = node, names, elem_types, shapes, dtypes
+        self.constants, self.fault = constants, fault
+        self.num_outputs, self.known = len(shapes), known
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return what ONNX's shape inference said."""

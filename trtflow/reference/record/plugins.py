@@ -35,6 +35,7 @@ class IPluginV2:
     nothing to do.
 
     Attributes:
+        dynamic: whether it is a plugin of dynamic shapes (IPluginV2DynamicExt), whose shapes have the batch.
         data_type: what `configure_with_format` was last told.
     """
 
@@ -43,6 +44,8 @@ class IPluginV2:
     plugin_namespace = ""
     tensorrt_version = VERSION
     num_outputs = 1
+    dynamic = False
+    takes_inputs = True  # False: what it gives depends on none, though a collapsed namespace may leave it some
     data_types: tuple[DataType, ...] = (DataType.FLOAT,)  # that `supports_format` knows
 
     def __init__(self, **attributes: Any) -> None:
@@ -50,7 +53,7 @@ class IPluginV2:
         self.data_type = DataType.FLOAT
 
     def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
-        """Return the shape of one output, without the batch dimension."""
+        """Return the shape of one output, without the batch dimension unless it is `dynamic`."""
         raise NotImplementedError
 
     def get_output_datatype(self, index: int, inputs: list[DataType]) -> DataType:
@@ -130,7 +133,8 @@ class IPluginCreator:
 
     Args:
         plugin: the class of the plugins.
-        defaults: every attribute with the value it has when the field is absent; None marks a required one.
+        defaults: every attribute with the value it has when the field is absent; None marks a required array, a type
+            a required number.
     """
 
     def __init__(self, plugin: type[IPluginV2], defaults: dict[str, Any]) -> None:
@@ -147,7 +151,7 @@ class IPluginCreator:
         if unknown := sorted(set(given) - set(self.defaults)):
             raise NetworkError(name, f"{self.name} has no field {unknown[0]!r}", f"It has {', '.join(self.defaults)}.")
         values = {**self.defaults, **given}
-        if missing := [key for key, value in values.items() if value is None]:
+        if missing := [key for key, value in values.items() if value is None or isinstance(value, type)]:
             raise NetworkError(name, f"{self.name} needs the field {missing[0]!r}", "Add it to the field collection.")
         try:
             plugin = self.plugin(**{key: _like(self.defaults[key], value) for key, value in values.items()})
@@ -171,10 +175,17 @@ class IPluginCreator:
 
 
 def _like(default: Any, value: Any) -> Any:
-    """Bring a field's array to the form of its default: a scalar, or an array."""
+    """Bring a field's array to the form of its default: a scalar, text, or an array."""
     if default is None or isinstance(default, (list, np.ndarray)):
         return np.asarray(value)
-    return type(default)(np.asarray(value).ravel()[0])
+    kind = default if isinstance(default, type) else type(default)
+    return _text(value) if kind is str else kind(np.asarray(value).ravel()[0])
+
+
+def _text(value: Any) -> str:
+    """Return a field's text, without the b'' that TensorFlow's has in UFF."""
+    text = value if isinstance(value, str) else bytes(np.asarray(value, np.int8)).decode(errors="replace")
+    return text[2:-1] if text[:2] in ("b'", 'b"') and text[-1:] == text[1] else text
 
 
 class IPluginRegistry:

@@ -84,6 +84,7 @@ class IRNNv2Layer(ILayer):
         if place == CELL and self.op != RNNOperation.LSTM:
             raise NetworkError(self.name, f"a cell state for {self.op.name}", "Only an LSTM has one.")
         self._places[place] = tensor
+        self.network.in_order = False
         self.network.revision += 1
 
     @property

@@ -43,6 +43,8 @@ def known_values(tensor: ITensor, count: int) -> tuple[int, ...]:
 def _evaluated(tensor: ITensor) -> np.ndarray | None:
     """Return the values of a tensor of sizes, UNKNOWN where they are; None where nothing is known."""
     layer: Any = tensor.producer
+    if layer is not None and layer.type == LayerType.PLUGIN_V2 and hasattr(layer, "known"):  # a node of ONNX
+        return layer.known[tensor.index]
     if layer is None or layer.type not in _RULES:
         return None
     sources = [] if layer.type == LayerType.SHAPE else layer.inputs

@@ -54,10 +54,12 @@ class GridAnchor(IPluginV2):
     """Default boxes of all feature maps of TensorFlow's SSD; no inputs, one output a map."""
 
     plugin_type = "GridAnchor_TRT"
+    sides = 1  # that featureMapShapes has of each map
+    takes_inputs = False
 
     def __init__(self, **attributes: Any) -> None:
         layers, shapes = attributes["numLayers"], attributes["featureMapShapes"]
-        if shapes.size != layers:
+        if shapes.size != layers * self.sides:
             raise ValueError(f"{shapes.size} featureMapShapes for numLayers {layers}")
         if attributes["aspectRatios"].size < FIRST_RATIOS or layers < 2:
             raise ValueError(f"fewer than {FIRST_RATIOS} aspectRatios, or fewer than 2 layers")
@@ -80,10 +82,15 @@ class GridAnchor(IPluginV2):
             ratios = np.append(ratios, 1.0)
         return np.stack([sizes * np.sqrt(ratios), sizes / np.sqrt(ratios)], axis=1)
 
+    def map_shape(self, index: int) -> tuple[int, int]:
+        """Return height and width of one map."""
+        sizes = self.attributes["featureMapShapes"].reshape(-1, self.sides)[index].astype(int)
+        return int(sizes[0]), int(sizes[-1])
+
     def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
         """Return (2, boxes * 4, 1): boxes, then variances."""
-        cells = int(self.attributes["featureMapShapes"].ravel()[index]) ** 2
-        return Dims((2, cells * len(self.box_sizes(index)) * 4, 1))
+        height, width = self.map_shape(index)
+        return Dims((2, height * width * len(self.box_sizes(index)) * 4, 1))
 
 
 class FlattenConcat(IPluginV2):

@@ -112,6 +112,11 @@ class ITensor:
         """Whether its values are computed: those of all tensors are."""
         return True
 
+    @property
+    def is_known(self) -> bool:
+        """Whether its shape or type was asked for since its layer was made."""
+        return bool(self._derived)
+
     def _network_of(self) -> INetworkDefinition | None:
         return self._network if self.producer is None else self.producer.network
 
@@ -119,6 +124,10 @@ class ITensor:
         network = self._network_of()
         if network is not None:
             network.revision += 1
+
+    def forget(self) -> None:
+        """Forget what followed from the layer."""
+        self._derived.clear()
 
     def _is_derived(self, what: str) -> bool:
         if self.producer is None:

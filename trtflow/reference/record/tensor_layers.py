@@ -436,9 +436,14 @@ class IPluginV2Layer(ILayer):
     def __init__(self, network: INetworkDefinition, inputs: list[ITensor], plugin: IPluginV2) -> None:
         super().__init__(network, inputs)
         self.plugin, self.num_outputs = plugin, plugin.num_outputs
+        if plugin.dynamic and network.has_implicit_batch_dimension:
+            fault = f"{plugin.plugin_type}, a plugin of dynamic shapes, with an implicit batch"
+            raise NetworkError(self.name, fault, "Make the batch explicit.")
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the plugin's answer, with the batch dimension where it is explicit."""
+        if self.plugin.dynamic:
+            return self.plugin.get_output_shape(index, [Dims(tensor.shape) for tensor in self.inputs])
         skip = 0 if self.network.has_implicit_batch_dimension else 1
         inner = self.plugin.get_output_shape(index, [Dims(tensor.shape[skip:]) for tensor in self.inputs])
         batch = self.inputs[0].shape[:skip] if self.inputs else (1,) * skip

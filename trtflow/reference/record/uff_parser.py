@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Sequence
 from itertools import count, takewhile
 from pathlib import Path
@@ -14,13 +15,14 @@ from trtflow.formats import FormatError
 from trtflow.formats.uff import MetaGraph, array_of, value_of
 from trtflow.formats.uff.data import ORDERS
 from trtflow.formats.uff.files import AGAIN, parsed
+from trtflow.formats.uff.old_types import renumber_types
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record.enums import DataType, UffInputOrder
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.uff_operations import OPERATIONS, add_plugin
 from trtflow.reference.record.uff_values import Axes, Constant, Operand, Value
-from trtflow.reference.record.values import Dims, Weights
+from trtflow.reference.record.values import Dims, Logger, Weights
 
 Entry = TypeVar("Entry")
 DATA_ORDERS = {ORDERS[name]: name for name in ("NC", "CN", "NC+", "N+C")}
@@ -41,14 +43,22 @@ class UffParser(Scope):
         self._inputs: dict[str, tuple[Dims, UffInputOrder]] = {}
         self._outputs: list[str] = []
 
-    def register_input(self, name: str, shape: Any, order: UffInputOrder = UffInputOrder.NCHW) -> bool:
-        """Say which shape an input has, without the batch, and in which order that is."""
-        self._inputs[name] = (Dims(shape), UffInputOrder(order))
+    def register_input(self, name: str, shape: Any = None, order: UffInputOrder = UffInputOrder.NCHW) -> bool:
+        """Say which shape an input has, without the batch, and in which order that is.
+
+        Raises:
+            NetworkError: no name, no dimensions, one that is no size, or no order of TensorRT's.
+        """
+        self._inputs[_checked_name(name, "input")] = (_checked_dims(name, shape), _checked_order(name, order))
         return True
 
     def register_output(self, name: str) -> bool:
-        """Say which node's value is an output."""
-        self._outputs.append(name)
+        """Say which node's value is an output.
+
+        Raises:
+            NetworkError: no name.
+        """
+        self._outputs.append(_checked_name(name, "output"))
         return True
 
     def parse(self, file: str, network: INetworkDefinition, weights_type: DataType = DataType.FLOAT) -> bool:
@@ -72,12 +82,40 @@ class UffParser(Scope):
 
     def _parse(self, data: bytes, source: str, network: INetworkDefinition, weights_type: DataType) -> bool:
         graph = parsed(data, source)
+        for warning in renumber_types(graph, source):
+            Logger().log(Logger.WARNING, warning)
         if not self._outputs:
             raise NetworkError("UFF", f"no output of {source} is registered", "Call register_output first.")
         parse = Parse(graph, source, network, weights_type, self._inputs, self.plugin_namespace)
         for name in self._outputs:
             parse.mark(name)
         return True
+
+
+def _checked_name(name: Any, what: str) -> str:
+    if not isinstance(name, str) or not name:
+        raise NetworkError("UFF", f"an {what} registered as {name!r}", f"Give the name of a node for the {what}.")
+    return name
+
+
+def _checked_dims(name: str, shape: Any) -> Dims:
+    """Return registered dimensions, each a positive integer."""
+    try:
+        dims = Dims([operator.index(size) for size in shape])
+    except (TypeError, ValueError):
+        dims = Dims()
+    if not dims or min(dims) < 1:
+        remedy = "Give positive sizes without the batch, such as (3, 300, 300) for a picture in NCHW."
+        raise NetworkError(name, f"registered with the dimensions {shape!r}", remedy)
+    return dims
+
+
+def _checked_order(name: str, order: Any) -> UffInputOrder:
+    try:
+        return UffInputOrder(order)
+    except ValueError as error:
+        known = ", ".join(f"UffInputOrder.{item.name}" for item in UffInputOrder)
+        raise NetworkError(name, f"registered in the order {order!r}", f"Give one of {known}.") from error
 
 
 class Parse:

@@ -41,6 +41,8 @@ class Value:
         rows: number of the tensor's first axes that the graph takes for more of its batch, as sampleMovieLens does with
             the 100 items that it asks for at once.
         turned: whether the graph's own shape shows that an input was registered in the other order.
+        picture: the order of an input's three registered dimensions where the graph declares fewer axes, else "". A
+            convolution or the like takes it for the picture that it is registered as.
     """
 
     tensor: ITensor
@@ -49,6 +51,7 @@ class Value:
     logical: str = ""
     rows: int = 0
     turned: bool = False
+    picture: str = ""
 
     def permutation(self) -> tuple[int, ...]:
         """Return for each axis in the graph, the batch included, where it lies in the tensor with its batch.
@@ -91,6 +94,8 @@ class Axes:
 
     def channels_first(self, value: Value, logical: str) -> Value:
         """Return a value whose tensor has its channels first, given the order that the graph means."""
+        if value.picture and value.rank < LEAST_DIMS + 1:
+            value = replace(value, rank=LEAST_DIMS + 1, order=value.picture)
         order = value.order or logical
         known = replace(value, order=order, logical=logical)
         if order != "N+C" or value.rank < LEAST_DIMS + 1:
@@ -126,7 +131,7 @@ class Axes:
         """
         meant = self.as_meant(value)
         old = self.shape(meant)
-        if len(shape) < 1 or (shape[0] not in (-1, 0) and -1 in shape[1:]):
+        if len(shape) < 1 or (shape[0] not in (-1, 0, 1) and -1 in shape[1:]):
             raise NetworkError(name, f"a reshape to {list(shape)}, which moves the batch", "Keep the batch first.")
         sizes = tuple(
             old[axis] if size == 0 and axis < len(old) else size for axis, size in enumerate(shape[1:] or (1,), start=1)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record.enums import (
     InterpolationMode,
@@ -315,4 +317,8 @@ class IResizeLayer(ILayer):
             raise NetworkError(self.name, fault, "Set one of them, with an entry for each dimension.")
         if self.shape:
             return self.shape
-        return tuple(size if size < 0 else floor(size * scale) for size, scale in zip(shape, self.scales, strict=True))
+        # in float32, as TensorRT and ONNX Runtime multiply: 7 * 13 / 7 is 13
+        scales = np.array(self.scales, np.float32)
+        return tuple(
+            size if size < 0 else floor(np.float32(size) * scale) for size, scale in zip(shape, scales, strict=True)
+        )

@@ -13,13 +13,37 @@ import onnxruntime
 
 from trtflow.reference.memory import view
 from trtflow.reference.record.scope import Scope
-from trtflow.reference.record.values import DTYPES, Dims, Logger
+from trtflow.reference.record.values import DTYPES, Dims, Logger, volume
 from trtflow.reference.run.profiler import IProfiler, layer_times
 
 if TYPE_CHECKING:
     from trtflow.reference.run.engine import ICudaEngine
 
+# processors without VNNI add two products of uint8 and int8 in 16 bits, which overflow: take uint8 weights there
+EXACT_PRODUCTS = "session.x64quantprecision"
+ALIGNMENT = 256  # of an output's memory, in bytes
 WARM_UP = 3  # runs before the one that is profiled: the first ones pay for memory
+
+
+class IOutputAllocator:
+    """Gives the memory of an output whose sizes are known after it is computed; a subclass has both methods."""
+
+    tensorrt_version = 8600
+
+    def reallocate_output(self, tensor_name: str, memory: int, size: int, alignment: int) -> int:
+        """Return an address with room for `size` bytes, 0 where there is none.
+
+        Args:
+            tensor_name: the output.
+            memory: what `set_tensor_address` gave for it, or 0.
+            size: in bytes.
+            alignment: of the address.
+        """
+        raise NotImplementedError
+
+    def notify_shape(self, tensor_name: str, shape: Dims) -> None:
+        """Take note of the shape that an output came out with."""
+        raise NotImplementedError
 
 
 class IExecutionContext(Scope):
@@ -38,6 +62,7 @@ class IExecutionContext(Scope):
         self._profile = 0
         self._shapes: dict[str, Dims] = {}
         self._addresses: dict[str, int] = {}
+        self._allocators: dict[str, IOutputAllocator] = {}
 
     @property
     def active_optimization_profile(self) -> int:
@@ -88,9 +113,37 @@ class IExecutionContext(Scope):
         tensor = self.engine.tensor(name)
         if tensor.is_input:
             return self._shapes.get(tensor.name, tensor.shape)
-        if -1 not in tensor.shape or not self.all_binding_shapes_specified:
+        if -1 not in tensor.shape or not self.all_binding_shapes_specified or self._depends_on_values(tensor.name):
             return tensor.shape
         return self.engine.output_shapes.of(self._input_shapes(), self._run_on_zeros)[tensor.name]
+
+    def _depends_on_values(self, name: str) -> bool:
+        return name in self.engine.output_shapes.by_values.outputs
+
+    def get_max_output_size(self, name: str) -> int:
+        """Return the most bytes that an output can take with the inputs' shapes as they are set; -1 where unknown."""
+        tensor = self.engine.tensor(name)
+        if tensor.is_input or not self.all_binding_shapes_specified:
+            return -1
+        if self._depends_on_values(tensor.name):
+            shape = self.engine.output_shapes.by_values.largest(self._input_shapes())[tensor.name]
+        else:
+            shape = self.get_tensor_shape(tensor.name)
+        return -1 if -1 in shape else volume(shape) * DTYPES[tensor.dtype].itemsize
+
+    def set_output_allocator(self, name: str, output_allocator: IOutputAllocator | None) -> bool:
+        """Have an output's memory from an allocator in `execute_async_v3`; None takes it away again."""
+        tensor = self.engine.tensor(name)
+        if tensor.is_input:
+            return self._error(f"{name!r} is an input; only outputs have allocators")
+        self._allocators.pop(tensor.name, None)
+        if output_allocator is not None:
+            self._allocators[tensor.name] = output_allocator
+        return True
+
+    def get_output_allocator(self, name: str) -> IOutputAllocator | None:
+        """Return the allocator of an output, or None."""
+        return self._allocators.get(self.engine.tensor(name).name)
 
     @property
     def all_binding_shapes_specified(self) -> bool:
@@ -143,10 +196,11 @@ class IExecutionContext(Scope):
         """Run with the addresses given to `set_tensor_address`; the work is done on return."""
         if self.engine.has_implicit_batch_dimension:
             return self._error("the engine has an implicit batch; use execute")
-        missing = [name for name in self.engine.tensors if not self._addresses.get(name)]
+        given = {**self._addresses, **self._allocators}
+        missing = [name for name in self.engine.tensors if not given.get(name)]
         if missing:
             return self._error(f"no address is set for {', '.join(missing)}; use set_tensor_address")
-        return self._run(self._addresses, ())
+        return self._run(self._addresses, (), self._allocators)
 
     def _input_shapes(self) -> dict[str, Dims]:
         tensors = self.engine.tensors.values()
@@ -159,7 +213,13 @@ class IExecutionContext(Scope):
         addresses = [int(address) for address in bindings[first : first + self.engine.num_io_tensors]]
         return self._run(dict(zip(self.engine.tensors, addresses, strict=True)), batch)
 
-    def _run(self, addresses: dict[str, int], batch: tuple[int, ...]) -> bool:
+    def _run(
+        self,
+        addresses: dict[str, int],
+        batch: tuple[int, ...],
+        allocators: Mapping[str, IOutputAllocator] | None = None,
+    ) -> bool:
+        """Run; sizes that depend on values are taken where there are allocators, or could have been."""
         if unset := self.infer_shapes():
             return self._error(f"the shape of input {unset[0]!r} is not set")
         tensors = self.engine.tensors
@@ -170,10 +230,18 @@ class IExecutionContext(Scope):
         results = dict(zip(self._outputs(), self._infer(feeds), strict=True))
         for name, result in results.items():
             expected = (*batch, *self.get_tensor_shape(name))
+            if self._depends_on_values(name) and allocators is not None:
+                continue  # its memory is that of the largest, or comes now
             if result.shape != expected:  # its memory was made for the shape that was told
-                return self._error(f"output {name!r} came out as {result.shape}, not {expected}; it depends on values")
+                remedy = "use execute_async_v3 and set_output_allocator"
+                return self._error(f"output {name!r} came out as {result.shape}, not {expected}: {remedy}")
         for name, result in results.items():
-            view(addresses[name], result.shape, tensors[name].dtype)[...] = result
+            address = addresses.get(name, 0)
+            if allocators and name in allocators:
+                address = _allocate(allocators[name], name, address, result)
+                if not address:
+                    return self._error(f"the allocator of the output {name!r} gave no memory")
+            view(address, result.shape, tensors[name].dtype)[...] = result
         return True
 
     def _outputs(self) -> list[str]:
@@ -214,9 +282,19 @@ class IExecutionContext(Scope):
         return False
 
 
+def _allocate(allocator: IOutputAllocator, name: str, address: int, result: np.ndarray) -> int:
+    """Ask an allocator for the memory of an output, and tell it the shape; return the address."""
+    # TensorRT asks for a byte at least, so that there is memory for an empty tensor too
+    found = allocator.reallocate_output(name, address, max(1, result.nbytes), ALIGNMENT)
+    if found:
+        allocator.notify_shape(name, Dims(result.shape))
+    return int(found or 0)
+
+
 def _session(model: onnx.ModelProto, trace: Path | None = None) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.add_session_config_entry(EXACT_PRODUCTS, "1")
     if trace is not None:
         options.enable_profiling = True
         options.profile_file_prefix = str(trace)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import onnx
 
 from trtflow.reference.record.values import Dims, volume
+from trtflow.reference.run.value_sizes import ValueSizes
 
 Run = Callable[[Mapping[str, Dims]], list[tuple[int, ...]]]
 LARGEST = 64  # elements of an initializer whose values may be part of a shape
@@ -22,6 +23,9 @@ class OutputShapes:
     def __init__(self, model: onnx.ModelProto) -> None:
         self._model = _without_weights(model)
         self._names = [value.name for value in model.graph.output]
+        initializers = {tensor.name for tensor in model.graph.initializer}
+        inputs = [value.name for value in model.graph.input if value.name not in initializers]
+        self.by_values = ValueSizes(self._model, inputs)
         self._known: dict[tuple[tuple[str, Dims], ...], dict[str, Dims]] = {}
 
     def of(self, inputs: Mapping[str, Dims], run: Run) -> dict[str, Dims]:

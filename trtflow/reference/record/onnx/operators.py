@@ -1,0 +1,113 @@
+"""The operators of TensorRT 8.6's ONNX parser, and the check of a node against what it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import onnx
+
+from trtflow.reference.record.enums import DataType
+from trtflow.reference.record.onnx.errors import ErrorCode, Refusal
+from trtflow.reference.record.onnx.registry import OPSET, REFUSALS, graphs_of
+from trtflow.reference.record.tensor import ITensor
+
+if TYPE_CHECKING:
+    from trtflow.reference.record.onnx.parse import Parse
+
+_SUPPORTED_NAMES = """
+Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization Cast Ceil Celu Clip Concat
+Constant ConstantOfShape Conv ConvTranspose Cos Cosh CumSum DepthToSpace DequantizeLinear Div Dropout Einsum Elu
+Equal Erf Exp Expand EyeLike Flatten Floor GRU Gather GatherElements GatherND Gemm GlobalAveragePool GlobalLpPool
+GlobalMaxPool Greater GreaterOrEqual GridSample GroupNormalization HardSigmoid HardSwish Identity If ImageScaler
+InstanceNormalization IsInf IsNaN LRN LSTM LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax Loop
+LpNormalization LpPool MatMul Max MaxPool Mean MeanVarianceNormalization Min Mod Mul Neg NonMaxSuppression NonZero
+Not OneHot Or PRelu Pad ParametricSoftplus Pow QuantizeLinear RNN RandomNormal RandomNormalLike RandomUniform
+RandomUniformLike Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin
+ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize ReverseSequence RoiAlign Round ScaledTanh Scan Scatter
+ScatterElements ScatterND Selu Shape Shrink Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign SpaceToDepth
+Split Sqrt Squeeze Sub Sum Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where Xor
+"""
+SUPPORTED = frozenset(_SUPPORTED_NAMES.split())
+NO_PLUGIN = "Plugin not found, are the plugin name, version, and namespace correct?"
+OUTPUTS = {"TopK": 2, "Dropout": 2, "LSTM": 3, "GRU": 2, "RNN": 2}  # as many as TensorRT makes, where not one
+ANY_OUTPUTS = ("Split", "If", "Loop", "Scan")
+VARIANTS = ("MaxPool",)  # has a check of its own, whose words say more
+
+
+def is_beyond(node: onnx.NodeProto) -> bool:
+    """Whether TensorRT's parser has no importer for a node, and looks for a plugin of its name."""
+    return node.op_type not in SUPPORTED
+
+
+def runs_beyond(node: onnx.NodeProto) -> bool:
+    """Whether ONNX has an operator, so that ONNX Runtime may run it where TensorRT cannot."""
+    return onnx.defs.has(node.op_type, OPSET, node.domain) and node.domain in ("", "ai.onnx")
+
+
+def check_node(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    """Check a node of opset 17 as TensorRT does.
+
+    Raises:
+        Refusal: TensorRT does not take it, and the parse is not to go beyond.
+    """
+    try:
+        _check(parse, node, operands)
+    except Refusal:
+        if not parse.beyond or not runs_beyond(node):
+            raise
+        if node.op_type not in parse.used_beyond:
+            parse.warn(f"{node.op_type} is beyond TensorRT 8.6: ONNX Runtime runs it here, TensorRT refuses it.")
+        parse.used_beyond[node.op_type] = None
+
+
+def _check(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    if is_beyond(node):
+        raise Refusal(NO_PLUGIN, _way_out(node))
+    for graph in graphs_of(node):
+        _check_graph(graph)
+    for check in REFUSALS.get(node.op_type, []):
+        check(parse, node, operands)
+    if node.op_type not in (*ANY_OUTPUTS, *VARIANTS) and len(node.output) > OUTPUTS.get(node.op_type, 1):
+        raise Refusal(
+            "Node has more output tensors than TRT expected.",
+            f"It gives {OUTPUTS.get(node.op_type, 1)} of {len(node.output)}; leave the others out of the node.",
+            ErrorCode.INVALID_GRAPH,
+        )
+    _check_uint8(parse, node, operands)
+
+
+def _check_graph(graph: onnx.GraphProto) -> None:
+    for node in graph.node:
+        if is_beyond(node):
+            raise Refusal(NO_PLUGIN, f"In the graph of the node: {_way_out(node)}")
+        for inner in graphs_of(node):
+            _check_graph(inner)
+
+
+def _way_out(node: onnx.NodeProto) -> str:
+    if runs_beyond(node):
+        return (
+            f"TensorRT 8.6 has no {node.op_type}. Leave it out of the model, or let ONNX Runtime run it here with "
+            "the parser's beyond_tensorrt."
+        )
+    place = f" of domain {node.domain!r}" if node.domain else ""
+    return (
+        f"There is no operator {node.op_type!r}{place} in opset {OPSET}, and no plugin of that name. Register the "
+        "plugin, or write the node with operators of ONNX; functions of the model have to be inlined."
+    )
+
+
+def _check_uint8(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    """Raise Refusal where a node makes UINT8 that is no output of the network."""
+    to = next((item.i for item in node.attribute if item.name == "to"), 0)
+    data = operands[0] if operands else None
+    passes = node.op_type in ("Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Dropout")
+    made = to == onnx.TensorProto.UINT8 if node.op_type == "Cast" else passes and _is_uint8(data)
+    if made and any(isinstance(item, ITensor) for item in operands) and not parse.is_output(node.output[0]):
+        raise Refusal(
+            "TensorRT does not support UINT8 types for intermediate tensors!", "Cast to FLOAT or INT32 at the inputs."
+        )
+
+
+def _is_uint8(operand: Any) -> bool:
+    return isinstance(operand, ITensor) and operand.native_dtype == DataType.UINT8

@@ -1,0 +1,441 @@
+"""One parse of a model: its values so far, what is known of them, and the layers that they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from trtflow.formats import UserError
+from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.layer import ILayer
+from trtflow.reference.record.network import INetworkDefinition
+from trtflow.reference.record.onnx.errors import ErrorCode, Refusal, UnsupportedForm
+from trtflow.reference.record.onnx.folding import fold
+from trtflow.reference.record.onnx.inference import Inference, Told
+from trtflow.reference.record.onnx.known_values import as_known, known_results
+from trtflow.reference.record.onnx.loops import varying_size
+from trtflow.reference.record.onnx.operators import check_node, is_beyond
+from trtflow.reference.record.onnx.opsets import Around, bring
+from trtflow.reference.record.onnx.registry import (
+    OPERATORS,
+    OPSET,
+    PLUGINS,
+    UNFOLDED,
+    Operand,
+    captured,
+    schema_of,
+)
+from trtflow.reference.record.onnx.sizes import Size, fixed
+from trtflow.reference.record.onnx.types import OTHERS, SINGLE, TYPES, dtype_of, in_single, narrowed
+from trtflow.reference.record.onnx_layer import IOnnxLayer
+from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.values import ILogger, Logger, Weights
+
+Fail = Callable[[ErrorCode, str, int], bool]
+
+
+class Parse:
+    """One parse.
+
+    Attributes:
+        graph, opset: of the model; nodes come to importers as opset 17 has them.
+        network: what layers are added to.
+        values: each value so far: a tensor, or an array where it is constant.
+        told: what is known of each of them.
+        weights: names of the values that TensorRT holds as weights: initializers and what Constant gives.
+        results: what is known of the outputs of the node that is being added.
+        beyond: whether operators are taken that TensorRT lacks; `used_beyond` names those that there were.
+    """
+
+    def __init__(
+        self, model: onnx.ModelProto, network: INetworkDefinition, logger: ILogger, fail: Fail, beyond: bool
+    ) -> None:
+        self.graph, self.network, self.logger, self._fail = model.graph, network, logger, fail
+        self.beyond = beyond
+        self.used_beyond: dict[str, None] = {}
+        self.opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), OPSET)
+        self.opsets = [item for item in model.opset_import if item.domain not in ("", "ai.onnx")]
+        self.opsets.append(helper.make_opsetid("", OPSET))
+        self.values: dict[str, Operand] = {}
+        self.told: dict[str, Told] = {}
+        self.weights: set[str] = set()
+        self._names: dict[tuple[int, int], str] = {}  # of weights, by the memory that they lie in
+        self.inference = Inference(OPSET)
+        self.results: list[Told] = []
+        self._declared = {value.name: value for value in (*model.graph.value_info, *model.graph.output)}
+        self._outputs = {value.name for value in model.graph.output}
+
+    def run(self) -> None:
+        """Add everything; what is wrong with a node is told, and those that depend on it are passed over."""
+        try:
+            for initializer in self.graph.initializer:
+                self.add_initializer(initializer)
+            for value in self.graph.input:
+                if value.name not in self.values:
+                    self.add_input(value)
+        except Refusal as refusal:
+            self._fail(refusal.code, str(refusal), -1)
+            return
+        for index, node in enumerate(self.graph.node):
+            try:
+                self.add(node)
+            except Refusal as refusal:
+                self._fail(refusal.code, f"node {index}, {node.name!r} ({node.op_type}): {refusal}", index)
+            except (UserError, UnsupportedForm) as error:
+                fault = f"node {index}, {node.name!r} ({node.op_type}): {error}"
+                self._fail(ErrorCode.UNSUPPORTED_NODE, fault, index)
+        for value in self.graph.output:
+            try:
+                self.mark(value)
+            except Refusal as refusal:
+                self._fail(refusal.code, f"output {value.name!r}: {refusal}", -1)
+
+    def add_initializer(self, initializer: onnx.TensorProto) -> None:
+        """Note a constant of the model."""
+        if initializer.data_type not in TYPES:
+            kind = onnx.TensorProto.DataType.Name(initializer.data_type)
+            raise Refusal("Failed to import initializer.", f"{initializer.name!r} is of type {kind}. {OTHERS}")
+        self.constant(initializer.name, numpy_helper.to_array(initializer))
+        self._note_weights(initializer.name)
+
+    def add_input(self, value: onnx.ValueInfoProto) -> None:
+        """Add an input of the network."""
+        tensor = value.type.tensor_type
+        dtype = dtype_of(tensor.elem_type, value.name)
+        if not tensor.HasField("shape"):
+            raise Refusal(f"The number of dimensions of the input {value.name!r} is not known", "Give it a shape.")
+        sizes = []
+        for axis, dim in enumerate(tensor.shape.dim):
+            name = dim.dim_param or f"{value.name}.{axis}"
+            sizes.append(
+                dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else self.inference.named(name)
+            )
+        self.values[value.name] = self.network.add_input(value.name, dtype, fixed(tuple(sizes)))
+        self.told[value.name] = Told(tensor.elem_type, tuple(sizes))
+
+    def constant(self, name: str, array: np.ndarray) -> None:
+        """Note a constant value."""
+        self.values[name] = array
+        elem_type = helper.np_dtype_to_tensor_dtype(array.dtype)
+        self.told[name] = Told(elem_type, array.shape, as_known(array), array)
+
+    def mark(self, value: onnx.ValueInfoProto) -> None:
+        """Mark an output."""
+        name = value.name
+        found = self.values.get(name)
+        if found is None:
+            if not any(name in node.output for node in self.graph.node):
+                raise Refusal("The output tensor was not registered.", "Nothing gives it.", ErrorCode.INVALID_GRAPH)
+            return
+        dtype = dtype_of(value.type.tensor_type.elem_type, name)
+        tensor = self.tensor(found, name)
+        if tensor.is_network_input or tensor.is_network_output:
+            tensor = self.network.add_identity(tensor).outputs[0]
+        if TYPES.get(self.told[name].elem_type) != dtype:
+            declared, made = dtype.name, TYPES[self.told[name].elem_type].name
+            raise Refusal(
+                "For INT32 tensors, the output type must also be INT32.",
+                f"It is declared as {declared}, but what gives it makes {made}.",
+            )
+        tensor.name = name
+        self.network.mark_output(tensor)
+
+    def add(self, node: onnx.NodeProto) -> None:
+        """Add a node of the model: what it says in opset 17."""
+        if node.domain not in ("", "ai.onnx"):
+            self.step(node)
+            return
+        self._check_inputs(node)
+        for made in bring(node, self.opset, self._around()):
+            self.step(made)
+
+    def step(self, node: onnx.NodeProto) -> None:
+        """Add a node of opset 17: fold it, make TensorRT's own layer of it, or keep it as it is."""
+        self._check_inputs(node)
+        if node.op_type == "If" and isinstance(self.values[node.input[0]], np.ndarray):
+            self._inline(node)
+            return
+        operands = [self.values[name] if name else None for name in node.input]
+        if self._is_plugin(node, operands) or self._is_constant(node):
+            return
+        check_node(self, node, operands)
+        if schema_of(node, OPSET) is None:  # an operator that TensorRT has, and ONNX of that opset has not
+            self._add_own(node, operands)
+            return
+        self.results = results = self._infer(node)
+        if self._fold(node, operands, results):
+            return
+        for told in results:
+            dtype_of(told.elem_type, node.output[0])
+            if told.shape is None:
+                raise Refusal(
+                    "TensorRT could not compute output dimensions",
+                    "The number of dimensions of an output depends on an input. Simplify the model first.",
+                )
+        self._add_layers(node, operands, results)
+
+    def warn(self, message: str) -> None:
+        """Log what a user should know of a model that is taken."""
+        self.logger.log(Logger.WARNING, message)
+
+    def is_weights(self, name: str) -> bool:
+        """Whether TensorRT has a value as weights, and not as the output of a layer."""
+        return not name or name in self.weights
+
+    def is_output(self, name: str) -> bool:
+        """Whether a value is an output of the model."""
+        return name in self._outputs
+
+    def keep(self, node: onnx.NodeProto, operands: list[Operand | None], results: list[Told]) -> list[ITensor | None]:
+        """Add a node as it is, in single precision where it computes in half or double."""
+        every = [name for name in dict.fromkeys([*node.input, *captured(node)]) if name]
+        constants: dict[str, Any] = {name: value for name in every if _is_whole(value := self.values[name])}
+        names = [name for name in every if name not in constants]
+        tensors = [self.tensor(self.values[name], name) for name in names]
+        given = [SINGLE.get(self.told[name].elem_type, self.told[name].elem_type) for name in names]
+        layer = IOnnxLayer(
+            self.network,
+            tensors,
+            in_single(node),
+            names,
+            constants,
+            (given, [SINGLE.get(told.elem_type, told.elem_type) for told in results]),
+            [fixed(told.shape or ()) for told in results],
+            [TYPES[told.elem_type] for told in results],
+            [_row(told) for told in results],
+            varying_size(node),
+        )
+        made = iter(self.network._add(layer).outputs)
+        return [next(made) if name else None for name in node.output]
+
+    def tensor(self, value: Operand | None, name: str) -> ITensor:
+        """Return a value as a tensor; of a constant it is a layer's."""
+        if isinstance(value, ITensor):
+            return value
+        assert value is not None
+        array = narrowed(value)
+        weights = Weights(array)
+        weights.name = self._names.get(_memory(value), "") if value.size else ""
+        layer = self.network.add_constant(array.shape, weights)
+        layer.name = f"{name}_constant"
+        layer.outputs[0].name = f"{name}_constant_{self.network.num_layers}"
+        return layer.outputs[0]
+
+    def ranked(self, value: Operand, rank: int, name: str) -> ITensor:
+        """Return a value with 1s in front up to a rank, as ONNX stretches."""
+        if isinstance(value, np.ndarray):
+            return self.tensor(value.reshape((1,) * (rank - value.ndim) + value.shape), name)
+        if len(value.shape) == rank:
+            return value
+        if list(value.shape).count(-1) > 1:
+            raise UnsupportedForm
+        layer = self.network.add_shuffle(value)
+        layer.reshape_dims = (1,) * (rank - len(value.shape)) + tuple(value.shape)
+        return layer.outputs[0]
+
+    def _check_inputs(self, node: onnx.NodeProto) -> None:
+        missing = [name for name in (*node.input, *captured(node)) if name and name not in self.values]
+        if missing:
+            known = any(missing[0] in other.output for other in self.graph.node)
+            name = missing[0]
+            fault = f"Its input {name!r} could not be parsed." if known else f"Nothing gives its input {name!r}."
+            raise Refusal("Node input was not registered.", fault, ErrorCode.INVALID_GRAPH)
+
+    def _around(self) -> Around:
+        def rank(name: str) -> int | None:
+            shape = self.told[name].shape if name in self.told else None
+            return None if shape is None else len(shape)
+
+        def size(name: str, axis: int) -> int | None:
+            shape = self.told[name].shape if name in self.told else None
+            known = shape[axis] if shape and -len(shape) <= axis < len(shape) else None
+            return known if isinstance(known, int) else None
+
+        def constant(name: str) -> np.ndarray | None:
+            value = self.values.get(name)
+            return value if isinstance(value, np.ndarray) else None
+
+        def elem_type(name: str) -> int:
+            return self.told[name].elem_type if name in self.told else 0
+
+        return Around(constant, rank, size, elem_type, self.warn)
+
+    def _is_plugin(self, node: onnx.NodeProto, operands: list[Any]) -> bool:
+        """Add a node that names a plugin; whether it did."""
+        if not is_beyond(node):
+            return False
+        for find in PLUGINS:
+            first = self.network.num_layers
+            found = find(self, node, operands)
+            if found is not None:
+                results = list(found)
+                for name, value in zip(node.output, results, strict=False):
+                    self.told[name] = self._told_of(value)
+                self._name(node, first, results)
+                return True
+        return False
+
+    def _told_of(self, tensor: ITensor) -> Told:
+        """Return what a layer says of its output."""
+        sizes = tuple(size if size >= 0 else self.inference.new_size() for size in tensor.shape)
+        return Told(next(key for key, value in TYPES.items() if value == tensor.native_dtype), sizes)
+
+    def _is_constant(self, node: onnx.NodeProto) -> bool:
+        """Note what a Constant gives, which is weights to TensorRT; whether it is one."""
+        if node.op_type != "Constant" or node.domain not in ("", "ai.onnx"):
+            return False
+        item = node.attribute[0]
+        if item.name not in ("value", "value_float", "value_floats", "value_int", "value_ints"):
+            words = (
+                "This version of TensorRT does not support the sparse_value, value_string and value_strings attributes."
+            )
+            raise Refusal(words, "Give the values as a tensor.")
+        if item.name == "value":
+            if item.t.data_type not in TYPES:
+                dtype_of(item.t.data_type, node.output[0])
+            self.constant(node.output[0], numpy_helper.to_array(item.t))
+        else:
+            dtype = np.float32 if "float" in item.name else np.int64
+            self.constant(node.output[0], np.asarray(helper.get_attribute_value(item), dtype))
+        self._note_weights(node.output[0])
+        return True
+
+    def _note_weights(self, name: str) -> None:
+        """Note that TensorRT has a constant as weights, under its name."""
+        self.weights.add(name)
+        array = self.values[name]
+        if isinstance(array, np.ndarray) and array.size:
+            self._names[_memory(array)] = name
+
+    def _name_weights(self, layer: ILayer) -> None:
+        """Name the weights of a layer, for a refitter, as the model does; what was computed of others has no name."""
+        for held in vars(layer).values():
+            if isinstance(held, Weights) and held.size and not held.name:
+                held.name = self._names.get(_memory(held.numpy()), "")
+
+    def _inline(self, node: onnx.NodeProto) -> None:
+        """Add the branch of an If whose condition is constant, as TensorRT does."""
+        condition = self.values[node.input[0]]
+        assert isinstance(condition, np.ndarray)
+        wanted = "then_branch" if condition.item() else "else_branch"
+        branch = next(item.g for item in node.attribute if item.name == wanted)
+        for initializer in branch.initializer:
+            self.add_initializer(initializer)
+        for inner in branch.node:
+            self.step(inner)
+        for name, value in zip(node.output, branch.output, strict=True):
+            self.values[name], self.told[name] = self.values[value.name], self.told[value.name]
+
+    def _infer(self, node: onnx.NodeProto) -> list[Told]:
+        """Return what is known of each output that is there, their values too."""
+        results = self.inference.of(node, self.told, self.opsets)
+        for name, told in zip([name for name in node.output if name], results, strict=True):
+            if name in self._declared:
+                self.inference.refine(told, self._declared[name])
+        inputs = [self.told.get(name) for name in node.input]
+        floats = any(item is not None and item.elem_type in (1, 10, 11) for item in inputs)
+        if any(item is None for item in inputs) or (floats and node.op_type in ("Div", "Mod")):
+            return results
+        values = [None if item is None else item.known for item in inputs]
+        known = known_results(node, values, [None if item is None else item.shape for item in inputs])
+        for told, value in zip(results, known or [], strict=False):
+            told.known = value
+        return results
+
+    def _fold(self, node: onnx.NodeProto, operands: list[Operand | None], results: list[Told]) -> bool:
+        """Note the outputs of a node that are constant; whether they are."""
+        names = [name for name in node.output if name]
+        known = [told.known for told in results]
+        if names and all(value is not None and not _has_unknown(value) for value in known):
+            for name, told in zip(names, results, strict=True):
+                dtype = helper.tensor_dtype_to_np_dtype(told.elem_type)
+                self.constant(name, np.asarray(told.known).astype(dtype))
+            return True
+        reads = [self.values[name] for name in captured(node)]
+        constant = all(value is None or isinstance(value, np.ndarray) for value in (*operands, *reads))
+        if not constant or node.op_type in UNFOLDED:
+            return False
+        feeds = {name: self.values[name] for name in (*node.input, *captured(node)) if name}
+        found = fold(node, feeds, self.opsets, [told.elem_type for told in results])  # type: ignore[arg-type]
+        for name, array in zip(names, found, strict=True):
+            self.constant(name, array)
+        return True
+
+    def _add_layers(self, node: onnx.NodeProto, operands: list[Operand | None], results: list[Told]) -> None:
+        first = self.network.num_layers
+        function = OPERATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        try:
+            if function is None:
+                raise UnsupportedForm
+            made = function(self, node, operands)
+            values = made if isinstance(made, list) else [made]
+            _check_shapes(node, values, results)
+        except (UnsupportedForm, NetworkError):
+            del self.network._layers[first:]
+            values = self.keep(node, operands, results)
+        told = iter(results)
+        for name in node.output:
+            if name:
+                self.told[name] = next(told)
+        self._name(node, first, values)
+
+    def _add_own(self, node: onnx.NodeProto, operands: list[Operand | None]) -> None:
+        """Add a node of whose outputs only its layers tell."""
+        first = self.network.num_layers
+        value = OPERATORS[node.op_type](self, node, operands)
+        self.told[node.output[0]] = self._told_of(value)
+        self._name(node, first, [value])
+
+    def _name(self, node: onnx.NodeProto, first: int, results: list[Any]) -> None:
+        """Name the layer that gives a node's value by the node, others after it, and tensors by ONNX's values."""
+        title = node.name or f"{node.op_type}_{node.output[0]}"
+        added = list(self.network)[first:]
+        for index, layer in enumerate(added):
+            layer.name = f"{title}_{index}"
+            self._name_weights(layer)
+        for name, value in zip(node.output, results, strict=False):
+            if not name or value is None:
+                continue
+            self.values[name] = value
+            if isinstance(value, ITensor) and value.producer in added:
+                value.name = name
+                assert value.producer is not None
+                value.producer.name = title
+
+
+def _memory(array: np.ndarray) -> tuple[int, int]:
+    """Return where an array lies and how long it is: reshaping leaves both as they are."""
+    return array.__array_interface__["data"][0], array.nbytes
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a value is a constant that is no weights: sizes, axes, truths."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "iub"
+
+
+def _row(told: Told) -> np.ndarray | None:
+    """Return known values as numbers, -1 where they are only known at run time."""
+    if told.known is None:
+        return None
+    return np.array([int(item) if not isinstance(item, Size) else -1 for item in told.known.ravel()])
+
+
+def _has_unknown(values: np.ndarray) -> bool:
+    return any(isinstance(item, Size) for item in values.ravel().tolist())
+
+
+def _check_shapes(node: onnx.NodeProto, values: list[Any], results: list[Told]) -> None:
+    """Raise UnsupportedForm where layers know less of a shape than ONNX does: what follows may need it."""
+    names = list(node.output)
+    told = dict(zip([name for name in names if name], results, strict=True))
+    for name, value in zip(names, values, strict=False):
+        if name and isinstance(value, ITensor):
+            shape = fixed(told[name].shape or ())
+            if len(shape) != len(value.shape) or any(
+                size >= 0 and size != found for size, found in zip(shape, value.shape, strict=True)
+            ):
+                raise UnsupportedForm

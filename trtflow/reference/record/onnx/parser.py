@@ -1,0 +1,197 @@
+"""What users call of TensorRT's ONNX parser.
+
+Operators that TensorRT's parser maps to a layer of its own become that layer here too. All others that it has become
+layers that carry their node (`IOnnxLayer`), in float32. What TensorRT 8.6 refuses is refused, in its words. As in
+TensorRT, what is wrong is collected, not raised: `parse` returns False, and each error names its node.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from trtflow.formats import UserError
+from trtflow.reference.record.network import INetworkDefinition
+from trtflow.reference.record.onnx.errors import ErrorCode, ParserError
+from trtflow.reference.record.onnx.operators import NO_PLUGIN, SUPPORTED
+from trtflow.reference.record.onnx.parse import Parse
+from trtflow.reference.record.onnx.registry import OPSET
+from trtflow.reference.record.scope import Scope
+from trtflow.reference.record.values import ILogger, Logger
+
+NEWEST = onnx.defs.onnx_opset_version()
+LARGEST = 2**31 - 1  # bytes of a protobuf message
+
+
+class OnnxParser(Scope):
+    """Reads ONNX models into a network with an explicit batch.
+
+    Args:
+        network: the network to add to.
+        logger: takes each error too.
+
+    Attributes:
+        beyond_tensorrt: whether operators of ONNX are taken that TensorRT 8.6 refuses, for ONNX Runtime to run them
+            here; each is told as a warning. (TensorRT has no such attribute.)
+        used_beyond_tensorrt: names of those operators in the models parsed so far.
+    """
+
+    def __init__(self, network: INetworkDefinition, logger: ILogger) -> None:
+        self.network, self.logger = network, logger
+        self.beyond_tensorrt = False
+        self.used_beyond_tensorrt: list[str] = []
+        self._errors: list[ParserError] = []
+
+    num_errors = property(lambda self: len(self._errors), doc="Number of errors since they were last cleared.")
+
+    def get_error(self, index: int) -> ParserError:
+        """Return an error."""
+        return self._errors[index]
+
+    def clear_errors(self) -> None:
+        """Forget all errors."""
+        self._errors.clear()
+
+    def supports_operator(self, op_name: str) -> bool:
+        """Whether the parser takes an operator of ONNX's own domain."""
+        return op_name in SUPPORTED or (self.beyond_tensorrt and onnx.defs.has(op_name, OPSET, ""))
+
+    def supports_model(self, model: bytes, path: str | None = None) -> tuple[bool, list[tuple[list[int], bool]]]:
+        """Return whether the parser takes a model, and which of its nodes lie together between those it does not.
+
+        Args:
+            model: the model.
+            path: its path, beside which weights in other files lie.
+
+        Returns:
+            whether it is taken whole, and for each run of nodes that are taken their indices and whether they are the
+            whole model, as TensorRT does. The errors tell of the others.
+        """
+        before = len(self._errors)
+        scratch = OnnxParser(INetworkDefinition(1), self.logger)
+        scratch.beyond_tensorrt = self.beyond_tensorrt
+        taken = scratch.parse(model, path)
+        self._errors += scratch._errors
+        try:
+            count = len(onnx.load_from_string(bytes(model)).graph.node)
+        except DecodeError:
+            return False, []
+        wrong = {error.node() for error in self._errors[before:]}
+        runs: list[list[int]] = [[]]
+        for index in range(count):
+            if index in wrong:
+                runs.append([])
+            else:
+                runs[-1].append(index)
+        return taken, [(run, taken) for run in runs if run]
+
+    def parse_from_file(self, model: str) -> bool:
+        """Parse a model's file; weights in files beside it are found. False where something is wrong."""
+        try:
+            return self._parse(onnx.load(model), str(model))
+        except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
+            return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, f"{model}: no ONNX model, or a damaged one ({error})")
+        except OSError as error:
+            reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+            return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, f"{error.filename or model}: {reason}")
+
+    def parse(self, model: bytes, path: str | None = None) -> bool:
+        """Parse a model's bytes.
+
+        Args:
+            model: the model.
+            path: its path, beside which weights in other files lie.
+        """
+        try:
+            loaded = onnx.load_from_string(bytes(model))
+            if path is not None:
+                onnx.load_external_data_for_model(loaded, str(Path(path).parent))
+        except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
+            return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, f"no ONNX model, or a damaged one ({error})")
+        except OSError as error:
+            return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, f"{error.filename}: {error.strerror}")
+        return self._parse(loaded, path or "")
+
+    def _parse(self, model: onnx.ModelProto, path: str) -> bool:
+        before = len(self._errors)
+        try:
+            if self._is_sound(model, path or "the model"):
+                parse = Parse(model, self.network, self.logger, self._fail, self.beyond_tensorrt)
+                parse.run()
+                self.used_beyond_tensorrt += [
+                    name for name in parse.used_beyond if name not in self.used_beyond_tensorrt
+                ]
+        except UserError as error:
+            self._fail(ErrorCode.INVALID_GRAPH, str(error))
+        except Exception as error:  # a model may be wrong in more ways than are foreseen, and a parser only answers
+            fault = f"{path or 'the model'}: it cannot be read ({type(error).__name__}: {error})"
+            self._fail(ErrorCode.INTERNAL_ERROR, f"{fault}. Check it with onnx.checker, and simplify it.")
+        for found in self._errors[before:]:
+            found._file = path
+        return len(self._errors) == before
+
+    def _is_sound(self, model: onnx.ModelProto, name: str) -> bool:
+        """Check what concerns the network and the whole model."""
+        if self.network.has_implicit_batch_dimension:
+            fault = "the network has an implicit batch. Create it with the flag EXPLICIT_BATCH."
+            return self._fail(ErrorCode.INVALID_VALUE, fault)
+        if self.network.num_layers:
+            fault = "Parse was called with a non-empty network definition. Give each model a network of its own."
+            return self._fail(ErrorCode.INVALID_VALUE, fault)
+        return self._is_readable(model, name)
+
+    def _is_readable(self, model: onnx.ModelProto, name: str) -> bool:
+        if not model.graph.node:
+            return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, f"{name}: no ONNX graph in it")
+        version = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 1)
+        if version > NEWEST:
+            fault = f"{name} is of opset {version}, and the newest known is {NEWEST}"
+            return self._fail(ErrorCode.UNSUPPORTED_GRAPH, f"{fault}. Export it with opset_version={OPSET}.")
+        if model.functions:
+            names = ", ".join(sorted({function.name for function in model.functions}))
+            remedy = "Inline them with onnx.inliner.inline_local_functions."
+            return self._fail(
+                ErrorCode.UNSUPPORTED_NODE, f"{NO_PLUGIN} {name} has functions of its own: {names}. {remedy}"
+            )
+        try:
+            _check(model)
+        except onnx.checker.ValidationError as error:
+            reason = " ".join(str(error).split())
+            return self._fail(ErrorCode.INVALID_GRAPH, f"{name} is not valid ONNX: {reason}")
+        return True
+
+    def _fail(self, code: ErrorCode, description: str, node: int = -1) -> bool:
+        self._errors.append(ParserError(code, description, node))
+        self.logger.log(Logger.ERROR, description)
+        return False
+
+
+def _check(model: onnx.ModelProto) -> None:
+    """Check a model as ONNX does; operators that ONNX lacks may be plugins, and are told with their nodes.
+
+    Raises:
+        onnx.checker.ValidationError: it is not valid.
+    """
+    if model.ByteSize() > LARGEST:
+        return  # more than the checker takes without a file
+    version = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 1)
+    plugins = [node for node in model.graph.node if not node.domain and not onnx.defs.has(node.op_type, version, "")]
+    for node in plugins:
+        node.domain = "plugins"
+    declared = [item.domain for item in model.opset_import]
+    foreign = {node.domain for node in model.graph.node} - {*declared} - {"", "ai.onnx"}
+    model.opset_import.extend(onnx.helper.make_opsetid(domain, 1) for domain in foreign)
+    shapeless = [value for value in model.graph.output if not value.type.tensor_type.HasField("shape")]
+    for value in shapeless:  # TensorRT finds the shapes of outputs itself
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()
+    try:
+        onnx.checker.check_model(model)
+    finally:
+        for value in shapeless:
+            value.type.tensor_type.ClearField("shape")
+        for node in plugins:
+            node.domain = ""
+        del model.opset_import[len(declared) :]

@@ -1,0 +1,206 @@
+"""Brings pairs of Q/DQ into the form that ONNX Runtime's integer kernels take, without changing a value they stand for.
+
+Integer products are fast for uint8 inputs only (measured: int8 inputs ten times slower), so zero points move from int8
+0 to uint8 128, the same steps; ReLU moves behind the quantisation, where it is a maximum with 128, so that ONNX Runtime
+recognises DequantizeLinear, Conv, QuantizeLinear as one QLinearConv. Convolutions of few channels take the same
+quantised values through float kernels, which are faster there.
+
+Pairs come from a calibration (scales of tensors, kernels stored in INT8) or from quantize and dequantize layers, whose
+kernels are float constants in front of a pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+ZERO_POINT = 128
+LEAST_CHANNELS = 16  # below, integer convolutions are slower than float ones (measured: 3 and 8 channels)
+PRODUCTS = ("Conv", "Gemm")  # MatMul needs no help: ONNX Runtime takes it with a result in float too
+LARGEST_BIAS = 2**30  # leaves room for the sum of products
+
+
+class Index:
+    """Who makes and who reads each value of a graph."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self.graph = graph
+        self.initializers = {tensor.name: tensor for tensor in graph.initializer}
+        self.producers = {name: node for node in graph.node for name in node.output}
+        self.consumers: dict[str, list[onnx.NodeProto]] = {}
+        for node in graph.node:
+            for name in _reads(node):
+                self.consumers.setdefault(name, []).append(node)
+        self.outputs = {value.name for value in graph.output}
+
+    def only_consumer(self, node: onnx.NodeProto) -> onnx.NodeProto | None:
+        """Return the node that alone reads the single output of `node`, or None."""
+        readers = self.consumers.get(node.output[0], [])
+        return readers[0] if len(readers) == 1 and node.output[0] not in self.outputs else None
+
+    def array(self, name: str) -> np.ndarray:
+        """Return the values of an initializer."""
+        return numpy_helper.to_array(self.initializers[name])
+
+    def is_scalar(self, name: str) -> bool:
+        """Whether a name is that of an initializer without dimensions."""
+        return name in self.initializers and not self.initializers[name].dims
+
+
+def _reads(node: onnx.NodeProto) -> Iterator[str]:
+    """Yield the names that a node reads, those that graphs inside it read around them too."""
+    yield from node.input
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            for inner in graph.node:
+                yield from _reads(inner)
+
+
+def replace_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
+    """Give a graph other nodes."""
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def use_integer_kernels(model: onnx.ModelProto) -> None:
+    """Rewrite a lowered network in place; one without Q/DQ stays as it is."""
+    graph = model.graph
+    if not any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in graph.node):
+        return
+    _pass_identities(graph)
+    _fold_kernels(graph)
+    index = Index(graph)
+    moved = [node for node in graph.node if _is_pair(node, index)]
+    if moved:
+        _move_zero_points(moved, index)
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        if node.op_type == "Relu" and index.only_consumer(node) in moved:
+            continue  # it is written behind its quantiser
+        nodes.append(node)
+        if node in moved:
+            _move_relu_behind(node, index, nodes)
+        elif node.op_type in PRODUCTS and (kernel := _weights(node, index)) is not None:
+            _fit_product(node, kernel, index, moved, nodes)
+    replace_nodes(graph, nodes)
+
+
+def _pass_identities(graph: onnx.GraphProto) -> None:
+    """Let nodes read what an Identity reads, as layers of constants and of no operation are one."""
+    sources = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity"}
+    outputs = {value.name for value in graph.output}
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            while name in sources and name not in outputs:
+                name = sources[name]  # noqa: PLW2901
+            node.input[place] = name
+    read = {name for node in graph.node for name in _reads(node)} | outputs
+    kept = [node for node in graph.node if node.op_type != "Identity" or node.output[0] in read]
+    replace_nodes(graph, kept)
+
+
+def _fold_kernels(graph: onnx.GraphProto) -> None:
+    """Store the steps of a constant in place of its quantisation."""
+    index = Index(graph)
+    kept = []
+    for node in graph.node:
+        if node.op_type != "QuantizeLinear" or any(name not in index.initializers for name in node.input):
+            kept.append(node)
+            continue
+        values, scale = (index.array(name).astype(np.float32) for name in node.input[:2])
+        steps = np.clip(np.rint(values / _along_axis(node, scale, values.ndim)), -128, 127).astype(np.int8)
+        graph.initializer.append(numpy_helper.from_array(steps, node.output[0]))
+    replace_nodes(graph, kept)
+
+
+def _along_axis(node: onnx.NodeProto, scale: np.ndarray, rank: int) -> np.ndarray:
+    """Return the scales of a Q or DQ in a shape that is stretched over a tensor of some rank."""
+    if not scale.ndim:
+        return scale
+    axis = next((item.i for item in node.attribute if item.name == "axis"), 1)
+    shape = [1] * rank
+    shape[axis] = -1
+    return scale.reshape(shape)
+
+
+def _is_pair(node: onnx.NodeProto, index: Index) -> bool:
+    """Whether a node quantises by one scale for DequantizeLinear alone, so that nothing else sees its steps."""
+    if node.op_type != "QuantizeLinear" or node.output[0] in index.outputs:
+        return False
+    readers = index.consumers.get(node.output[0], [])
+    dequantise = all(reader.op_type == "DequantizeLinear" for reader in readers)
+    return dequantise and all(index.is_scalar(name) for pair in (node, *readers) for name in pair.input[1:])
+
+
+def _move_zero_points(quantisers: list[onnx.NodeProto], index: Index) -> None:
+    """Count the steps from 128 in uint8."""
+    for node in quantisers:
+        name = f"{node.output[0]}/zero"
+        index.graph.initializer.append(numpy_helper.from_array(np.array(ZERO_POINT, np.uint8), name))
+        for pair in (node, *index.consumers.get(node.output[0], [])):
+            pair.input[2] = name
+
+
+def _move_relu_behind(quantiser: onnx.NodeProto, index: Index, nodes: list[onnx.NodeProto]) -> None:
+    relu = index.producers.get(quantiser.input[0])
+    if relu is None or relu.op_type != "Relu" or index.only_consumer(relu) is not quantiser:
+        return
+    name = quantiser.output[0]
+    quantiser.input[0], quantiser.output[0] = relu.input[0], f"{name}/signed"
+    nodes.append(helper.make_node("Clip", [quantiser.output[0], quantiser.input[2]], [name], name=relu.name))
+
+
+def _weights(node: onnx.NodeProto, index: Index) -> onnx.NodeProto | None:
+    """Return the DequantizeLinear of a product's INT8 kernel, rows along its first axis, that nothing else reads."""
+    producer = index.producers.get(node.input[1])
+    if producer is None or producer.op_type != "DequantizeLinear" or index.only_consumer(producer) is not node:
+        return None
+    axis = next((item.i for item in producer.attribute if item.name == "axis"), 1)
+    rows = index.is_scalar(producer.input[1]) or axis == 0
+    return producer if rows and producer.input[0] in index.initializers else None
+
+
+def _fit_product(
+    node: onnx.NodeProto,
+    kernel: onnx.NodeProto,
+    index: Index,
+    quantisers: list[onnx.NodeProto],
+    nodes: list[onnx.NodeProto],
+) -> None:
+    """Quantise the bias of a product whose result is quantised; give any other its kernel in float32."""
+    follower = index.only_consumer(node)
+    if follower is not None and follower.op_type == "Relu":
+        follower = index.only_consumer(follower)
+    step = index.producers.get(node.input[0])
+    scale = index.array(kernel.input[1])
+    wide = node.op_type != "Conv" or index.array(kernel.input[0]).shape[1] >= LEAST_CHANNELS
+    fixed = len(node.input) < 3 or node.input[2] in index.initializers
+    if wide and fixed and follower in quantisers and step is not None and step.op_type == "DequantizeLinear":
+        if len(node.input) > 2:
+            _quantise_bias(node, index.array(node.input[2]), index.array(step.input[1]) * scale, nodes, index.graph)
+        return
+    values = index.array(kernel.input[0]).astype(np.float32)
+    nodes.remove(kernel)
+    node.input[1] = f"{node.name}/kernel"
+    dequantised = values * scale.reshape(-1, *[1] * (values.ndim - 1))
+    index.graph.initializer.append(numpy_helper.from_array(dequantised.astype(np.float32), node.input[1]))
+
+
+def _quantise_bias(
+    node: onnx.NodeProto, bias: np.ndarray, scale: np.ndarray, nodes: list[onnx.NodeProto], graph: onnx.GraphProto
+) -> None:
+    """Write the bias in steps of the accumulator, int32, as the integer kernels take it."""
+    steps = np.clip(np.rint(bias.astype(np.float64) / scale), -LARGEST_BIAS, LARGEST_BIAS).astype(np.int32)
+    names = [f"{node.name}/bias", f"{node.name}/bias_scale", f"{node.name}/bias_zero"]
+    for name, array in zip(names, (steps, scale.astype(np.float32), np.zeros(scale.shape, np.int32)), strict=True):
+        graph.initializer.append(numpy_helper.from_array(array, name))
+    node.input[2] = f"{node.name}/bias_float"
+    nodes.insert(-1, helper.make_node("DequantizeLinear", names, [node.input[2]], name=node.input[2], axis=0))
+
+
+def set_initializer(tensor: TensorProto, array: np.ndarray) -> None:
+    """Give an initializer other values; scalars stay scalars, which np.ascontiguousarray would not leave so."""
+    tensor.CopyFrom(numpy_helper.from_array(np.require(array, requirements="C"), tensor.name))
