@@ -16,6 +16,12 @@ from onnx import TensorProto, helper, numpy_helper
 from test_migrate import run_migrate
 
 import trtflow.reference as trt
+from trtflow.families.digits import exporters as digit_export
+from trtflow.families.digits.network import make_network
+from trtflow.families.faster_rcnn import caffe_export as faster_rcnn_export
+from trtflow.families.faster_rcnn.network import FasterRCNN
+from trtflow.families.ssd import caffe_export as ssd_export
+from trtflow.families.ssd.network import SSD
 from trtflow.formats import UserError
 from trtflow.formats.caffe import (
     convert_faster_rcnn_prototxt,
@@ -25,10 +31,6 @@ from trtflow.formats.caffe import (
 )
 from trtflow.formats.calibration_table import CalibrationTable, write_table
 from trtflow.migration.originals import match
-from trtflow.models import digit_export, faster_rcnn_export, ssd_export
-from trtflow.models.digit_networks import make_network
-from trtflow.models.faster_rcnn import FasterRCNN
-from trtflow.models.ssd import SSD
 
 PREPROCESSORS = Path(__file__).resolve().parents[2] / "config" / "preprocessors"
 RNG = np.random.default_rng(3)
@@ -85,7 +87,7 @@ def test_a_parser_that_misreads_the_file_fails_the_gate(lenet, monkeypatch):
 
 def test_detections_of_ssd_are_opencvs(tmp_path):
     torch.manual_seed(0)
-    model = save(ssd_export.export(SSD(11, 0.0625).eval()), tmp_path, "ssd")
+    model = save(ssd_export.to_caffe(SSD(11, 0.0625).eval()), tmp_path, "ssd")
     run_migrate(model)
     assert report_of(model)["tensorrt_objections"] == []
     (found,) = report_of(model)["original"]["detections"]
@@ -120,8 +122,8 @@ def test_what_opencv_does_not_have_is_cut_out_of_faster_rcnn(tmp_path):
 
 def test_a_graph_with_plugins_is_compared_up_to_them(tmp_path):
     from trtflow.converters.freeze import write_graph  # noqa: PLC0415 - takes seconds
-    from trtflow.models.ssd_graph import to_graph  # noqa: PLC0415
-    from trtflow.models.ssd_inception import SSDInception  # noqa: PLC0415
+    from trtflow.families.ssd_inception.graph import to_graph  # noqa: PLC0415
+    from trtflow.families.ssd_inception.network import SSDInception  # noqa: PLC0415
 
     torch.manual_seed(0)
     path = tmp_path / "ssd.pb"
