@@ -1,4 +1,4 @@
-"""The thirteen MNIST samples for real, in this checkout: every gate passes, and each shows what its chapter teaches."""
+"""The thirteen MNIST samples for real: every gate passes, and each shows what its chapter teaches."""
 
 import json
 import os
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kept import copy_of, kept
 
 from trtflow.formats.batch_file import read_batch
 from trtflow.formats.calibration_table import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "results"
 SAMPLES = (
     "mnist",
     "mnist_api",
@@ -31,22 +31,31 @@ SAMPLES = (
 )
 
 
-def snakemake(*arguments):
+def snakemake(folder, *arguments, samples=()):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    command = ["snakemake", "--quiet", "all", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    command = ["snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, "--quiet", "all"]
+    command += ["--config", "latency_seconds=0.1", *samples, *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def finish(folder):
+    done = snakemake(folder, "--keep-going", "--", *(f"results/{name}_report.json" for name in SAMPLES))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
-def reports():
-    targets = [f"results/{name}_report.json" for name in SAMPLES]
-    done = snakemake("--keep-going", "--", *targets)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {name: json.loads((ROOT / target).read_text()) for name, target in zip(SAMPLES, targets, strict=True)}
+def folder(tmp_path_factory):
+    return copy_of(kept("mnist", "", finish), tmp_path_factory.mktemp("mnist"))
 
 
-def layers_of(name):
-    return (RESULTS / name / "layers.fp32.txt").read_text()
+@pytest.fixture(scope="module")
+def results(folder):
+    return folder / "results"
+
+
+@pytest.fixture(scope="module")
+def reports(results):
+    return {name: json.loads((results / f"{name}_report.json").read_text()) for name in SAMPLES}
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -58,37 +67,41 @@ def test_every_gate_passes(reports, name):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_report_has_ten_digits_as_the_guide_prints_them(reports, name):
+def test_report_has_ten_digits_as_the_guide_prints_them(reports, folder, name):
     lines = reports[name]["texts"]["digits"]
     assert lines.count("Input:") == lines.count("Output:") == 10
     assert sum(line.startswith("0:") for line in lines) == 10
-    assert all((ROOT / path).exists() for path in reports[name]["figures"])
+    assert all((folder / path).exists() for path in reports[name]["figures"])
 
 
-def test_mnist_subtracts_the_mean_in_a_layer_before_the_parsed_ones(reports):
-    lines = layers_of("mnist")
+def layers_of(results, name):
+    return (results / name / "layers.fp32.txt").read_text()
+
+
+def test_mnist_subtracts_the_mean_in_a_layer_before_the_parsed_ones(results):
+    lines = layers_of(results, "mnist")
     assert "mean: CONSTANT -> " in lines
     assert "subtract_mean: ELEMENTWISE -> " in lines
 
 
-def test_onnx_report_names_layers_types_and_dimensions(reports):
-    assert "Convolution28: CONVOLUTION -> Convolution28_Output_0 (1, 8, 28, 28)" in layers_of("onnx_mnist")
-    assert "Times212: MATRIX_MULTIPLY -> Times212_Output_0 (1, 10)" in layers_of("onnx_mnist")
+def test_onnx_report_names_layers_types_and_dimensions(results):
+    assert "Convolution28: CONVOLUTION -> Convolution28_Output_0 (1, 8, 28, 28)" in layers_of(results, "onnx_mnist")
+    assert "Times212: MATRIX_MULTIPLY -> Times212_Output_0 (1, 10)" in layers_of(results, "onnx_mnist")
 
 
-def test_the_last_layer_is_a_plugin(reports):
+def test_the_last_layer_is_a_plugin(results):
     for name in ("plugin", "fc_plugin_caffe_mnist"):
-        assert "ip2: PLUGIN_V2 -> ip2 (10, 1, 1)" in layers_of(name)
-        assert json.loads((RESULTS / name / "engine.fp16.json").read_text())["plugins"] == ["FCPlugin"]
+        assert "ip2: PLUGIN_V2 -> ip2 (10, 1, 1)" in layers_of(results, name)
+        assert json.loads((results / name / "engine.fp16.json").read_text())["plugins"] == ["FCPlugin"]
 
 
-def test_relu6_became_a_clip_plugin(reports):
-    assert "trt_relu6_0: PLUGIN_V2" in layers_of("uff_custom_plugin")
-    assert "ACTIVATION" not in layers_of("uff_custom_plugin")
+def test_relu6_became_a_clip_plugin(results):
+    assert "trt_relu6_0: PLUGIN_V2" in layers_of(results, "uff_custom_plugin")
+    assert "ACTIVATION" not in layers_of(results, "uff_custom_plugin")
 
 
-def test_the_three_forms_of_a_perceptron_agree(reports):
-    with np.load(RESULTS / "mlp" / "predictions.fp32.npz") as file:
+def test_the_three_forms_of_a_perceptron_agree(results):
+    with np.load(results / "mlp" / "predictions.fp32.npz") as file:
         assert file["forms"].shape[1:] == (3, 10)
         np.testing.assert_allclose(file["forms"][:, 0], file["forms"][:, 2], atol=1e-4)
 
@@ -99,24 +112,24 @@ def test_refit_turns_a_useless_engine_into_the_trained_one(reports):
     assert metrics["top1"] >= 0.97
 
 
-def test_second_build_uses_the_table_and_calibrates_again_where_it_is_missing(reports):
-    table, plan = (RESULTS / "int8" / name for name in ("calibration/CalibrationTableint8", "engine.int8.plan"))
-    snakemake("--", "results/int8/calibration/CalibrationTableint8")  # there, whatever was interrupted before
+def test_second_build_uses_the_table_and_calibrates_again_where_it_is_missing(results, folder):
+    table, plan = (results / "int8" / name for name in ("calibration/CalibrationTableint8", "engine.int8.plan"))
+    snakemake(folder, "--", "results/int8/calibration/CalibrationTableint8")  # there, whatever was interrupted before
     kept, when = read_table(table), table.stat().st_mtime_ns
     plan.unlink()
-    done = snakemake("--", "results/int8/engine.int8.plan")
+    done = snakemake(folder, "--", "results/int8/engine.int8.plan")
     assert done.returncode == 0, done.stdout + done.stderr
     assert table.stat().st_mtime_ns == when
     table.unlink()
     plan.unlink()
-    done = snakemake("--", "results/int8/engine.int8.plan")
+    done = snakemake(folder, "--", "results/int8/engine.int8.plan")
     assert done.returncode == 0, done.stdout + done.stderr
     assert read_table(table) == kept
 
 
-def test_captured_batches_are_the_ones_that_are_made(reports, tmp_path):
+def test_captured_batches_are_the_ones_that_are_made(results, tmp_path):
     """§8.6.1 and §8.6.2 of the guide, on the same pictures."""
-    folder = RESULTS / "int8"
+    folder = results / "int8"
     inputs = {"calibration": folder / "data" / "calibration.npz", "model": folder / "model" / "network.pt"}
     job = {
         "sample": "int8",
@@ -141,12 +154,7 @@ def test_captured_batches_are_the_ones_that_are_made(reports, tmp_path):
     assert read_batch(made[0]).labels is not None
 
 
-def test_the_guides_own_split_is_an_option():
-    done = snakemake(
-        "--dry-run",
-        "--config",
-        "samples={int8: {calibration: {split: val, batches: captured}}}",
-        "--",
-        "results/int8_report.json",
-    )
+def test_the_guides_own_split_is_an_option(tmp_path):
+    captured = "samples={int8: {calibration: {split: val, batches: captured}}}"
+    done = snakemake(tmp_path, "--dry-run", "--", "results/int8_report.json", samples=[captured])
     assert done.returncode == 0, done.stderr

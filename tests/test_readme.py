@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from workflow_copy import keep_samples
+from workflow_copy import keep_samples, time_briefly
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -33,6 +33,7 @@ FAILS_SMALL = {"snakemake check"}  # a training of three steps passes no gate on
 
 def make_small(folder):
     keep_samples(folder, *SMALL)
+    time_briefly(folder)
     for path in (folder / "config" / "samples").glob("*.yaml"):
         text = path.read_text()
         for old, new in SMALL[path.stem]:

@@ -210,9 +210,10 @@ def _missing():
 
 def test_rows_that_the_graph_counts_as_a_batch_must_be_said(tmp_path):
     """The recommender's graph joins axis 2, which is right for rows of movies only."""
-    from trtflow.converters.freeze import freeze_keras, write_graph  # noqa: PLC0415 - takes seconds
     from trtflow.models.ncf import INPUTS, network  # noqa: PLC0415
     from trtflow.models.ncf_layers import OUTPUT  # noqa: PLC0415
+
+    from trtflow.converters.freeze import freeze_keras, write_graph  # noqa: PLC0415 - takes seconds
 
     path = tmp_path / "ncf.pb"
     write_graph(freeze_keras(network(12, 150), INPUTS, [OUTPUT]), path)

@@ -104,7 +104,7 @@ def test_plan_is_complete_and_trains_nothing(tmp_path):
     wanted = {"fetch_artefact": "6", "unpack_artefact": "1", "write_report": "3", "build_engine": "9"}
     wanted |= {"convert_darknet": "1", "convert_to_uff": "2", "predict_ssd_inception": "2", "predict_yolov3": "1"}
     wanted |= {"compare_ssd_inception": "2", "compare_yolov3": "1", "draw_picture_detection": "1"}
-    wanted |= {"make_val_voc2007": "3", "make_calibration_faster_rcnn": "2", "make_calibration_yolov3_onnx": "1"}
+    wanted |= {"make_val_voc2007": "3", **{f"make_calibration_{name}": "1" for name in NAMES}}
     assert {name: counts.get(name) for name in wanted} == wanted
     assert not [name for name in counts if name.startswith(("train_", "freeze", "plot_training")) or "scenes" in name]
 

@@ -66,7 +66,7 @@ def test_plan_is_complete_and_trains_nothing(tmp_path):
     counts = {line.split()[0]: line.split()[-1] for line in done.stdout.splitlines() if line.strip()}
     wanted = {"fetch_artefact": "5", "unpack_artefact": "2", "write_report": "2", "build_engine": "6"}
     wanted |= {f"import_model_{name}": "1" for name in NAMES}
-    wanted |= {"make_val_voc2007": "2", "make_calibration_faster_rcnn": "2"}  # of as many pictures in both
+    wanted |= {"make_val_voc2007": "2", **{f"make_calibration_{name}": "1" for name in NAMES}}
     assert {name: counts.get(name) for name in wanted} == wanted
     assert not [name for name in counts if name.startswith(("train_", "export_", "plot_training")) or "scenes" in name]
 

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """A finished sample stays so wherever it lies and whatever its dates are; its code and its pictures count."""
+=======
+"""A finished sample stays finished wherever it lies, whatever its dates; what its code and its pictures are counts."""
+>>>>>>> wt-tests21
 
 from __future__ import annotations
 
@@ -84,8 +88,9 @@ def jobs_of(workflow: Workflow) -> dict[str, str]:
             {f"ssd/metrics.{precision}.json" for precision in PRECISIONS},
             {"ssd/figures/precisions.png", "ssd_report.json"},
         ),
-        ("trtflow/reporting/report.py", {"ssd/figures/precisions.png", "ssd_report.json"}, set()),
+        ("trtflow/reporting/report.py", {"ssd/figures/precisions.png"}, {"ssd_report.json"}),  # which imports it too
         ("trtflow/calibration/mixed_precision.py", set(), set()),
+        ("trtflow/workflow/closing.py", set(), set()),  # planning, and what a run says, are in no result
     ],
 )
 def test_an_edit_makes_again_what_imports_it_and_nothing_else(
@@ -94,9 +99,8 @@ def test_an_edit_makes_again_what_imports_it_and_nothing_else(
     path = editable.folder / module
     path.write_text(path.read_text() + "\n# edited\n")
     jobs = jobs_of(editable)
-    changed = {output for output, reason in jobs.items() if "Params have changed" in reason or "Code" in reason}
-    assert changed == ours
-    assert set(jobs) - changed == made_of_it
+    assert {output for output, reason in jobs.items() if reason.startswith("Params have changed")} == ours
+    assert set(jobs) - ours == made_of_it
 
 
 def change(picture: Path) -> Path:
@@ -128,10 +132,10 @@ def test_pictures_that_are_not_their_manifests(
     editable: Workflow, damage: Callable[[Path], Path], fault: str, before: bool
 ):
     damaged = damage(editable.path(PICTURE)).relative_to(editable.folder)
-    for made in ("inputs.npz", "model/predictions.npz"):
-        editable.path(made).unlink()
-    kept = editable.written()
-    done = editable.run("results/ssd_report.json")
+    editable.path("inputs.npz").unlink()
+    kept, log = editable.written(), editable.folder / "logs/ssd/prepare_inputs.log"
+    began = log.stat().st_mtime_ns
+    done = editable.run("results/ssd/inputs.npz")
     assert done.returncode != 0
     start = "error: " if before else "failed: "
     told = {line.split("error: ")[-1] for line in done.stdout.splitlines() if line.startswith(start)}
@@ -140,6 +144,5 @@ def test_pictures_that_are_not_their_manifests(
     assert line.startswith(f"{damaged}: {fault}"), line
     assert "Delete results/ssd/data/val.sha256 and run snakemake again" in line
     assert "Traceback" not in done.stdout
-    if before:
-        assert "jobs to run" not in done.stdout
-        assert editable.written() == kept
+    assert editable.written() == kept
+    assert (log.stat().st_mtime_ns == began) is before

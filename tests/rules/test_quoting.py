@@ -23,6 +23,9 @@ import yaml
 from workflow_copy import Workflow
 from workflow_copy import copy as copy_workflow
 
+from trtflow.workflow.errors import PlanError
+from trtflow.workflow.plan import make_plan
+
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "config/schema"
 MARKER = "ran_by_the_shell"
@@ -181,7 +184,22 @@ def test_the_check_can_fail(line):
     check_printed(f"python x {shlex.quote(HOSTILE)}")
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"samples": {"tf_ssd": {"model": {"output": ""}}}},
+        {"compare": {"": "docs/results/cpu", "H200": "docs/results/h200"}},
+        {"compare": {"CPU": "", "H200": "docs/results/h200"}},
+        {"own_samples": ""},
+    ],
+)
+def test_an_empty_word_that_would_follow_an_option_is_refused(values):
+    with pytest.raises(PlanError, match="should be non-empty|too short"):
+        make_plan(ROOT, values)
+
+
 def test_what_snakemake_quotes_a_job_receives_as_it_is(tmp_path):
+    """But for an empty word, which it leaves out: schemas refuse one where it would follow an option."""
     program = "import json, sys; print(json.dumps(sys.argv[1:]))"
     (tmp_path / "Snakefile").write_text(
         f"""rule all:
@@ -195,5 +213,5 @@ def test_what_snakemake_quotes_a_job_receives_as_it_is(tmp_path):
     words = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "values.yaml"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "made").read_text()) == values
+    assert json.loads((tmp_path / "made").read_text()) == [value for value in values if value]
     assert not list(tmp_path.rglob(MARKER))

@@ -100,7 +100,7 @@ def test_job_with_an_engine_asks_for_a_gpu(jobs: dict[str, Any]) -> None:
 
 
 def test_job_without_an_engine_asks_for_none(jobs: dict[str, Any]) -> None:
-    pod, resources = pod_of(manifest(jobs["score"]))
+    pod, resources = pod_of(manifest(jobs["score_detection"]))
     assert resources == {
         "requests": {"cpu": "950m", "memory": "1000M", "ephemeral-storage": "1000M"},
         "limits": {"cpu": "1000m", "memory": "1000M", "ephemeral-storage": "1000M"},

@@ -18,6 +18,7 @@ from trtflow.workflow.plan import Plan
 from trtflow.workflow.steps import StepRule
 
 PACKAGE = "trtflow"
+PLANNING = f"{PACKAGE}.workflow"  # no result is made of it: what it decides is in the params of a job
 IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]+(?:\((?P<many>[^)]*)\)|(?P<one>[^\n#]+))"
     r"|import[ \t]+(?P<plain>[\w., \t]+))",
@@ -112,6 +113,8 @@ class Digests:
 
     def _find_file(self, module: str, script: bool) -> list[str]:
         """Return the file of a module of ours, or of a neighbour of a script; of any other nothing."""
+        if module.startswith(PLANNING):
+            return []
         place = module.replace(".", "/")
         if module.split(".", maxsplit=1)[0] != PACKAGE:
             place = f"scripts/{place}" if script else ""

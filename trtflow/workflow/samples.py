@@ -134,7 +134,7 @@ def _load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pa
     check(own, root / "config/schema/own.schema.json", path)
     if own["name"] != name:
         raise PlanError(f"{path}: name: {own['name']!r} is not {name!r}")
-    calibration = own.get("calibration")
+    calibration = own.get("calibration") if "calibration" in own["data"] else None  # without int8 there may be none
     count = calibration["batch_size"] * calibration.pop("batches") if calibration else 0
     sample = {
         **{key: own[key] for key in ("name", "title", "precisions", "gates")},
