@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """A finished sample stays so wherever it lies and whatever its dates are; its code and its pictures count."""
-=======
-"""A finished sample stays finished wherever it lies, whatever its dates; what its code and its pictures are counts."""
->>>>>>> wt-tests21
 
 from __future__ import annotations
 
