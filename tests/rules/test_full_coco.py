@@ -279,8 +279,8 @@ def broken(tmp_path):
 
 
 def errors_of(workflow, target):
-    """Return the lines in which a run says what failed."""
+    """Return the lines in which a run says what failed, at once and at the end."""
     mirror = f"mirror={workflow.folder.parent / 'mirror'}"
     done = workflow.run(target, config=("data=full", mirror, "backend=reference", "download_attempts=1", SMALL))
     assert done.returncode != 0
-    return [line for line in done.stdout.splitlines() if line.startswith("failed: ")]
+    return list(dict.fromkeys(line for line in done.stdout.splitlines() if line.startswith("failed: ")))

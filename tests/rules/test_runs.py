@@ -142,10 +142,11 @@ def test_damaged_caffemodel_stops_the_engine_and_leaves_nothing(editable):
     done = editable.run("results/ssd/engine.fp32.plan")
     assert done.returncode != 0
     fault = "model.caffemodel: its checksum is not the one it was written with"
-    last = [line for line in done.stdout.splitlines() if line.startswith("failed: ")]
-    assert len(last) == 1
-    assert last[0].startswith("failed: build_engine of ssd, see logs/ssd/build_engine.fp32.log: error: ")
-    assert fault in last[0]
+    told = {line for line in done.stdout.splitlines() if line.startswith("failed: ")}  # at once, and at the end
+    assert len(told) == 1
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("failed: build_engine of ssd, fp32, see logs/ssd/build_engine.fp32.log: error: ")
+    assert fault in last
     assert not editable.path("engine.fp32.plan").exists()
 
 
