@@ -2,18 +2,25 @@
 
 python scripts/calibrate.py --sample ssd --export-dir results/ssd/export --batch-dir results/ssd/calibration/batches \\
     --batches 50 --backend-file results/backend.json --out results/ssd/calibration/CalibrationTablessd
+
+By hand, with batch files of any names and sizes (docs/calibration.md):
+
+python scripts/calibrate.py --sample int8 --export-dir model --batch-dir batches --batch-files '*.batch' \\
+    --batch-size 10 --out CalibrationTablemnist
 """
 
+import importlib.util
 import os
 import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import _path  # noqa: F401
 
 from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
-from trtflow.calibration.streams import BatchStream
+from trtflow.calibration.streams import BatchStream, find_batches
 from trtflow.cli import parser
 from trtflow.formats.checksums import verify_checksums
 from trtflow.runtime.backend import check_device, load, read_backend
@@ -35,27 +42,40 @@ def leave() -> None:
     os._exit(0)
 
 
+def load_backend(path: Path | None) -> ModuleType:
+    """Return the implementation of TensorRT's API that a backend file names, or the one that is here."""
+    if path is None:
+        return load("tensorrt" if importlib.util.find_spec("tensorrt") else "reference")
+    backend = read_backend(path)
+    trt = load(backend["name"])
+    check_device(backend, path)
+    return trt
+
+
 def main() -> None:
     """Read the command line, calibrate, and keep the table; there is no engine."""
     arguments = parser(__doc__)
     arguments.add_argument("--sample", required=True, help="name of the sample")
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
     arguments.add_argument("--batch-dir", type=Path, required=True, help="folder of batch0, batch1, ...")
-    arguments.add_argument("--batches", type=int, required=True, help="number of batch files to use, in order")
+    arguments.add_argument("--batch-files", default="*", help="which files of it, as the shell would match them")
+    arguments.add_argument("--batches", type=int, help="number of batch files to use, in order; all by default")
+    arguments.add_argument("--batch-size", type=int, help="images of a batch; by default those of the first file")
     arguments.add_argument(
         "--algorithm", choices=ALGORITHMS, default="entropy2", help="TensorRT's calibration algorithm"
     )
-    arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
+    arguments.add_argument(
+        "--backend-file", type=Path, help="results/backend.json; by default TensorRT where this Python has it"
+    )
     arguments.add_argument("--out", type=Path, required=True, help="calibration table to write")
     add_builder_options(arguments)
     options = arguments.parse_args()
 
     verify_checksums(options.export_dir)
     options.out.unlink(missing_ok=True)  # a table that is there would be used instead of the batches
-    stream = BatchStream([options.batch_dir / f"batch{index}" for index in range(options.batches)])
-    backend = read_backend(options.backend_file)
-    trt = load(backend["name"])
-    check_device(backend, options.backend_file)
+    files = find_batches(options.batch_dir, options.batches, options.batch_files)
+    stream = BatchStream(files, options.batch_size)
+    trt = load_backend(options.backend_file)
     sample = load_sample(options.sample)
     allocate, feeds = device_of(trt).allocate, getattr(sample, "feeds", None)
     on_table = None if is_reference(trt) else leave

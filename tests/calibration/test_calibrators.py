@@ -115,6 +115,33 @@ def test_wrong_table_is_refused_when_the_calibrator_is_made(
         make_calibrator(trt, "entropy2", stream, table, HostBuffer)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"TRT-8601-EntropyCalibration2\ndata: 3c000889\n",
+        b"TRT-7103-EntropyCalibration2\r\ndata: 3c000889\r\n",
+        b"TRT-8600-MinMaxCalibration\ndata: 3c000889\n",
+        b"0 3ff0000000000000 3fefff2e48e8a71e\ndata: 3c000889\n",
+    ],
+)
+def test_foreign_table_is_taken_where_that_is_asked_for(tmp_path: Path, caplog, text: bytes) -> None:
+    table = tmp_path / "CalibrationTablessd"
+    table.write_bytes(text)
+    calibrator = make_calibrator(trt, "entropy2", None, table, HostBuffer, foreign=True)
+    assert calibrator.read_calibration_cache() == TABLE
+    assert table.read_bytes() == text
+    (record,) = caplog.records
+    header = text.split(b"\r")[0].split(b"\n")[0].decode()
+    assert f"CalibrationTablessd: made by {header!r}; its scales are taken as they are" in record.getMessage()
+
+
+def test_own_table_is_served_to_the_byte_without_a_warning(tmp_path: Path, caplog) -> None:
+    (tmp_path / "table").write_bytes(TABLE.replace(b"\n", b"\r\n"))
+    calibrator = make_calibrator(trt, "entropy2", None, tmp_path / "table", HostBuffer, foreign=True)
+    assert calibrator.read_calibration_cache() == TABLE.replace(b"\n", b"\r\n")
+    assert not caplog.records
+
+
 def test_neither_batches_nor_table(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="CalibrationTablessd: no calibration table"):
         make_calibrator(trt, "entropy2", None, tmp_path / "CalibrationTablessd", HostBuffer)
@@ -137,7 +164,9 @@ def test_builder_calibrates_once_and_the_same_each_time(tmp_path: Path, stream: 
 
     first, second = tmp_path / "first", tmp_path / "second"
     plan = build(first, stream)
-    assert first.read_text().splitlines()[0] == f"TRT-8600-{BASES[algorithm][1]}"
+    header = f"TRT-8600-{BASES[algorithm][1]}"
+    legacy = "0 3ff0000000000000 3fefff2e48e8a71e"  # as TensorRT 8.6.0 wrote it
+    assert first.read_text().splitlines()[0] == (legacy if algorithm == "legacy" else header)
     assert [line.partition(":")[0] for line in first.read_text().splitlines()[1:]] == ["data", "relu"]
     assert build(second, stream) == plan
     assert second.read_bytes() == first.read_bytes()

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from trtflow.calibration.streams import BatchStream
+from trtflow.calibration.streams import BatchStream, find_batches
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.batch_file import Batch, write_batch
 from trtflow.reference.entropy import Entropy
@@ -42,10 +43,65 @@ def test_smaller_batches_than_a_file_and_a_limit(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.stack(list(stream)), images[:6].reshape(3, 2, 3, 2, 2))
 
 
-@pytest.mark.parametrize("batch_size", [-1, 0, 3, 8])
-def test_batch_size_must_divide_a_file(tmp_path: Path, batch_size: int) -> None:
-    with pytest.raises(UserError, match=f"files of 4 images cannot serve batches of {batch_size}"):
+@pytest.mark.parametrize(("batch_size", "count", "left"), [(1, 8, 0), (3, 2, 2), (5, 1, 3), (8, 1, 0)])
+def test_images_are_regrouped_over_files(tmp_path: Path, caplog, batch_size: int, count: int, left: int) -> None:
+    paths = write_batches(tmp_path, 2)
+    images = np.concatenate(list(BatchStream(paths)))
+    stream = BatchStream(paths, batch_size=batch_size)
+    batches = list(stream)
+    assert (len(stream), len(batches)) == (count, count)
+    np.testing.assert_array_equal(np.concatenate(batches), images[: count * batch_size])
+    assert [batch.shape[0] for batch in batches] == [batch_size] * count
+    warned = [record.getMessage() for record in caplog.records]
+    assert warned == (
+        [f"calibration: the last {left} of 8 images are too few for a batch of {batch_size}, and are left out"]
+        if left
+        else []
+    )
+
+
+def test_files_of_several_sizes(tmp_path: Path) -> None:
+    """The guide's own tool leaves fewer images in the last file."""
+    first, second = write_batches(tmp_path, 2)
+    write_batch(second, Batch(np.ones((2, 3, 2, 2), np.float32)))
+    assert [len(batch) for batch in BatchStream([first, second], 3)] == [3, 3]
+    assert [len(batch) for batch in BatchStream([second, first])] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("batch_size", [-1, 0, 9])
+def test_batch_size_that_no_images_make(tmp_path: Path, batch_size: int) -> None:
+    with pytest.raises(UserError, match=f"8 calibration images make no batch of {batch_size}"):
         BatchStream(write_batches(tmp_path, 2), batch_size=batch_size)
+
+
+@pytest.mark.parametrize("name", ["batch{}", "batch_calibration{}.batch", "v2-{}.bin", "{}"])
+def test_files_are_found_by_their_numbers(tmp_path: Path, name: str) -> None:
+    for number in (0, 10, 2, 1, 3, 4, 5, 6, 7, 8, 9):
+        (tmp_path / name.format(number)).touch()
+    for other in ("README.md", "CalibrationTablemnist", ".batch0.12.tmp", "SHA256SUMS"):
+        (tmp_path / other).touch()
+    assert find_batches(tmp_path) == [tmp_path / name.format(number) for number in range(11)]
+    assert find_batches(tmp_path, 3) == [tmp_path / name.format(number) for number in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "message"),
+    [
+        ([], {}, "no batch files; their names end in a number"),
+        (["batch0"], {"pattern": "*.batch"}, r"\*\.batch: no batch files"),
+        (["a0", "a1", "b0"], {}, r"of several series, aN, bN\. Name one with --batch-files"),
+        (["batch0", "batch2"], {}, "batch1 is missing among 2 batch files"),
+        (["batch0", "batch1"], {"count": 3}, "3 batch files asked of 2"),
+        (["batch0"], {"count": 0}, "0 batch files asked of 1"),
+    ],
+)
+def test_files_that_are_no_series(tmp_path: Path, names: list[str], options: dict[str, Any], message: str) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=message):
+        find_batches(tmp_path, **options)
+    (tmp_path / "a0").touch()
+    assert find_batches(tmp_path, pattern="a0") == [tmp_path / "a0"]
 
 
 @pytest.mark.parametrize("max_batches", [0, 5])
@@ -67,7 +123,7 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_another_shape(tmp_path: Path) -> None:
     paths = write_batches(tmp_path, 2)
     write_batch(paths[1], Batch(np.zeros((4, 3, 2, 1), np.float32)))
-    with pytest.raises(FormatError, match=r"batch1: a batch of shape \(4, 3, 2, 1\), unlike batch0 \(4, 3, 2, 2\)"):
+    with pytest.raises(FormatError, match=r"batch1: images of shape \(3, 2, 1\), unlike \(3, 2, 2\) of batch0"):
         BatchStream(paths)
 
 

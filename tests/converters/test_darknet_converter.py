@@ -9,40 +9,22 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from darknet_networks import converted_outputs, distance, opencv_outputs, picture_of, random_values, written
 
 from trtflow.converters.darknet import INPUT, convert
-from trtflow.families.yolov3.network import load, yolov3_sections
-from trtflow.formats import FormatError
+from trtflow.families.yolov3.network import Darknet, load, yolov3_sections
+from trtflow.formats import FormatError, UserError
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.darknet import (
-    Header,
     convolutions,
-    input_shape,
     read_cfg,
     read_layers,
     resolve,
     write_cfg,
-    write_weights,
 )
-from trtflow.formats.darknet.weights import shapes_of
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "yolov3"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="no shared/data/yolov3")
-
-
-def random_values(layers, seed=0):
-    """Seeded weights that keep the maps of a deep network of one size."""
-    rng = np.random.default_rng(seed)
-
-    def draw(name, shape):
-        if name in ("scales", "variances"):
-            return rng.uniform(0.4, 0.9, shape)
-        return rng.normal(0, np.prod(shape[1:]) ** -0.5 if name == "weights" else 0.1, shape)
-
-    return {
-        layer.index: {name: draw(name, shape).astype(np.float32) for name, shape in shapes_of(layer).items()}
-        for layer in convolutions(layers)
-    }
 
 
 def real_sections(name):
@@ -54,38 +36,19 @@ def real_sections(name):
     return sections
 
 
-def written(folder, sections, seed=0):
-    """Write a network with seeded weights; return the paths of both files."""
-    cfg, weights = folder / "yolov3.cfg", folder / "yolov3.weights"
-    write_cfg(cfg, sections)
-    layers = resolve(sections, cfg)
-    write_weights(weights, Header(), layers, random_values(layers, seed))
-    return cfg, weights
-
-
-def outputs_of(model, images):
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {INPUT: images})
-
-
 def compare_with_opencv(cfg, weights, monkeypatch):
     """Run the converted network and OpenCV's on one random picture; both within 1e-3."""
-    cv2 = pytest.importorskip("cv2")
+    pytest.importorskip("cv2")
     folder = weights.parent / "export"
     arguments = ["--cfg", str(cfg), "--weights", str(weights), "--out-dir", str(folder)]
     monkeypatch.setattr(sys, "argv", ["convert_darknet.py", *arguments])
     convert_darknet.main()
     verify_checksums(folder)
     layers = read_layers(cfg)
-    picture = np.random.default_rng(1).random((1, *input_shape(read_cfg(cfg), cfg)), np.float32)
-    found = outputs_of(onnx.load(folder / "model.onnx"), picture)
-    network = cv2.dnn.readNetFromDarknet(str(cfg), str(weights))
-    network.setInput(picture)
-    wanted = network.forward([f"conv_{layer.sources[0]}" for layer in layers if layer.kind == "yolo"])
-    assert len(found) == len(wanted) > 0
-    for mine, theirs in zip(found, wanted, strict=True):
-        assert np.abs(theirs).max() > 0.1
-        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-3)
+    picture = picture_of(cfg)
+    session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    found = session.run(None, {INPUT: picture})
+    assert distance(found, opencv_outputs(cfg, weights, layers, picture)) < 1e-3
 
 
 def test_narrow_yolov3_is_opencvs(tmp_path, monkeypatch):
@@ -140,7 +103,7 @@ def test_pytorch_reads_the_same_network(tmp_path):
     images = np.random.default_rng(2).random((2, 3, 64, 64), np.float32)
     with torch.inference_mode():
         wanted = load(cfg, weights)(torch.from_numpy(images))
-    found = outputs_of(convert(layers, random_values(layers), (3, 64, 64))[0], images)
+    found = converted_outputs(layers, random_values(layers), images)
     for mine, theirs in zip(found, wanted, strict=True):
         np.testing.assert_allclose(mine, theirs.numpy(), atol=1e-4)
 
@@ -168,3 +131,42 @@ def test_script_refuses_weights_of_another_network(tmp_path, monkeypatch):
     with pytest.raises(FormatError, match="too short"):
         convert_darknet.main()
     assert not (tmp_path / "export").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ("[reorg]\nstride=2", "002_reorg"),
+        ("[convolutional]\nfilters=4\nactivation=mish", "002_convolutional"),
+        ("[route]\nlayers=-1\ngroups=2\ngroup_id=1", "002_route"),
+        ("[shortcut]\nfrom=-1,-1", "002_shortcut"),
+    ],
+)
+def test_pytorchs_yolov3_refuses_what_it_does_not_compute(tmp_path, section, name):
+    cfg = tmp_path / "a.cfg"
+    cfg.write_text(f"[net]\nwidth=4\nheight=4\nchannels=3\n[convolutional]\nfilters=4\nactivation=leaky\n{section}\n")
+    with pytest.raises(FormatError, match=rf"a\.cfg: {name} is none of YOLOv3's layers\. Convert it with"):
+        Darknet(read_cfg(cfg), cfg)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("weights", np.nan, "001_convolutional: weights that are infinite or no numbers"),
+        ("biases", np.inf, "biases that are infinite or no numbers"),
+        ("variances", -1, "variances below 0"),
+    ],
+)
+def test_damaged_values_are_one_clear_error(tmp_path, name, value, message):
+    layers = resolve(yolov3_sections(0.0625, 10, 64), tmp_path)
+    values = random_values(layers)
+    values[0][name].flat[0] = value
+    with pytest.raises(UserError, match=message):
+        convert(layers, values, (3, 64, 64))
+
+
+def test_more_values_than_a_file_holds_are_refused(tmp_path, monkeypatch):
+    layers = resolve(yolov3_sections(0.0625, 10, 64), tmp_path)
+    monkeypatch.setattr("trtflow.converters.darknet.conversion.MOST_BYTES", 1000)
+    with pytest.raises(UserError, match=r"bytes of values, more than the 1000 that an ONNX file holds"):
+        convert(layers, random_values(layers), (3, 64, 64))

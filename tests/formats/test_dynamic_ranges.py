@@ -45,7 +45,36 @@ def test_damage_is_named(path, text, message):
     assert message in str(caught.value)
 
 
-def test_missing_and_unknown_tensors_are_named(path):
+def test_missing_tensors_are_named_with_the_closest(path):
     check_ranges(path, {"a": 1.0, "b": 2.0}, ["b", "a"])
-    with pytest.raises(FormatError, match="1 tensors without a range: c; 1 ranges of unknown tensors: b"):
-        check_ranges(path, {"a": 1.0, "b": 2.0}, ["a", "c"])
+    with pytest.raises(FormatError, match=r"ranges\.txt: 1 tensors without a range: c\. scripts/write_tensors"):
+        check_ranges(path, {"a": 1.0, "bias_of_all": 2.0}, ["a", "c"])
+    ranges = {"data": 1.0, "(Unnamed Layer* 173) [Fully Connected]_output": 2.0, "prob": 3.0}
+    tensors = ["data", "(Unnamed Layer* 174) [Fully Connected]_output", "prob_1"]
+    with pytest.raises(FormatError, match=r"2 tensors without a range: \(Unnamed Layer\* 174\)") as caught:
+        check_ranges(path, ranges, tensors)
+    assert "output (is it (Unnamed Layer* 173) [Fully Connected]_output?), prob_1 (is it prob?)" in str(caught.value)
+    with pytest.raises(FormatError, match=r"12 tensors without a range: (t\d+, ){10}\.\.\."):
+        check_ranges(path, {"other": 1.0}, [f"t{number}" for number in range(12)])
+
+
+def test_unknown_tensors_are_a_warning(path, caplog):
+    check_ranges(path, {"a": 1.0, "b": 2.0}, ["a"])
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "ranges.txt: 1 ranges of tensors that the network has not are left out: b" in record.getMessage()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_text_of_windows_is_read(path, encoding):
+    text = "gpu_0/data_0:1.5\r\nmaß:2\r\n"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""  # the others write their own, or none
+    path.write_bytes((mark + text).encode(encoding))
+    assert read_ranges(path) == {"gpu_0/data_0": 1.5, "maß": 2}
+
+
+@pytest.mark.parametrize("data", ["maß:1\n".encode("latin-1"), b"\xff\xfea", bytes(range(128, 256))])
+def test_what_is_no_text_is_one_clear_error(path, data):
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match=r"ranges\.txt: not a text in UTF-8 .*Save it as UTF-8"):
+        read_ranges(path)

@@ -30,6 +30,7 @@ def main() -> None:
     arguments.add_argument("--model", choices=PUBLISHED, required=True)
     arguments.add_argument("--function", default="preprocess", help="that changes a DynamicGraph, or returns one")
     arguments.add_argument("--spec", help="key of the file's MODEL_SPECS, which the function takes with its value")
+    arguments.add_argument("--output", default="NMS", help="name of the plugin that gives the detections")
     arguments.add_argument("--classes", type=int, default=91, help="the background included")
     arguments.add_argument("--smallest", type=float, default=0.2, help="scale of the smallest anchors")
     arguments.add_argument("--seed", type=int, default=1, help="of the weights")
@@ -43,7 +44,7 @@ def main() -> None:
         graph = DynamicGraph(graphdef)
         more = (options.spec, names["MODEL_SPECS"][options.spec]) if options.spec else ()
         graph = names[options.function](graph, *more) or graph
-    found = of_uff(from_tensorflow(graph.as_graph_def(), quiet=True))
+    found = of_uff(from_tensorflow(graph.as_graph_def(), [options.output], quiet=True))
     print(f"{options.file}: {agreeing(found, of_tensorflow(graphdef))} of {len(found)} detections are TensorFlow's")
 
 

@@ -78,6 +78,32 @@ def test_what_is_written_computes_what_opencv_does(tmp_path, text, old):
         np.testing.assert_allclose(found[index].ravel(), net.forward().ravel(), rtol=1e-4, atol=1e-6)
 
 
+# Layers of which OpenCV passes over a field: what they are in NumPy, given the pooled blob
+MISREAD = {
+    "concat_param.concat_dim": ('type: "Concat" concat_param { concat_dim: 2 }', lambda x: np.concatenate([x, x], 2)),
+    "lrn_param.k": (
+        'type: "LRN" lrn_param { local_size: 1 alpha: 0.5 k: 2 }',
+        lambda x: x / (2 + 0.5 * x**2) ** 0.75,
+    ),
+    "a stride of one side alone": (
+        'type: "Pooling" pooling_param { kernel_size: 1 stride_h: 2 }',
+        lambda x: x[:, :, ::2],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISREAD)
+def test_layer_that_opencv_misreads_is_left_out_of_the_comparison(tmp_path, name):
+    kind, expect = MISREAD[name]
+    bottoms = 'bottom: "data" bottom: "data"' if "Concat" in kind else 'bottom: "data"'
+    text = CURRENT.splitlines()[2] + f'layer {{ name: "out" {kind} {bottoms} top: "out" }}'
+    write(tmp_path, text)
+    x = RNG.normal(size=(2, 3, 9, 9)).astype(np.float32)
+    (found,) = migrated(tmp_path).run(["out"], {"data": x})
+    np.testing.assert_allclose(found, expect(x), rtol=1e-5, atol=1e-6)
+    assert f"OpenCV passes over {name}" in (tmp_path / "net.migration.txt").read_text()
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [

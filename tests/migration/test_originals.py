@@ -206,3 +206,20 @@ def test_without_opencv_the_report_says_so(lenet, monkeypatch):
 
 def _missing():
     raise ImportError
+
+
+def test_rows_that_the_graph_counts_as_a_batch_must_be_said(tmp_path):
+    """The recommender's graph joins axis 2, which is right for rows of movies only."""
+    from trtflow.models.ncf import INPUTS, network  # noqa: PLC0415
+    from trtflow.models.ncf_layers import OUTPUT  # noqa: PLC0415
+
+    from trtflow.converters.freeze import freeze_keras, write_graph  # noqa: PLC0415 - takes seconds
+
+    path = tmp_path / "ncf.pb"
+    write_graph(freeze_keras(network(12, 150), INPUTS, [OUTPUT]), path)
+    options = ["--preprocessor", PREPROCESSORS / "movielens.py", "--output", OUTPUT]
+    with pytest.raises(UserError, match="original_difference"):
+        run_migrate(path, *options)
+    rows = [option for name in INPUTS for option in ("--input", f"{name},100,1,1")]
+    run_migrate(path, *options, *rows)
+    assert gates_of(path)["original_difference"]["value"] < 1e-5

@@ -296,7 +296,7 @@ def model_of(case, **attributes):
     kinds = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int32): TensorProto.INT32}
     inputs = [helper.make_tensor_value_info(name, kinds[x.dtype], x.shape) for name, x in case.inputs.items()]
     names = [f"y{index}" for index in range(case.outputs)]
-    counted = ("EfficientNMS_TRT", "BatchedNMSDynamic_TRT")
+    counted = ("EfficientNMS_TRT", "BatchedNMS_TRT", "BatchedNMSDynamic_TRT")
     whole = {0, 3} if case.plugin == "EfficientNMS_TRT" else {0} if case.plugin in counted else set()
     outputs = [
         helper.make_tensor_value_info(name, TensorProto.INT32 if index in whole else TensorProto.FLOAT, None)
@@ -315,6 +315,7 @@ def parsed(model):
 
 
 IN_ONNX = (
+    "BatchedNMS_TRT",
     *(
         "EfficientNMS_TRT",
         "BatchedNMSDynamic_TRT",

@@ -149,10 +149,14 @@ def test_what_opset_17_cannot_say_is_refused_with_what_to_export_with(name):
     assert "opset_version=17" in words
 
 
-def test_half_precision_outputs():
-    text = '<ir_version: 8, opset_import: ["": 17]> g (float[N,4] x) => (float16[N,4] y) { y = Cast<to=10>(x) }'
+@pytest.mark.parametrize("nodes", ["y = Cast<to=10>(x)", "s = Shape(x) c = Cast<to=10>(x) z = Sub(h, h) y = Add(c, z)"])
+def test_half_precision_outputs(nodes):
+    text = (
+        '<ir_version: 8, opset_import: ["": 17]> g (float[N,4] x) => (float16[N,4] y, float16 k) '
+        f"<float two = {{2}}> {{ h = Cast<to=10>(two) {nodes} k = Mul(h, h) }}"
+    )
     feeds = {"x": RNG.normal(size=(3, 4)).astype(np.float32)}
     (kind, found), _ = onnx_table.answer(onnx.parser.parse_model(text).SerializeToString(), feeds)
     assert kind == "ran", found
-    assert found["y"].dtype == np.float16
+    assert (found["y"].dtype, found["k"].dtype, found["k"]) == (np.float16, np.float16, 4)
     np.testing.assert_array_equal(found["y"], feeds["x"].astype(np.float16))

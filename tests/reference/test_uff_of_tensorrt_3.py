@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_uff_parser import check, first, lenet, lenet_value, normal
+from uff_cases import check, first, lenet, lenet_value, normal
 from uff_graphs import run
 
 from trtflow.formats import FormatError

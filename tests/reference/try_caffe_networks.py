@@ -22,7 +22,6 @@ import numpy as np
 from caffe_weights import random_weights
 
 import trtflow.reference as trt
-from trtflow.converters.model_file import _caffe_outputs
 from trtflow.formats import UserError
 from trtflow.formats.caffe import (
     NetParameter,
@@ -94,7 +93,9 @@ def prepare(path: Path, folder: Path) -> tuple[NetParameter, list[str]]:
     write_prototxt(tensorrts, folder / "tensorrt.prototxt")
     write_prototxt(made, folder / "net.prototxt")
     write_caffemodel(weights, folder / "net.caffemodel")
-    outputs = _caffe_outputs(made, path, ())
+    read = {name for layer in made.layer for name in layer.bottom if name not in layer.top}
+    tops = dict.fromkeys(name for layer in made.layer for name in layer.top)
+    outputs = [name for name in tops if name not in read]
     heads = {layer.top[0]: layer.bottom[0] for layer in made.layer if layer.type == "Softmax"}
     return made, [*outputs, *(heads[name] for name in outputs if name in heads and heads[name] != name)]
 

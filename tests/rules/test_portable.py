@@ -1,4 +1,4 @@
-"""A finished sample stays finished wherever it lies, whatever its dates; what its code and its pictures are counts."""
+"""A finished sample stays so wherever it lies and whatever its dates are; its code and its pictures count."""
 
 from __future__ import annotations
 

@@ -114,11 +114,11 @@ def test_kept_layers_are_not_int8(export, ranges, pictures, model):
     np.testing.assert_allclose(found, probabilities(model, pictures), atol=1e-5)
 
 
-def test_tensor_without_a_range_and_range_without_a_tensor_are_named(export, ranges, tmp_path):
+def test_tensor_without_a_range_is_named_with_the_closest(export, ranges, tmp_path):
     changed = read_ranges(ranges)
     changed["gpu_0/nowhere_1"] = changed.pop("gpu_0/conv1_1")
     write_ranges(tmp_path / "ranges.txt", changed)
-    message = r"1 tensors without a range: gpu_0/conv1_1; 1 ranges of unknown tensors: gpu_0/nowhere_1"
+    message = r"1 tensors without a range: gpu_0/conv1_1 \(is it gpu_0/nowhere_1\?\)"
     with pytest.raises(FormatError, match=message):
         plan_of(export, tmp_path / "ranges.txt")
 

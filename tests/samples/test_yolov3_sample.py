@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from trtflow.families.yolov3.detection import detect
+from trtflow.families.yolov3 import detection as yolov3_detection
+from trtflow.families.yolov3.detection import Slots, detect
 from trtflow.families.yolov3.network import Darknet, load, save, yolov3_sections
 from trtflow.formats import FormatError, UserError
 from trtflow.reference import Logger, OnnxParser
@@ -119,6 +120,20 @@ def test_anchors_and_masks_are_the_cfgs():
 def test_overflow_is_no_warning():
     with np.errstate(over="raise"):
         np.testing.assert_allclose(sample.sigmoid(np.array([-1e4, 0, 1e4], np.float32)), [0, 0.5, 1])
+
+
+def test_sides_never_overflow():
+    """A raw width of 88 is near the largest float32, and an anchor times it beyond."""
+    maps = {
+        name: np.full((1, 45, side, side), 88, np.float32) for name, side in zip(sample.OUTPUTS, (2, 4, 8), strict=True)
+    }
+    with np.errstate(over="raise", invalid="raise"):
+        detections = sample.postprocess(maps)["detections"]
+    assert np.isfinite(detections).all()
+    assert detections[0, 0].tolist() == [0, 1, 1, 0, 0, 1, 1]
+    raw = torch.full((1, 4), 88.0)
+    places = Slots(torch.zeros(1, 2), torch.ones(1, 1), torch.tensor([[373.0, 326.0]]))
+    assert torch.isfinite(yolov3_detection.decode(raw, places)).all()
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "RGBA", "P"])

@@ -26,7 +26,7 @@ PROFILE = ("--workflow-profile", "profiles/slurm", "--quiet", "host", "--default
 SOON = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10")
 # a Python on every machine, without TensorRT: jobs ask for a GPU, and the node says that it has the reference alone
 CONFIG = (SMALL, "backend=auto", "engine_python=python3", "latency_seconds=0.3")
-WITH_ENGINE = {"record_backend", "build_engine", "infer", "measure", "profile"}
+WITH_ENGINE = {"record_backend", "build_engine", "infer_detection", "measure", "profile"}
 
 
 def missing() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 
 from trtflow.calibration.streams import BatchStream
 from trtflow.formats import UserError
-from trtflow.formats.calibration_table import read_table, table_version
+from trtflow.formats.calibration_table import NO_REGRESSION, QUANTILE, CalibrationTable, read_table, table_version
 from trtflow.formats.files import write_bytes
 from trtflow.progress import track
 from trtflow.runtime.devices import Buffer
@@ -23,7 +25,7 @@ BASES = {
     "legacy": ("IInt8LegacyCalibrator", "LegacyCalibration"),
 }
 ALGORITHMS = tuple(BASES)
-QUANTILE, NO_REGRESSION = 0.9999, 1.0  # of the legacy calibrator
+logger = logging.getLogger(__name__)
 
 
 def make_calibrator(
@@ -34,6 +36,8 @@ def make_calibrator(
     allocate: Callable[[int], Buffer],
     feeds: Callable[[np.ndarray], Mapping[str, np.ndarray]] | None = None,
     on_table: Callable[[], None] | None = None,
+    *,
+    foreign: bool = False,
 ) -> Any:
     """Return a calibrator for a builder configuration.
 
@@ -45,6 +49,7 @@ def make_calibrator(
         allocate: returns memory that TensorRT can read, of a number of bytes.
         feeds: returns what all inputs get, by name, given a batch; None where there is one input, which gets it.
         on_table: called as soon as a new table is written.
+        foreign: take the scales of a table of another version or algorithm as they are, with a warning.
 
     Raises:
         FormatError: the table is damaged, or of another version or algorithm.
@@ -59,8 +64,9 @@ def make_calibrator(
             f"{table or 'int8'}: no calibration table, which int8 needs. Make it with scripts/calibrate.py."
         )
     # here and not in the callback: TensorRT swallows what a callback raises, and calibrates again
+    known = None
     if table is not None and (stream is None or table.exists()):
-        read_table(table).check(table_version(trt.__version__), name, table)
+        known = _served(table, table_version(trt.__version__), name, foreign)
 
     class Calibrator(getattr(trt, base)):  # type: ignore[misc]
         """Copies each batch of the stream to the device."""
@@ -93,6 +99,8 @@ def make_calibrator(
             return [self.buffers[name].pointer for name in names]
 
         def read_calibration_cache(self) -> bytes | None:
+            if known is not None:
+                return known
             return table.read_bytes() if table is not None and table.exists() else None
 
         def write_calibration_cache(self, cache: bytes) -> None:
@@ -118,3 +126,18 @@ def make_calibrator(
                 return None
 
     return Calibrator()
+
+
+def _served(path: Path, version: str, algorithm: str, foreign: bool) -> bytes:
+    """Return the table that a builder of this version and algorithm gets.
+
+    Raises:
+        FormatError: it is damaged, or of another version or algorithm and `foreign` is not set.
+    """
+    table: CalibrationTable = read_table(path)
+    if table.is_of(version, algorithm):
+        return path.read_bytes()
+    if not foreign:
+        table.check(version, algorithm, path)
+    logger.warning("%s: made by %r; its scales are taken as they are", path, table.header)
+    return replace(table, version=version, algorithm=algorithm).to_bytes()

@@ -71,6 +71,7 @@ def _as_declared(values: np.ndarray, tensor: tf.Tensor) -> np.ndarray:
         return values.transpose(0, 2, 3, 1) if values.ndim == 4 else values
     declared = [size or -1 for size in tensor.shape.as_list()][1:]
     if len(declared) != values.ndim - 1:  # TensorRT has three dimensions where the graph has fewer
-        return values.reshape(len(values), *declared)
+        rows = len(values) if values[0].size == abs(int(np.prod(declared))) else -1  # rows of a picture may be a batch
+        return values.reshape(rows, *declared)
     fits = all(size in (-1, given) for size, given in zip(declared, values.shape[1:], strict=True))
     return values if fits or values.ndim != 4 else values.transpose(0, 2, 3, 1)

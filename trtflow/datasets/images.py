@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from trtflow.formats import FormatError
-from trtflow.formats.netpbm import check_pixels, read_ppm
+from trtflow.formats.netpbm import check_pixels, read_picture
 
 BGR_MEANS = np.array([104, 117, 123], np.float32)  # of VGG's training set; guide §16.2
 FASTER_RCNN_MEANS = np.array([102.9801, 115.9465, 122.7717], np.float32)  # the same, as its authors have them; §12.2
 IMAGENET_MEANS = np.array([0.485, 0.456, 0.406], np.float32)  # red, green, blue, of pixels from 0 to 1
 IMAGENET_DEVIATIONS = np.array([0.229, 0.224, 0.225], np.float32)
 CENTRE, SPREAD = np.float32(0.45), np.float32(0.225)  # what introductory_parser_samples takes for all three colours
+NETPBM = (".ppm", ".pgm", ".pnm")
 WIDE_MODES = ("I", "F")  # and I;16 in its byte orders: Pillow would clip their values to 255, not scale them
 
 
@@ -24,8 +25,8 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         FormatError: the file is damaged, too large, or grey with more than 8 bits a pixel.
     """
-    if path.suffix == ".ppm":
-        return read_ppm(path)
+    if path.suffix in NETPBM:
+        return read_picture(path)
     from PIL import Image  # noqa: PLC0415 - not in the engine environment, which imports this
 
     try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import logging
 import math
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from trtflow.formats.errors import FormatError
@@ -11,16 +14,20 @@ from trtflow.formats.files import write_text
 
 AGAIN = "Correct the line, or record the ranges again with scripts/record_ranges.py."
 MOST_NAMED = 10  # tensors that an error names
+LIKENESS = 0.6  # of two names, from which on one is offered for the other
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+logger = logging.getLogger(__name__)
 
 
 def read_ranges(path: Path) -> dict[str, float]:
     """Return the range of each tensor, in the file's order.
 
     Raises:
-        FormatError: a line is no range, a range is negative or not finite, or a tensor has two, or there is none.
+        FormatError: it is no text, a line is no range, a range is negative or not finite, or a tensor has two, or there
+            is none.
     """
     ranges: dict[str, float] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+    for number, line in enumerate(_text(path).split("\n"), 1):
         if line.strip():
             tensor, value = _entry(path, number, line)
             if tensor in ranges:
@@ -29,6 +36,14 @@ def read_ranges(path: Path) -> dict[str, float]:
     if not ranges:
         raise FormatError(path, "there are no ranges in it", AGAIN)
     return ranges
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-16" if data.startswith(UTF_16) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FormatError(path, f"not a text in UTF-8 ({error})", "Save it as UTF-8.") from error
 
 
 def _entry(path: Path, number: int, line: str) -> tuple[str, float]:
@@ -53,17 +68,28 @@ def write_ranges(path: Path, ranges: Mapping[str, float]) -> None:
 def check_ranges(path: Path, ranges: Mapping[str, float], tensors: Sequence[str]) -> None:
     """Compare the tensors of a ranges file with a network's.
 
+    Another version of a parser names some tensors otherwise, or makes fewer of them. Ranges that belong to no tensor
+    are a warning, as TensorRT's own sample passes over them.
+
     Raises:
-        FormatError: a tensor has no range, or a range belongs to no tensor; both are named.
+        FormatError: a tensor has no range; each is named, with the range that is called most like it.
     """
-    missing = [tensor for tensor in tensors if tensor not in ranges]
     known = set(tensors)
+    missing = [tensor for tensor in tensors if tensor not in ranges]
     unknown = [tensor for tensor in ranges if tensor not in known]
-    faults = [
-        f"{len(names)} {what}: {', '.join(names[:MOST_NAMED])}{', ...' if len(names) > MOST_NAMED else ''}"
-        for names, what in ((missing, "tensors without a range"), (unknown, "ranges of unknown tensors"))
-        if names
-    ]
-    if faults:
+    if missing:
+        named = [_with_closest(tensor, unknown) for tensor in missing[:MOST_NAMED]]
         remedy = "scripts/write_tensors.py lists the network's tensors; scripts/record_ranges.py records their ranges."
-        raise FormatError(path, "; ".join(faults), remedy)
+        raise FormatError(path, f"{len(missing)} tensors without a range: {_listed(named, len(missing))}", remedy)
+    if unknown:
+        text = _listed(unknown[:MOST_NAMED], len(unknown))
+        logger.warning("%s: %d ranges of tensors that the network has not are left out: %s", path, len(unknown), text)
+
+
+def _with_closest(tensor: str, names: Sequence[str]) -> str:
+    closest = get_close_matches(tensor, names, 1, LIKENESS)
+    return f"{tensor} (is it {closest[0]}?)" if closest else tensor
+
+
+def _listed(names: Sequence[str], count: int) -> str:
+    return ", ".join(names) + (", ..." if count > len(names) else "")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.formats import UserError
-from trtflow.formats.caffe import NetParameter, read_prototxt, write_prototxt
+from trtflow.formats.caffe import NetParameter, at_inference, read_prototxt, write_prototxt
 from trtflow.formats.caffe.caffe_pb2 import LayerParameter
 from trtflow.migration.agreement import compare
 from trtflow.migration.lowering import Lowered, values_of
@@ -34,10 +34,12 @@ def ask_opencv(original: Original, lowered: Lowered, feeds: Mapping[str, np.ndar
     except ImportError as error:
         raise UserError("OpenCV is not installed. Install opencv-python-headless to compare with it") from error
     assert original.deploy is not None
-    net = read_prototxt(original.deploy)
+    net = at_inference(read_prototxt(original.deploy))
     unknown = _unknown_layers(cv2, net, original.path)
     asked = Asked(f"OpenCV {cv2.__version__}")
-    asked.left_out += [f"{layer.name} ({layer.type}): OpenCV has no such layer" for layer in unknown]
+    asked.left_out += [
+        f"{layer.name} ({layer.type}): OpenCV {misread(layer) or 'has no such layer'}" for layer in unknown
+    ]
     blobs = _compared(net, unknown)
     tensors = [name for name in blobs if name in lowered.tensors]
     asked.left_out += [
@@ -88,11 +90,29 @@ def _unknown_layers(cv2: Any, net: NetParameter, model: Path) -> list[LayerParam
     unknown = []
     for layer in net.layer:
         try:
-            if layer.name in named:
+            if misread(layer):
+                unknown.append(layer)
+            elif layer.name in named:
                 reader.getLayer(layer.name)
         except cv2.error:
             unknown.append(layer)
     return unknown
+
+
+def misread(layer: LayerParameter) -> str:
+    """Return what OpenCV 4.13 passes over of a layer, as seen; nothing where it reads all."""
+    if layer.type == "LRN" and layer.lrn_param.k != 1:
+        return "passes over lrn_param.k"
+    if layer.type == "InnerProduct" and layer.inner_product_param.transpose:
+        return "passes over inner_product_param.transpose"
+    if layer.type == "Concat" and layer.concat_param.HasField("concat_dim"):
+        return "passes over concat_param.concat_dim"
+    if layer.type == "Scale" and layer.scale_param.axis not in (0, 1):
+        return "passes over scale_param.axis"
+    pooling = layer.pooling_param
+    if layer.type == "Pooling" and pooling.HasField("stride_h") != pooling.HasField("stride_w"):
+        return "passes over a stride of one side alone"
+    return ""
 
 
 def _producer(net: NetParameter, blob: str) -> LayerParameter:
@@ -151,7 +171,8 @@ def _run(
     try:
         for name in inputs:
             reader.setInput(feeds[name].reshape(_sizes(feeds[name])), name)
-        names = list(layers.values())
+        known = set(reader.getLayerNames())  # the last layer is called by its blob at times
+        names = [layer if layer in known else name for name, layer in layers.items()]
         return dict(zip(layers, map(np.array, reader.forward(names)), strict=True)) if names else {}
     except cv2.error as error:
         raise UserError(f"OpenCV does not run it ({error.err})") from error

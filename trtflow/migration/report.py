@@ -17,7 +17,9 @@ from trtflow.migration.lowering import Lowered, objections
 from trtflow.migration.originals import Asked
 from trtflow.reporting.report import Gate
 
-ORIGINAL_INT8_LIMIT = 0.1  # of the largest value: INT8 on inputs drawn by chance from the float32 original, in the mean
+# of the largest value, in the mean: how far INT8 may be from the float32 original on inputs drawn by chance, which are
+# not those that ranges were calibrated for; scales of another tensor are further off
+ORIGINAL_INT8_LIMIT = 0.3
 UNMATCHED_LIMIT = 0.02  # detections: one that is on the edge of the thresholds of two programs may fall to either side
 OPSET_REASON = (
     "the newest that TensorRT 8.6 itself takes, so that one file runs beside the old engine and after it; "

@@ -66,8 +66,15 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sha
     if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION_2, CalibrationAlgoType.MINMAX_CALIBRATION):
         _share_over_pools(network, found)
     found |= _bounds_of_clips(network)
-    calibrator.write_calibration_cache(CalibrationTable(VERSION, ALGORITHMS[algorithm], found).to_bytes())
+    calibrator.write_calibration_cache(_table(calibrator, found).to_bytes())
     return found
+
+
+def _table(calibrator: IInt8Calibrator, found: Mapping[str, np.float32]) -> CalibrationTable:
+    algorithm = ALGORITHMS[calibrator.get_algorithm()]
+    if isinstance(calibrator, IInt8LegacyCalibrator):
+        return CalibrationTable("0", algorithm, found, calibrator.get_regression_cutoff(), calibrator.get_quantile())
+    return CalibrationTable(VERSION, algorithm, found)
 
 
 def collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Shapes) -> dict[str, Collector]:

@@ -46,7 +46,7 @@ def configure_network(trt: ModuleType, network: Any, path: Path, kept: Collectio
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
         network: the parsed network.
-        path: file of ranges; tensors that it lacks or that the network lacks are an error.
+        path: file of ranges; tensors that it lacks are an error, and those that the network lacks a warning.
         kept: names of layers to compute in float32.
     """
     ranges = read_ranges(path)

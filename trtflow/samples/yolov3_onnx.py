@@ -17,6 +17,7 @@ from trtflow.datasets.images import read_image, to_unit_input
 from trtflow.datasets.voc import read_images
 from trtflow.formats import UserError
 from trtflow.formats.darknet import input_shape, read_cfg
+from trtflow.runtime.darknet_boxes import LARGEST_EXPONENT
 from trtflow.runtime.messages import logger_of
 
 __all__ = ["read_images"]
@@ -91,7 +92,7 @@ def decode(maps: Sequence[np.ndarray], sides: np.ndarray) -> tuple[np.ndarray, n
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         cells = np.stack([x, y], -1)[:, :, None]
         centres = (sigmoid(values[..., :2]) + cells) * (sides / np.array([width, height], np.float32))
-        sizes = np.exp(values[..., 2:4]) * ANCHORS[list(mask)]
+        sizes = np.exp(values[..., 2:4].clip(max=LARGEST_EXPONENT)) * ANCHORS[list(mask)]
         probabilities = sigmoid(values[..., 4:5]) * sigmoid(values[..., 5:])
         boxes = np.concatenate([centres - sizes / 2, sizes], -1)
         best = probabilities.max(-1)

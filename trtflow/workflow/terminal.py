@@ -63,8 +63,8 @@ class JobLines(logging.Handler):
         try:
             event = str(getattr(record, "event", None) or "message")
             getattr(self, f"on_{event}", self.on_other)(record)
-        except BrokenPipeError:
-            raise
+        except BrokenPipeError:  # `| head` reads no more; raised, it ends the thread of logs, and the run hangs
+            self.stream = open(os.devnull, "w")  # noqa: SIM115 - as long as the run
         except Exception:  # as logging does, for a record must not end the run
             self.handleError(record)
 

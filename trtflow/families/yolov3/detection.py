@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from trtflow.families.yolov3.network import Darknet
+from trtflow.runtime.darknet_boxes import LARGEST_EXPONENT
 
 SCORE_THRESHOLD = 0.01  # least score, objectness times class
 NMS_THRESHOLD = 0.5  # overlap above which the weaker of two boxes of a class goes
@@ -53,7 +54,7 @@ def flatten(model: Darknet, outputs: list[Tensor]) -> Tensor:
 def decode(raw: Tensor, slots: Slots) -> Tensor:
     """Return boxes in pixels of the input, xmin, ymin, xmax, ymax, [..., P, 4], of raw ones [..., P, 4] (paper §2)."""
     centre = (raw[..., :2].sigmoid() + slots.cells) * slots.strides
-    half = raw[..., 2:4].exp() * slots.anchors / 2
+    half = raw[..., 2:4].clamp(max=LARGEST_EXPONENT).exp() * slots.anchors / 2
     return torch.cat([centre - half, centre + half], -1)
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trtflow.formats import FormatError
 from trtflow.formats.darknet import (
     Header,
     Layer,
@@ -31,6 +33,18 @@ ANCHORS = (10, 13, 16, 30, 33, 23, 30, 61, 62, 45, 59, 119, 116, 90, 156, 198, 3
 BLOCKS = (1, 2, 8, 8, 4)  # residual blocks of Darknet-53 after each halving of the picture
 TRUNK = 74  # the last of Darknet-53's layers, 75 in all with number 0
 SLOPE, EPSILON = 0.1, 1e-5  # of leaky below 0, of batch normalisation
+KINDS = ("convolutional", "maxpool", "upsample", "shortcut", "route", "yolo")
+ACTIVATIONS = ("leaky", "linear", "relu", "logistic")
+PLAIN: dict[str, Any] = {
+    "dilation": 1,
+    "xnor": 0,
+    "share_index": None,
+    "group_id": 0,
+    "scale": 1,
+    "alpha": 1,
+    "beta": 1,
+}
+PLAIN |= {"weights_type": "none", "flipped": 0, "scale_x_y": 1, "new_coords": 0}
 RARE = -6.5  # logit of an object before training: about one place in 600 has one
 
 
@@ -81,10 +95,11 @@ class Darknet(nn.Module):
     def __init__(self, sections: Sequence[Section], path: Path = Path("yolov3.cfg")) -> None:
         super().__init__()
         self.sections, self.layers = list(sections), resolve(sections, path)
+        _check_kinds(self.layers, path)
         self.convolutions, self.batch_norms = nn.ModuleDict(), nn.ModuleDict()
         for layer in convolutions(self.layers):
             options, norm = layer.options, layer.options["batch_normalize"]
-            shape = (options["size"], options["stride"], options["pad"], 1, options["groups"])
+            shape = (options["size"], options["stride_x"], options["pad"], 1, options["groups"])
             module = nn.Conv2d(layer.inputs, options["filters"], *shape, bias=not norm)
             nn.init.kaiming_normal_(module.weight, SLOPE)
             self.convolutions[str(layer.index)] = module
@@ -125,12 +140,33 @@ class Darknet(nn.Module):
             less = options["padding"] // 2
             more = options["padding"] - less
             padded = functional.pad(inputs[0], (less, more, less, more), value=-torch.inf)
-            return functional.max_pool2d(padded, options["size"], options["stride"])
+            return functional.max_pool2d(padded, options["size"], options["stride_x"])
         if layer.kind == "upsample":
             return functional.interpolate(inputs[0], scale_factor=float(options["stride"]))
         if layer.kind == "shortcut":
             return _activate(inputs[0] + inputs[1], options["activation"])
         return torch.cat(inputs, 1) if layer.kind == "route" else inputs[0]
+
+
+def _check_kinds(layers: Sequence[Layer], path: Path) -> None:
+    """Refuse what the format knows and this module does not compute: layers of YOLOv2, v4, v7 and of classifiers."""
+    for layer in layers:
+        if not _is_usual(layer):
+            fault = f"{layer.name} is none of YOLOv3's layers"
+            raise FormatError(path, fault, "Convert it with scripts/convert_darknet.py, which knows them all.")
+
+
+def _is_usual(layer: Layer) -> bool:
+    options = layer.options
+    plain = PLAIN | ({"groups": 1} if layer.kind == "route" else {})
+    pair = len(layer.sources) == 2 and len(set(layer.source_shapes)) == 1
+    return (
+        layer.kind in KINDS
+        and options.get("activation", "linear") in ACTIVATIONS
+        and all(options.get(key, value) == value for key, value in plain.items())
+        and options.get("stride_x") == options.get("stride_y")
+        and (pair or layer.kind != "shortcut")
+    )
 
 
 def _activate(value: Tensor, name: str) -> Tensor:

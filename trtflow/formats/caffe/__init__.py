@@ -10,7 +10,7 @@ from trtflow.formats.caffe.binary import (
 )
 from trtflow.formats.caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter
 from trtflow.formats.caffe.faster_rcnn import convert_faster_rcnn_prototxt
-from trtflow.formats.caffe.network import inference_layers, network_inputs
+from trtflow.formats.caffe.network import at_inference, inference_layers, network_inputs
 from trtflow.formats.caffe.ssd import convert_ssd_prototxt
 from trtflow.formats.caffe.text import read_prototxt, without_weights, write_prototxt
 
@@ -19,6 +19,7 @@ __all__ = [
     "LayerParameter",
     "NetParameter",
     "array_to_blob",
+    "at_inference",
     "blob_to_array",
     "convert_faster_rcnn_prototxt",
     "convert_ssd_prototxt",

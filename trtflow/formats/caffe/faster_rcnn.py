@@ -7,7 +7,7 @@ import re
 
 from trtflow.formats.caffe.caffe_pb2 import LayerParameter, NetParameter
 from trtflow.formats.caffe.maps import map_size
-from trtflow.formats.caffe.network import inference_layers
+from trtflow.formats.caffe.network import at_inference
 from trtflow.formats.errors import UserError
 
 FUSED = "RPROIFused"
@@ -29,7 +29,7 @@ def convert_faster_rcnn_prototxt(net: NetParameter, height: int = HEIGHT, width:
         UserError: the network has no layer `proposal` in Python with a RoI pooling behind it, or one that it cannot
             read.
     """
-    layers = inference_layers(net)
+    layers = list(at_inference(net).layer)
     if any(layer.type == "RPROI" for layer in layers):
         raise UserError(f"network {net.name!r} has an RPROI layer: it is in TensorRT's form already. Use it as it is.")
     proposal = next((layer for layer in layers if layer.type == "Python" and "rois" in layer.top), None)
@@ -106,5 +106,3 @@ def _adapt(layer: LayerParameter) -> None:
         layer.ClearField("dropout_param")
         if share != 1:
             layer.type, layer.power_param.scale = "Power", share
-    for rules in (layer.include, layer.exclude):
-        del rules[:]

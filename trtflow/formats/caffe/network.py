@@ -62,6 +62,26 @@ def inference_layers(net: NetParameter) -> list[LayerParameter]:
     return [layer for layer in net.layer if is_kept(layer, state)]
 
 
+def at_inference(net: NetParameter) -> NetParameter:
+    """Return the network that Caffe runs at inference, of layers without rules and inputs of one top each.
+
+    Raises:
+        UserError: a layer has rules of both kinds, or an input has no shape.
+    """
+    made = NetParameter()
+    made.CopyFrom(net)
+    del made.layer[:]
+    for layer in inference_layers(net):
+        if layer.type == "Input":
+            for name, dims in layer_inputs(layer):
+                made.layer.add(name=name, type="Input", top=[name]).input_param.shape.add(dim=dims)
+        else:
+            made.layer.append(layer)
+        for field in ("include", "exclude", "phase"):
+            made.layer[-1].ClearField(field)
+    return made
+
+
 def inference_state(net: NetParameter) -> NetState:
     """Return the phase TEST, with the level and stages that a network states."""
     state = NetState()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trtflow.formats.caffe.caffe_pb2 import NetParameter
-from trtflow.formats.caffe.network import inference_layers
+from trtflow.formats.caffe.network import at_inference
 from trtflow.formats.errors import UserError
 
 KEEP_COUNT = "keep_count"
@@ -19,18 +19,12 @@ def convert_ssd_prototxt(net: NetParameter) -> NetParameter:
     Raises:
         UserError: the network has no DetectionOutput layer, or a Flatten that is not of all axes behind the batch.
     """
-    layers = inference_layers(net)
-    if not any(layer.type == "DetectionOutput" for layer in layers):
+    converted = at_inference(net)
+    if not any(layer.type == "DetectionOutput" for layer in converted.layer):
         raise UserError(f"network {net.name!r} has no DetectionOutput layer. Give the deploy.prototxt of an SSD.")
-    if fed := next((layer for layer in layers if not layer.bottom and layer.type != "Input"), None):
+    if fed := next((layer for layer in converted.layer if not layer.bottom and layer.type != "Input"), None):
         raise UserError(f"layer {fed.name!r} of the type {fed.type} feeds the network. Give the deploy.prototxt.")
-    converted = NetParameter()
-    converted.CopyFrom(net)
-    del converted.layer[:]
-    converted.layer.extend(layers)
     for layer in converted.layer:
-        for rules in (layer.include, layer.exclude):
-            del rules[:]
         if layer.type == "Flatten":
             if (layer.flatten_param.axis, layer.flatten_param.end_axis) not in ((1, -1), (-3, -1), (1, 3)):
                 raise UserError(f"Flatten layer {layer.name!r} keeps other axes than the batch. Write it as a Reshape.")

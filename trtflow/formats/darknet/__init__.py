@@ -1,10 +1,11 @@
 """Darknet's files: `.cfg`, the network as text, and `.weights`, its values."""
 
 from trtflow.formats.darknet.cfg import Section, format_cfg, read_cfg, write_cfg
-from trtflow.formats.darknet.layers import Layer, convolutions, input_shape, read_layers, resolve
-from trtflow.formats.darknet.weights import Header, Values, read_weights, write_weights
+from trtflow.formats.darknet.layers import HEADS, Layer, convolutions, input_shape, read_layers, resolve
+from trtflow.formats.darknet.weights import Header, Values, read_weights, shapes_of, write_weights
 
 __all__ = [
+    "HEADS",
     "Header",
     "Layer",
     "Section",
@@ -16,6 +17,7 @@ __all__ = [
     "read_layers",
     "read_weights",
     "resolve",
+    "shapes_of",
     "write_cfg",
     "write_weights",
 ]

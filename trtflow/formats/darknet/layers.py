@@ -1,59 +1,23 @@
 """From the sections of a `.cfg` to layers: their options with Darknet's defaults, what they read, what they give.
 
-Known are the layers of the YOLOv3 family. Any other section is an error that names its line, and so is an option of a
-layer that is not known: it could change what the layer computes.
+Any section or option that is not known (`options.py`) is an error that names its line: it could change what the layer
+computes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trtflow.formats.darknet.cfg import Section, read_cfg
+from trtflow.formats.darknet.options import KINDS, NAMES, NET, WHY_NOT, read_options
+from trtflow.formats.darknet.shapes import SHAPES, Shape
 from trtflow.formats.errors import FormatError
 
-Shape = tuple[int, int, int]
-ACTIVATIONS = ("linear", "leaky", "relu", "logistic")
-NAMES = {"conv": "convolutional", "max": "maxpool"}  # Darknet's own short ones
-YOLO_TRAINING = ("jitter", "ignore_thresh", "truth_thresh", "random", "max")
-
-
-def _integers(text: str) -> tuple[int, ...]:
-    return tuple(int(word) for word in text.split(",") if word)
-
-
-def _activation(text: str) -> str:
-    if text not in ACTIVATIONS:
-        raise ValueError(f"known are {', '.join(ACTIVATIONS)}")
-    return text
-
-
-# option: how to read it, and its value where it is not given; None where it must be
-OPTIONS: dict[str, dict[str, tuple[Callable[[str], Any], Any]]] = {
-    "convolutional": {
-        "batch_normalize": (int, 0),
-        "filters": (int, 1),
-        "size": (int, 1),
-        "stride": (int, 1),
-        "pad": (int, 0),
-        "padding": (int, 0),
-        "groups": (int, 1),
-        "activation": (_activation, "logistic"),
-    },
-    "maxpool": {"size": (int, 0), "stride": (int, 1), "padding": (int, -1)},
-    "upsample": {"stride": (int, 2)},
-    "shortcut": {"from": (int, None), "activation": (_activation, "linear")},
-    "route": {"layers": (_integers, None)},
-    "yolo": {
-        "mask": (_integers, None),
-        "anchors": (_integers, None),
-        "classes": (int, 20),
-        "num": (int, 1),
-        **dict.fromkeys(YOLO_TRAINING, (float, 0.0)),
-    },
-}
+HEADS = ("yolo", "Gaussian_yolo", "region", "detection")  # what they read is an output of the network
+POSITIVE = ("filters", "size", "stride", "stride_x", "stride_y", "dilation", "groups", "classes", "num", "output")
 
 
 @dataclass(frozen=True)
@@ -62,12 +26,15 @@ class Layer:
 
     Attributes:
         index: Darknet's number of it, from 0; [net] has none.
-        kind: convolutional, maxpool, upsample, shortcut, route or yolo.
+        kind: one of `KINDS`; the short names of sections are written out.
         options: values by option, as numbers, with Darknet's defaults. `pad` of convolutional and `padding` of maxpool
-            are in pixels: on each side of a convolution's input, on both sides together of a pooling's.
+            are in pixels: on each side of a convolution's input, on both sides together of a pooling's. `stride_x` and
+            `stride_y` are always there where `stride` is one of a kind that knows them. `share_index` is the layer
+            whose values a convolution takes, or None. `mask` names all anchors where the section has none.
         sources: indices of the layers that it reads; -1 is the picture.
         inputs: channels that it reads; a route has those of all its sources.
         shape: (channels, height, width) of what it gives.
+        source_shapes: those of what it reads.
     """
 
     index: int
@@ -76,6 +43,7 @@ class Layer:
     sources: tuple[int, ...]
     inputs: int
     shape: Shape
+    source_shapes: tuple[Shape, ...] = ()
 
     @property
     def name(self) -> str:
@@ -83,8 +51,16 @@ class Layer:
         return f"{self.index + 1:03d}_{self.kind}"
 
     @property
-    def anchors(self) -> list[tuple[int, int]]:
-        """Width and height in pixels of the network's input of the boxes that a yolo layer starts from."""
+    def is_head(self) -> bool:
+        """Whether what it reads is an output of the network, to be decoded on the host."""
+        return self.kind in HEADS
+
+    @property
+    def anchors(self) -> list[tuple[float, float]]:
+        """Width and height of the boxes that a yolo or region layer starts from.
+
+        In pixels of the network's input for yolo, in cells for region.
+        """
         pairs = self.options["anchors"]
         return [(pairs[2 * place], pairs[2 * place + 1]) for place in self.options["mask"]]
 
@@ -95,20 +71,30 @@ def read_layers(path: Path) -> list[Layer]:
 
 
 def convolutions(layers: Sequence[Layer]) -> list[Layer]:
-    """Return the layers that have weights, in the order of the `.weights` file."""
+    """Return the convolutions among layers."""
     return [layer for layer in layers if layer.kind == "convolutional"]
 
 
 def input_shape(sections: Sequence[Section], path: Path) -> Shape:
     """Return channels, height and width of the network's input."""
     net = sections[0]
-    values = []
-    for key in ("channels", "height", "width"):
-        text = net.options.get(key, "0")
-        if not text.isdigit() or int(text) < 1:
-            raise FormatError(path, f"line {net.line}, [net]: {key} is {text}", f"Give {key} as a positive number.")
-        values.append(int(text))
-    return values[0], values[1], values[2]
+    try:
+        values = read_options(NET, net)
+        for key in ("channels", "height", "width"):
+            if values[key] < 1:
+                raise ValueError(f"{key} is {net.options.get(key, '0')}")
+    except ValueError as error:
+        fault, key = f"line {net.line}, [net]: {error}", str(error).split()[0]
+        if values_are_flat(net):
+            fault += f". It has {net.options['inputs']} inputs and no picture, as recurrent networks do"
+        remedy = f"Give {key} as a positive number." if key in NET.options else "Correct [net]."
+        raise FormatError(path, fault, remedy) from error
+    return values["channels"], values["height"], values["width"]
+
+
+def values_are_flat(net: Section) -> bool:
+    """Return whether a [net] reads plain values and no picture."""
+    return "inputs" in net.options and not {"channels", "height", "width"} & set(net.options)
 
 
 def resolve(sections: Sequence[Section], path: Path) -> list[Layer]:
@@ -126,6 +112,7 @@ def resolve(sections: Sequence[Section], path: Path) -> list[Layer]:
     for index, section in enumerate(sections[1:]):
         try:
             layer = _layer(index, section, shapes)
+            _check_shared(layer, layers)
         except ValueError as error:
             fault = f"line {section.line}, [{section.kind}], layer {index}: {error}"
             raise FormatError(path, fault, "Correct the section, or take another network.") from error
@@ -138,9 +125,13 @@ def resolve(sections: Sequence[Section], path: Path) -> list[Layer]:
 
 def _layer(index: int, section: Section, shapes: dict[int, Shape]) -> Layer:
     kind = NAMES.get(section.kind, section.kind)
-    if kind not in OPTIONS:
-        raise ValueError(f"unknown section; known are {', '.join(OPTIONS)}")
-    options = _values(kind, section.options)
+    if kind in WHY_NOT:
+        raise ValueError(f"not converted: {WHY_NOT[kind]}")
+    if kind not in KINDS:
+        raise ValueError(f"unknown section; known are {', '.join(KINDS)}")
+    options = read_options(KINDS[kind], section)
+    _check_positive(section, options)
+    kind = _complete(index, kind, options)
     sources = _sources(index, kind, options)
     for source in sources:
         if source not in shapes or source >= index:
@@ -149,32 +140,58 @@ def _layer(index: int, section: Section, shapes: dict[int, Shape]) -> Layer:
     shape = SHAPES[kind](options, given)
     if min(shape) < 1:
         raise ValueError(f"nothing is left of its input {given[0]}")
-    return Layer(index, kind, options, sources, sum(channels for channels, _, _ in given), shape)
+    return Layer(index, kind, options, sources, sum(channels for channels, _, _ in given), shape, tuple(given))
 
 
-def _values(kind: str, options: dict[str, str]) -> dict[str, Any]:
-    """Return options as numbers, with defaults."""
-    known = OPTIONS[kind]
-    if unknown := [key for key in options if key not in known]:
-        raise ValueError(f"unknown option {unknown[0]}; known are {', '.join(known)}")
-    values = {}
-    for key, (read, default) in known.items():
-        if key not in options and default is None:
-            raise ValueError(f"option {key} is missing")
-        try:
-            values[key] = read(options[key]) if key in options else default
-        except ValueError as error:
-            raise ValueError(f"{key} is {options[key]!r} ({error})") from error
-    for key in ("filters", "size", "stride", "groups", "classes"):
-        if key in options and values[key] < 1:
-            raise ValueError(f"{key} is {values[key]}, not a positive number")
+def _check_positive(section: Section, options: dict[str, Any]) -> None:
+    for key in POSITIVE:
+        if key in section.options and key in options and options[key] < 1:
+            raise ValueError(f"{key} is {options[key]}, not a positive number")
+
+
+def _complete(index: int, kind: str, options: dict[str, Any]) -> str:
+    """Bring options to what `Layer` says of them; return the kind, which a fork may call by another name."""
+    if "stride_x" in options:
+        for key in ("stride_x", "stride_y"):
+            options[key] = options[key] or options["stride"]
     if kind == "convolutional":
-        values["pad"] = values["size"] // 2 if values["pad"] else values["padding"]
-        del values["padding"]
-    if kind == "maxpool":
-        values["size"] = values["size"] or values["stride"]
-        values["padding"] = values["size"] - 1 if values["padding"] < 0 else values["padding"]
-    return values
+        _complete_convolution(index, options)
+    elif kind in ("maxpool", "local_avgpool"):
+        options["size"] = options["size"] or options["stride"]
+        options["padding"] = options["size"] - 1 if options["padding"] < 0 else options["padding"]
+    elif kind == "route_lhalf":
+        options.update(groups=2, group_id=0)
+        return "route"
+    elif kind == "region" or options.get("mask", ()) is None:
+        options["mask"] = tuple(range(options["num"]))
+    return kind
+
+
+def _complete_convolution(index: int, options: dict[str, Any]) -> None:
+    cross_batch = options.pop("cbn")  # batch normalisation over several batches: the same at inference
+    options["batch_normalize"] = int(bool(options["batch_normalize"] or cross_batch))
+    if options["xnor"]:
+        options["groups"] = 1  # Darknet's binary convolutions have none
+    options["dilation"] = 1 if options["size"] == 1 else options["dilation"]
+    padding = options.pop("padding")
+    options["pad"] = (options["size"] // 2 if options["pad"] else padding) * options["dilation"]
+    shared = options["share_index"]
+    options["share_index"] = index + shared if shared is not None and shared < 0 else shared
+
+
+def _check_shared(layer: Layer, layers: Sequence[Layer]) -> None:
+    """Raise unless the layer whose values a convolution takes is a convolution before it, of the same shape."""
+    place = layer.options.get("share_index")
+    if place is None:
+        return
+    if not 0 <= place < len(layers) or layers[place].kind != "convolutional":
+        raise ValueError(f"share_index is layer {place}, no convolution before it")
+    mine, theirs = ((item.inputs, *(item.options[key] for key in SHARED)) for item in (layer, layers[place]))
+    if mine != theirs or layers[place].options["share_index"] is not None:
+        raise ValueError(f"layer {place}, whose values it takes, is another convolution")
+
+
+SHARED = ("filters", "size", "groups", "batch_normalize")
 
 
 def _sources(index: int, kind: str, options: dict[str, Any]) -> tuple[int, ...]:
@@ -187,57 +204,8 @@ def _sources(index: int, kind: str, options: dict[str, Any]) -> tuple[int, ...]:
         if not options["layers"]:
             raise ValueError("layers names no layer")
         return tuple(map(place, options["layers"]))
-    return (index - 1, place(options["from"])) if kind == "shortcut" else (index - 1,)
-
-
-def _convolutional(options: dict[str, Any], given: list[Shape]) -> Shape:
-    (channels, *sides) = given[0]
-    if channels % options["groups"] or options["filters"] % options["groups"]:
-        raise ValueError(
-            f"{options['groups']} groups do not divide {channels} channels and {options['filters']} filters"
-        )
-    height, width = ((side + 2 * options["pad"] - options["size"]) // options["stride"] + 1 for side in sides)
-    return options["filters"], height, width
-
-
-def _maxpool(options: dict[str, Any], given: list[Shape]) -> Shape:
-    (channels, *sides) = given[0]
-    height, width = ((side + options["padding"] - options["size"]) // options["stride"] + 1 for side in sides)
-    return channels, height, width
-
-
-def _upsample(options: dict[str, Any], given: list[Shape]) -> Shape:
-    channels, height, width = given[0]
-    return channels, height * options["stride"], width * options["stride"]
-
-
-def _shortcut(options: dict[str, Any], given: list[Shape]) -> Shape:
-    if given[0] != given[1]:
-        raise ValueError(f"it adds maps of {given[0]} and {given[1]}, channels, height and width")
-    return given[0]
-
-
-def _route(options: dict[str, Any], given: list[Shape]) -> Shape:
-    if len({shape[1:] for shape in given}) > 1:
-        sides = " and ".join(f"{height}x{width}" for _, height, width in given)
-        raise ValueError(f"it joins maps of {sides}. The input's sides must be multiples of the largest stride")
-    return sum(shape[0] for shape in given), given[0][1], given[0][2]
-
-
-def _yolo(options: dict[str, Any], given: list[Shape]) -> Shape:
-    pairs, wanted = len(options["anchors"]), len(options["mask"]) * (5 + options["classes"])
-    if pairs != 2 * options["num"] or not all(0 <= place < options["num"] for place in options["mask"]):
-        raise ValueError(f"{pairs} numbers in anchors and mask {options['mask']} do not fit num {options['num']}")
-    if given[0][0] != wanted:
-        raise ValueError(f"it reads {given[0][0]} channels, but {len(options['mask'])} x (5 + classes) are {wanted}")
-    return given[0]
-
-
-SHAPES: dict[str, Callable[[dict[str, Any], list[Shape]], Shape]] = {
-    "convolutional": _convolutional,
-    "maxpool": _maxpool,
-    "upsample": _upsample,
-    "shortcut": _shortcut,
-    "route": _route,
-    "yolo": _yolo,
-}
+    if kind == "shortcut":
+        if not options["from"]:
+            raise ValueError("from names no layer")
+        return (index - 1, *map(place, options["from"]))
+    return (index - 1, place(options["from"])) if "from" in options else (index - 1,)

@@ -136,7 +136,7 @@ class ILayer:
     def set_output_type(self, index: int, dtype: DataType) -> None:
         """Set the type that an output is computed in; the type of an engine's output is `ITensor.dtype`."""
         self._output_types[index] = DataType(dtype)
-        self._touch()
+        self._changed()
 
     def get_output_type(self, index: int) -> DataType:
         """Return the type of an output as set; else FLOAT, or what the layer gives where that is no float."""
@@ -150,7 +150,7 @@ class ILayer:
     def reset_output_type(self, index: int) -> None:
         """Leave the type of an output to the builder."""
         self._output_types.pop(index, None)
-        self._touch()
+        self._changed()
 
     def check_types(self) -> None:
         """Compare the types of the inputs with what the layer takes.

@@ -26,7 +26,7 @@ from trtflow.reference.record.enums import (
 from trtflow.reference.record.plugins import IPluginV2
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.tensor import ITensor
-from trtflow.reference.record.values import Dims, Logger, Weights
+from trtflow.reference.record.values import Dims, ILogger, Logger, Weights
 
 Layer = TypeVar("Layer", bound=L.ILayer)
 
@@ -46,7 +46,7 @@ class INetworkDefinition(Scope):
         self.name = "Unnamed Network 0"
         self.has_implicit_batch_dimension = not flags & (1 << NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
         self.revision = 0
-        self.logger = Logger()
+        self.logger: ILogger = Logger()
         self.in_order = True
         self._inputs: list[ITensor] = []
         self._outputs: list[ITensor] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from trtflow.reference.record.onnx.errors import Refusal
 from trtflow.reference.record.onnx.known_values import LARGEST, Values
 from trtflow.reference.record.onnx.registry import attribute, captured, graphs_of, schema_of
-from trtflow.reference.record.onnx.sizes import Known, Shape, Size, fixed, product, quotient
+from trtflow.reference.record.onnx.sizes import Known, Shape, Size, product, quotient
 
 IR_VERSION = 10
 Rule = Callable[[onnx.NodeProto, list[Values], list[Shape]], Shape | None]
@@ -308,8 +308,3 @@ SHAPES: dict[str, Rule] = {
     "Range": _ranged,
     "MeanVarianceNormalization": lambda node, values, shapes: shapes[0],
 }
-
-
-def unknown_sizes(shape: Shape) -> Iterator[int]:
-    """Yield the axes whose size is only known at run time."""
-    return (axis for axis, size in enumerate(fixed(shape)) if size < 0)

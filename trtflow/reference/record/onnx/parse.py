@@ -143,6 +143,8 @@ class Parse:
             )
         tensor.name = name
         self.network.mark_output(tensor)
+        if tensor.dtype != dtype:  # of a constant, which the network has in float32
+            tensor.dtype = dtype
 
     def add(self, node: onnx.NodeProto) -> None:
         """Add a node of the model: what it says in opset 17."""

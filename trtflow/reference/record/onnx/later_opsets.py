@@ -1,0 +1,146 @@
+"""What nodes of opsets behind 17 say, in the form of opset 17, as far as that can say it."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from trtflow.reference.record.onnx.earlier_opsets import batch_first, without_empty
+from trtflow.reference.record.onnx.errors import Refusal
+from trtflow.reference.record.onnx.opsets import EXPORT_AGAIN, Around, behind, constant_node, drop
+from trtflow.reference.record.onnx.registry import OPSET, attribute
+
+
+@behind("LSTM", "GRU", "RNN")
+def _recurrent(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    return batch_first(node, opset, around)
+
+
+def _known(node: onnx.NodeProto, place: int, what: str, around: Around) -> list[int] | None:
+    """Return an input of whole numbers as a list, None where it is left out.
+
+    Raises:
+        Refusal: it is not constant.
+    """
+    if len(node.input) <= place or not node.input[place]:
+        return None
+    values = around.constant(node.input[place])
+    if values is None:
+        raise Refusal(f"{node.op_type} with {what} that are not constant", EXPORT_AGAIN)
+    return [int(value) for value in values.ravel()]
+
+
+@behind("ReduceMax", "ReduceMin", "ReduceMean", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp")
+@behind("ReduceSumSquare")
+def _reduce(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    axes, noop = _known(node, 1, "axes", around), attribute(node, "noop_with_empty_axes", 0)
+    drop(node, "noop_with_empty_axes")
+    del node.input[1:]
+    if axes:
+        node.attribute.append(helper.make_attribute("axes", axes))
+    elif noop:
+        raise Refusal(f"{node.op_type} with noop_with_empty_axes and no axes", EXPORT_AGAIN)
+    return [node]
+
+
+@behind("Split")
+def _split_evenly(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    count, size = attribute(node, "num_outputs"), around.size(node.input[0], attribute(node, "axis", 0))
+    drop(node, "num_outputs")
+    if count is None or (size is not None and size % count == 0):
+        return [node]
+    if size is None:
+        raise Refusal("Split with num_outputs of a size that is not known", EXPORT_AGAIN)
+    chunk = -(-size // count)
+    made = constant_node(node, "split", [chunk] * (count - 1) + [size - chunk * (count - 1)], np.int64)
+    node.input.extend([made.output[0]] if len(node.input) == 1 else [])
+    return [made, node]
+
+
+@behind("Pad")
+def _pad_axes(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    axes = _known(node, 3, "axes", around)
+    if attribute(node, "mode") == b"wrap":
+        raise Refusal(f"Pad with mode wrap, which opset {OPSET} does not know", EXPORT_AGAIN)
+    if axes is None:
+        del node.input[3:]
+        return [node]
+    pads, rank = _known(node, 1, "pads", around), around.rank(node.input[0])
+    if rank is None or pads is None:
+        raise Refusal("Pad with axes of a value whose rank is not known", EXPORT_AGAIN)
+    every = [0] * (2 * rank)
+    for index, axis in enumerate(axes):
+        every[axis % rank], every[rank + axis % rank] = pads[index], pads[len(axes) + index]
+    made = constant_node(node, "pads", every, np.int64)
+    node.input[1] = made.output[0]
+    del node.input[3:]
+    return [made, node]
+
+
+@behind("Resize")
+def _resize_axes(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    without_empty(node, opset, around)
+    axes, policy = attribute(node, "axes"), attribute(node, "keep_aspect_ratio_policy", b"stretch")
+    if attribute(node, "antialias", 0) or policy != b"stretch":
+        what = "antialias" if attribute(node, "antialias", 0) else "keep_aspect_ratio_policy"
+        raise Refusal(f"Resize with {what}, which opset {OPSET} does not know", EXPORT_AGAIN)
+    drop(node, "antialias", "keep_aspect_ratio_policy", "axes")
+    rank = around.rank(node.input[0])
+    if axes is None or (rank is not None and [axis % rank for axis in axes] == list(range(rank))):
+        return [node]
+    place = 3 if len(node.input) > 3 and node.input[3] else 2
+    given = around.constant(node.input[place])
+    whole = [1.0 if place == 2 else around.size(node.input[0], axis) for axis in range(rank or 0)]
+    if rank is None or given is None:
+        raise Refusal("Resize with axes of a value whose rank is not known", EXPORT_AGAIN)
+    for axis, value in zip(axes, given.tolist(), strict=True):
+        whole[axis % rank] = value
+    if None in whole:  # by scales, which leave the others as they are
+        known = [around.size(node.input[0], axis) for axis in range(rank)]
+        whole = [1.0 if axis not in axes else size for axis, size in enumerate(whole)]
+        if any(axis in axes and known[axis] is None for axis in range(rank)):
+            raise Refusal("Resize with axes and sizes of a value whose sizes are not known", EXPORT_AGAIN)
+        whole = [value / (known[axis] or 1) if axis in axes else 1.0 for axis, value in enumerate(whole) if value]
+        node.input[place], place = "", 2
+    made = constant_node(node, "sizes", whole, np.int64 if place == 3 else np.float32)
+    node.input[place] = made.output[0]
+    return [made, node]
+
+
+@behind("GridSample")
+def _grid_sample(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    modes = {b"linear": "bilinear", b"cubic": "bicubic"}
+    mode = attribute(node, "mode", b"linear")
+    drop(node, "mode")
+    node.attribute.append(helper.make_attribute("mode", modes.get(mode, mode.decode())))
+    return [node]
+
+
+@behind("AveragePool", "LpPool")
+def _dilated_pool(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    if set(attribute(node, "dilations", [1])) == {1}:
+        drop(node, "dilations")
+    if node.op_type == "LpPool" and not attribute(node, "ceil_mode", 0):
+        drop(node, "ceil_mode")
+    return [node]
+
+
+@behind("ScatterND", "ScatterElements")
+def _scatter_reduction(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    reduction = attribute(node, "reduction", b"none").decode()
+    if reduction in ("max", "min"):
+        raise Refusal(f"{node.op_type} with reduction {reduction}, which opset {OPSET} does not know", EXPORT_AGAIN)
+    return [node]
+
+
+@behind("Cast")
+def _saturating_cast(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    drop(node, "saturate", "round_mode")  # of the eight-bit floats, which TensorRT's parser does not take
+    return [node]
+
+
+@behind("GroupNormalization")
+def _group_norm(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    drop(node, "stash_type")
+    return [node]
