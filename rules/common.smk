@@ -258,13 +258,6 @@ def step_threads(step):
     )
 
 
-def published_files():
-    """Return the published files that `fetch` downloads, to where it does: a module has a prefix."""
-    return downloads.Fetch(
-        PLAN, lambda file: str(rules.fetch_artefact.output[0]).replace("{file}", file)
-    )
-
-
 def files_to_fetch(wildcards):
     """Return the downloads of the samples of `fetch`, and print what they are: sizes come before anything else."""
     print(*FETCH.listing(), sep="\n", file=sys.stderr)

@@ -30,6 +30,12 @@ rule fetch_artefact:
         " {params.given:q} --out {output:q} > {log:q} 2>&1"
 
 
+# What `fetch` downloads, to where: a module has a prefix.
+FETCH = downloads.Fetch(
+    PLAN, lambda file: str(rules.fetch_artefact.output[0]).replace("{file}", file)
+)
+
+
 # Unpack a published archive.
 rule unpack_artefact:
     input:

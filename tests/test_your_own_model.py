@@ -104,14 +104,15 @@ def test_list_and_check_have_it(followed):
 
 
 def test_another_folder_and_arrays_will_do(folder):
-    """A .npz file in place of pictures, fp32 alone, and a folder of files that is named in the configuration."""
+    """A .npz file in place of pictures, whatever its name, fp32 alone, and a folder of files that is configured."""
     from sklearn.datasets import load_digits  # noqa: PLC0415 - takes seconds
 
     digits = load_digits()
-    np.savez(folder / "val.npz", inputs=digits.images[1200:1300, None] / 16, labels=digits.target[1200:1300])
+    val = "it's {mine}, $(held) out.npz"
+    np.savez(folder / val, inputs=digits.images[1200:1300, None] / 16, labels=digits.target[1200:1300])
     (folder / "mine").mkdir()
     gates = [gate for gate in yaml.safe_load((folder / MINE).read_text())["gates"] if gate["precision"] == "fp32"]
-    change(folder, data={"classes": "classes.txt", "val": "val.npz"}, precisions=["fp32"], gates=gates)
+    change(folder, data={"classes": "classes.txt", "val": val}, precisions=["fp32"], gates=gates)
     (folder / MINE).rename(folder / "mine" / "my_digits.yaml")
     target = "results/my_digits/metrics.fp32.json"
     done = snakemake(folder, target, "results/my_digits/agreement.json", "--config", "own_samples=mine")

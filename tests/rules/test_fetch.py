@@ -96,7 +96,7 @@ def test_fetch_prints_sizes_first_and_serves_a_run_without_a_network(workflow, s
 
     done = workflow.run("fetch", config=["fetch=[ssd]"])
     assert done.returncode == 0, done.stdout
-    assert done.stdout.index("~0.1 MB  set/data.tar.bz2") < done.stdout.index("Execute")
+    assert done.stdout.index("~0.1 MB  set/data.tar.bz2") < done.stdout.index("jobs to run")
     assert len(server.requests) == 2
     assert (workflow.folder / "results/downloads/set/data.tar.bz2.sha256").exists()
 
@@ -128,7 +128,7 @@ def test_fetch_leaves_out_and_names_what_only_a_mirror_can_have(incomplete, chos
     assert done.returncode == 0, done.stdout
     assert "2 of 2 files to download, 0.1 MB" in done.stdout
     assert (incomplete.folder / "results/downloads/set/data.tar.bz2").exists()
-    start, end = done.stdout.split("Execute", 1)
+    start, end = done.stdout.split("jobs to run", 1)
     for part in (start, end):  # before it begins, and where the user looks when it is done
         assert "only from a mirror: set/made.txt: by hand, of text" in part
         assert "needed with data: full by: ssd. Put them under these names into a folder" in part

@@ -74,4 +74,5 @@ def test_the_published_network_runs_from_fetch_to_report(workflow):
 def test_the_limit_of_a_gate_that_is_not_there(workflow):
     done = workflow.run("--dry-run", config=("samples={mnist: {limits: {top2: 1}}}",))
     assert done.returncode != 0
-    assert "samples.mnist: limits: no gate 'top2'. Known: top1, fp16_top1_drop, framework_agreement." in done.stdout
+    told = "unknown gate 'top2'. Did you mean 'top1'? Known: top1, fp16_top1_drop, framework_agreement."
+    assert f"samples.mnist: limits: {told}" in done.stdout

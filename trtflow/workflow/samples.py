@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trtflow.workflow.configuration import check, complete, merged, read_mapping, read_yaml, typed
+from trtflow.workflow.configuration import check, complete, merged, read_mapping, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
 
@@ -172,7 +172,8 @@ def read_downloads(
         PlanError: a sample names a file that is not there, or `fetch` a sample that has none.
     """
     path = root / "config/downloads.yaml"
-    downloads: dict[str, dict[str, Any]] = read_yaml(path)
+    downloads: dict[str, dict[str, Any]] = read_mapping(path)
+    check(downloads, root / "config/schema/downloads.schema.json", path)
     for name, sample in samples.items():
         for item in sample.get("artefacts", []):
             known = downloads.get(item["file"])
