@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from trtflow.formats import UserError
-from trtflow.formats.caffe import read_prototxt
 
 _OWN: dict[str, Path] = {}  # file of each plugin, by its type
 FAULTS = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # what a mistake in a plugin raises
@@ -108,6 +107,11 @@ class CaffePlugins:
     """
 
     def __init__(self, deploy: Path) -> None:
+        self._types: dict[str, str] = {}
+        if not _OWN:
+            return
+        from trtflow.formats.caffe import read_prototxt  # noqa: PLC0415 - the engine's Python has no protobuf
+
         self._types = {layer.name: layer.type for layer in read_prototxt(deploy).layer if layer.type in _OWN}
 
     def __bool__(self) -> bool:
