@@ -7,8 +7,6 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from trtflow.metrics.detections import GroundTruth, labels_of
 
@@ -30,6 +28,9 @@ def coco_map(detections: np.ndarray, truths: Sequence[GroundTruth]) -> dict[str,
     found = _found(detections)
     if not len(found):
         return dict.fromkeys(names, 0.0)
+    from pycocotools.coco import COCO  # noqa: PLC0415 - the engine's Python, which asks detectors, has none
+    from pycocotools.cocoeval import COCOeval  # noqa: PLC0415
+
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools tells of every step
         objects = COCO()
         objects.dataset = _dataset(truths)

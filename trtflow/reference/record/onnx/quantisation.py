@@ -36,6 +36,8 @@ def _quantise(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITenso
             raise _invalid("Scale coefficients must all be positive", EXPORT)
     count = int(np.prod(scale.shape, dtype=int))
     _check_zero_point(zero, count)
+    if zero is None:  # measured on an H200: `vector::_M_range_check: __n (which is 2) >= this->size() (which is 2)`
+        parse.warn(f"node {node.name!r} has no zero point, and TensorRT 8.6.0's parser ends there. Give it one of 0.")
     if quantises and (zero is None or zero.dtype == np.uint8):
         unsigned = f"node {node.name!r} (QuantizeLinear) is of uint8, which TensorRT takes for INT8: -128 to 127"
         parse.warn(f"{unsigned}. Its values differ from ONNX's where those are below 0 or above 127 steps.")
