@@ -41,7 +41,7 @@ rule check:
     params:
         run=command("check_reports"),
     shell:
-        "{params.run:q} {input.reports:q} 2> {log:q}"
+        "{params.run:q} {input.reports:q} 2> {log:q} || {{ cat {log:q} >&2; exit 1; }}"
 
 
 # Download what samples need with data: full, ahead of a run without a network, and name what only a mirror can have;

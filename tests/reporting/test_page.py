@@ -2,8 +2,10 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -14,6 +16,8 @@ from trtflow.reporting.page.differences import Run, compare_runs
 from trtflow.reporting.page.pages import TEMPLATES, comparison_page, index_page, sample_page
 from trtflow.reporting.page.results import read_result, read_run
 from trtflow.reporting.page.words import FIGURES, number, without_markup
+from trtflow.workflow.digest import Code
+from trtflow.workflow.plan import make_plan
 
 PUBLISHED = sorted([*CPU.glob("*_report.json"), *H200.glob("*_report.json")])
 
@@ -94,10 +98,14 @@ def test_captions_and_labels_are_those_of_the_report_of_snakemake():
     marked = re.findall(
         r'figures/(\w+)\.png",\s+caption="\.\./report/(\w+)\.rst".*?"what": "([^"]+)"', rules, re.DOTALL
     )
+    for path in [*(ROOT / "config/families").glob("*.yaml"), *(ROOT / "config/tasks").glob("*.yaml")]:
+        for step in yaml.safe_load(path.read_text())["steps"].values():
+            if "caption" in step:
+                stem = Path(step["output"]["picture"]).stem
+                marked.append((stem, step["caption"]["name"], step["caption"]["what"]))
     assert {stem: label for stem, _, label in marked} == FIGURES
     assert all(stem == caption for stem, caption, _ in marked)
-    listed = re.search(r"\nCAPTIONS = \[.*?\n\]\n", (ROOT / "rules/common.smk").read_text(), re.DOTALL)
-    assert set(FIGURES) <= set(re.findall(r'"(\w+)"', listed[0]))
+    assert all((ROOT / f"report/{caption}.rst").exists() for _, caption, _ in marked)
 
 
 def test_caption_without_markup():
@@ -190,7 +198,15 @@ def test_runs_need_two_names(tmp_path):
     assert "Give them names with --names" in done.stderr
 
 
-def test_templates_are_inputs_of_the_rules():
-    rules = (ROOT / "rules/common.smk").read_text()
-    assert all(path.name.split(".")[0] in rules for path in TEMPLATES.iterdir())
+@pytest.mark.parametrize("script", ["write_page", "write_index", "write_comparison"])
+def test_templates_count_as_code_of_the_pages(script, tmp_path):
+    assert f'script("{script}", "report", ' in (ROOT / "rules/page.smk").read_text()
+    for part in ("config", "report", "scripts", "trtflow"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    before = Code(make_plan(tmp_path, {})).of_script(script, None, ["report"])
+    for path in sorted((tmp_path / "report/page").iterdir()):
+        text = path.read_bytes()
+        path.write_bytes(text + b" ")
+        assert Code(make_plan(tmp_path, {})).of_script(script, None, ["report"]) != before, path
+        path.write_bytes(text)
     assert yaml.safe_load((ROOT / "config/config.yaml").read_text())["page"] == []

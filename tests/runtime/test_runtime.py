@@ -59,7 +59,9 @@ def test_a_plan_that_tensorrt_does_not_load_is_no_engine():
     """NVIDIA's runtime returns None and says why on its own; the reference says it itself."""
     runtime = SimpleNamespace(deserialize_cuda_engine=lambda plan: None)
     with pytest.raises(UserError, match="cannot load its own plan"):
-        engine_of(SimpleNamespace(Logger=trt.Logger, Runtime=lambda logger: runtime), b"")
+        engine_of(
+            SimpleNamespace(__name__="trt", ILogger=trt.ILogger, Logger=trt.Logger, Runtime=lambda logger: runtime), b""
+        )
     assert engine_of(trt, build_plan(trt, define, "fp32", 1)).num_bindings == 2
 
 

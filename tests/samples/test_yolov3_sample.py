@@ -11,7 +11,7 @@ from trtflow.families.yolov3 import detection as yolov3_detection
 from trtflow.families.yolov3.detection import Slots, detect
 from trtflow.families.yolov3.network import Darknet, load, save, yolov3_sections
 from trtflow.formats import FormatError, UserError
-from trtflow.reference import Logger, OnnxParser
+from trtflow.reference import ILogger, Logger, OnnxParser
 from trtflow.samples import yolov3_onnx as sample
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "yolov3"
@@ -164,7 +164,7 @@ def test_truncated_picture_is_named(network, tmp_path):
 
 def test_damaged_model_is_named(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"no model")
-    trt = type("trt", (), {"Logger": Logger, "OnnxParser": OnnxParser})
+    trt = type("trt", (), {"ILogger": ILogger, "Logger": Logger, "OnnxParser": OnnxParser})
 
     class Network:
         has_implicit_batch_dimension = False

@@ -225,6 +225,8 @@ def input_names(plan: Plan, rule: StepRule) -> list[str]:
 
 def same_input(plan: Plan, rule: StepRule, name: str) -> list[str]:
     """Return the files of an input with the sample as a wildcard, or nothing where they differ between samples."""
+    if "{sample}" not in json.dumps(rule.outputs):
+        return []
     found = []
     for sample in rule.samples:
         files = inputs_of(plan, sample, rule.step, plan.steps(sample)[rule.step]).get(name, [])
