@@ -23,10 +23,11 @@ for _sample in PLAN.with_setting({"calibration.batches": "made"}):
             run=command("write_calibration_batches"),
             code=CODE.of_script("write_calibration_batches", _sample),
             options=options.batches(PLAN, _sample),
+            data=data_of(PLAN.setting(_sample, "calibration.split"), _sample),
             export=folder_of("export"),
             folder=folder_of("batches"),
         shell:
-            "{params.run:q} {params.options:q} --export-dir {params.export:q}"
+            "{params.run:q} {params.options:q} {params.data:q} --export-dir {params.export:q}"
             " --out-dir {params.folder:q} > {log:q} 2>&1"
 
 

@@ -115,15 +115,21 @@ def folder_of(name):
     return folder
 
 
-def data_of(split):
-    """Return a params function: the options that name a split, by its manifest where it has one."""
+def data_of(split, name=None):
+    """Return a params function: the options that name a split, by its manifest where it has one, below a module's prefix."""
 
     def data(wildcards, input):
-        manifest = input[split] if isinstance(input[split], str) else input[split][0]
-        listed = manifest.endswith(".sha256") and wildcards.sample not in PLAN.own
-        place = (
-            manifest if listed else planned(PLAN.data_folder, wildcards.sample, split)
+        sample = name or wildcards.sample
+        files, place = planned(PLAN.split, sample, split), planned(
+            PLAN.data_folder, sample, split
         )
+        first = input[0]
+        if sample not in PLAN.own:
+            place = (
+                first
+                if first.endswith(".sha256")
+                else first.removesuffix(files[0]) + place
+            )
         return ["--data", place, "--split", split]
 
     return data

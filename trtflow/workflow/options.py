@@ -69,15 +69,7 @@ def calibration(plan: Plan, name: str) -> list[str]:
 
 def batches(plan: Plan, name: str) -> list[str]:
     """Return the options of a sample's batch files."""
-    split = plan.setting(name, "calibration.split")
-    return words(
-        {
-            "sample": name,
-            "data": plan.data_folder(name, split),
-            "split": split,
-            "batch_size": plan.setting(name, "calibration.batch_size"),
-        }
-    )
+    return words({"sample": name, "batch_size": plan.setting(name, "calibration.batch_size")})
 
 
 def preprocessor(plan: Plan, name: str) -> list[str]:
