@@ -1,5 +1,6 @@
 """Families offer what config/families names, load without frameworks, and say what is wrong."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,21 @@ def test_every_step_of_the_configuration_has_its_function(name):
     wanted = {step.get("function", key) for key, step in steps.items() if step["stage"] in STAGES}
     assert wanted
     assert wanted <= set(families.steps_of(families.load(name)))
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "constant"),
+    [
+        ("ssd", "detection", r"NMS_THRESHOLD = (\S+)"),
+        ("faster_rcnn", "detection", r"NMS_THRESHOLD = (\S+)"),
+        ("yolov3", "detection", r"NMS_THRESHOLD = (\S+)"),
+        ("ssd_inception", "graph", r"IOU_THRESHOLD, \w+ = \S+, (\S+),"),
+    ],
+)
+def test_detectors_say_the_overlap_at_which_their_networks_suppress(name, module, constant):
+    said = yaml.safe_load((ROOT / "config" / "families" / f"{name}.yaml").read_text())["sample"]["nms_iou"]
+    source = (ROOT / "trtflow" / "families" / name / f"{module}.py").read_text()
+    assert float(re.search(constant, source)[1]) == said
 
 
 def test_every_family_is_configured():

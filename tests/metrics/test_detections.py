@@ -64,6 +64,22 @@ def test_what_the_other_run_may_leave_out_counts_above_that_alone():
     assert max_difference(run((1, 0.95, BOX), size=1), full) == pytest.approx(0.05)
 
 
+def test_what_just_overlaps_a_better_detection_may_stay_or_go():
+    kept = run((1, 0.9, (0.1, 0.1, 0.3, 0.3)), (1, 0.4, (0.1, 0.1, 0.19, 0.3)))  # overlap 0.45
+    suppressed = run((1, 0.9, (0.1, 0.1, 0.3, 0.3)))
+    assert max_difference(kept, suppressed) == pytest.approx(0.4)
+    assert max_difference(kept, suppressed, nms_iou=0.4507) == 0
+    assert max_difference(suppressed, kept, nms_iou=0.4493) == 0
+    assert max_difference(kept, suppressed, nms_iou=0.47) == pytest.approx(0.4)
+
+
+def test_a_box_at_the_limit_is_no_excuse_for_another_score_or_for_the_better_one():
+    first = run((1, 0.9, (0.1, 0.1, 0.3, 0.3)), (1, 0.4, (0.1, 0.1, 0.19, 0.3)))
+    weaker = run((1, 0.9, (0.1, 0.1, 0.3, 0.3)), (1, 0.2, (0.1, 0.1, 0.19, 0.3)))
+    assert max_difference(first, weaker, nms_iou=0.45) == pytest.approx(0.2)
+    assert max_difference(first, run((1, 0.4, (0.1, 0.1, 0.19, 0.3))), nms_iou=0.45) == pytest.approx(0.9)
+
+
 def test_runs_over_other_images_are_refused():
     with pytest.raises(ValueError, match="not of the same images"):
         max_difference(run(), np.concatenate([run(), run()]))

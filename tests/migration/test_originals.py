@@ -20,6 +20,7 @@ from trtflow.families.digits import exporters as digit_export
 from trtflow.families.digits.network import make_network
 from trtflow.families.faster_rcnn import caffe_export as faster_rcnn_export
 from trtflow.families.faster_rcnn.network import FasterRCNN
+from trtflow.families.ncf.layers import OUTPUT
 from trtflow.families.ssd import caffe_export as ssd_export
 from trtflow.families.ssd.network import SSD
 from trtflow.formats import UserError
@@ -70,7 +71,7 @@ def test_caffe_model_says_what_opencv_says(lenet):
 
 def test_a_parser_that_misreads_the_file_fails_the_gate(lenet, monkeypatch):
     """Both sides of the comparison with the engine have the error, so only the original's runtime can tell."""
-    other = trt.CaffeParser.parse
+    other = trt.CaffeParser.parse_as_caffe
 
     def misread(self, deploy, model, network, dtype):
         tensors = other(self, deploy=deploy, model=model, network=network, dtype=dtype)
@@ -79,7 +80,7 @@ def test_a_parser_that_misreads_the_file_fails_the_gate(lenet, monkeypatch):
                 layer.bias = np.zeros_like(layer.bias.numpy())
         return tensors
 
-    monkeypatch.setattr(trt.CaffeParser, "parse", misread)
+    monkeypatch.setattr(trt.CaffeParser, "parse_as_caffe", misread)
     with pytest.raises(UserError, match=r"it does not say what the model says \(original_difference\)"):
         run_migrate(lenet)
     assert gates_of(lenet)["difference_batch_1"]["passed"]
@@ -210,10 +211,8 @@ def _missing():
 
 def test_rows_that_the_graph_counts_as_a_batch_must_be_said(tmp_path):
     """The recommender's graph joins axis 2, which is right for rows of movies only."""
-    from trtflow.models.ncf import INPUTS, network  # noqa: PLC0415
-    from trtflow.models.ncf_layers import OUTPUT  # noqa: PLC0415
-
     from trtflow.converters.freeze import freeze_keras, write_graph  # noqa: PLC0415 - takes seconds
+    from trtflow.families.ncf.network import INPUTS, network  # noqa: PLC0415 - takes seconds
 
     path = tmp_path / "ncf.pb"
     write_graph(freeze_keras(network(12, 150), INPUTS, [OUTPUT]), path)

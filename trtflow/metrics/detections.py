@@ -14,6 +14,9 @@ import numpy as np
 # Of a box that both of two runs have to report. Fainter ones may rightly be in one of them only: NMS_TRT suppresses
 # among the best of a class, TensorFlow among all, and at the limit of overlap the last bit of a size decides.
 LEAST_SCORE = 0.05
+# How far an overlap may be from the limit of suppression for either run to be right: boxes of float32 networks differ
+# by some 1e-4 between kernels, and so do the overlaps of small ones.
+TIE = 1e-3
 
 
 class GroundTruth(Protocol):
@@ -60,22 +63,26 @@ def _area(boxes: np.ndarray) -> np.ndarray:
     return (boxes[..., 2:] - boxes[..., :2]).clip(0).prod(-1)
 
 
-def max_difference(first: np.ndarray, second: np.ndarray, threshold: float = 0.0) -> float:
+def max_difference(
+    first: np.ndarray, second: np.ndarray, threshold: float = 0.0, nms_iou: float | None = None
+) -> float:
     """Return the largest difference between two runs over the same images.
 
     Within an image and a label, a detection's partner is the one whose box is nearest, each being the other's nearest.
     A pair differs by its largest difference in score or coordinate. A detection without a partner differs by its score
     above what the other run could have left out: `threshold`, or the last score of a run whose rows are all taken.
-    A pair never counts for more than its two detections would alone.
+    A pair never counts for more than its two detections would alone. One without a partner that overlaps a better one
+    by just the limit of suppression counts for nothing: the last bits of a box decide whether it stays.
 
     Args:
         first: float32 [N, K, 7].
         second: float32 [N, K, 7].
         threshold: score below which the runs report nothing.
+        nms_iou: overlap from which the weaker of two detections of a label was suppressed, where that is known.
     """
     if first.shape != second.shape:
         raise ValueError(f"detections of shapes {first.shape} and {second.shape} are not of the same images")
-    return max((_image_difference(*rows, threshold) for rows in zip(first, second, strict=True)), default=0.0)
+    return max((_image_difference(*rows, threshold, nms_iou) for rows in zip(first, second, strict=True)), default=0.0)
 
 
 def least_matched_iou(first: np.ndarray, second: np.ndarray, threshold: float = 0.5) -> float:
@@ -106,9 +113,10 @@ def _best_iou(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.where(rows[:, None, 1] == others[None, :, 1], overlaps, 0).max(1, initial=0)
 
 
-def _image_difference(first: np.ndarray, second: np.ndarray, threshold: float) -> float:
+def _image_difference(first: np.ndarray, second: np.ndarray, threshold: float, nms_iou: float | None) -> float:
     """Return the largest difference between two runs over one image, [K, 7] each."""
     alone = [_excess(first, second, threshold), _excess(second, first, threshold)]
+    ties = [_at_the_limit(first, second, nms_iou), _at_the_limit(second, first, nms_iou)]
     largest = 0.0
     for label in np.union1d(first[:, 1], second[:, 1]):
         if label < 0:
@@ -116,12 +124,21 @@ def _image_difference(first: np.ndarray, second: np.ndarray, threshold: float) -
         mine, theirs = first[:, 1] == label, second[:, 1] == label
         pairs = np.abs(first[mine, None, 2:] - second[None, theirs, 2:])
         excess = [alone[0][mine], alone[1][theirs]]
+        counted = [np.where(tied[own], 0, rest) for tied, own, rest in zip(ties, (mine, theirs), excess, strict=True)]
         if pairs.size:
             rows, columns = _mutually_nearest(pairs[..., 1:].max(-1))
             limit = np.maximum(excess[0][rows], excess[1][columns])
-            excess[0][rows] = excess[1][columns] = np.minimum(pairs[rows, columns].max(-1), limit)
-        largest = max(largest, float(np.concatenate(excess).max()))
+            counted[0][rows] = counted[1][columns] = np.minimum(pairs[rows, columns].max(-1), limit)
+        largest = max(largest, float(np.concatenate(counted).max()))
     return largest
+
+
+def _at_the_limit(rows: np.ndarray, others: np.ndarray, nms_iou: float | None) -> np.ndarray:
+    """Return which detections overlap a better one of their label in the other run by just the limit, bool [K]."""
+    if nms_iou is None:
+        return np.zeros(len(rows), bool)
+    better = (rows[:, None, 1] == others[None, :, 1]) & (rows[:, None, 2] < others[None, :, 2])
+    return (better & (np.abs(pairwise_iou(rows[:, 3:], others[:, 3:]) - nms_iou) <= TIE)).any(1)
 
 
 def _excess(rows: np.ndarray, others: np.ndarray, threshold: float) -> np.ndarray:

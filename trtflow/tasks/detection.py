@@ -55,7 +55,7 @@ THRESHOLD = 0.5  # least score of a box whose partner is sought, where none is s
 def compare(job: Job) -> None:
     """Write the largest difference of a box or score from the framework's, and the worst overlap."""
     engine, framework = read_alike(job.input("predictions"), job.input("framework"), "detections")
-    largest = max_difference(engine, framework, LEAST_SCORE)
+    largest = max_difference(engine, framework, LEAST_SCORE, job.setting("nms_iou"))
     found = {"agreement": largest, "matched_iou": least_matched_iou(engine, framework)}
     write_json(job.output("agreement"), {PRECISION: found})
 
@@ -70,7 +70,7 @@ def compare_map(job: Job) -> None:
     for precision, detections in zip(named, engines, strict=True):
         engine_map = detection_scores(detections, truths, classes)["metrics"]["map"]
         found[precision] = {
-            "agreement": max_difference(detections, expected, LEAST_SCORE),
+            "agreement": max_difference(detections, expected, LEAST_SCORE, job.setting("nms_iou")),
             "matched_iou": least_matched_iou(detections, expected, threshold),
             "framework_map": framework_map,
             "framework_map_drop": abs(engine_map - framework_map),

@@ -60,6 +60,9 @@ def load_samples(
     return samples | {name: _load_own(root, config, kinds, name, own[name]) for name in own}
 
 
+SHARING = ("data_set", "family")  # kinds that say what their samples have in common
+
+
 def _load_sample(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str) -> dict[str, Any]:
     path = root / f"config/samples/{name}.yaml"
     sample = read_mapping(path)
@@ -75,7 +78,8 @@ def _load_sample(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str)
     if changes:  # a test checks the files as they are
         check(sample, schema, source)
     complete(sample, schema)
-    sample = merged(kinds.get("data_set", sample["data_set"], source).get("sample", {}), sample)
+    for kind in SHARING:
+        sample = merged(kinds.get(kind, sample[kind], source).get("sample", {}), sample)
     sample["model"].setdefault("weights", "trained")
     kinds.check_sample(sample, source)
     _set_limits(sample, source)
