@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from trtflow.workflow.digest import Code, Digests
+from trtflow.workflow.errors import PlanError
 from trtflow.workflow.plan import make_plan
 from trtflow.workflow.steps import step_rules
 
@@ -124,6 +125,23 @@ def test_every_step_of_every_sample_has_a_digest() -> None:
     assert len(digests) > 200
     assert digests["train", "mnist"] == digests["train", "mnist_api"]  # the same code, whatever its settings
     assert digests["infer", "mnist"] != digests["infer", "mnist_api"]  # each runs its own sample's module
+
+
+@pytest.mark.parametrize(
+    ("step", "change", "fault"),
+    [
+        ("compare", {"function": "compair"}, "trtflow/tasks/detection.py has no function compair, which step compare"),
+        ("train", {"function": "fit"}, "trtflow/families/ssd/__init__.py has no function fit, which step train"),
+    ],
+)
+def test_function_that_is_not_there_is_told_when_planning(step: str, change: dict[str, str], fault: str) -> None:
+    plan = make_plan(ROOT, {})
+    says = plan.steps("ssd")[step]
+    (rule,) = [rule for rule in step_rules(plan, says["stage"]) if rule.step == step and "ssd" in rule.samples]
+    Code(plan).of_step(rule, "ssd")
+    says |= change
+    with pytest.raises(PlanError, match=fault):
+        Code(plan).of_step(rule, "ssd")
 
 
 def test_scores_are_no_part_of_engines() -> None:

@@ -80,6 +80,11 @@ class Digests:
         """Whether the checkout has a file."""
         return (self.root / module).is_file()
 
+    def has(self, module: str, function: str) -> bool:
+        """Whether a module defines or imports a name."""
+        named, imports = self._module_names(module)
+        return function in named or function in imports
+
     def _find_closure(self, path: str, entry: str = "") -> frozenset[str]:
         """Return the files that a module is made of; `entry`, of which one function counts alone, is left out."""
         found: set[str] = set()
@@ -209,9 +214,18 @@ class Code:
         return self.digests.digest(f"scripts/{name}.py", self._loaded(name, sample), self._files(files, sample))
 
     def of_step(self, rule: StepRule, sample: str) -> str:
-        """Return the hash of the code of a step: its function and what that uses, and the sample's module."""
+        """Return the hash of the code of a step: its function and what that uses, and the sample's module.
+
+        Raises:
+            PlanError: the module is not there, or has no such function.
+        """
         says = self.plan.steps(sample)[rule.step]
         entry = (self._module(says["stage"], sample), says["function"])
+        if not self.digests.has(*entry):
+            raise PlanError(
+                f"samples.{sample}: {entry[0]} has no function {entry[1]}, which step {rule.step} asks for. "
+                f"Write it, or name another with `function:` of the step."
+            )
         return self.digests.digest(f"scripts/{says['stage']}.py", [entry, *self._loaded(says["stage"], sample, *entry)])
 
     def _module(self, stage: str, sample: str) -> str:
@@ -226,10 +240,10 @@ class Code:
         self, script: str, sample: str | None, module: str = "", function: str = ""
     ) -> list[tuple[str, str | None]]:
         """Return the module of a sample where the code loads it by name."""
-        used = set(self.digests.modules(f"scripts/{script}.py"))
+        used = [self.digests.modules(f"scripts/{script}.py")]
         if module:
-            used |= self.digests.used(module, function)
-        if sample is None or SAMPLES not in used:
+            used.append(self.digests.used(module, function))
+        if sample is None or not any(SAMPLES in files for files in used):
             return []
         name = "own" if sample in self.plan.own else sample
         place = f"{PACKAGE}/samples/{name}"
