@@ -52,11 +52,14 @@ def network_of(rows=True, opset=17, constants=False):
     parts = [
         pair("x", "s"),
         pair("w", "rows", "zeros", axis),
-        ([helper.make_node("Conv", ["x_dq", "w_dq", "b"], ["c"], "first", pads=[1, 1, 1, 1])], None),
+        (
+            [helper.make_node("Conv", ["x_dq", "w_dq", "b"], ["c"], "first", kernel_shape=[3, 3], pads=[1, 1, 1, 1])],
+            None,
+        ),
         ([helper.make_node("Relu", ["c"], ["r"], "relu")], None),
         pair("r", "t"),
         pair("v", "u"),
-        ([helper.make_node("Conv", ["r_dq", "v_dq"], ["y"], "second")], None),
+        ([helper.make_node("Conv", ["r_dq", "v_dq"], ["y"], "second", kernel_shape=[1, 1])], None),
     ]
     nodes = [node for added, _ in parts for node in added]
     if constants:  # in nodes, as PyTorch writes zero points
@@ -129,6 +132,16 @@ def test_half_precision_leaves_products_of_steps_exact():
     assert {layer["name"]: layer["precision"] for layer in engine.layers}["second"] == "INT8"
     wanted, found = run_onnx(model, {"x": X}), Session(trt, engine).run({"x": X})["y"]
     assert np.abs(found - wanted).mean() < 2e-3 * np.abs(wanted).mean()
+
+
+def test_a_kernel_in_a_pair_needs_the_attribute_kernel_shape():
+    """As TensorRT 8.6.0 has it; where kernels are constants it finds their sizes itself."""
+    model = network_of()
+    (second,) = [node for node in model.graph.node if node.name == "second"]
+    del second.attribute[:]
+    parser = trt.OnnxParser(trt.Builder(trt.Logger()).create_network(1), trt.Logger(trt.Logger.INTERNAL_ERROR))
+    assert not parser.parse(model.SerializeToString())
+    assert "misaligns with the input kernel shape" in parser.get_error(0).desc()
 
 
 def test_int8_must_be_allowed_in_the_configuration():

@@ -404,6 +404,13 @@ def _channels(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     check(not known or fits, f"Invalid Node - {title(node)}\n{words}", remedy, ErrorCode.INVALID_NODE)
 
 
+@refuses("Conv")
+def _window_of_fed_weights(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    if isinstance(operands[1], ITensor):  # behind a dequantize layer too: measured on an H200
+        words = "The input tensor shape misaligns with the input kernel shape."
+        check(attribute(node, "kernel_shape", None) is not None, words, "Give the node its attribute kernel_shape.")
+
+
 @refuses("Transpose")
 def _transpose(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     rank = rank_of(operands[0])
