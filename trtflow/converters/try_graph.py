@@ -1,12 +1,17 @@
-"""Do with a frozen graph all that a conversion lets TensorFlow do, so that a process of its own shows if that ends it.
+"""Do with frozen graphs all that a conversion lets TensorFlow do, each in a process of its own that it may end.
 
-python -m trtflow.converters.try_graph frozen.pb
+python -m trtflow.converters.try_graph
 
-Errors in Python are passed over: whoever reads the graph afterwards tells them.
+Reads paths from standard input, as JSON, one a line; answers each with a line of JSON: the exit status of the process
+that tried it (below 0 the signal that ended it) and what it said. TensorFlow is loaded once, and forked for each graph
+before it has threads. Errors in Python are passed over: whoever reads the graph afterwards tells them.
 """
 
+import json
 import os
+import signal
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +24,9 @@ import tensorflow as tf
 from google.protobuf import text_format
 
 from trtflow.converters.uff.folding import known_ahead, owner
+
+LONGEST_S = 300
+LAST_WORDS = 10_000  # characters of them that are kept
 
 
 def read(path: Path) -> Any:
@@ -40,12 +48,39 @@ def run(graphdef: Any) -> None:
             session.run(outputs, feeds)
 
 
-def main() -> None:
-    """Read the command line and try the graph that it names."""
-    graphdef = read(Path(sys.argv[1]))
-    for attempt in (known_ahead, run):
+def attempt(path: Path) -> None:
+    """Do all of it with one file."""
+    graphdef = read(path)
+    for part in (known_ahead, run):
         with suppress(Exception):
-            attempt(graphdef)
+            part(graphdef)
+
+
+def fork(path: Path) -> tuple[int, str]:
+    """Return the exit status of a process that tries a file, and what it wrote to its standard error."""
+    with tempfile.TemporaryFile() as said:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                os.dup2(said.fileno(), 2)
+                signal.alarm(LONGEST_S)
+                attempt(path)
+                status = 0
+            finally:
+                os._exit(status)
+        _, ended = os.waitpid(child, 0)
+        said.seek(0)
+        return os.waitstatus_to_exitcode(ended), said.read().decode(errors="replace")
+
+
+def main() -> None:
+    """Answer until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what TensorFlow prints is no answer
+    for line in sys.stdin:
+        status, said = fork(Path(json.loads(line)))
+        print(json.dumps([status, said[-LAST_WORDS:]]), file=answers, flush=True)
 
 
 if __name__ == "__main__":
