@@ -17,7 +17,8 @@ checkpoint record_backend:
     params:
         **script("record_backend"),
         backend=config["backend"],
-        python=options.engine_python(PLAN, workflow.basedir),
+        # a function: in a plain string braces would be wildcards
+        python=lambda wildcards: options.engine_python(PLAN, workflow.basedir),
     shell:
         "{params.run:q} --backend {params.backend:q} --engine-python {params.python:q}"
         " --out {output:q} > {log:q} 2>&1"

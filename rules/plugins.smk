@@ -21,7 +21,8 @@ rule build_plugins:
         **takes(4000, 10),
     params:
         **script("build_plugins", "plugins"),
-        python=options.engine_python(PLAN, workflow.basedir),
+        # a function: in a plain string braces would be wildcards
+        python=lambda wildcards: options.engine_python(PLAN, workflow.basedir),
         folder=folder_of("record"),
     shell:
         "{params.run:q} --engine-python {params.python:q} --out-dir {params.folder:q} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 """Nothing that somebody writes into a configuration is run by the shell.
 
 Every string of every schema in config/schema that may be any string gets a value that a shell would run, split and
-expand, through a dry run that prints the commands. Such a value may be refused by name; in what is printed it must be
+expand, through a dry run that prints the commands. Such a value may be refused, by name; in what is printed it must be
 one word, as a shell reads it.
 """
 
@@ -13,7 +13,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,28 +91,18 @@ def with_value(place: Any, path: Sequence[str], value: str) -> Any:
     return kept
 
 
-def allowed(name: str, base: dict[str, Any]) -> list[Any]:
-    """Return each place of a schema with the configuration that has the hostile value there, where it allows one."""
+def places(name: str, base: dict[str, Any]) -> dict[tuple[str, ...], str]:
+    """Return the places of a schema that allow the hostile value, in one of its forms, with that."""
     schema = schema_of(name)
     valid = jsonschema.Draft202012Validator(schema)
     before = len(list(valid.iter_errors(base)))
-    found = []
+    found = {}
     for path in dict.fromkeys(filter(None, strings(schema, schema))):
-        changed = (with_value(base, path, form.format(HOSTILE)) for form in FORMS)
-        fitting = next((values for values in changed if len(list(valid.iter_errors(values))) <= before), None)
-        if fitting is not None:
-            found.append(pytest.param(fitting, id=".".join(path)))
+        values = (form.format(HOSTILE) for form in FORMS)
+        fits = (value for value in values if len(list(valid.iter_errors(with_value(base, path, value)))) <= before)
+        if (value := next(fits, None)) is not None:
+            found[path] = value
     return found
-
-
-def config_cases() -> list[Any]:
-    """Return those of config/config.yaml."""
-    return allowed("config", yaml.safe_load((ROOT / "config/config.yaml").read_text()))
-
-
-def sample_cases() -> list[Any]:
-    """Return those of a sample that a user may lay over config/samples/ssd.yaml."""
-    return allowed("sample", yaml.safe_load((ROOT / "config/samples/ssd.yaml").read_text()))
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +125,8 @@ def check_printed(said: str) -> None:
         assert MARKER not in outside, f"the shell would expand it: {line}"
 
 
-def plan(workflow: Workflow, *arguments: str) -> None:
-    """Print the commands of a run and check them."""
+def dry_run(workflow: Workflow, *arguments: str) -> str:
+    """Print and check the commands of a run; return the error that ended it, which has to be one line, or nothing."""
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "-p", *arguments],
         cwd=workflow.folder,
@@ -149,30 +139,77 @@ def plan(workflow: Workflow, *arguments: str) -> None:
     assert not list(workflow.folder.rglob(MARKER)), "it was run while planning"
     assert "Traceback" not in done.stdout, done.stdout[-3000:]
     check_printed(done.stdout)
+    last = (done.stdout.splitlines() or [""])[-1]
+    assert not done.returncode or last.startswith("error: "), done.stdout[-3000:]
+    return last if done.returncode else ""
 
 
-@pytest.mark.parametrize("values", config_cases())
-def test_strings_of_the_configuration(hostile, tmp_path, values):
+Run = Callable[[dict[str, Any]], str]
+
+
+def walk(
+    base: dict[str, Any], found: dict[tuple[str, ...], str], plan: Callable[[dict[str, Any]], Any], run: Run
+) -> None:
+    """Try each place: alone with the plan, which may refuse it by name, and those it takes in one dry run.
+
+    Where that one ends early, each has one of its own.
+    """
+    taken = []
+    for path, value in found.items():
+        refused = ""
+        try:
+            plan(with_value(base, path, value))
+        except PlanError as error:
+            refused = str(error)
+        assert not refused or MARKER in refused, f"{'.'.join(path)}: refused, but not named: {refused}"
+        if not refused:
+            taken.append(path)
+    assert taken
+    together = base
+    for path in taken:
+        together = with_value(together, path, found[path])
+    if run(together):
+        for path in taken:
+            error = run(with_value(base, path, found[path]))
+            assert not error or MARKER in error, f"{'.'.join(path)}: refused, but not named: {error}"
+
+
+def test_strings_of_the_configuration(hostile, tmp_path):
+    base = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     file = tmp_path / "config.yaml"
-    file.write_text(yaml.safe_dump(values))
-    plan(hostile, "results/ssd_report.json", "results/index.html", "--configfile", str(file))
+
+    def run(values: dict[str, Any]) -> str:
+        file.write_text(yaml.safe_dump(values))
+        return dry_run(hostile, "results/ssd_report.json", "results/index.html", "--configfile", str(file))
+
+    walk(base, places("config", base), lambda values: make_plan(hostile.folder, values), run)
 
 
-@pytest.mark.parametrize("values", sample_cases())
-def test_strings_of_a_sample(hostile, tmp_path, values):
+def test_strings_of_a_sample(hostile, tmp_path):
+    base = yaml.safe_load((ROOT / "config/samples/ssd.yaml").read_text())
     file = tmp_path / "config.yaml"
-    file.write_text(yaml.safe_dump({"samples": {"ssd": values}}))
-    plan(hostile, "results/ssd_report.json", "--configfile", str(file))
+
+    def run(values: dict[str, Any]) -> str:
+        file.write_text(yaml.safe_dump({"samples": {"ssd": values}}))
+        return dry_run(hostile, "results/ssd_report.json", "--configfile", str(file))
+
+    walk(base, places("sample", base), lambda values: make_plan(hostile.folder, {"samples": {"ssd": values}}), run)
 
 
-@pytest.mark.parametrize("values", allowed("own", OWN))
-def test_strings_of_a_model_of_ones_own(hostile, tmp_path, values):
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(values))
-    for part in (values["model"], values["data"]):
-        for name in part.values():
-            if isinstance(name, str) and HOSTILE in name and "/" not in name:
-                (hostile.folder / name).touch()
-    plan(hostile, "results/mine_report.json", "--config", f"own_samples={tmp_path}")
+def test_strings_of_a_model_of_ones_own(hostile, tmp_path):
+    def write(values: dict[str, Any]) -> dict[str, Any]:
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(values))
+        for part in (values["model"], values["data"]):
+            for name in part.values():
+                if isinstance(name, str) and HOSTILE in name and "/" not in name:
+                    (hostile.folder / name).touch()
+        return {"own_samples": str(tmp_path)}
+
+    def run(values: dict[str, Any]) -> str:
+        write(values)
+        return dry_run(hostile, "results/mine_report.json", "--config", f"own_samples={tmp_path}")
+
+    walk(OWN, places("own", OWN), lambda values: make_plan(hostile.folder, write(values)), run)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +233,13 @@ def test_the_check_can_fail(line):
 def test_an_empty_word_that_would_follow_an_option_is_refused(values):
     with pytest.raises(PlanError, match="should be non-empty|too short"):
         make_plan(ROOT, values)
+
+
+@pytest.mark.parametrize("values", [{"picture": "a{b}.jpg"}, {"artefacts": [{"file": "x.gz", "path": "a{b}"}]}])
+def test_braces_in_a_file_of_the_workflow_are_refused(values):
+    """They would be a wildcard, whatever is done to them."""
+    with pytest.raises(PlanError, match="does not match"):
+        make_plan(ROOT, {"samples": {"ssd": values}})
 
 
 def test_what_snakemake_quotes_a_job_receives_as_it_is(tmp_path):
