@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from trtflow.workflow.errors import PlanError
+from trtflow.workflow.plan import make_plan
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -61,36 +64,12 @@ def test_workflow_catalogue_entry_is_the_same_workflow(tmp_path):
     ("arguments", "message"),
     [
         (["results/sdd_report.json"], "unknown sample 'sdd'. Did you mean 'ssd'? Known: "),
-        (
-            ["--config", "dta=mini"],
-            "unknown key dta. Known: data, backend, engine_python, builder, latency_seconds, mirror, download_attempts,"
-            " download_timeout, fetch, page, compare, own_samples, samples.",
-        ),
-        (["--config", "page=[sssd]"], "page: unknown sample 'sssd'. Did you mean 'ssd'? Known: "),
-        (["--config", "compare={a: docs/results/cpu, b: b}"], "compare: no *_report.json in "),
         (["results/comparison.html"], "compare: name two runs and their folders: --config 'compare={CPU: "),
-        (["--config", "data=tiny"], "data: 'tiny' is not one of ['mini', 'full']"),
         (
             ["results/ssd_report.json", "--config", "data=full", "samples={ssd: {data: [mini]}}"],
             "sample 'ssd' has no data set 'full', only mini",
         ),
-        (["--config", "backend=cuda"], "backend: 'cuda' is not one of ['auto', 'reference', 'tensorrt']"),
-        (["--config", "samples={sdd: {}}"], "samples.sdd: unknown sample 'sdd'. Did you mean 'ssd'? Known: "),
         (["--config", "samples={ssd: {training: {step: 3}}}"], "samples.ssd: training: unknown key step. Known:"),
-        (
-            ["--config", "samples={ssd: {calibration: {batch_size: 4}}}"],
-            "samples.ssd: calibration.batch_size: 50 pictures (splits.calibration) do not fill batches of 4",
-        ),
-        (
-            ["--config", "samples={nmt: {inference: {batch: 129}}}"],
-            "samples.nmt: inference.batch: 129 sentences exceed max_batch_size, 128",
-        ),
-        (
-            ["--config", "samples={uff_ssd: {model: {trained_by: ssd}}}"],
-            "samples.uff_ssd: model.trained_by: sample 'ssd' trains no inception_v2",
-        ),
-        (["--config", "samples={nmt: {recurrent: gru}}"], "samples.nmt: recurrent: 'gru' is not one of ['rnn_v2', 'l"),
-        (["--config", "samples={ssd: {model: {width: 2}}}"], "samples.ssd: model.width: 2 is greater than"),
     ],
 )
 def test_mistake_is_named(tmp_path, arguments, message):
@@ -99,6 +78,40 @@ def test_mistake_is_named(tmp_path, arguments, message):
     printed = done.stdout + done.stderr
     assert message in printed
     assert "Traceback (most recent call last)" not in printed
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            "dta: mini",
+            "unknown key dta. Known: data, backend, engine_python, builder, latency_seconds, mirror, download_attempts,"
+            " download_timeout, fetch, page, compare, own_samples, samples.",
+        ),
+        ("page: [sssd]", "page: unknown sample 'sssd'. Did you mean 'ssd'? Known: "),
+        ("compare: {a: docs/results/cpu, b: b}", "compare: no *_report.json in "),
+        ("data: tiny", "data: 'tiny' is not one of ['mini', 'full']"),
+        ("backend: cuda", "backend: 'cuda' is not one of ['auto', 'reference', 'tensorrt']"),
+        ("samples: {sdd: {}}", "samples.sdd: unknown sample 'sdd'. Did you mean 'ssd'? Known: "),
+        (
+            "samples: {ssd: {calibration: {batch_size: 4}}}",
+            "samples.ssd: calibration.batch_size: 50 pictures (splits.calibration) do not fill batches of 4",
+        ),
+        (
+            "samples: {nmt: {inference: {batch: 129}}}",
+            "samples.nmt: inference.batch: 129 sentences exceed max_batch_size, 128",
+        ),
+        (
+            "samples: {uff_ssd: {model: {trained_by: ssd}}}",
+            "samples.uff_ssd: model.trained_by: sample 'ssd' trains no inception_v2",
+        ),
+        ("samples: {nmt: {recurrent: gru}}", "samples.nmt: recurrent: 'gru' is not one of ['rnn_v2', 'l"),
+        ("samples: {ssd: {model: {width: 2}}}", "samples.ssd: model.width: 2 is greater than"),
+    ],
+)
+def test_mistake_is_named_by_the_plan(config, message):
+    with pytest.raises(PlanError, match=re.escape(message)):
+        make_plan(ROOT, yaml.safe_load(config))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +126,7 @@ def test_change_is_taken_from_command_line_and_from_file(tmp_path, changes):
     file = tmp_path / "mine.yaml"
     file.write_text(f"samples: {{ssd: {changes}}}\n")
     for arguments in (["--config", f"samples={{ssd: {changes}}}"], ["--configfile", file]):
-        done = dry_run(tmp_path, *arguments)
+        done = dry_run(tmp_path, "results/ssd/config.yaml", *arguments)
         assert done.returncode == 0, done.stderr
 
 

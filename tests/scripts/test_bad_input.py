@@ -16,6 +16,7 @@ from PIL import Image
 from trtflow.datasets.digit_scenes import CLASSES, write_split
 from trtflow.families.ssd.checkpoint import save_ssd
 from trtflow.families.ssd.network import SSD
+from trtflow.formats import UserError
 from trtflow.formats.arrays import write_arrays
 from trtflow.formats.batch_file import Batch, write_batch
 
@@ -229,8 +230,18 @@ def test_a_damaged_network(tmp_path, family, function, output):
     path = tmp_path / ("network.keras" if family == "keras_digits" else "network.pt")
     path.write_bytes(b"PK no network")
     outputs = {output: tmp_path / "out" / "file", "stock": tmp_path / "out" / "stock.prototxt"}
-    message = fail("export", *job(family, function, {"model": path}, outputs))
-    assert f"{path.name}: not a " in message
+    with pytest.raises(UserError, match=f"{path.name}: not a "):
+        do(family, function, {}, {"model": path}, outputs)
     assert not (tmp_path / "out").exists()
     path.unlink()
-    assert f"{path.name}: no such file" in fail("export", *job(family, function, {"model": path}, outputs))
+    with pytest.raises((UserError, FileNotFoundError), match=path.name):
+        do(family, function, {}, {"model": path}, outputs)
+
+
+def test_a_damaged_network_by_its_script(tmp_path):
+    path, outputs = tmp_path / "network.pt", {"exports": tmp_path / "out" / "file", "stock": tmp_path / "out" / "stock"}
+    path.write_bytes(b"PK no network")
+    assert "network.pt: not a " in fail("export", *job("ssd", "export", {"model": path}, outputs))
+    path.unlink()
+    assert "network.pt: no such file" in fail("export", *job("ssd", "export", {"model": path}, outputs))
+    assert not (tmp_path / "out").exists()
