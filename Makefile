@@ -54,7 +54,7 @@ types: $(VENV)/.develop ## check types
 	mypy
 
 unit: $(VENV)/.develop ## run the tests; why some were skipped stands at the end
-	pytest -rfEs --numprocesses $(TEST_PROCESSES) --dist loadfile
+	pytest -rfEs --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 clean: ## remove what the workflow made; the environment stays
 	rm -rf results/[!.]* logs benchmarks .snakemake

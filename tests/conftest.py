@@ -27,7 +27,8 @@ def runs_or_trains(path: Path) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark them."""
+    """Mark them, and let them come first: of files that are worked off side by side, the long ones are to begin."""
     for item in items:
         if TESTS in item.path.parents and runs_or_trains(item.path):
             item.add_marker(pytest.mark.workflow)
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)

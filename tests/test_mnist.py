@@ -1,4 +1,7 @@
-"""The thirteen MNIST samples for real: every gate passes, and each shows what its chapter teaches."""
+"""The thirteen MNIST samples for real: every gate passes, and each shows what its chapter teaches.
+
+mnist and int8 are trained as they are configured; the others for a third of their steps, with gates to match.
+"""
 
 import json
 import os
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from kept import copy_of, kept
 
 from trtflow.formats.batch_file import read_batch
@@ -31,7 +35,21 @@ SAMPLES = (
 )
 
 
-def snakemake(folder, *arguments, samples=()):
+WHOLE = ("mnist", "int8")
+
+
+def short(name):
+    """Return what is changed of a sample for a short training."""
+    gates = yaml.safe_load((ROOT / "config" / "samples" / f"{name}.yaml").read_text())["gates"]
+    limits = {gate["name"]: 0.9 for gate in gates if gate["op"] == ">="}
+    limits |= {gate["name"]: 0.03 for gate in gates if gate["name"].endswith("_drop")}
+    return {"training": {"steps": 400 if name == "mlp" else 200}, "limits": limits}
+
+
+SHORT = f"samples={json.dumps({name: short(name) for name in SAMPLES if name not in WHOLE})}"
+
+
+def snakemake(folder, *arguments, samples=(SHORT,)):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = ["snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, "--quiet", "all"]
     command += ["--config", "latency_seconds=0.1", *samples, *arguments]
@@ -45,7 +63,7 @@ def finish(folder):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return copy_of(kept("mnist", "", finish), tmp_path_factory.mktemp("mnist"))
+    return copy_of(kept("mnist", SHORT, finish), tmp_path_factory.mktemp("mnist"))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +127,7 @@ def test_the_three_forms_of_a_perceptron_agree(results):
 def test_refit_turns_a_useless_engine_into_the_trained_one(reports):
     metrics = reports["engine_refit_mnist"]["precisions"]["fp32"]["metrics"]
     assert metrics["top1_before_refit"] <= 0.6
-    assert metrics["top1"] >= 0.97
+    assert metrics["top1"] >= 0.9
 
 
 def test_second_build_uses_the_table_and_calibrates_again_where_it_is_missing(results, folder):
