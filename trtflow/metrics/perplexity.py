@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 
 def perplexity(log_probabilities: np.ndarray) -> float:
     """Return exp of the mean of -log p of each character as it came: 1 is certain, the vocabulary's size is a guess.
 
+    It is infinite where a logarithm is no number, or there is none.
+
     Args:
         log_probabilities: natural logarithms [characters], of any float type; summed in float64.
     """
+    if not log_probabilities.size or not np.isfinite(log_probabilities).all():
+        return math.inf
     return float(np.exp(-np.mean(log_probabilities, dtype=np.float64)))
