@@ -69,7 +69,7 @@ def test_nothing_is_better_for_a_value_that_is_no_number(name):
         changed[place] = value
         found = metric(changed)
         assert not math.isnan(found), (place, value)
-        assert (found <= plain if more_is_better else found >= plain), (place, value, found, plain)
+        assert found <= plain if more_is_better else found >= plain, (place, value, found, plain)
 
 
 @pytest.mark.parametrize("value", BAD)

@@ -1,4 +1,4 @@
-"""Values that are no numbers, NaN and infinity: an answer that holds one is worth nothing, and never more than another."""
+"""Values that are no numbers, NaN and infinity: an answer that holds one is never the better for it."""
 
 from __future__ import annotations
 

@@ -18,3 +18,10 @@ def perplexity(log_probabilities: np.ndarray) -> float:
     if not log_probabilities.size or not np.isfinite(log_probabilities).all():
         return math.inf
     return float(np.exp(-np.mean(log_probabilities, dtype=np.float64)))
+
+
+def relative_difference(value: float, reference: float) -> float:
+    """Return by which part of the reference a value differs from it; infinity where one is no number."""
+    if not (math.isfinite(value) and math.isfinite(reference)):
+        return math.inf
+    return abs(value / reference - 1)
