@@ -1,6 +1,5 @@
 """Worker processes: they answer as one does, and whatever dies or falls silent, nothing waits for ever."""
 
-import json
 import os
 import signal
 import time
@@ -12,6 +11,7 @@ import trtflow.reference as trt
 from trtflow.formats import UserError
 from trtflow.runtime.backend import describe
 from trtflow.runtime.build import build_plan
+from trtflow.runtime.origin import write_engine
 from trtflow.runtime.session import Session, load_engine
 from trtflow.runtime.workers import RUNS, WorkerPool
 
@@ -34,8 +34,7 @@ def backend():
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory, backend):
     path = tmp_path_factory.mktemp("workers") / "engine.fp32.plan"
-    path.write_bytes(build_plan(trt, define, "fp32", 8))
-    path.with_suffix(".json").write_text(json.dumps({"backend": backend}))
+    write_engine(path, build_plan(trt, define, "fp32", 8), {"backend": backend})
     return path
 
 
@@ -118,7 +117,6 @@ def test_workers_that_fall_silent_are_given_up(plan, backend):
 
 def test_a_plan_that_cannot_be_read_is_told_by_the_workers(plan, backend, tmp_path):
     bad = tmp_path / "engine.fp32.plan"
-    bad.write_bytes(b"no plan")
-    bad.with_suffix(".json").write_text(plan.with_suffix(".json").read_text())
+    write_engine(bad, b"no plan", {"backend": backend})
     with pytest.raises(UserError, match=r"all 2 workers died. The last one: worker \d+ failed: .*engine\.fp32\.plan"):
         WorkerPool(bad, backend, FEEDS, 2, 1)
