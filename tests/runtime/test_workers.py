@@ -196,7 +196,8 @@ def test_workers_that_fall_silent_are_given_up(plan, backend):
     pids = []
 
     def answer():
-        with WorkerPool(plan, backend, FEEDS, 1, 1, timeout_s=2) as pool:
+        with WorkerPool(plan, backend, FEEDS, 1, 1) as pool:
+            pool._timeout_s = 2  # now that it has come up
             pids.extend(pool.pids)
             os.kill(pids[0], signal.SIGSTOP)
             pool.answer()
