@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 CORES ?= all
 TEST_PROCESSES ?= 2
+KILLS ?= 200
 ENGINE_PYTHON ?= python3.10
 VENV := .venv
 ENGINE := .engine
@@ -11,7 +12,7 @@ MNIST := mnist mnist_api uff_mnist onnx_mnist int8 plugin mlp end_to_end_tensorf
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help ssd all check report engine-env test-gpu test-slurm test quick lint types unit clean
+.PHONY: help ssd all check report engine-env test-gpu test-slurm test quick soak lint types unit clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +38,9 @@ test-gpu: $(VENV)/.develop $(ENGINE)/.ready ## make all reports with TensorRT, t
 
 test-slurm: $(CLUSTER)/.ready ## run ssd (small) and the MNIST samples through a Slurm of one node (as root, with Slurm's packages)
 	SLURM_SAMPLES="$${SLURM_SAMPLES-$(MNIST)}" $(CLUSTER)/bin/python -m pytest tests/slurm -rfEs
+
+soak: $(VENV)/.develop ## kill and stop workers of pools at random moments, KILLS=200 of them
+	python tests/soak/kill_workers.py --kills $(KILLS)
 
 test: lint types unit ## lint, check types and run all tests
 

@@ -7,7 +7,6 @@ import re
 import shutil
 import stat
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from trtflow.formats import FormatError
+from trtflow.formats.files import remove_abandoned, replace_durably, temporary_beside
 
 PIECE = 1 << 20
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
@@ -39,12 +39,14 @@ def unpack(archive: str | os.PathLike[str], folder: str | os.PathLike[str], max_
     """
     source, target = Path(archive), Path(folder)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    remove_abandoned(target.parent)
+    temporary = temporary_beside(target)
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
     try:
         _unpack_into(source, temporary, max_bytes, max_files)
-        temporary.chmod(0o755)
         shutil.rmtree(target, ignore_errors=True)
-        os.replace(temporary, target)
+        replace_durably(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
