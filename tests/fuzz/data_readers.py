@@ -165,7 +165,15 @@ def imagenet_tar() -> Reader:
         (folder / "listing.txt").write_text("a.JPEG 0\n")
         (folder / "words.txt").write_text("n01440764 tench\n")
 
-    return Reader("tar of ImageNet", read, (tar_of({"a.JPEG": picture("JPEG")}),), "val.tar", "tar", prepare=prepare, memory=PIXELS_MEMORY)
+    return Reader(
+        "tar of ImageNet",
+        read,
+        (tar_of({"a.JPEG": picture("JPEG")}),),
+        "val.tar",
+        "tar",
+        prepare=prepare,
+        memory=PIXELS_MEMORY,
+    )
 
 
 @reader
@@ -208,7 +216,9 @@ FILES = {"a/b.txt": b"text" * 10, "c": bytes(3000)}
 
 @reader
 def zips() -> Reader:
-    return Reader("archive: zip", unpacked, (zip_of(FILES), zip_of(FILES, 0)), "a.zip", "zip", [b"a/b.txt", b"a", b"a/"])
+    return Reader(
+        "archive: zip", unpacked, (zip_of(FILES), zip_of(FILES, 0)), "a.zip", "zip", [b"a/b.txt", b"a", b"a/"]
+    )
 
 
 @reader
@@ -231,7 +241,9 @@ def packed_tars() -> Reader:
 def artefacts() -> Reader:
     seed = b"model.bin:\n  urls: [https://example.org/model.bin]\n  size: 3\n  sha256: abc\n  made: by hand\n"
     read = lambda path: downloads.read_artefact(path, "model.bin")  # noqa: E731
-    return Reader("downloads.yaml", read, (seed,), "downloads.yaml", "text", [b"model.bin:", b"&a", b"*a", b"!!int", b"<<:"])
+    return Reader(
+        "downloads.yaml", read, (seed,), "downloads.yaml", "text", [b"model.bin:", b"&a", b"*a", b"!!int", b"<<:"]
+    )
 
 
 @reader
@@ -248,7 +260,9 @@ def download_record() -> Reader:
 @reader
 def download_origin() -> Reader:
     def read(path: Path) -> object:
-        return downloads._Part(downloads.Artefact("m", (), None, {}, ""), "https://e.org/m", path.with_name("m")).validator
+        return downloads._Part(
+            downloads.Artefact("m", (), None, {}, ""), "https://e.org/m", path.with_name("m")
+        ).validator
 
     seed = b'{"url": "https://e.org/m", "validator": "x"}'
     return Reader("origin of a part", read, (seed,), ".m.part.json", "json")

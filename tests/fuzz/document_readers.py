@@ -28,7 +28,25 @@ max_batch_size: 4
 gates:
   - {name: top1_least, metric: top1, precision: fp32, op: ">=", limit: 0.9}
 """
-YAML = [b"&a ", b"*a", b"[*a, *a]", b"!!python/object:os.system x", b"!!binary x", b"2001-99-99", b"? [a]\n: b", b"<<: ", b"1:60", b".nan", b"- ", b": ", b"{", b"|\n", b"%YAML 9.9\n---\n", b"!!set", b"!!timestamp 1"]
+YAML = [
+    b"&a ",
+    b"*a",
+    b"[*a, *a]",
+    b"!!python/object:os.system x",
+    b"!!binary x",
+    b"2001-99-99",
+    b"? [a]\n: b",
+    b"<<: ",
+    b"1:60",
+    b".nan",
+    b"- ",
+    b": ",
+    b"{",
+    b"|\n",
+    b"%YAML 9.9\n---\n",
+    b"!!set",
+    b"!!timestamp 1",
+]
 REPORT: dict[str, Any] = {
     "schema": 1,
     "sample": "ssd",
@@ -200,7 +218,9 @@ def plans() -> Reader:
 
     builder = trt.Builder(trt.Logger())
     network = builder.create_network()
-    layer = network.add_convolution(network.add_input("x", trt.float32, (2, 6, 6)), 4, (3, 3), np.ones((4, 2, 3, 3), np.float32))
+    layer = network.add_convolution(
+        network.add_input("x", trt.float32, (2, 6, 6)), 4, (3, 3), np.ones((4, 2, 3, 3), np.float32)
+    )
     network.mark_output(layer.get_output(0))
     seed = bytes(builder.build_serialized_network(network, builder.create_builder_config()))
 

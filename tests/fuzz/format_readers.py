@@ -129,7 +129,17 @@ def old_caffemodel() -> bytes:
 
 @reader
 def prototxt() -> Reader:
-    words = [b"layer {", b"layers {", b"}", b"dim:", b"input_dim:", b"include { phase: TRAIN }", b"param_str:", b"<", b">"]
+    words = [
+        b"layer {",
+        b"layers {",
+        b"}",
+        b"dim:",
+        b"input_dim:",
+        b"include { phase: TRAIN }",
+        b"param_str:",
+        b"<",
+        b">",
+    ]
     return Reader("prototxt", read_prototxt, (SSD, OLD, RPN), "deploy.prototxt", "text", words)
 
 
@@ -208,7 +218,10 @@ def darknet_weights() -> Reader:
         for layer in layers
         if (found := shapes_of(layer))
     }
-    seeds = [written(lambda path, header=header: write_weights(path, header, layers, values)) for header in (Header(), Header(0, 1), Header(1001))]
+    seeds = [
+        written(lambda path, header=header: write_weights(path, header, layers, values))
+        for header in (Header(), Header(0, 1), Header(1001))
+    ]
     return Reader("Darknet weights", lambda path: read_weights(path, layers), seeds, "net.weights")
 
 
@@ -254,7 +267,10 @@ def nmt_recurrent() -> Reader:
 def batches() -> Reader:
     images = np.ones((2, 1, 3, 3), np.float32)
     labels = np.arange(2, dtype=np.float32)
-    seeds = [written(lambda path, b=b: batch_file.write_batch(path, b)) for b in (batch_file.Batch(images), batch_file.Batch(images, labels))]
+    seeds = [
+        written(lambda path, b=b: batch_file.write_batch(path, b))
+        for b in (batch_file.Batch(images), batch_file.Batch(images, labels))
+    ]
     return Reader("batch file", batch_file.read_batch, seeds, "batch0")
 
 
@@ -289,7 +305,10 @@ def netpbm_pictures() -> Reader:
 @reader
 def idx_images() -> Reader:
     values = RNG.integers(0, 256, (3, 4, 5)).astype(np.uint8)
-    seeds = (written(lambda path: idx.write_idx(path, values)), written(lambda path: idx.write_idx(path, values), "i.gz"))
+    seeds = (
+        written(lambda path: idx.write_idx(path, values)),
+        written(lambda path: idx.write_idx(path, values), "i.gz"),
+    )
     return Reader("IDX", lambda path: idx.read_idx(path, 3), seeds, "images.idx")
 
 

@@ -67,7 +67,7 @@ class Store:
         self.counts[outcome.kind] += 1
         self.counts["most_ms"] = max(self.counts["most_ms"], 1000 * outcome.seconds)
         self.counts["most_mib"] = max(self.counts["most_mib"], outcome.bytes / (1 << 20))
-        key = hashlib.sha256(outcome.signature.encode()).hexdigest()[:12]
+        key = hashlib.sha256(outcome.signature.encode(errors="replace")).hexdigest()[:12]
         if outcome.is_fault:
             self.keep_fault(key, data, outcome.said)
         if key in self.signatures or len(self.signatures) >= KEPT:
@@ -81,7 +81,7 @@ class Store:
         path = self.folder / "faults" / f"{key}.bin"
         if not path.exists() or len(data) < path.stat().st_size:
             path.write_bytes(data)
-            path.with_suffix(".txt").write_text(f"{said}\n")
+            path.with_suffix(".txt").write_text(f"{said}\n", errors="replace")
 
     def save(self) -> None:
         """Write the counts."""
@@ -139,7 +139,11 @@ def fuzz_by_coverage(reader: Reader, store: Store, folder: Path, seconds: float,
     inputs.mkdir()
     for index, data in enumerate(seeds):
         (inputs / str(index)).write_bytes(data)
-    options = [f"-max_total_time={max(1, round(seconds - time.monotonic() + start))}", f"-max_len={LONGEST}", f"-seed={seed + 1}"]
+    options = [
+        f"-max_total_time={max(1, round(seconds - time.monotonic() + start))}",
+        f"-max_len={LONGEST}",
+        f"-seed={seed + 1}",
+    ]
     quiet = ["-verbosity=0", "-rss_limit_mb=0", "-timeout=0", f"-artifact_prefix={folder}/"]
     atheris.Setup([sys.argv[0], *options, *quiet, str(inputs)], check, custom_mutator=change)
     atheris.Fuzz()
@@ -225,7 +229,9 @@ def table(folder: Path) -> str:
         store = Store(folder / name)
         kinds = len(list((folder / name / "faults").glob("*.bin")))
         counts = [f"{store.counts[key]:,}" for key in COUNTS]
-        rows.append(f"| {name} | {' | '.join(counts)} | {kinds} | {store.counts['most_ms']:.0f} | {store.counts['most_mib']:.0f} |")
+        rows.append(
+            f"| {name} | {' | '.join(counts)} | {kinds} | {store.counts['most_ms']:.0f} | {store.counts['most_mib']:.0f} |"
+        )
         for key in (*COUNTS, "seconds"):
             totals[key] += store.counts[key]
         totals["kinds"] += kinds
@@ -272,7 +278,7 @@ def main() -> None:
             counts = Store(options.folder / name).counts
             print(f"{name}: {counts['inputs']:,} inputs so far, {len(found)} kinds of faults", flush=True)
             for path in found:
-                print(f"  {path.with_suffix('.bin')}: {path.read_text().strip()[:200]}", flush=True)
+                print(f"  {path.with_suffix('.bin')}: {' '.join(path.read_text().split())[:300]}", flush=True)
         sys.exit(1 if faults else 0)
 
 

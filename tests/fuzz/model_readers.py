@@ -26,7 +26,9 @@ def onnx_model() -> bytes:
         "m": np.ones((72, 3), np.float32),
     }
     nodes = [
-        helper.make_node("Conv", ["x", "w"], ["c"], kernel_shape=[3, 3], strides=[1, 1], pads=[0, 0, 0, 0], name="conv"),
+        helper.make_node(
+            "Conv", ["x", "w"], ["c"], kernel_shape=[3, 3], strides=[1, 1], pads=[0, 0, 0, 0], name="conv"
+        ),
         helper.make_node("Relu", ["c"], ["r"]),
         helper.make_node("Reshape", ["r", "shape"], ["f"]),
         helper.make_node("MatMul", ["f", "m"], ["l"]),
@@ -166,7 +168,9 @@ def torch_checkpoint() -> Reader:
         torch.save({"network": "lenet", "weights": small}, buffer)
         return buffer.getvalue()
 
-    return Reader("PyTorch checkpoint", load_network, (state(),), "model.pt", "zip", [b"data.pkl", b"data/0"], memory=MEMORY)
+    return Reader(
+        "PyTorch checkpoint", load_network, (state(),), "model.pt", "zip", [b"data.pkl", b"data/0"], memory=MEMORY
+    )
 
 
 def _tensorflow() -> Any:

@@ -20,7 +20,14 @@ from typing import Any
 
 LONGEST = 1 << 16  # bytes of an input
 INTEGERS = tuple(
-    sorted({sign * (1 << bits) + add for bits in (0, 3, 7, 8, 15, 16, 24, 31, 32, 40, 62, 63) for sign in (1, -1) for add in (-1, 0, 1)})
+    sorted(
+        {
+            sign * (1 << bits) + add
+            for bits in (0, 3, 7, 8, 15, 16, 24, 31, 32, 40, 62, 63)
+            for sign in (1, -1)
+            for add in (-1, 0, 1)
+        }
+    )
 )
 NUMBERS = tuple(str(number).encode() for number in INTEGERS) + (
     *(b"nan", b"NaN", b"inf", b"-Infinity", b"1e999", b"-1e400", b"1e300", b"1e-320", b"0.5", b"-0", b"0x1", b"1_0"),
@@ -28,7 +35,23 @@ NUMBERS = tuple(str(number).encode() for number in INTEGERS) + (
 )
 ODD = (
     *(b"\0", b"\xff", b"\xfe\xff", b"\xef\xbb\xbf", b"\xe9", b"\xed\xa0\x80", b"\x85", b"\r", b"\r\n", b"\n\n", b"\t"),
-    *("\u2028".encode(), "\u00a0".encode(), b" ", b'"', b"'", b"\\", b"#", b"{", b"}", b"[", b"]", b"<", b"&", b":", b"-"),
+    *(
+        "\u2028".encode(),
+        "\u00a0".encode(),
+        b" ",
+        b'"',
+        b"'",
+        b"\\",
+        b"#",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b"<",
+        b"&",
+        b":",
+        b"-",
+    ),
 )
 NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 WORD = re.compile(rb"[A-Za-z_][\w./-]*")
@@ -262,7 +285,9 @@ def _zip(data: bytes, rng: random.Random, words: Sequence[bytes]) -> bytes:
     """Change a member of a zip file, or what its headers say."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [(item.filename, archive.read(item)[: 4 * LONGEST], item.compress_type) for item in archive.infolist()]
+            members = [
+                (item.filename, archive.read(item)[: 4 * LONGEST], item.compress_type) for item in archive.infolist()
+            ]
     except Exception:  # whatever is wrong with what was changed before
         return _bytes(data, rng, words)
     if not members or rng.random() < 0.2:
@@ -278,7 +303,11 @@ def _zip(data: bytes, rng: random.Random, words: Sequence[bytes]) -> bytes:
         names = ["../x", "/x", "a\\b", "x/", "", "C:x", "x" * 300, *(word.decode(errors="replace") for word in words)]
         members[place] = (rng.choice(names), content, method)
     elif kind == 3:
-        members[place] = (name, content, rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)))
+        members[place] = (
+            name,
+            content,
+            rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)),
+        )
     else:
         members[place] = (name, _inner(name)(content, rng, words), method)
     buffer = io.BytesIO()
@@ -322,8 +351,28 @@ def _npy(data: bytes, rng: random.Random, words: Sequence[bytes]) -> bytes:
         return _bytes(data, rng, words)
     size = int.from_bytes(data[8:10], "little")
     header, values = data[10 : 10 + size], data[10 + size :]
-    types = (b"'|O'", b"'<f4'", b"'>f8'", b"'<U3'", b"'|S0'", b"'|V8'", b"'<M8[s]'", b"[('a', '<f4')]", b"'<i8'", b"'x'")
-    shapes = (b"(1099511627776,)", b"(-1,)", b"()", b"(0, 5)", b"(4294967296, 4294967296)", b"(1,) * 99", b"(2 3)", b"7")
+    types = (
+        b"'|O'",
+        b"'<f4'",
+        b"'>f8'",
+        b"'<U3'",
+        b"'|S0'",
+        b"'|V8'",
+        b"'<M8[s]'",
+        b"[('a', '<f4')]",
+        b"'<i8'",
+        b"'x'",
+    )
+    shapes = (
+        b"(1099511627776,)",
+        b"(-1,)",
+        b"()",
+        b"(0, 5)",
+        b"(4294967296, 4294967296)",
+        b"(1,) * 99",
+        b"(2 3)",
+        b"7",
+    )
     header = rng.choice(
         (
             lambda: re.sub(rb"'[<|>=]\w+'", rng.choice(types), header),
@@ -362,7 +411,10 @@ def _png(data: bytes, rng: random.Random, words: Sequence[bytes]) -> bytes:
     elif draw == 1:
         chunks.insert(rng.randrange(len(chunks)), chunks[place])
     elif draw == 2:
-        chunks[place] = (rng.choice((b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"tRNS", b"PLTE", b"acTL", b"fcTL", b"eXIf")), content)
+        chunks[place] = (
+            rng.choice((b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"tRNS", b"PLTE", b"acTL", b"fcTL", b"eXIf")),
+            content,
+        )
     else:
         chunks[place] = (kind, _bytes(content, rng, words))
     parts = [data[:8]]
@@ -378,7 +430,9 @@ def _tar(data: bytes, rng: random.Random, words: Sequence[bytes]) -> bytes:
     if not headers or rng.random() < 0.2:
         return _bytes(data, rng, words)
     changed, start = bytearray(data), rng.choice(headers)
-    field, size = rng.choice(((0, 100), (100, 8), (124, 12), (124, 12), (136, 12), (156, 1), (156, 1), (157, 100), (345, 155)))
+    field, size = rng.choice(
+        ((0, 100), (100, 8), (124, 12), (124, 12), (136, 12), (156, 1), (156, 1), (157, 100), (345, 155))
+    )
     numbers = (b"77777777777", b"\x80" + b"\xff" * 11, b"-1", b"0", b"x", b"\xff" * 12, b"00000100000")
     kinds = [bytes([kind]) for kind in b"01234567LKxgSDMVX\0"]
     names = (b"../x", b"/x", b"x" * 100, b"\xff\xfe", b"", b".", *words)

@@ -73,6 +73,8 @@ class Outcome:
     @property
     def signature(self) -> str:
         """What tells one outcome from another of its kind: the text without the numbers and names in it."""
+        if self.kind == "raw":
+            return f"raw {self.said.split(':')[0]} {self.said.rpartition(' at ')[2]}"
         return f"{self.kind} {re.sub(r'[0-9]+|[bu]?(?P<q>[^A-Za-z ]).*?(?P=q)', '', self.said)[:90]}"
 
 

@@ -27,6 +27,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from trtflow import progress
 from trtflow.formats import FormatError, UserError
+from trtflow.formats.damage import DAMAGE, read_text, refuse_damage
 from trtflow.formats.files import atomic_path, write_json, write_text
 
 ALGORITHMS = {"sha256": "SHA-256", "sha1": "SHA-1", "md5": "MD5"}
@@ -34,6 +35,7 @@ PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that another try may n
 LONGEST_PAUSE = 60.0  # seconds between two tries, where the server does not say
 LONGEST_WAIT = 600.0  # seconds that a server may ask for; the next source is asked sooner
 PIECE = 1 << 20
+RECORD = re.compile(r"\s*([0-9a-f]{64})\b")  # of the first download
 
 
 class _RefusedError(Exception):
@@ -88,12 +90,13 @@ def read_artefact(path: str | os.PathLike[str], file: str) -> Artefact:
     Raises:
         FormatError: it says nothing of it.
     """
-    known = yaml.safe_load(Path(path).read_text())
-    if file not in known:
-        raise FormatError(path, f"no artefact {file!r}", f"Known: {', '.join(known)}.")
-    entry = known[file]
-    checksums = {name: entry[name] for name in ALGORITHMS if name in entry}
-    return Artefact(file, tuple(entry["urls"]), entry.get("size"), checksums, entry.get("made", ""))
+    with refuse_damage(path, "not a list of published files", "Correct it.", (yaml.YAMLError,)):
+        known = dict(yaml.safe_load(read_text(path)))
+        if file not in known:
+            raise FormatError(path, f"no artefact {file!r}", f"Known: {', '.join(map(str, known))}.")
+        entry = known[file]
+        checksums = {name: str(entry[name]) for name in ALGORITHMS if name in entry}
+        return Artefact(file, tuple(map(str, entry["urls"])), entry.get("size"), checksums, entry.get("made", ""))
 
 
 def fetch(artefact: Artefact, out: str | os.PathLike[str], mirror: str = "", patience: Patience | None = None) -> None:
@@ -153,7 +156,10 @@ def _with_record(artefact: Artefact, target: Path) -> Artefact:
     record = _record(target)
     if "sha256" in artefact.checksums or not record.exists():
         return artefact
-    return replace(artefact, checksums={"sha256": record.read_text().split()[0], **artefact.checksums})
+    match = RECORD.match(read_text(record))
+    if match is None:
+        raise FormatError(record, "not the SHA-256 of a file", f"Delete it, and {target.name} unless you trust it.")
+    return replace(artefact, checksums={"sha256": match[1], **artefact.checksums})
 
 
 def _digests(path: Path, names: list[str]) -> dict[str, str]:
@@ -238,7 +244,7 @@ class _Part:
     def _read_origin(self) -> dict[str, Any]:
         try:
             return dict(json.loads(self.origin.read_text()))
-        except (OSError, ValueError):
+        except (OSError, *DAMAGE):  # whatever it is, the part is not gone on with
             return {}
 
     @property
