@@ -35,7 +35,8 @@ from trial import Outcome, Reader, Trial, limit_memory
 
 KEPT = 300  # inputs of a reader that led somewhere new
 PAUSE = 0.5  # seconds between two looks at a process
-STUCK = 60.0  # seconds of the clock without an input: the process is ended, as Python itself is stuck
+STUCK = 30.0  # seconds of the processor without a count: the process is ended, as a library is stuck
+LOST = 900.0  # seconds of the clock, where those of the processor are not known
 COUNTS = ("inputs", "read", "refused", "raw", "slow", "large", "ended")
 RAM = Path("/dev/shm")
 
@@ -52,6 +53,7 @@ class Store:
         for name in ("corpus", "faults"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         self.counts: dict[str, Any] = {**dict.fromkeys(COUNTS, 0), "seconds": 0.0, "most_ms": 0.0, "most_mib": 0.0}
+        self._saved = time.process_time()
         path = folder / "counts.json"
         if path.exists():
             self.counts |= json.loads(path.read_text())
@@ -83,8 +85,15 @@ class Store:
             path.write_bytes(data)
             path.with_suffix(".txt").write_text(f"{said}\n", errors="replace")
 
+    def save_at_times(self) -> None:
+        """Write the counts where the last time is a second ago."""
+        if time.process_time() - self._saved > 1:
+            self.save()
+
     def save(self) -> None:
-        """Write the counts."""
+        """Write the counts, with the seconds of the processor that this process took meanwhile."""
+        self.counts["seconds"] += time.process_time() - self._saved
+        self._saved = time.process_time()
         path = self.folder / "counts.json"
         path.with_suffix(".tmp").write_text(json.dumps(self.counts, indent=2) + "\n")
         path.with_suffix(".tmp").replace(path)
@@ -104,16 +113,12 @@ def fuzz(reader: Reader, store: Store, folder: Path, seconds: float, seed: int) 
     for data in reader.seeds:
         store.add(data, trial.check(data))
     limit_memory()
-    start = last = time.monotonic()
-    while time.monotonic() - start < seconds:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
         data = mutate(rng.choice(seeds), reader.form, seeds, reader.words, rng)
         if store.add(data, trial.check(data)):
             seeds.append(data)
-        if time.monotonic() - last > 1:
-            store.counts["seconds"] += time.monotonic() - last
-            last = time.monotonic()
-            store.save()
-    store.counts["seconds"] += time.monotonic() - last
+        store.save_at_times()
     store.save()
 
 
@@ -122,18 +127,14 @@ def fuzz_by_coverage(reader: Reader, store: Store, folder: Path, seconds: float,
     import atheris
 
     trial, seeds = Trial(reader, folder), [*reader.seeds, *store.corpus()]
-    start = last = time.monotonic()
+    start = time.monotonic()
 
     def change(data: bytes, most: int, number: int) -> bytes:
         return mutate(data, reader.form, seeds, reader.words, random.Random(number))[:most]
 
     def check(data: bytes) -> None:
-        nonlocal last
         store.add(data, trial.check(data))
-        if time.monotonic() - last > 1:
-            store.counts["seconds"] += time.monotonic() - last
-            last = time.monotonic()
-            store.save()
+        store.save_at_times()
 
     inputs = folder / "inputs"
     inputs.mkdir()
@@ -192,15 +193,26 @@ def watch(name: str, options: argparse.Namespace, seconds: float, seed: int) -> 
 
 def _wait(process: subprocess.Popen[bytes], counts: Path) -> str:
     """Wait for a process; end it if it comes to no input for long, and say so."""
-    start = time.time()
+    changed, since, used = 0.0, time.monotonic(), 0.0
     while process.poll() is None:
         time.sleep(PAUSE)
-        last = max(start, counts.stat().st_mtime if counts.exists() else 0)
-        if time.time() - last > STUCK:
+        now = counts.stat().st_mtime if counts.exists() else 0.0
+        if now != changed:
+            changed, since, used = now, time.monotonic(), _processor_seconds(process.pid)
+        if _processor_seconds(process.pid) - used > STUCK or time.monotonic() - since > LOST:
             process.kill()
             process.wait()
             return f"no end after {STUCK:.0f} s"
     return ""
+
+
+def _processor_seconds(process: int) -> float:
+    """Return the time that a process has had of the processor; 0 where Linux does not say."""
+    try:
+        words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _ended(name: str, options: argparse.Namespace, folder: Path, how: object) -> None:
@@ -237,7 +249,7 @@ def table(folder: Path) -> str:
         totals["kinds"] += kinds
     counts = [f"{totals[key]:,.0f}" for key in COUNTS]
     rows.append(f"| all | {' | '.join(counts)} | {totals['kinds']:.0f} | | |")
-    rows.append(f"\n{totals['seconds'] / 60:.1f} minutes in all")
+    rows.append(f"\n{totals['seconds'] / 60:.1f} minutes of the processor in all")
     return "\n".join(rows)
 
 
