@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import io
 import json
+import lzma
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +16,24 @@ from mutations import tar_of, zip_of
 from readers import reader
 from trial import Reader
 
-from trtflow.datasets import archives, characters, digit_pictures, downloads, imagenet, images, manifest, ratings
-from trtflow.datasets import translation, voc, voc2007
+from trtflow.datasets import (
+    archives,
+    characters,
+    digit_pictures,
+    downloads,
+    imagenet,
+    images,
+    manifest,
+    ratings,
+    translation,
+    voc,
+    voc2007,
+)
+from trtflow.datasets.bpe import encode, join
 from trtflow.families.own import adoption
 from trtflow.tasks import translation as translation_task
+from trtflow.workflow.errors import PlanError
+from trtflow.workflow.manifests import check_names
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 7, 3)).astype(np.uint8)
 PIXELS_MEMORY = 12 * (1 << 26) + (64 << 20)  # the largest picture that is read, decoded and copied
@@ -64,8 +82,6 @@ def sentences() -> Reader:
     def read(path: Path) -> list[str]:
         lines = translation.read_sentences(path)
         translation.to_numbers(lines, ["<unk>", "<s>", "</s>", "s"])
-        from trtflow.datasets.bpe import encode, join
-
         return [join(line) for line in encode(lines[:20], [("e", "i"), ("ei", "n")])]
 
     seed = b"ein@@ s und zwei@@ und@@ zwanzig\nhundert\n"
@@ -183,9 +199,6 @@ def class_names() -> Reader:
 
 @reader
 def manifests() -> Reader:
-    from trtflow.workflow.errors import PlanError
-    from trtflow.workflow.manifests import check_names
-
     content = hashlib.sha256(b"a").hexdigest()
     seed = f"{content}  val.txt\n{content}  val/0.jpg\n".encode()
 
@@ -205,8 +218,6 @@ def manifests() -> Reader:
 
 def unpacked(path: Path) -> None:
     """Unpack an archive, and take what is there away again."""
-    import shutil
-
     archives.unpack(path, path.with_name("out"), 1 << 20, 50)
     shutil.rmtree(path.with_name("out"))
 
@@ -228,10 +239,6 @@ def tars() -> Reader:
 
 @reader
 def packed_tars() -> Reader:
-    import bz2
-    import gzip
-    import lzma
-
     plain = tar_of(FILES)
     seeds = (gzip.compress(plain, mtime=0), bz2.compress(plain), lzma.compress(plain))
     return Reader("archive: tar.gz, tar.bz2, tar.xz", unpacked, seeds, "a.tar.gz", "gzip", memory=96 << 20)

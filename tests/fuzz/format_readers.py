@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,19 @@ import numpy as np
 from readers import reader
 from trial import Reader
 
-from trtflow.formats import arrays, batch_file, calibration_table, checksums, dynamic_ranges, files, idx, netpbm
-from trtflow.formats import nmt_weights, skeleton, wts
+from trtflow.formats import (
+    arrays,
+    batch_file,
+    calibration_table,
+    checksums,
+    dynamic_ranges,
+    files,
+    idx,
+    netpbm,
+    nmt_weights,
+    skeleton,
+    wts,
+)
 from trtflow.formats.caffe import (
     NetParameter,
     array_to_blob,
@@ -38,7 +51,7 @@ layer { name: "conv" type: "Convolution" bottom: "data" top: "loc" param { lr_mu
 layer { name: "loc_perm" type: "Permute" bottom: "loc" top: "loc_perm" permute_param { order: 0 order: 2 } }
 layer { name: "loc_flat" type: "Flatten" bottom: "loc_perm" top: "loc_flat" flatten_param { axis: 1 } }
 layer { name: "detection_out" type: "DetectionOutput" bottom: "loc_flat" top: "detection_out"
-        include { phase: TEST } detection_output_param { num_classes: 21 nms_param { nms_threshold: 0.45 top_k: 400 } } }
+        include { phase: TEST } detection_output_param { num_classes: 21 nms_param { nms_threshold: 0.45 } } }
 """
 OLD = b"""input: "data" input_dim: 1 input_dim: 3 input_dim: 28 input_dim: 28
 layers { name: "conv1" type: CONVOLUTION bottom: "data" top: "conv1" blobs_lr: 1 weight_decay: 1 param: "shared"
@@ -48,9 +61,9 @@ layers { name: "pool1" type: POOLING bottom: "conv1" top: "pool1" pooling_param 
 RPN = b"""input: "data" input_shape { dim: 1 dim: 3 dim: 224 dim: 224 } input: "im_info" input_shape { dim: 1 dim: 3 }
 layer { name: "l0" type: "Convolution" bottom: "data" top: "l0" convolution_param { kernel_size: 7 stride: 2 pad: 3 } }
 layer { name: "l1" type: "Pooling" bottom: "l0" top: "l1" pooling_param { kernel_size: 3 stride: 2 } }
-layer { name: "score" type: "Convolution" bottom: "l1" top: "score" convolution_param { num_output: 18 kernel_size: 1 } }
+layer { name: "score" type: "Convolution" bottom: "l1" top: "score" convolution_param { kernel_size: 1 } }
 layer { name: "proposal" type: "Python" bottom: "score" bottom: "delta" bottom: "im_info" top: "rois"
-        python_param { module: "rpn.proposal_layer" param_str: "'feat_stride': 16 \\n'scales': !!python/tuple [4, 8]" } }
+        python_param { module: "proposal" param_str: "'feat_stride': 16 \\n'scales': !!python/tuple [4, 8]" } }
 layer { name: "pool5" type: "ROIPooling" bottom: "l1" bottom: "rois" top: "pool5" roi_pooling_param { pooled_w: 6 } }
 layer { name: "drop6" type: "Dropout" bottom: "pool5" top: "pool5" dropout_param { scale_train: false } }
 """
@@ -98,8 +111,6 @@ jitter=.3
 
 def written(write: Callable[[Path], object], name: str = "file") -> bytes:
     """Return the bytes of a file that a function writes."""
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         write(path)
@@ -226,8 +237,6 @@ def darknet_weights() -> Reader:
 
 
 def _layers(cfg: bytes) -> list:
-    import tempfile
-
     small = cfg.replace(b"width=32", b"width=8").replace(b"height=32", b"height=8")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "net.cfg"
@@ -277,7 +286,7 @@ def batches() -> Reader:
 @reader
 def tables() -> Reader:
     seeds = (
-        b"TRT-8600-EntropyCalibration2\ndata: 3c000889\n(Unnamed Layer* 0) [Convolution]_output: 3d8e3838\nprob: 3c010a14\n",
+        b"TRT-8600-EntropyCalibration2\ndata: 3c000889\n(Unnamed Layer* 0) [Convolution]_output: 3d8e3838\n",
         b"0 3ff0000000000000 3fefff2e48e8a71e\ndata: 3c000889\n",
     )
     words = [b"TRT-8601-MinMaxCalibration", b"LegacyCalibration", b": ", b"7fc00000", b"ffffffff", b"7f800000"]
@@ -353,8 +362,6 @@ def sha256sums() -> Reader:
 
     def read(path: Path) -> None:
         checksums.verify_checksums(path.parent)
-
-    import hashlib
 
     seed = f"{hashlib.sha256(b'model').hexdigest()}  model.onnx\n".encode()
     words = [b"../model.onnx", b"/etc/passwd", b".", b" *", b"a" * 300]

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import resource
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from format_readers import OLD, caffemodel, uff_graph
 from readers import reader
-from trial import Reader
+from trial import Reader, place_of
+
+from trtflow.formats import FormatError, UserError
 
 MEMORY = 512 << 20  # of a session of ONNX Runtime or TensorFlow
 
@@ -183,8 +190,6 @@ def _tensorflow() -> Any:
 
 def _checkpoint() -> dict[str, bytes]:
     """Return the files of a checkpoint of TensorFlow 1."""
-    import tempfile
-
     tf = _tensorflow()
     with tempfile.TemporaryDirectory() as folder, tf.Graph().as_default(), tf.compat.v1.Session() as session:
         tf.compat.v1.get_variable("rnn/w", initializer=np.ones((2, 3), np.float32))
@@ -225,8 +230,6 @@ def keras_model() -> Reader:
     from trtflow.families.common.tensorflow import load_keras, save_keras
 
     def seed() -> bytes:
-        import tempfile
-
         model = tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(1)])
         with tempfile.TemporaryDirectory() as folder:
             save_keras(model, Path(folder) / "model.keras")
@@ -234,3 +237,92 @@ def keras_model() -> Reader:
 
     words = [b"config.json", b"metadata.json", b"model.weights.h5", b"Lambda", b"class_name"]
     return Reader("Keras model", load_keras, (seed(),), "model.keras", "zip", words, memory=MEMORY)
+
+
+def _graph() -> bytes:
+    """Return a frozen graph: convolution, bias, ReLU, pooling, reshape, product, softmax."""
+    tf = _tensorflow()
+    ones = lambda *shape: np.ones(shape, np.float32)  # noqa: E731
+    with tf.Graph().as_default() as graph:
+        data = tf.compat.v1.placeholder(tf.float32, [None, 8, 8, 1], name="in")
+        conv = tf.nn.conv2d(data, tf.constant(ones(3, 3, 1, 2), name="w"), 1, "SAME", name="conv")
+        relu = tf.nn.relu(tf.nn.bias_add(conv, tf.constant(ones(2), name="b")), name="relu")
+        pool = tf.nn.max_pool2d(relu, 2, 2, "VALID", name="pool")
+        flat = tf.reshape(pool, [-1, 32], name="flat")
+        tf.nn.softmax(tf.matmul(flat, tf.constant(ones(32, 3), name="m")), name="out")
+        return bytes(graph.as_graph_def().SerializeToString(deterministic=True))
+
+
+def _converted(path: Path, passed: Callable[[], None]) -> dict[str, str]:
+    """Do in this process what the project does with a frozen graph: its trial, then the conversion to UFF."""
+    from trtflow.converters import try_graph
+    from trtflow.converters.uff import from_tensorflow_frozen_model
+    from trtflow.graphsurgeon import graph_file
+
+    graph_file._try = lambda *_: None  # type: ignore[assignment]  # a process of its own is this one
+    try:
+        graph_file.read_graph_def(path)
+        for attempt in (try_graph.known_ahead, try_graph.run):
+            with suppress(Exception):
+                attempt(try_graph.read(path))
+        passed()
+        from_tensorflow_frozen_model(path, ["out"], quiet=True)
+    except UserError as error:
+        return {"kind": "refused", "said": str(error)}
+    except Exception as error:
+        return {"kind": "raw", "said": f"{type(error).__name__}: {error} at {place_of(error)}"}
+    return {"kind": "read", "said": ""}
+
+
+def _in_child(path: Path) -> str:
+    """Convert a graph in a copy of this process, which TensorFlow may end.
+
+    Raises:
+        FormatError: the graph is refused, or ends the process at its trial, as the project would say.
+        RuntimeError: any other error, or an end after a trial that passed.
+    """
+    source, target = os.pipe()
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
+        silent = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silent, 1)
+        os.dup2(silent, 2)
+        found = _converted(path, lambda: void(os.write(target, b"\n")))
+        os.write(target, json.dumps(found).encode())
+        os._exit(0)
+    os.close(target)
+    with os.fdopen(source, "rb") as pipe:
+        said = pipe.read().decode()
+    _, status = os.waitpid(child, 0)
+    if not said.strip():
+        if said:
+            raise RuntimeError(f"the process ended after a trial that passed (status {status}) at conversion")
+        raise FormatError(path, f"TensorFlow breaks down on it (status {status})")
+    found = json.loads(said)
+    if found["kind"] == "refused":
+        raise FormatError(path, found["said"])
+    if found["kind"] == "raw":
+        raise RuntimeError(found["said"])
+    return "UFF"
+
+
+def void(_: object) -> None:
+    """Return nothing."""
+
+
+@reader
+def frozen_graph() -> Reader:
+    seed = _graph()  # in graph mode, without a session: threads would not survive the copy
+    words = [
+        b"Conv2D",
+        b"Const",
+        b"Reshape",
+        b"StridedSlice",
+        b"PartitionedCall",
+        b"in",
+        b"conv:1",
+        b"^conv",
+        b"_output_shapes",
+    ]
+    return Reader("frozen graph", _in_child, (seed,), "frozen.pb", "protobuf", words, memory=MEMORY)

@@ -1,7 +1,7 @@
 """Seeded changes of files, of their bytes and of what these mean: fields, members, chunks, lines and numbers.
 
-A change of bytes alone hardly gets past a checksum or a length. So a change of a structured file takes it apart, changes
-a part, by that part's own form where it has one, and puts it together again with lengths and checksums that fit.
+A change of bytes alone hardly gets past a checksum or a length. So a change of a structured file takes it apart,
+changes a part, by its own form where it has one, and puts it together again with lengths and checksums that fit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ INTEGERS = tuple(
         }
     )
 )
-NUMBERS = tuple(str(number).encode() for number in INTEGERS) + (
+NUMBERS = (
+    *(str(number).encode() for number in INTEGERS),
     *(b"nan", b"NaN", b"inf", b"-Infinity", b"1e999", b"-1e400", b"1e300", b"1e-320", b"0.5", b"-0", b"0x1", b"1_0"),
     *(b"9" * 4301, b"00", b"+1", "\u00b2".encode(), "\u0663".encode(), b"", b"1 2", b"1:2", b"true", b"null", b"[]"),
 )
@@ -187,7 +188,7 @@ def _changed(tree: Any, rng: random.Random, words: Sequence[bytes]) -> Any:
     return rng.choice(ODD_VALUES)
 
 
-# Protobuf's wire format: a key of field number and type, then a varint (0), 8 bytes (1), length and bytes (2), 4 bytes (5).
+# Protobuf's wire format: a key of field number and type, then a varint (0), 8 bytes (1), length and bytes (2) or 4 (5).
 
 
 def _varint(value: int) -> bytes:

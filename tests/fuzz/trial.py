@@ -119,9 +119,9 @@ class Trial:
         except self.reader.errors as error:
             return "refused", f"{type(error).__name__}: {error}".replace(str(self.path), "it"), error
         except SlowError as error:
-            return "slow", f"no end after {2 * SECONDS:.0f} s of the processor, at {_place(error)}", error
+            return "slow", f"no end after {2 * SECONDS:.0f} s of the processor, at {place_of(error)}", error
         except Exception as error:
-            return "raw", f"{type(error).__name__}: {str(error)[:200]} at {_place(error)}", error
+            return "raw", f"{type(error).__name__}: {str(error)[:200]} at {place_of(error)}", error
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
         return "read", type(found).__name__, None
@@ -131,7 +131,7 @@ def _too_slow(*_: Any) -> None:
     raise SlowError
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
     """Return the last line of the library that an error passed."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if LIBRARY.search(frame.filename)]
     if not frames:
