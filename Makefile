@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 CORES ?= all
 TEST_PROCESSES ?= 2
 KILLS ?= 200
+SECONDS ?= 60
 ENGINE_PYTHON ?= python3.10
 VENV := .venv
 ENGINE := .engine
@@ -12,7 +13,7 @@ MNIST := mnist mnist_api uff_mnist onnx_mnist int8 plugin mlp end_to_end_tensorf
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help ssd all check report engine-env test-gpu test-slurm test quick soak lint types unit clean
+.PHONY: help ssd all check report engine-env test-gpu test-slurm test quick soak fuzz lint types unit clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +60,9 @@ types: $(VENV)/.develop ## check types
 
 unit: $(VENV)/.develop ## run the tests; why some were skipped stands at the end
 	pytest -rfEs --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
+fuzz: $(VENV)/.develop ## try damaged files on every reader for SECONDS (60) in all; what was found is kept in .fuzz
+	python tests/fuzz/fuzz.py --seconds $(SECONDS)
 
 clean: ## remove what the workflow made; the environment stays
 	rm -rf results/[!.]* logs benchmarks .snakemake

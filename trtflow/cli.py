@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trtflow.formats import UserError
+from trtflow.unforeseen import UNFORESEEN, in_one_line
 from trtflow.workflow.closing import error_in
 
 LAST = 200  # lines of a program's output in which its error is looked for
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script's `main`; a user's error becomes one line and exit status 1.
+    """Run a script's `main`; a user's error, and one of the system or of memory, becomes one line and exit status 1.
 
     Where standard error is a log file the traceback goes in front of that line; on a
     terminal the line stands alone. Where a library ends the process, as TensorRT does by
@@ -31,10 +32,10 @@ def run(main: Callable[[], None]) -> None:
         if not sys.stderr.isatty():
             traceback.print_exc()
         sys.exit(f"error: {error}")
-    except FileNotFoundError as error:
+    except UNFORESEEN as error:
         if not sys.stderr.isatty():
             traceback.print_exc()
-        sys.exit(f"error: {error.filename}: no such file. Make it with snakemake, or correct the path.")
+        sys.exit(f"error: {in_one_line(error)}")
 
 
 def run_command(command: Sequence[object]) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections import deque
-from collections.abc import Container
+from collections.abc import Container, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from trtflow.formats import FormatError
+from trtflow.formats.damage import refuse_damage
 
 OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"  # in checkpoints of TensorFlow 2: what object hangs below which
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"  # the end of their keys
@@ -31,18 +35,31 @@ def read_checkpoint(prefix: Path, keep_optimizer: bool = False) -> dict[str, np.
     Raises:
         FormatError: there is no such checkpoint, it is damaged, or two names become one.
     """
-    try:
+    fault = "not a checkpoint of TensorFlow's, or a damaged one"
+    also = (tf.errors.OpError, DecodeError)
+    with refuse_damage(prefix, fault, "Give the prefix of its .index and .data files.", also):
         reader = tf.train.load_checkpoint(str(prefix))
         names = _names(reader, keep_optimizer)
+        _check_sizes(prefix, reader, [key for _, key in names])
         values = [(name.replace("/", "_"), reader.get_tensor(key).astype(np.float32)) for name, key in names]
-    except (ValueError, IndexError, tf.errors.OpError) as error:  # IndexError: values that are cut off
-        fault = f"not a checkpoint of TensorFlow's, or a damaged one ({str(error).splitlines()[0]})"
-        raise FormatError(prefix, fault, "Give the prefix of its .index and .data files.") from error
     blobs = dict(values)
     if len(blobs) != len(values):
         twice = next(name for name in blobs if sum(name == other for other, _ in values) > 1)
         raise FormatError(prefix, f"two variables would be named {twice!r}", "Rename one of them.")
     return blobs
+
+
+def _check_sizes(prefix: Path, reader: Any, keys: Sequence[str]) -> None:
+    """Hold the sizes that the index says against the bytes of the files: TensorFlow takes the memory first.
+
+    Raises:
+        ValueError: they are more.
+    """
+    shapes, types = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    stated = sum(prod(shapes[key]) * types[key].size for key in keys)
+    there = sum(path.stat().st_size for path in prefix.parent.glob(f"{glob.escape(prefix.name)}.data-*"))
+    if stated > there:
+        raise ValueError(f"{stated} bytes of variables are stated, and the files have {there}")
 
 
 def _names(reader: Any, keep_optimizer: bool) -> list[tuple[str, str]]:

@@ -18,9 +18,11 @@ from trtflow.formats.caffe import (
     read_prototxt,
     write_prototxt,
 )
+from trtflow.formats.damage import refuse_damage
 from trtflow.formats.files import copy_file
+from trtflow.formats.messages import check_texts
 from trtflow.formats.uff import MetaGraph
-from trtflow.formats.uff.files import read_uff
+from trtflow.formats.uff.files import AGAIN, read_uff
 from trtflow.runtime.model_file import ModelFile
 
 FORMS = {".prototxt": "caffe", ".caffemodel": "caffe", ".onnx": "onnx", ".uff": "uff", ".pb": "tensorflow"}
@@ -118,12 +120,11 @@ def _import_onnx(path: Path, folder: Path) -> ModelFile:
     import onnx  # noqa: PLC0415 - who migrates from the other forms needs it later only
     from google.protobuf.message import DecodeError  # noqa: PLC0415
 
-    try:
+    also = (DecodeError, onnx.checker.ValidationError)
+    with refuse_damage(path, "not an ONNX model, or a damaged one", "Export it again.", also):
         model = onnx.load(path)
+        check_texts(model)
         onnx.checker.check_model(model)
-    except (DecodeError, onnx.checker.ValidationError) as error:
-        fault = f"not an ONNX model, or a damaged one ({str(error).splitlines()[0]})"
-        raise FormatError(path, fault, "Export it again.") from error
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = {value.name: _onnx_shape(value) for value in model.graph.input if value.name not in weights}
     target = folder / "model.onnx"
@@ -141,9 +142,11 @@ def _uff_inputs(graph: MetaGraph, path: Path, given: Shapes) -> dict[str, list[i
     for name in given:
         if name not in nodes:
             raise UserError(f"{path}: no input {name!r}. {_close(name, list(nodes))}")
-    return {
-        name: list(given[name]) if name in given else dimensions_of(node, graph, path) for name, node in nodes.items()
-    }
+    with refuse_damage(path, "a UFF graph with a node that cannot be read", AGAIN):
+        return {
+            name: list(given[name]) if name in given else dimensions_of(node, graph, path)
+            for name, node in nodes.items()
+        }
 
 
 def _uff_outputs(graph: MetaGraph, path: Path, outputs: Sequence[str]) -> list[str]:

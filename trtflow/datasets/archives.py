@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
-import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
+from trtflow.datasets.tars import open_tar
 from trtflow.formats import FormatError
+from trtflow.formats.damage import is_name_within, refuse_damage
 from trtflow.formats.files import remove_abandoned, replace_durably, temporary_beside
 
 PIECE = 1 << 20
-BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
+AGAIN, UNREADABLE = "Fetch it again.", "cannot be unpacked"
 
 
 class _Entry(NamedTuple):
     name: str
     kind: str  # "file", "folder", or what else it is
-    content: IO[bytes] | None
+    content: Iterator[bytes] | None  # piece by piece
 
 
 def unpack(archive: str | os.PathLike[str], folder: str | os.PathLike[str], max_bytes: int, max_files: int) -> None:
@@ -53,49 +52,61 @@ def unpack(archive: str | os.PathLike[str], folder: str | os.PathLike[str], max_
 
 def _unpack_into(source: Path, folder: Path, max_bytes: int, max_files: int) -> None:
     left = max_bytes
-    try:
-        for count, entry in enumerate(_entries(source), start=1):
-            if count > max_files:
-                raise FormatError(source, f"more than {max_files} files", "Raise unpacked.files if that is right.")
-            path = folder / _inside(source, entry)
+    for count, entry in enumerate(_entries(source), start=1):
+        if count > max_files:
+            raise FormatError(source, f"more than {max_files} files", "Raise unpacked.files if that is right.")
+        name = _inside(source, entry)
+        with refuse_damage(source, f"{entry.name!r} cannot be unpacked", AGAIN):  # as where a file is a folder too
             if entry.kind == "folder":
-                path.mkdir(parents=True, exist_ok=True)
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            left -= _write(source, entry, path, left, max_bytes)
-    except BROKEN as error:
-        if isinstance(error, FileNotFoundError) and not source.exists():
-            raise
-        raise FormatError(source, f"cannot be unpacked ({error})", "Fetch it again.") from error
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            else:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                left -= _write(source, entry, folder / name, left, max_bytes)
 
 
 def _entries(source: Path) -> Iterator[_Entry]:
     """Yield what is in an archive, in its order, with the content of files."""
-    if zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            for item in archive.infolist():
-                mode = item.external_attr >> 16
-                kind = "folder" if item.is_dir() else "link" if stat.S_ISLNK(mode) else "file"
-                if kind != "file":
-                    yield _Entry(item.filename, kind, None)
-                    continue
-                with archive.open(item) as content:
-                    yield _Entry(item.filename, kind, content)
+    with refuse_damage(source, UNREADABLE, AGAIN):
+        zipped = zipfile.is_zipfile(source)
+    if zipped:
+        yield from _zipped(source)
         return
-    with tarfile.open(source) as archive:
-        for member in archive:
+    with open_tar(source, AGAIN, fault=UNREADABLE) as archive:
+        for member in archive.members():
             kind = "folder" if member.isdir() else "file" if member.isreg() else "link or device"
-            yield _Entry(member.name, kind, archive.extractfile(member) if kind == "file" else None)
+            yield _Entry(member.name, kind, archive.pieces(member) if kind == "file" else None)
+
+
+def _zipped(source: Path) -> Iterator[_Entry]:
+    with refuse_damage(source, UNREADABLE, AGAIN):
+        archive = zipfile.ZipFile(source)
+    with archive:
+        for item in archive.infolist():
+            mode = item.external_attr >> 16
+            kind = "folder" if item.is_dir() else "link" if stat.S_ISLNK(mode) else "file"
+            yield _Entry(item.filename, kind, _pieces(source, archive, item) if kind == "file" else None)
+
+
+def _pieces(source: Path, archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Yield the content of a file in a zip archive, piece by piece."""
+    with refuse_damage(source, UNREADABLE, AGAIN):
+        content = archive.open(item)
+    with content:
+        while True:
+            with refuse_damage(source, UNREADABLE, AGAIN):
+                piece = content.read(PIECE)
+            if not piece:
+                return
+            yield piece
 
 
 def _inside(source: Path, entry: _Entry) -> PurePosixPath:
     """Return the path of an entry, which must lie in the folder whatever the operating system."""
-    path = PurePosixPath(entry.name)
     if entry.kind not in ("file", "folder"):
         raise FormatError(source, f"{entry.name!r} is a {entry.kind}", "Only files and folders are unpacked.")
-    if path.is_absolute() or ".." in path.parts or re.search(r"[\\\0]|^[A-Za-z]:", entry.name):
+    if not is_name_within(entry.name):
         raise FormatError(source, f"{entry.name!r} would leave the folder", "Do not trust this archive.")
-    return path
+    return PurePosixPath(entry.name)
 
 
 def _write(source: Path, entry: _Entry, path: Path, left: int, most: int) -> int:
@@ -103,16 +114,15 @@ def _write(source: Path, entry: _Entry, path: Path, left: int, most: int) -> int
     assert entry.content is not None
     written = 0
     try:
-        with path.open("xb") as file:
-            for piece in iter(lambda: entry.content.read(PIECE), b""):  # type: ignore[union-attr]
-                written += len(piece)
-                if written > left:
-                    raise FormatError(
-                        source, f"more than {most} bytes unpacked", "Raise unpacked.bytes if it is right."
-                    )
-                file.write(piece)
+        file = path.open("xb")
     except FileExistsError:
         raise FormatError(source, f"{entry.name!r} is in it twice", "Do not trust this archive.") from None
+    with file:
+        for piece in entry.content:
+            written += len(piece)
+            if written > left:
+                raise FormatError(source, f"more than {most} bytes unpacked", "Raise unpacked.bytes if it is right.")
+            file.write(piece)
     return written
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from trtflow.formats import FormatError, UserError
+from trtflow.formats.damage import read_text, refuse_damage
 from trtflow.formats.files import write_text
 from trtflow.job import Job
 from trtflow.steps import required
@@ -28,7 +29,7 @@ def make_data(job: Job) -> None:
 
     Numbers are dealt out where none are given.
     """
-    text = job.input("text").read_text(encoding="utf-8") if job.files("text") else topics_text()
+    text = read_text(job.input("text")) if job.files("text") else topics_text()
     text = write_splits(job.output("train").parent, text, job.setting("splits.train"), required(job, "splits.val"))
     known = read_vocabulary(job.input("known")) if job.files("known") else number_characters(text)
     write_vocabulary(job.output("vocabulary"), known)
@@ -79,11 +80,10 @@ def read_vocabulary(path: Path) -> dict[str, int]:
     Raises:
         FormatError: the file is no such table.
     """
-    try:
-        numbers = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise FormatError(path, f"not a vocabulary ({error})", AGAIN) from error
-    if sorted(numbers.values(), key=str) != sorted(range(len(numbers)), key=str) or not all(map(_single, numbers)):
+    with refuse_damage(path, "not a vocabulary", AGAIN):
+        numbers = dict(json.loads(read_text(path)))
+        counted = sorted(numbers.values(), key=str) == sorted(range(len(numbers)), key=str)
+    if not counted or not all(type(number) is int for number in numbers.values()) or not all(map(_single, numbers)):
         raise FormatError(path, f"its entries are not {len(numbers)} characters with numbers from 0 on", AGAIN)
     return numbers
 

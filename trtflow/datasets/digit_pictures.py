@@ -14,6 +14,7 @@ import numpy as np
 from trtflow.datasets.images import read_pictures
 from trtflow.datasets.manifest import SUFFIX, write_manifest
 from trtflow.formats import FormatError
+from trtflow.formats.damage import is_name_within, read_lines, whole_number
 from trtflow.formats.files import atomic_path, write_text
 from trtflow.job import Job
 from trtflow.steps import required
@@ -129,20 +130,32 @@ def read_labels(root: Path, split: str) -> np.ndarray:
 def read_classes(root: Path) -> tuple[str, ...]:
     """Return the names of the classes: the ten digits, or those that lie beside the pictures."""
     path = root / NAMES
-    return tuple(path.read_text().splitlines()) if path.exists() else CLASSES
+    return tuple(read_lines(path, AGAIN)) if path.exists() else CLASSES
 
 
 def _entries(root: Path, split: str) -> list[tuple[str, int]]:
     path = root / f"{split}.txt"
-    classes = len(read_classes(root))
-    entries = [_entry(path, number, line, classes) for number, line in enumerate(path.read_text().splitlines(), 1)]
+    entries = read_listing(path, len(read_classes(root)))
     if not entries:
         raise FormatError(path, "the list is empty", AGAIN)
     return entries
 
 
+def read_listing(path: Path, classes: int) -> list[tuple[str, int]]:
+    """Return file and label of each picture of a list such as `val.txt`.
+
+    Raises:
+        FormatError: a line is no file and label, or the label is no class.
+    """
+    return [_entry(path, number, line, classes) for number, line in enumerate(read_lines(path, AGAIN), 1)]
+
+
 def _entry(path: Path, number: int, line: str, classes: int) -> tuple[str, int]:
-    name, _, label = line.rpartition(" ")
-    if not name or not label.isdigit() or int(label) >= classes:
+    name, _, text = line.strip("\r").rpartition(" ")
+    try:
+        label = whole_number(text)
+    except ValueError:
+        label = classes
+    if label >= classes or not name or not is_name_within(name):
         raise FormatError(path, f"line {number}: {line[:60]!r} is not <file> <label below {classes}>", AGAIN)
-    return name, int(label)
+    return name, label

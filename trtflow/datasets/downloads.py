@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -33,10 +34,12 @@ from trtflow.datasets.transfers import (
     shown_progress,
 )
 from trtflow.formats import FormatError, UserError
+from trtflow.formats.damage import read_text, refuse_damage
 from trtflow.formats.files import atomic_path, write_text
 
 LONGEST_PAUSE = 60.0  # seconds between two tries, where the server does not say
 PROGRESS = 1 << 14  # bytes that a try must bring to be no failure
+RECORD = re.compile(r"\s*([0-9a-f]{64})\b")  # of the first download
 
 
 def read_artefact(path: str | os.PathLike[str], file: str) -> Artefact:
@@ -45,14 +48,20 @@ def read_artefact(path: str | os.PathLike[str], file: str) -> Artefact:
     Raises:
         FormatError: it says nothing of it.
     """
-    known = yaml.safe_load(Path(path).read_text())
-    if file not in known:
-        raise FormatError(path, f"no artefact {file!r}", f"Known: {', '.join(known)}.")
-    entry = known[file]
-    checksums = {name: entry[name] for name in ALGORITHMS if name in entry}
-    return Artefact(
-        file, tuple(entry["urls"]), entry.get("size"), checksums, entry.get("made", ""), entry.get("about_mb")
-    )
+    with refuse_damage(path, "not a list of published files", "Correct it.", (yaml.YAMLError,)):
+        known = dict(yaml.safe_load(read_text(path)))
+        if file not in known:
+            raise FormatError(path, f"no artefact {file!r}", f"Known: {', '.join(map(str, known))}.")
+        entry = known[file]
+        checksums = {name: str(entry[name]) for name in ALGORITHMS if name in entry}
+        return Artefact(
+            file,
+            tuple(map(str, entry["urls"])),
+            entry.get("size"),
+            checksums,
+            entry.get("made", ""),
+            entry.get("about_mb"),
+        )
 
 
 def fetch(artefact: Artefact, out: str | os.PathLike[str], mirror: str = "", patience: Patience | None = None) -> None:
@@ -114,7 +123,10 @@ def _with_record(artefact: Artefact, target: Path) -> Artefact:
     record = _record(target)
     if "sha256" in artefact.checksums or not record.exists():
         return artefact
-    return replace(artefact, checksums={"sha256": record.read_text().split()[0], **artefact.checksums})
+    match = RECORD.match(read_text(record))
+    if match is None:
+        raise FormatError(record, "not the SHA-256 of a file", f"Delete it, and {target.name} unless you trust it.")
+    return replace(artefact, checksums={"sha256": match[1], **artefact.checksums})
 
 
 def _copy(artefact: Artefact, source: Path, target: Path) -> None:

@@ -9,18 +9,19 @@ the networks were tested.
 from __future__ import annotations
 
 import re
-import shutil
-import tarfile
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from trtflow.datasets.digit_pictures import NAMES, list_split, read_classes, read_images, read_labels
+from trtflow.datasets.digit_pictures import NAMES, list_split, read_classes, read_images, read_labels, read_listing
 from trtflow.datasets.images import fit, read_image
 from trtflow.datasets.splits import deal
+from trtflow.datasets.tars import Tar, open_tar
 from trtflow.formats import FormatError, UserError
+from trtflow.formats.damage import read_lines
 from trtflow.formats.files import atomic_path, write_text
 from trtflow.job import Job
 from trtflow.steps import required
@@ -30,7 +31,6 @@ __all__ = ["read_classes", "read_images", "read_labels"]
 SPLITS = ("val", "calibration")
 SIZE = 224  # side of a picture where none is given, pixels
 SCALED = 256  # pixels of the shorter side before the middle is cut out
-MOST_BYTES = 1 << 26  # of one picture's file
 AGAIN = "Fetch it again."
 
 
@@ -67,38 +67,24 @@ def write_pictures(
     classes = read_words(words)
     listed = read_listing(listing, len(classes))
     chosen = deal(str(listing), np.random.default_rng(seed).permutation(len(listed)), counts)
-    try:
-        with tarfile.open(archive, "r:") as pictures:
-            for split, places in chosen.items():
-                _write_split(root, split, pictures, [listed[place] for place in places], size)
-    except tarfile.TarError as error:
-        raise FormatError(archive, f"no tar archive, or a damaged one ({error})", AGAIN) from error
+    with open_tar(archive, AGAIN, packed=False) as pictures:
+        for split, places in chosen.items():
+            _write_split(root, split, pictures, [listed[place] for place in places], size)
     write_text(root / NAMES, "".join(f"{name}\n" for name in classes))
 
 
 def read_words(path: Path) -> list[str]:
     """Return the names of the classes, the first of each; one that stands for two classes has its number beside it."""
-    lines = [re.fullmatch(r"(n\d{8}) ([^,]+)(,.*)?", line) for line in path.read_text().splitlines()]
+    lines = [re.fullmatch(r"(n\d{8}) ([^,]+)(,.*)?", line) for line in read_lines(path, AGAIN)]
     if not lines or None in lines:
         place = lines.index(None) + 1 if lines else 1
         raise FormatError(path, f"line {place} is not a number of WordNet and names", AGAIN)
     pairs = [(match[1], match[2]) for match in lines if match]
-    names = [name for _, name in pairs]
-    return [f"{name} ({number})" if names.count(name) > 1 else name for number, name in pairs]
+    times = Counter(name for _, name in pairs)
+    return [f"{name} ({number})" if times[name] > 1 else name for number, name in pairs]
 
 
-def read_listing(path: Path, classes: int) -> list[tuple[str, int]]:
-    """Return file and label of each picture of `val.txt`."""
-    entries = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        name, _, label = line.rpartition(" ")
-        if not name or not (label.isascii() and label.isdigit()) or int(label) >= classes:
-            raise FormatError(path, f"line {number}: {line[:60]!r} is not <file> <label below {classes}>", AGAIN)
-        entries.append((name, int(label)))
-    return entries
-
-
-def _write_split(root: Path, split: str, pictures: tarfile.TarFile, entries: list[tuple[str, int]], size: int) -> None:
+def _write_split(root: Path, split: str, pictures: Tar, entries: list[tuple[str, int]], size: int) -> None:
     from PIL import Image  # noqa: PLC0415 - reading a split needs no Pillow
 
     lines = []
@@ -113,17 +99,12 @@ def _write_split(root: Path, split: str, pictures: tarfile.TarFile, entries: lis
     write_text(root / f"{split}.txt", "".join(lines))
 
 
-def _picture(pictures: tarfile.TarFile, name: str) -> np.ndarray:
+def _picture(pictures: Tar, name: str) -> np.ndarray:
     """Return a picture of the archive, uint8 [H, W, 3]."""
-    try:
-        member = pictures.getmember(name)
-    except KeyError as error:
-        raise FormatError(str(pictures.name), f"it has no {name!r}", "Take the archive of all of val.") from error
-    content = pictures.extractfile(member) if member.isfile() and member.size <= MOST_BYTES else None
+    content = pictures.read(name)
     if content is None:
-        raise FormatError(str(pictures.name), f"{name!r} is no file of at most {MOST_BYTES} bytes", AGAIN)
+        raise FormatError(pictures.path, f"it has no {name!r}", "Take the archive of all of val.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(name).name
-        with path.open("wb") as file:
-            shutil.copyfileobj(content, file)
+        path.write_bytes(content)
         return read_image(path)

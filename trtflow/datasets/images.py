@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from trtflow.formats import FormatError
+from trtflow.formats.damage import refuse_damage
 from trtflow.formats.netpbm import check_pixels, read_picture
 
 BGR_MEANS = np.array([104, 117, 123], np.float32)  # of VGG's training set; guide §16.2
@@ -29,17 +30,13 @@ def read_image(path: Path) -> np.ndarray:
         return read_picture(path)
     from PIL import Image  # noqa: PLC0415 - not in the engine environment, which imports this
 
-    try:
-        with Image.open(path) as image:
-            check_pixels(path, image.width, image.height)
-            if image.mode.partition(";")[0] in WIDE_MODES:
-                fault = f"its pixels have more than 8 bits (Pillow's mode {image.mode})"
-                raise FormatError(path, fault, "Convert it to 8 bits first.")
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow raises all four
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise FormatError(path, f"not a readable picture ({error})", "Make or fetch it again.") from error
+    bomb = (Image.DecompressionBombError,)
+    with refuse_damage(path, "not a readable picture", "Make or fetch it again.", bomb), Image.open(path) as image:
+        check_pixels(path, image.width, image.height)
+        if image.mode.partition(";")[0] in WIDE_MODES:
+            fault = f"its pixels have more than 8 bits (Pillow's mode {image.mode})"
+            raise FormatError(path, fault, "Convert it to 8 bits first.")
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_sized_image(path: Path, size: int, width: int | None = None) -> np.ndarray:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from trtflow.formats import FormatError
+from trtflow.formats.damage import is_name_within, read_lines
 from trtflow.formats.files import sha256_of, write_text
 
 SUFFIX = ".sha256"
@@ -78,13 +79,9 @@ def locate(path: Path, split: str | None = None) -> tuple[Path, str]:
 def _read(path: Path) -> dict[str, str]:
     """Return the checksum of each name that a manifest lists."""
     listed: dict[str, str] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (UnicodeDecodeError, IsADirectoryError) as error:
-        raise FormatError(path, f"not a manifest ({error})", _remedy(path)) from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_lines(path, _remedy(path)), 1):
         match = LINE.fullmatch(line)
-        if match is None or PurePosixPath(match[2]).is_absolute() or ".." in PurePosixPath(match[2]).parts:
+        if match is None or not is_name_within(match[2]):
             raise FormatError(path, f"line {number}: {line[:80]!r} is not <sha256>  <name>", _remedy(path))
         if match[2] in listed:
             raise FormatError(path, f"line {number}: {match[2]!r} is there twice", _remedy(path))

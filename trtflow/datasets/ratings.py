@@ -12,11 +12,13 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from trtflow.formats import FormatError, UserError
+from trtflow.formats.damage import check_unfolded, read_lines, refuse_damage, whole_number
 from trtflow.formats.files import write_text
 from trtflow.job import Job
 
@@ -27,6 +29,8 @@ USERS, MOVIES = 600, 370  # to make where no number is given
 NEGATIVES = 99  # movies that the held-out one is to be found among
 WATCHED = (30, 60)  # movies that a made user rates: at least, and fewer than
 MEMBER = "ml-1m/ratings.dat"
+LINE = re.compile(r"\([0-9]{1,18},[0-9]{1,18}\)(?:\t[0-9]{1,18})+\t?\r?")
+BLOCK = 1 << 16  # lines that are numbers of Python's at once
 AGAIN = "Make or fetch it again."
 
 
@@ -91,12 +95,10 @@ def read_movielens(path: Path) -> np.ndarray:
     Raises:
         FormatError: the file is no such archive, or a line is broken.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            lines = archive.read(MEMBER).decode("latin-1").splitlines()
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise FormatError(path, f"not MovieLens-1M ({error})", AGAIN) from error
-    ratings = _parsed(lines, "::", f"{path}: {MEMBER}")
+    with refuse_damage(path, "not MovieLens-1M", AGAIN), zipfile.ZipFile(path) as archive:
+        check_unfolded(path, archive.getinfo(MEMBER).file_size)
+        with archive.open(MEMBER) as file:
+            ratings = _parsed((line.decode("latin-1") for line in file), "::", f"{path}: {MEMBER}")
     for column in (0, 1):
         ratings[:, column] = np.unique(ratings[:, column], return_inverse=True)[1]
     return ratings[np.lexsort((ratings[:, 1], ratings[:, 3], ratings[:, 0]))]
@@ -146,7 +148,7 @@ def read_ratings(path: Path, users: int, movies: int) -> np.ndarray:
     Raises:
         FormatError: a line is broken, or has a user or a movie outside the numbers given.
     """
-    ratings = _parsed(path.read_text().splitlines(), "\t", str(path))
+    ratings = _parsed(read_lines(path, AGAIN), "\t", str(path))
     _check_range(path, "user", ratings[:, :1], users)
     _check_range(path, "movie", ratings[:, 1:2], movies)
     return ratings
@@ -170,12 +172,12 @@ def read_choices(path: Path, users: int, movies: int) -> tuple[np.ndarray, np.nd
 def _numbers(path: Path) -> Iterator[list[int]]:
     """Yield the numbers of each line of `test.negative`, the user and the held-out movie first."""
     length = 0
-    lines = path.read_text().splitlines()
+    lines = read_lines(path, AGAIN)
     if not lines:
         raise FormatError(path, "it has no lines", AGAIN)
     for number, line in enumerate(lines, 1):
-        match = re.fullmatch(r"\((\d+),(\d+)\)((?:\t\d+)+)\t?", line)
-        row = [int(text) for text in re.findall(r"\d+", line)] if match else []
+        match = LINE.fullmatch(line)
+        row = [int(text) for text in re.findall(r"[0-9]+", line)] if match else []
         length = length or len(row)
         if not row or len(row) != length:
             wanted = f"(user,movie) and {length - 2} movies" if length else "(user,movie) and movies"
@@ -184,16 +186,23 @@ def _numbers(path: Path) -> Iterator[list[int]]:
 
 
 def _parsed(lines: Iterable[str], separator: str, name: str) -> np.ndarray:
-    rows = []
-    for number, line in enumerate(lines, 1):
-        texts = line.split(separator)
-        if len(texts) != len(FIELDS) or not all(text.isascii() and text.isdigit() for text in texts):
-            fault = f"line {number} is not {', '.join(FIELDS)} between {separator!r}: {line[:60]!r}"
-            raise FormatError(name, fault, AGAIN)
-        rows.append([int(text) for text in texts])
-    if not rows:
+    numbers = (_rating(number, line.rstrip("\r\n"), separator, name) for number, line in enumerate(lines, 1))
+    blocks = []
+    while rows := list(islice(numbers, BLOCK)):
+        blocks.append(np.array(rows, np.int64))
+    if not blocks:
         raise FormatError(name, "it has no ratings", AGAIN)
-    return np.array(rows, np.int64)
+    return np.concatenate(blocks)
+
+
+def _rating(number: int, line: str, separator: str, name: str) -> tuple[int, ...]:
+    """Return the numbers of a line."""
+    try:
+        user, movie, rating, time = map(whole_number, line.split(separator))
+    except ValueError as error:
+        fault = f"line {number} is not {', '.join(FIELDS)} between {separator!r}: {line[:60]!r}"
+        raise FormatError(name, fault, AGAIN) from error
+    return user, movie, rating, time
 
 
 def _check_range(path: Path, what: str, values: np.ndarray, count: int) -> None:

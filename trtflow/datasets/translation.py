@@ -15,6 +15,7 @@ import numpy as np
 
 from trtflow.datasets.bpe import encode, learn_merges
 from trtflow.formats import FormatError, UserError
+from trtflow.formats.damage import read_lines
 from trtflow.formats.files import write_text
 from trtflow.job import Job
 
@@ -112,7 +113,7 @@ def read_vocabulary(path: Path) -> list[str]:
     Raises:
         FormatError: it does not begin with <unk>, <s> and </s>, or a word is empty or there twice.
     """
-    words = path.read_text(encoding="utf-8").splitlines()
+    words = read_lines(path)
     if tuple(words[:3]) != SPECIAL:
         raise FormatError(path, f"its first lines are {words[:3]}, not {', '.join(SPECIAL)}", AGAIN)
     twice = [word for word, count in Counter(words).items() if count > 1 or not word]
@@ -127,7 +128,7 @@ def read_sentences(path: Path, most: int = -1) -> list[str]:
     Raises:
         FormatError: a sentence is empty, or there is none.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_lines(path)
     sentences = [line.strip() for line in (lines if most < 0 else lines[:most])]
     if not sentences:
         raise FormatError(

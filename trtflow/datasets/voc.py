@@ -12,7 +12,10 @@ import numpy as np
 from trtflow.datasets.manifest import SUFFIX, write_manifest
 from trtflow.formats import FormatError
 from trtflow.formats.arrays import read_arrays
+from trtflow.formats.damage import read_text, refuse_damage, whole_number
 from trtflow.formats.files import write_text
+
+LARGEST = 1e6  # pixels from the corner that a box may be
 
 
 @dataclass
@@ -52,7 +55,7 @@ def annotation_path(root: Path, image_id: str) -> Path:
 def read_image_set(root: Path, split: str) -> list[str]:
     """Return the image ids of a split, in the file's order."""
     path = root / "ImageSets" / "Main" / f"{split}.txt"
-    ids = path.read_text().split()
+    ids = read_text(path).split()
     if not ids:
         raise FormatError(path, "the image set is empty", "Make the data set again.")
     return ids
@@ -121,22 +124,30 @@ def read_annotation(path: Path, classes: Sequence[str]) -> Annotation:
 
 def parse_annotation(path: Path, text: bytes, classes: Sequence[str]) -> Annotation:
     """Return the annotation that a text holds; `path` is where it came from."""
-    try:
+    # ParseError is a SyntaxError
+    with refuse_damage(path, f"not a VOC annotation of {len(classes)} classes", "Make it again."):
         tree = ElementTree.fromstring(text)
         size = tree.find("size")
-        height, width = (int(_text(size, key)) for key in ("height", "width"))
+        height, width = (whole_number(_text(size, key).strip()) for key in ("height", "width"))
         objects = tree.findall("object")
         labels = [classes.index(_text(item, "name")) for item in objects]
-        corners = [
-            [float(_text(item, f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax")] for item in objects
-        ]
+        corners = [[_side(item, key) for key in ("xmin", "ymin", "xmax", "ymax")] for item in objects]
         difficult = [item.findtext("difficult", "0") == "1" for item in objects]
-    except (ElementTree.ParseError, ValueError) as error:
-        raise FormatError(
-            path, f"not a VOC annotation of {len(classes)} classes ({error})", "Make it again."
-        ) from error
+        if min(height, width) < 1:
+            raise ValueError(f"a picture of {width}x{height}")
     boxes = np.array(corners, np.float32).reshape(-1, 4)
+    if (boxes[:, :2] > boxes[:, 2:]).any():
+        box = boxes[(boxes[:, :2] > boxes[:, 2:]).any(1)][0].tolist()
+        raise FormatError(path, f"the box {box} ends before it begins", "Correct it: xmin, ymin, xmax, ymax.")
     return Annotation(path.stem, (height, width), boxes, np.array(labels, np.int64), np.array(difficult, bool))
+
+
+def _side(item: ElementTree.Element, key: str) -> float:
+    """Return one side of an object's box, a number that float32 holds."""
+    value = float(_text(item, f"bndbox/{key}"))
+    if not abs(value) <= LARGEST:  # nor is NaN less
+        raise ValueError(f"<{key}> is {value}")
+    return value
 
 
 def _text(element: ElementTree.Element | None, key: str) -> str:

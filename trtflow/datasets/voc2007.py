@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import tarfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from trtflow.datasets.objects import CLASSES as OBJECTS
 from trtflow.datasets.objects import VOC
+from trtflow.datasets.tars import Tar, open_tar
 from trtflow.datasets.voc import Annotation, image_path, list_split, parse_annotation, root_of, write_split_files
 from trtflow.formats import FormatError, UserError
+from trtflow.formats.damage import refuse_damage
 from trtflow.formats.files import atomic_path
+from trtflow.formats.netpbm import check_pixels
 from trtflow.job import Job
 from trtflow.progress import track
 from trtflow.steps import required
@@ -34,7 +35,6 @@ ROOT = PurePosixPath("VOCdevkit/VOC2007")
 PARTS = {"calibration": "trainval", "val": "test"}  # what a split is drawn from
 GROUND = (123, 117, 104)  # behind a picture that does not fill its frame: nearly 0 when the means are taken out
 AGAIN = "Fetch the tar again."
-BROKEN = (tarfile.TarError, zlib.error, EOFError, OSError)
 
 
 def make_val(job: Job) -> None:
@@ -84,25 +84,20 @@ def write_voc2007(
         FormatError: no tar of VOC 2007, or too few pictures in it; a picture that is missing, damaged, not in colours
             or not of the size that its annotation says; an annotation that is no such.
     """
-    try:
-        with tarfile.open(archive) as tar:
-            ids = read_part(tar, archive, PARTS[split])
-            if len(ids) < count:
-                fault = f"{PARTS[split]} has {len(ids)} pictures, fewer than {count}"
-                raise FormatError(archive, fault, f"Lower splits.{split}.")
-            chosen = np.sort(np.random.default_rng(seed).choice(len(ids), count, replace=False))
-            names = [f"{index:06d}" for index in range(count)]
-            annotations = []
-            for name, index in zip(names, track(chosen, f"Reading {split} pictures"), strict=True):
-                image, annotation = read_item(tar, archive, ids[index])
-                picture, annotation = fit_item(image, annotation, shape, keep_ratio=keep_ratio)
-                annotations.append(renumber(annotation, name, classes))
-                with atomic_path(image_path(root, name), durable=False) as temporary:
-                    picture.save(temporary, "JPEG", quality=100, subsampling=0)
-    except BROKEN as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise FormatError(archive, f"not a readable tar ({error})", AGAIN) from error
+    with open_tar(archive, AGAIN) as tar:
+        ids = read_part(tar, archive, PARTS[split])
+        if len(ids) < count:
+            fault = f"{PARTS[split]} has {len(ids)} pictures, fewer than {count}"
+            raise FormatError(archive, fault, f"Lower splits.{split}.")
+        chosen = np.sort(np.random.default_rng(seed).choice(len(ids), count, replace=False))
+        names = [f"{index:06d}" for index in range(count)]
+        annotations = []
+        for name, index in zip(names, track(chosen, f"Reading {split} pictures"), strict=True):
+            image, annotation = read_item(tar, archive, ids[index])
+            picture, annotation = fit_item(image, annotation, shape, keep_ratio=keep_ratio)
+            annotations.append(renumber(annotation, name, classes))
+            with atomic_path(image_path(root, name), durable=False) as temporary:
+                picture.save(temporary, "JPEG", quality=100, subsampling=0)
     write_split_files(root, split, annotations, classes)
 
 
@@ -112,20 +107,19 @@ def renumber(annotation: Annotation, name: str, classes: Sequence[str]) -> Annot
     return dataclasses.replace(annotation, image_id=name, labels=places[annotation.labels])
 
 
-def read_part(tar: tarfile.TarFile, archive: Path, part: str) -> list[str]:
+def read_part(tar: Tar, archive: Path, part: str) -> list[str]:
     """Return the names of the pictures of "trainval" or "test", in order."""
     return _read(tar, archive, f"ImageSets/Main/{part}.txt").decode("latin-1").split()
 
 
-def read_item(tar: tarfile.TarFile, archive: Path, name: str) -> tuple[Image.Image, Annotation]:
+def read_item(tar: Tar, archive: Path, name: str) -> tuple[Image.Image, Annotation]:
     """Return a picture and its objects; coordinates of boxes are continuous, from 0, not numbers of pixels."""
     path = f"JPEGImages/{name}.jpg"
     data = _read(tar, archive, path)
-    try:
+    with refuse_damage(archive, f"{path} is not a readable picture", AGAIN, (Image.DecompressionBombError,)):
         image = Image.open(io.BytesIO(data))
+        check_pixels(archive / path, image.width, image.height)
         image.load()
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
-        raise FormatError(archive, f"{path} is not a readable picture ({error})", AGAIN) from error
     if image.mode != "RGB":
         raise FormatError(archive, f"{path} is {image.mode}, not in red, green and blue", AGAIN)
     annotations = archive / f"Annotations/{name}.xml"
@@ -141,14 +135,11 @@ def read_item(tar: tarfile.TarFile, archive: Path, name: str) -> tuple[Image.Ima
     return image, annotation
 
 
-def _read(tar: tarfile.TarFile, archive: Path, path: str) -> bytes:
-    try:
-        content = tar.extractfile(str(ROOT / path))
-    except KeyError:
-        content = None
+def _read(tar: Tar, archive: Path, path: str) -> bytes:
+    content = tar.read(str(ROOT / path))
     if content is None:
         raise FormatError(archive, f"no {ROOT / path} in it", f"Give VOC 2007's tar: {AGAIN.lower()}")
-    return content.read()
+    return content
 
 
 def fit_item(

@@ -6,11 +6,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from trtflow.formats.damage import is_name_within, read_lines
 from trtflow.formats.errors import FormatError
 from trtflow.formats.files import sha256_of, write_text
 
 NAME = "SHA256SUMS"
 LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+AGAIN = "Export the model again."
 
 
 def write_checksums(folder: Path, names: Sequence[str]) -> None:
@@ -27,10 +29,10 @@ def verify_checksums(folder: Path) -> None:
     listing = folder / NAME
     if not listing.exists():
         return
-    for line in listing.read_text().splitlines():
+    for line in read_lines(listing, AGAIN):
         match = LINE.fullmatch(line)
-        if match is None:
-            raise FormatError(listing, f"not a line of checksums: {line!r}", "Export the model again.")
+        if match is None or not is_name_within(match[2]):
+            raise FormatError(listing, f"not a line of checksums: {line[:80]!r}", AGAIN)
         path = folder / match[2]
         if not path.exists() or sha256_of(path) != match[1]:
             fault = "its checksum is not the one it was written with" if path.exists() else "the file is missing"

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import platform
 import re
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trtflow.formats.errors import FormatError
+from trtflow.formats.damage import read_text, refuse_damage
 
 # .<name>.<machine><process>.tmp, of five and seven digits
 TEMPORARY = re.compile(r"\..+\.([0-9]{5})([0-9]{7})\.tmp", re.DOTALL)
@@ -130,12 +131,20 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """Return the content of a JSON file.
 
     Raises:
-        FormatError: it is none.
+        FormatError: it is none, is nested too deeply to be read, or has a number that is not finite.
     """
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FormatError(path, f"not JSON ({error})", "Make it again with snakemake.") from error
+    again = "Make it again with snakemake."
+    text = read_text(path, again)
+    with refuse_damage(path, "not JSON", again):
+        return json.loads(text, parse_float=_finite, parse_constant=_finite)
+
+
+def _finite(text: str) -> float:
+    """Return a number of JSON; Python reads NaN, Infinity and 1e999 too, which `write_json` refuses."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text} is not finite")
+    return number
 
 
 def copy_file(source: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:

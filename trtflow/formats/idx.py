@@ -7,17 +7,18 @@ The magic number is two noughts, the type of the values (8 is an unsigned byte, 
 from __future__ import annotations
 
 import gzip
-import zlib
 from math import prod
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from trtflow.formats.damage import check_unfolded, refuse_damage
 from trtflow.formats.errors import FormatError
 from trtflow.formats.files import atomic_path
 
 GZIP, UNSIGNED_BYTE = b"\x1f\x8b", 8
+PIECE = 1 << 20
 MOST = 1 << 30  # bytes of values: twenty times as many as MNIST has
 AGAIN = "Fetch it again."
 
@@ -35,10 +36,8 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
     try:
         with path.open("rb") as plain:
             zipped = plain.read(2) == GZIP
-        with gzip.open(path) if zipped else path.open("rb") as file:
+        with refuse_damage(path, "damaged or cut off", AGAIN), gzip.open(path) if zipped else path.open("rb") as file:
             return _read(path, file, dimensions)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise FormatError(path, f"damaged or cut off ({error})", AGAIN) from error
     except OSError as error:
         raise FormatError(path, f"cannot be read: {error.strerror}", AGAIN) from error
 
@@ -55,7 +54,10 @@ def _read(path: Path, file: BinaryIO | gzip.GzipFile, dimensions: int) -> np.nda
     stated = prod(shape)
     if stated > MOST:
         raise FormatError(path, f"states {stated} values, more than {MOST}", AGAIN)
-    data = file.read(stated + 1)  # one more shows that there are too many, however many there are
+    check_unfolded(path, stated)
+    data = bytearray()
+    while len(data) <= stated and (piece := file.read(PIECE)):  # as they come: what is stated need not be there
+        data += piece
     if len(data) != stated:
         held = f"only {len(data)}" if len(data) < stated else "more"
         raise FormatError(path, f"states {stated} values {shape}, and has {held}", AGAIN)

@@ -18,6 +18,7 @@ from trtflow.formats.files import write_bytes
 CHANNELS = {b"P2": 1, b"P3": 3, b"P5": 1, b"P6": 3}
 ASCII = (b"P2", b"P3")
 LARGEST = 255  # of values of one byte
+DIGITS = 9  # of a number in the header that count: longer ones are too large in any case
 MOST_PIXELS = 1 << 26  # of a picture that is read: 8192x8192
 
 
@@ -94,7 +95,7 @@ def _header(path: Path, data: bytes) -> tuple[list[int], int]:
         while end < len(data) and data[end : end + 1].isdigit():
             end += 1
         if end > position:
-            numbers.append(int(data[position:end]))
+            numbers.append(int(data[position : min(end, position + DIGITS)]))
             position = end
         elif data[position : position + 1] == b"#":
             position = data.find(b"\n", position) + 1 or len(data)

@@ -104,13 +104,12 @@ def read_recurrent(path: Path, inputs: int) -> Recurrent:
     values, (kind, layers, units) = _read(path, RECURRENT)
     if kind != UNIDIRECTIONAL:
         raise FormatError(path, f"encoder type {kind}", "Only unidirectional layers (0) are supported.")
-    sizes = [inputs, *[units] * (layers - 1)]
-    wanted = sum(4 * units * (size + units) for size in sizes) + layers * 8 * units
-    if layers < 1 or values.size != wanted:
+    wanted = 4 * units * (inputs + units) + (layers - 1) * 8 * units**2 + layers * 8 * units
+    if values.size != wanted:
         fault = f"{values.size} values, but {layers} layers of {units} units with {inputs} inputs have {wanted}"
         raise FormatError(path, fault, AGAIN)
     kernels, place = [], 0
-    for size in sizes:
+    for size in [inputs, *[units] * (layers - 1)]:
         ends = place + 4 * units * size, place + 4 * units * (size + units)
         w, r = values[place : ends[0]].reshape(4, units, size), values[ends[0] : ends[1]].reshape(4, units, units)
         kernels.append((w, r))
@@ -135,7 +134,8 @@ def _read(path: Path, fields: Sequence[str]) -> tuple[np.ndarray, list[int]]:
     if count != len(fields) + 1 or first < 0:
         raise FormatError(path, f"{count} numbers describe it, not type, {', '.join(fields)}", AGAIN)
     kind, *meta = (int(number) for number in np.frombuffer(data, META, count, first))
-    if not 0 <= kind < len(DTYPES) or min(meta) < 0:
+    least = [0 if field == "encoder type" else 1 for field in fields]
+    if not 0 <= kind < len(DTYPES) or any(number < allowed for number, allowed in zip(meta, least, strict=True)):
         raise FormatError(path, f"its ending says type {kind} and {meta}", AGAIN)
     if first % DTYPES[kind].itemsize:
         raise FormatError(path, f"{first} bytes of values are no whole number of {DTYPES[kind]}", AGAIN)

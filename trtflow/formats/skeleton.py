@@ -7,18 +7,19 @@ had and their mean and deviation. Whatever the format is, NumPy alone makes a fi
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from trtflow.formats.arrays import read_arrays
 from trtflow.formats.errors import FormatError
 from trtflow.formats.files import atomic_path
 
 SUFFIX = ".skeleton.npz"
 LEAST = 4096  # values of an array that is left out
+MOST = 1 << 31  # bytes of a model's file: what protobuf allows
 FLOAT = np.dtype("<f4")
 AGAIN = "Make it again with scripts/export_sizes.py."
 
@@ -94,12 +95,17 @@ def read_skeleton(path: Path) -> Skeleton:
     Raises:
         FormatError: the file is cut off, or no skeleton.
     """
-    try:
-        with np.load(path) as arrays:
-            skeleton = Skeleton(*(arrays[name] for name in ("kept", "places", "moments")))
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise FormatError(path, f"not a skeleton ({error})", AGAIN) from error
-    ends = np.cumsum([0, *skeleton.places[:, 1] * FLOAT.itemsize])
-    if len(skeleton.places) != len(skeleton.moments) or np.any(skeleton.places[:, 0] - ends[:-1] > len(skeleton.kept)):
-        raise FormatError(path, "its arrays stand beyond its end", AGAIN)
-    return skeleton
+    kept, places, moments = read_arrays(path, "kept", "places", "moments", what="a skeleton", remedy=AGAIN)
+    forms = [(array.dtype.str[1:], array.ndim, array.shape[1:]) for array in (kept, places, moments)]
+    if forms != [("u1", 1, ()), ("i8", 2, (2,)), ("f8", 2, (2,))] or len(places) != len(moments):
+        raise FormatError(path, f"not a skeleton: its arrays are {forms}", AGAIN)
+    # in Python's integers, which do not overflow
+    end = 0
+    for offset, count in places.tolist():
+        if count < 0 or offset < end:
+            raise FormatError(path, f"an array of {count} values at byte {offset}, behind one up to {end}", AGAIN)
+        end = offset + count * FLOAT.itemsize
+    unfolded = len(kept) + sum(places[:, 1].tolist()) * FLOAT.itemsize
+    if end > unfolded or unfolded > MOST or not np.isfinite(moments).all():
+        raise FormatError(path, f"its arrays stand beyond its end, or {unfolded} bytes are too many", AGAIN)
+    return Skeleton(kept, places, moments)

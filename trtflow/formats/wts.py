@@ -8,19 +8,21 @@ as a Python tuple, its values as little-endian bytes, and a line feed. Types are
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
+from trtflow.formats.damage import whole_number
 from trtflow.formats.errors import FormatError
 from trtflow.formats.files import write_bytes
 
 DTYPES: dict[int, np.dtype] = {0: np.dtype("<f4"), 1: np.dtype("<f2"), 2: np.dtype("i1"), 3: np.dtype("<i4")}
 TYPES = {dtype: number for number, dtype in DTYPES.items()}
 AGAIN = "Export the weights again."
-HEADER = re.compile(rb"(\S+) (\d+) \(([\d, ]*)\) ")
+HEADER = re.compile(rb"(\S+) (\d) \(((?:[0-9]{1,18}(?:, ?[0-9]{1,18})*,?)?)\) ")
 
 
 def write_wts(path: Path, blobs: Mapping[str, np.ndarray]) -> None:
@@ -54,7 +56,7 @@ def read_wts(path: Path) -> dict[str, np.ndarray]:
 def _read_line(path: Path, line: bytes) -> tuple[str, np.ndarray]:
     words = line.split()
     try:
-        name, dtype, size = words[0].decode(), DTYPES[int(words[1])], int(words[2])
+        name, dtype, size = words[0].decode(), DTYPES[whole_number(words[1])], whole_number(words[2])
         bits = np.array([int(word, 16) for word in words[3:]], np.uint64)
     except (IndexError, KeyError, OverflowError, ValueError) as error:
         raise FormatError(path, f"the line {line[:40]!r} is no blob of weights ({error})", AGAIN) from error
@@ -121,14 +123,15 @@ def _dtype(path: Path, name: str, array: np.ndarray) -> np.dtype:
 def _by_name(path: Path, found: list[tuple[str, np.ndarray]]) -> dict[str, np.ndarray]:
     blobs = dict(found)
     if len(blobs) != len(found):
-        names = [name for name, _ in found]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, times in Counter(name for name, _ in found).items() if times > 1)
         raise FormatError(path, f"blob {twice!r} is there twice", AGAIN)
     return blobs
 
 
 def _check_count(path: Path, stated: bytes, found: int) -> None:
-    if not stated.strip().isdigit():
-        raise FormatError(path, f"its first line is {stated[:40]!r}, not a number of blobs", AGAIN)
-    if int(stated) != found:
-        raise FormatError(path, f"{found} blobs, but {int(stated)} are stated", AGAIN)
+    try:
+        count = whole_number(stated.strip())
+    except ValueError as error:
+        raise FormatError(path, f"its first line is {stated[:40]!r}, not a number of blobs", AGAIN) from error
+    if count != found:
+        raise FormatError(path, f"{found} blobs, but {count} are stated", AGAIN)

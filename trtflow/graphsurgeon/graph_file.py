@@ -21,6 +21,7 @@ from google.protobuf.message import DecodeError
 
 import trtflow
 from trtflow.formats import FormatError
+from trtflow.formats.messages import check_texts, parse_message
 
 AGAIN = "Freeze the model again."
 TRIAL = "trtflow.converters.try_graph"  # the module that a process of its own runs
@@ -38,11 +39,10 @@ def read_graph_def(path: str | Path) -> Any:
     try:
         if path.suffix == ".pbtxt":
             graphdef = text_format.Parse(content.decode(), tf.compat.v1.GraphDef())
+            check_texts(graphdef)
         else:
-            graphdef = tf.compat.v1.GraphDef.FromString(content)
-        for node in graphdef.node:  # names that are no text show when they are read
-            _ = node.name, node.op, [*node.input], [*node.attr]
-    except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
+            graphdef = parse_message(tf.compat.v1.GraphDef(), content)
+    except (DecodeError, text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         fault = f"not a TensorFlow graph, or a damaged one ({first_line(error)})"
         raise FormatError(path, fault, AGAIN) from error
     if graphdef.node:

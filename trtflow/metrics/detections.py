@@ -105,8 +105,8 @@ def max_difference(
     A pair differs by its largest difference in score or coordinate. A detection without a partner differs by its score
     above what the other run could have left out: `threshold`, or the last score of a run whose rows are all taken.
     A pair never counts for more than its two detections would alone. One without a partner that overlaps a better one
-    by just the limit of suppression counts for nothing: the last bits of a box decide whether it stays. A detection that
-    is not made of numbers differs without limit.
+    by just the limit of suppression counts for nothing: the last bits of a box decide whether it stays. A detection
+    that is not made of numbers differs without limit.
 
     Args:
         first: float32 [N, K, 7].

@@ -17,6 +17,7 @@ from typing import Any
 import jsonschema
 
 from trtflow.formats import FormatError, UserError
+from trtflow.formats.damage import read_lines
 from trtflow.formats.files import read_json, sha256_of
 
 SCHEMA = Path(__file__).resolve().parents[2] / "config" / "schema" / "report.schema.json"
@@ -144,7 +145,7 @@ def make_report(
         "passed": all(gate.passed for gate in gates),
         "inputs": {name: {"path": _relative(path), "sha256": sha256_of(path)} for name, path in sorted(inputs.items())},
         "figures": [_relative(path) for path in figures],
-        "texts": {name: path.read_text().splitlines() for name, path in texts.items()},
+        "texts": {name: read_lines(path) for name, path in texts.items()},
         "provenance": {
             "commit": git_commit(repository),
             "config_sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),

@@ -13,6 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from trtflow.formats import FormatError, UserError
+from trtflow.formats.damage import refuse_damage
+from trtflow.formats.files import read_json
 from trtflow.runtime.devices import open_gpu
 from trtflow.runtime.probe import preload_libraries
 from trtflow.runtime.probe import probe as probe_here
@@ -159,13 +161,14 @@ def other_python(path: Path) -> str | None:
 
 def _read(path: Path) -> dict[str, Any]:
     """Return the content of `results/backend.json`."""
-    try:
-        backend = json.loads(path.read_text())
+    with refuse_damage(path, "not a description of a backend", "Make it again with snakemake."):
+        backend = dict(read_json(path))
         if missing := [key for key in KEYS if key not in backend]:
             raise KeyError(*missing)
-        return dict(backend)
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(path, f"not a description of a backend ({error})", "Make it again with snakemake.") from error
+        for key in ("name", "version", "device", "python"):
+            if not isinstance(backend.get(key, ""), str):
+                raise ValueError(f"{key} is {backend[key]!r}, no text")
+        return backend
 
 
 def _processor() -> str:

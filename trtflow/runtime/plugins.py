@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from trtflow.formats import FormatError, UserError
+from trtflow.formats.damage import is_name_within, refuse_damage
+from trtflow.formats.files import read_json
 
 FOLDER = Path("results/plugins")  # where scripts/build_plugins.py puts the libraries
 RECORD = "plugins.json"  # what it says about them
@@ -66,14 +67,21 @@ def read_record(trt: ModuleType, folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     if not path.exists():
         raise FormatError(path, "no such file, so no plugins were built", BUILD)
-    try:
-        record = json.loads(path.read_text())
+    with refuse_damage(path, "not a record of plugins", REBUILD):
+        record = dict(read_json(path))
         built = record["tensorrt"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(path, f"not a record of plugins ({error})", REBUILD) from error
+        if not isinstance(built, str) or not _are_files(record["plugins"]):
+            raise ValueError("it does not say for which TensorRT, or which libraries there are")
     if _line(built) != _line(trt.__version__):
         raise FormatError(path, f"the plugins were built for TensorRT {built}, this is {trt.__version__}", REBUILD)
-    return dict(record)
+    return record
+
+
+def _are_files(libraries: Any) -> bool:
+    """Whether that says which libraries lie in the folder of the record."""
+    return isinstance(libraries, dict) and all(
+        isinstance(file, str) and is_name_within(file) for file in libraries.values()
+    )
 
 
 def _line(version: str) -> list[str]:

@@ -5,7 +5,6 @@ The workflow writes what it says, and the model's names and shapes, to `sample.j
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,8 @@ import numpy as np
 from trtflow.datasets.images import fit, read_image
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import read_arrays
+from trtflow.formats.damage import refuse_damage
+from trtflow.formats.files import read_json
 from trtflow.runtime.model_file import ModelFile
 from trtflow.runtime.outputs import softmax
 
@@ -152,12 +153,10 @@ def read_own(path: Path) -> OwnSample:
     Raises:
         FormatError: it is damaged.
     """
-    try:
-        values = json.loads(path.read_text())
+    with refuse_damage(path, "not a sample of the user's own", "Make it again with snakemake."):
+        values = read_json(path)
         model = ModelFile.from_json(values["model"], path.parent)
         ((name, shape),) = model.inputs.items()
         keys = ("classes", "logits", "pictures", "calibration")
         settings = {key: values[key] for key in keys}
         return OwnSample(name, values["output"], model.explicit_batch, model, shape=tuple(shape), **settings)
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(path, f"not a sample of the user's own ({error})", "Make it again with snakemake.") from error

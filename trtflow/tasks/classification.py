@@ -13,7 +13,7 @@ from trtflow.datasets.digits import first_of_each
 from trtflow.datasets.images import read_image
 from trtflow.datasets.manifest import locate
 from trtflow.formats import FormatError, UserError
-from trtflow.formats.arrays import read_arrays
+from trtflow.formats.arrays import names_in, read_arrays
 from trtflow.formats.files import write_text
 from trtflow.job import Job
 from trtflow.metrics.classification import classification_scores, largest_difference, top_k_agreement
@@ -101,10 +101,9 @@ def _random_rows(batch: Mapping[str, int] | None, count: int) -> np.ndarray | No
 
 def _forms_difference(predictions: Path) -> dict[str, float]:
     """Return the metric of an engine that has the same network in several forms of layers; none of others."""
-    with np.load(predictions) as file:
-        if "forms" not in file:
-            return {}
-        forms = file["forms"]
+    if "forms" not in names_in(predictions):
+        return {}
+    (forms,) = read_arrays(predictions, "forms")
     differences = [largest_difference(forms[:, 0], forms[:, place]) for place in range(forms.shape[1])]
     return {"forms_difference": max(differences)}
 

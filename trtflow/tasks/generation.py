@@ -13,6 +13,7 @@ import numpy as np
 from trtflow.datasets.characters import decode, encode, read_vocabulary
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import read_arrays, write_arrays
+from trtflow.formats.damage import read_text
 from trtflow.formats.files import write_json, write_text
 from trtflow.job import Job
 from trtflow.metrics.perplexity import perplexity, relative_difference
@@ -34,7 +35,7 @@ def infer(job: Job) -> None:
     """Score a text, write on from each seed; print what was written, write what came of both."""
     sample, export, path = load_sample(job.sample), job.input("export").parent, job.input("val")
     vocabulary = read_vocabulary(export / "vocab.json")
-    text = encode(path.read_text(encoding="utf-8"), vocabulary, path)
+    text = encode(read_text(path), vocabulary, path)
     named, length = required(job, "generation.seeds"), job.setting("generation.length", LENGTH)
     seeds = [encode(seed, vocabulary, f"seed {seed!r}") for seed in named]
     trt, engine = load_engine(job.input("plan"), read_backend(job.input("backend")))

@@ -17,6 +17,7 @@ from trtflow.datasets.bpe import join
 from trtflow.datasets.translation import read_sentences, to_text
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import read_arrays, write_arrays
+from trtflow.formats.damage import read_lines
 from trtflow.formats.files import read_json, write_json, write_text
 from trtflow.job import Job
 from trtflow.metrics.bleu import bleu_scores
@@ -63,7 +64,7 @@ def read_translations(path: Path, references: list[str]) -> list[str]:
     Raises:
         FormatError: they are not as many as the right ones.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_lines(path, "Run infer.py again.")
     if len(lines) != len(references):
         fault = f"{len(lines)} translations, but there are {len(references)} sentences"
         raise FormatError(path, fault, "Run infer.py again.")
@@ -216,7 +217,7 @@ def draw(job: Job) -> None:
         details[name] = {"bleu": scores["metrics"]["bleu"], **scores["details"]}
     words = ([str(word) for word in source], [str(word) for word in target])
     write_translation_figure(job.output("picture"), weights, *words, details)
-    translations = job.input("translations").read_text(encoding="utf-8").splitlines()[:SHOWN]
+    translations = read_lines(job.input("translations"))[:SHOWN]
     sources, references = (
         [join(line) for line in read_sentences(path, len(translations))] for path in job.inputs["val"]
     )

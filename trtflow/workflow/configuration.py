@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,11 @@ import yaml
 
 from trtflow.workflow.errors import PlanError
 
+LONGEST = 500  # characters of a fault that are told
+DEEPEST, MOST_VALUES = 50, 100_000  # of a file: those of config/ have 8 and some thousands
+LARGEST = 1 << 63  # of a whole number
+# what PyYAML raises besides its own, as for the 99th of a month
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError, MemoryError)
 EXPLAINED = "config/README.md explains every key"
 
 
@@ -21,17 +27,55 @@ def read_yaml(path: Path) -> Any:
     Raises:
         PlanError: it is a folder, is not UTF-8 or not YAML, or cannot be read.
     """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        text = path.read_text(encoding="utf-8")
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        text = path.read_text(encoding="utf-8-sig")
+        _check_depth(text, loader)
+        values = yaml.load(text, Loader=loader)
+        _check_extent(values)
+        return values
     except IsADirectoryError as error:
         raise PlanError(f"{path}: a folder, not a YAML file. Rename it, or move it elsewhere.") from error
     except UnicodeDecodeError as error:
         raise PlanError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, *UNREADABLE) as error:
         raise PlanError(f"{path}: not YAML: {error}") from error
     except OSError as error:
         raise PlanError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _check_depth(text: str, loader: Any) -> None:
+    """Refuse what is nested deeply before it is read: libyaml goes down without a limit, and ends the process.
+
+    Raises:
+        ValueError: it is nested more than `DEEPEST` deep.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):  # takes a quarter of the time of reading
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError(f"nested more than {DEEPEST} deep")
+
+
+def _check_extent(values: Any) -> None:
+    """Refuse what aliases (`*name`) make endless, or far larger than its text, and numbers that are none.
+
+    Raises:
+        ValueError: it is.
+    """
+    pending, count = [(values, 0)], 0
+    while pending:
+        value, depth = pending.pop()
+        count += 1
+        if depth > DEEPEST or count > MOST_VALUES:
+            raise ValueError(f"nested more than {DEEPEST} deep, or of more than {MOST_VALUES} values with its aliases")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"the number {value} is not finite")
+        if isinstance(value, int) and abs(value) >= LARGEST:
+            raise ValueError(f"a whole number of {value.bit_length()} bits")
+        if isinstance(value, (dict, list)):
+            inner = value.values() if isinstance(value, dict) else value
+            pending += [(item, depth + 1) for item in inner]
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -77,7 +121,8 @@ def _rules(schema: Path) -> dict[str, Any]:
 def _fault(error: Any) -> str:
     """Return what is wrong and what is allowed, of an error of jsonschema."""
     if error.validator != "additionalProperties":
-        return str(error.message)
+        message = str(error.message)  # it has the whole value in it
+        return message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
     known = error.schema["properties"]
     strange = [key for key in error.instance if key not in known]
     return f"unknown key {', '.join(map(str, strange))}. Known: {', '.join(known)}."

@@ -1,5 +1,6 @@
 """A character model of two LSTM layers in TensorFlow; engines take its dumped weights."""
 
+from trtflow.formats.damage import read_text
 from trtflow.job import Job
 
 DEFAULTS = {
@@ -23,7 +24,7 @@ def train(job: Job) -> None:
     settings = training_settings(job, **DEFAULTS)
     prepare_tensorflow(settings["seed"], settings["threads"])
     vocabulary, path = read_vocabulary(job.input("vocabulary")), job.input("train")
-    text = encode(path.read_text(encoding="utf-8"), vocabulary, path)
+    text = encode(read_text(path), vocabulary, path)
     embedding, hidden = (int(job.setting(f"model.{name}_size", 512)) for name in ("embedding", "hidden"))
     weights = network.create_weights(len(vocabulary), embedding, hidden)
     losses = network.train(weights, text, schedule_of(settings), settings["sequence_length"])
@@ -42,7 +43,7 @@ def predict(job: Job) -> None:
 
     prepare_tensorflow(seed=0, threads=1)
     vocabulary, path = read_vocabulary(job.input("vocabulary")), job.input("val")
-    text = encode(path.read_text(encoding="utf-8"), vocabulary, path)
+    text = encode(read_text(path), vocabulary, path)
     seeds = [encode(seed, vocabulary, f"seed {seed!r}") for seed in job.setting("generation.seeds")]
     weights = load_checkpoint(job.input("checkpoint").with_suffix(""), len(vocabulary))
     length = int(job.setting("generation.length", 100))

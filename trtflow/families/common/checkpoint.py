@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from trtflow.formats import FormatError
+from trtflow.formats.damage import refuse_damage
 from trtflow.formats.files import write_bytes
 
 AGAIN = "Train again with scripts/train.py."
@@ -36,16 +36,15 @@ def read_checkpoint(path: Path, make: Callable[[dict[str, Any]], Network], what:
     Raises:
         FormatError: the file is damaged, or holds another network.
     """
-    try:
-        content = torch.load(path, weights_only=True)
+    with refuse_damage(path, f"not a checkpoint of {what}", AGAIN):
+        content = _load(path)
         model = make(content)
         model.load_state_dict(content["weights"])
-    except (RuntimeError, KeyError, TypeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
-        reason = "torch.load cannot read it" if isinstance(error, pickle.UnpicklingError) else first_line(error)
-        raise FormatError(path, f"not a checkpoint of {what} ({reason})", AGAIN) from error
     return model.eval()
 
 
-def first_line(error: Exception) -> str:
-    """Return what an error says, without the lists and advice that PyTorch puts below."""
-    return str(error).strip().partition("\n")[0]
+def _load(path: Path) -> Any:
+    try:
+        return torch.load(path, weights_only=True)
+    except pickle.UnpicklingError as error:  # it advises to load without weights_only, which runs what is in the file
+        raise ValueError("torch.load cannot read it") from error

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from trtflow.datasets.images import FORMS
 from trtflow.formats import FormatError
-from trtflow.formats.files import write_json
+from trtflow.formats.damage import refuse_damage
+from trtflow.formats.files import read_json, write_json
 
 NAME = "input.json"
+AGAIN = "Export the model again."
 
 
 def write_input_size(export: Path, height: int, width: int | None = None, pixels: str | None = None) -> None:
@@ -27,28 +28,27 @@ def write_input_size(export: Path, height: int, width: int | None = None, pixels
 def read_input_shape(export: Path) -> tuple[int, int]:
     """Return height and width of the input, pixels."""
     path = export / NAME
-    try:
-        channels, height, width = json.loads(path.read_text())["shape"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(path, f"not the shape of an input ({error})", "Export the model again.") from error
-    if channels != 3 or not all(isinstance(side, int) and side > 0 for side in (height, width)):
+    with refuse_damage(path, "not the shape of an input", AGAIN):
+        channels, height, width = read_json(path)["shape"]
+    if channels != 3 or not all(type(side) is int and side > 0 for side in (height, width)):
         fault = f"an input of shape {[channels, height, width]}, not of three channels of pixels"
-        raise FormatError(path, fault, "Export the model again.")
+        raise FormatError(path, fault, AGAIN)
     return height, width
 
 
 def read_pixels(export: Path) -> str:
     """Return the name of the form that the pictures have, of `trtflow.datasets.images.FORMS`."""
-    pixels = json.loads((export / NAME).read_text()).get("pixels")
-    if pixels not in FORMS:
+    with refuse_damage(export / NAME, "not the form of an input", AGAIN):
+        pixels = read_json(export / NAME).get("pixels")
+    if not isinstance(pixels, str) or pixels not in FORMS:
         fault = f"the form of the pictures is {pixels!r}, not one of {', '.join(FORMS)}"
-        raise FormatError(export / NAME, fault, "Export the model again.")
-    return str(pixels)
+        raise FormatError(export / NAME, fault, AGAIN)
+    return pixels
 
 
 def read_input_size(export: Path) -> int:
     """Return the side of the square input, pixels."""
     height, width = read_input_shape(export)
     if height != width:
-        raise FormatError(export / NAME, f"an input of {width}x{height}, not a square", "Export the model again.")
+        raise FormatError(export / NAME, f"an input of {width}x{height}, not a square", AGAIN)
     return height

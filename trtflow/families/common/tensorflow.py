@@ -13,7 +13,7 @@ from trtflow.families.common import environment  # noqa: F401  # isort: skip - o
 import keras
 import tensorflow as tf
 
-from trtflow.formats import FormatError
+from trtflow.formats.damage import refuse_damage
 from trtflow.formats.files import atomic_path
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
@@ -57,8 +57,5 @@ def load_keras(path: Path) -> keras.Model:
     """
     if not path.exists():
         raise FileNotFoundError(2, "no such file", str(path))
-    try:
+    with refuse_damage(path, "not a Keras model", "Train again with scripts/train.py."):
         return keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise FormatError(path, f"not a Keras model ({reason})", "Train again with scripts/train.py.") from error

@@ -5,14 +5,15 @@ A query is one user and the 100 movies to choose from; a batch is several users.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from trtflow.formats import FormatError, UserError
+from trtflow.formats import UserError
+from trtflow.formats.damage import refuse_damage
+from trtflow.formats.files import read_json
 from trtflow.runtime.messages import because
 
 USER, MOVIE = "user_input", "item_input"
@@ -51,11 +52,12 @@ def read_sizes(export: Path) -> dict[str, int]:
         FormatError: the file does not say that.
     """
     path = export / "sizes.json"
-    try:
-        found = json.loads(path.read_text())
-        return {key: int(found[key]) for key in ("users", "movies")}
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(path, f"not the sizes of a recommender ({error})", "Make it again with snakemake.") from error
+    with refuse_damage(path, "not the sizes of a recommender", "Make it again with snakemake."):
+        found = read_json(path)
+        sizes = {key: found[key] for key in ("users", "movies")}
+        if not all(type(size) is int and size > 0 for size in sizes.values()):
+            raise ValueError(f"{sizes} are no numbers of users and movies")
+        return sizes
 
 
 def inputs_of(users: np.ndarray, choices: np.ndarray) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from trtflow.converters.model_file import import_model
 from trtflow.families.own.description import NAME
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.checksums import write_checksums
+from trtflow.formats.damage import read_lines
 from trtflow.formats.files import write_json
 from trtflow.job import Job
 from trtflow.migration.agreement import draw_inputs, run_onnx
@@ -46,8 +48,8 @@ def adopt_model(job: Job) -> None:
 
 def read_classes(path: Path) -> list[str]:
     """Return the names of classes, a line each."""
-    names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
-    twice = [name for name in names if names.count(name) > 1]
+    names = [line.strip() for line in read_lines(path) if line.strip()]
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if len(names) < 2 or twice:
         fault = f"class {twice[0]!r} stands in it twice" if twice else f"{len(names)} classes"
         raise FormatError(path, fault, "Write the name of a class a line, in the order of the model's output.")

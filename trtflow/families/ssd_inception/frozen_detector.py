@@ -8,9 +8,10 @@ from trtflow.families.common import environment  # noqa: F401  # isort: skip - o
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 
 from trtflow.formats import FormatError
+from trtflow.formats.damage import refuse_damage
+from trtflow.graphsurgeon.graph_file import AGAIN, read_graph_def
 
 INPUT = "image_tensor"
 OUTPUTS = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
@@ -28,16 +29,14 @@ class FrozenDetector:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            graphdef = tf.compat.v1.GraphDef.FromString(path.read_bytes())
-        except DecodeError as error:
-            raise FormatError(path, "not a TensorFlow graph, or a damaged one", "Freeze the model again.") from error
+        graphdef = read_graph_def(path)
         names = {node.name for node in graphdef.node}
         missing = [name for name in (INPUT, *OUTPUTS) if name not in names]
         if missing:
             remedy = "Give a frozen graph of TensorFlow's object detection models."
             raise FormatError(path, f"the graph has no node {missing[0]!r}", remedy)
-        with tf.Graph().as_default() as graph:
+        fault, also = "not a graph that TensorFlow runs", (tf.errors.OpError,)
+        with tf.Graph().as_default() as graph, refuse_damage(path, fault, AGAIN, also):
             tf.import_graph_def(graphdef, name="")
         self.session = tf.compat.v1.Session(graph=graph)
 

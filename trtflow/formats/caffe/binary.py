@@ -12,6 +12,7 @@ from trtflow.formats.caffe.caffe_pb2 import DOUBLE, FLOAT, FLOAT16, BlobProto, N
 from trtflow.formats.caffe.upgrade import upgrade
 from trtflow.formats.errors import FormatError
 from trtflow.formats.files import write_bytes
+from trtflow.formats.messages import parse_message
 
 AGAIN = "Fetch or export it again."
 DATA_KEY = bytes([BlobProto.DATA_FIELD_NUMBER << 3 | 2])  # 2: the field has a length and bytes
@@ -96,7 +97,7 @@ def blob_shape(blob: BlobProto) -> tuple[int, ...]:
 def _parse(path: str | Path, message: Message) -> Message:
     data = Path(path).read_bytes()
     try:
-        message.ParseFromString(data)
+        parse_message(message, data)
     except DecodeError as error:
         fault = f"cut off or damaged: its {len(data)} bytes are no {type(message).__name__}"
         raise FormatError(path, fault, AGAIN) from error

@@ -50,19 +50,22 @@ def _size(layer: LayerParameter, size: Size) -> Size | None:
     if layer.type in KEEPS or layer.type == "Reshape":
         return size
     if layer.type == "Convolution":
-        return _along(layer.convolution_param, size, up=False)
+        return _along(layer, layer.convolution_param, size, up=False)
     if layer.type == "Pooling" and layer.pooling_param.global_pooling:
         return 1, 1
     if layer.type == "Pooling":
-        return _along(layer.pooling_param, size, up=not layer.pooling_param.torch_pooling)
+        return _along(layer, layer.pooling_param, size, up=not layer.pooling_param.torch_pooling)
     return None
 
 
-def _along(parameter: Any, size: Size, up: bool) -> Size:
+def _along(layer: LayerParameter, parameter: Any, size: Size, up: bool) -> Size:
     found = []
     for axis, whole in enumerate(size):
         window, step, pad = (_field(parameter, name, axis, default) for name, default in FIELDS)
-        reach = _field(parameter, "dilation", axis, 1) * (window - 1) + 1
+        dilation = _field(parameter, "dilation", axis, 1)
+        if min(window, step, dilation) < 1 or pad < 0:
+            raise UserError(f"layer {layer.name!r}: its window, stride or dilation is not positive. Correct it.")
+        reach = dilation * (window - 1) + 1
         if whole + 2 * pad < reach:
             return 0, 0
         count = (whole + 2 * pad - reach + (step - 1 if up else 0)) // step + 1

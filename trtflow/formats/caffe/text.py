@@ -28,7 +28,7 @@ def read_prototxt(path: str | Path, as_it_is: bool = False) -> NetParameter:
         text_format.Parse(Path(path).read_text(encoding="utf-8"), net)
     except UnicodeDecodeError as error:
         raise FormatError(path, f"byte {error.start} is not text", "Give the prototxt, not the caffemodel.") from error
-    except text_format.ParseError as error:
+    except (text_format.ParseError, RecursionError) as error:
         raise FormatError(path, f"not a Caffe network, line:column {error}", "Correct the prototxt there.") from error
     if not net.layer and not net.layers:
         raise FormatError(path, "the network has no layers", "Take the prototxt of a whole network.")

@@ -163,7 +163,8 @@ def _complete(index: int, kind: str, options: dict[str, Any]) -> str:
         options.update(groups=2, group_id=0)
         return "route"
     elif kind == "region" or options.get("mask", ()) is None:
-        options["mask"] = tuple(range(options["num"]))
+        # one more than there are shows that there are too few, however many num says
+        options["mask"] = tuple(range(min(options["num"], len(options["anchors"]) // 2 + 1)))
     return kind
 
 

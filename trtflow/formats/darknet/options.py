@@ -18,6 +18,7 @@ ACTIVATIONS = (
     *("linear", "leaky", "relu", "logistic", "mish", "swish", "silu", "relu6", "ramp", "tanh", "elu", "selu", "gelu"),
     *("hard_mish", "hardtan", "relie", "loggy"),
 )
+LARGEST = 2**31 - 1
 REQUIRED = object()  # the default of an option that must be there
 Option = tuple[Callable[[str], Any], Any]
 
@@ -26,6 +27,8 @@ def _integer(text: str) -> int:
     value = float(text)
     if not value.is_integer():
         raise ValueError("not a whole number")
+    if abs(value) > LARGEST:
+        raise ValueError("more than Darknet's int holds")
     return int(value)
 
 

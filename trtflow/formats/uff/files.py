@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 
 from trtflow.formats.errors import FormatError
 from trtflow.formats.files import write_bytes
+from trtflow.formats.messages import parse_message
 from trtflow.formats.uff.uff_pb2 import MetaGraph
 
 LFS = b"version https://git-lfs"  # what a clone without Git LFS has in place of a large file
@@ -30,7 +31,7 @@ def parsed(data: bytes, path: str | Path) -> MetaGraph:
         remedy = "Fetch the file itself: git lfs pull."
         raise FormatError(path, "a pointer of Git LFS, which stands for the file in a repository", remedy)
     try:
-        graph.ParseFromString(data)
+        parse_message(graph, data)
     except DecodeError as error:
         raise FormatError(path, f"cut off or damaged: its {len(data)} bytes are no UFF graph", AGAIN) from error
     if not graph.graphs or not graph.graphs[0].nodes:

@@ -7,9 +7,10 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from trtflow.formats import FormatError
+from trtflow.formats.damage import refuse_damage
+from trtflow.formats.netpbm import check_pixels
 
 FULL, THUMBNAIL = 1600, 480  # pixels: the widest picture of a sample's page, and of a list
 PLOT_COLOURS = 4096  # a picture of fewer is a plot, which lossy compression would blur
@@ -31,11 +32,11 @@ def inline(path: Path, widest: int = FULL) -> Picture:
     Raises:
         FormatError: the file is no picture.
     """
-    try:
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")
-    except (UnidentifiedImageError, OSError) as error:
-        raise FormatError(path, "not a picture", "Delete it and make it again with snakemake.") from error
+    bomb = (Image.DecompressionBombError,)
+    again = "Delete it and make it again with snakemake."
+    with refuse_damage(path, "not a picture", again, bomb), Image.open(path) as opened:
+        check_pixels(path, opened.width, opened.height)
+        image = opened.convert("RGB")
     plot = image.getcolors(PLOT_COLOURS) is not None
     if image.width > widest:
         image = image.resize((widest, round(image.height * widest / image.width)), Image.Resampling.LANCZOS)

@@ -9,6 +9,7 @@ from typing import Any
 
 from trtflow.formats import FormatError
 from trtflow.formats.calibration_table import read_table
+from trtflow.formats.damage import read_text
 from trtflow.formats.dynamic_ranges import read_ranges
 from trtflow.formats.files import read_json
 from trtflow.reporting.report import read_report
@@ -61,7 +62,7 @@ def read_result(path: Path) -> Result:
         [read_json(profile) for profile in profiles if profile.exists()],
         _ranges(folder / "calibration", report["sample"]),
         [figure for figure in figures if figure.exists()],
-        config.read_text() if config.exists() else None,
+        read_text(config) if config.exists() else None,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import numpy as np
 
 from trtflow.datasets.translation import SOURCE, TARGET, check_lengths, read_sentences, read_vocabulary, to_numbers
 from trtflow.formats import FormatError
+from trtflow.formats.damage import refuse_damage
+from trtflow.formats.files import read_json
 from trtflow.formats.nmt_weights import MATRICES, Recurrent, read_matrix, read_recurrent
 
 
@@ -37,7 +38,7 @@ def read_model(export: Path) -> Model:
     embedding, attention = found["decembed"].shape[1], found["decatt"].shape[1]
     decoder = read_recurrent(export / "decrnn.bin", embedding + attention)
     source, target = (read_vocabulary(export / f"vocab.{language}") for language in (SOURCE, TARGET))
-    units, settings = encoder.units, json.loads((export / "inference.json").read_text())
+    units, (beam, longest) = encoder.units, _read_settings(export / "inference.json")
     shapes = {"encembed": (len(source), encoder.inputs), "decembed": (len(target), embedding)}
     shapes |= {"decmem": (units, units), "decatt": (2 * units, attention), "decproj": (attention, len(target))}
     for name, shape in shapes.items():
@@ -47,7 +48,17 @@ def read_model(export: Path) -> Model:
     if (decoder.layers, decoder.units) != (encoder.layers, units):
         fault = f"{decoder.layers} layers of {decoder.units}, but the encoder has {encoder.layers} of {units}"
         raise FormatError(export / "decrnn.bin", fault, "Take files of the same training.")
-    return Model(found, encoder, decoder, source, target, settings["beam"], settings["max_input_sequence_length"])
+    return Model(found, encoder, decoder, source, target, beam, longest)
+
+
+def _read_settings(path: Path) -> tuple[int, int]:
+    """Return how many hypotheses the search keeps, and how many words a sentence may have."""
+    with refuse_damage(path, "not the settings of a translation", "Make it again with snakemake."):
+        values = read_json(path)
+        beam, longest = values["beam"], values["max_input_sequence_length"]
+        if type(beam) is not int or type(longest) is not int or min(beam, longest) < 1:
+            raise ValueError(f"beam {beam!r} and max_input_sequence_length {longest!r} are no positive numbers")
+        return beam, longest
 
 
 def read_source(path: Path, model: Model, most: int = -1) -> tuple[list[str], list[np.ndarray]]:
