@@ -1,4 +1,4 @@
-"""What NumPy and Pillow dropped is back under the flag, with the meaning that their release notes give, and gone after."""
+"""What NumPy and Pillow dropped is back under the flag, with the meaning that it had, and gone afterwards."""
 
 from __future__ import annotations
 
