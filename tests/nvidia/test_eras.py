@@ -152,6 +152,22 @@ def test_a_batch_beyond_the_largest_is_refused(capsys: pytest.CaptureFixture[str
     assert "built for 1 to 2" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore::trtflow.nvidia.eras.warning.EraWarning")
+def test_execute_of_an_explicit_batch_warns_and_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    values, found = RNG.normal(size=(1, 4)).astype(np.float32), np.zeros((1, 3), np.float32)
+    bindings = [values.ctypes.data, found.ctypes.data]
+    with nvidia_names(era=7):
+        builder = trt.Builder(trt.Logger(trt.Logger.WARNING))
+        network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
+        trt.OnnxParser(network, LOGGER).parse(onnx_model(1))
+        context = builder.build_cuda_engine(network).create_execution_context()
+        assert context.execute_async(bindings=bindings, stream_handle=0)
+        assert "use enqueue without batch size instead" in capsys.readouterr().err
+        assert context.execute(1, bindings)
+    assert np.allclose(found, np.maximum(values @ WEIGHTS, 0), atol=1e-6)
+    assert not context.execute(1, bindings)  # 8.6 refuses
+
+
 def test_era_7_leaves_explicit_networks_as_they_are() -> None:
     with nvidia_names(era=7), warnings.catch_warnings():
         warnings.simplefilter("error")
