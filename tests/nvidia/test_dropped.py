@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import math
+import time
 
 import numpy as np
 import pytest
@@ -47,6 +49,16 @@ def test_types_and_functions_mean_what_they_did() -> None:
         assert np.trapz([1, 2, 3]) == 4
         assert np.Inf == np.PINF == math.inf == -np.NINF
         assert math.isnan(np.NaN)
+
+
+def test_what_python_dropped() -> None:
+    with nvidia_names(dropped_names=True):
+        before = time.clock()
+        assert isinstance([], collections.Sequence)
+        assert isinstance({}, collections.Mapping)
+        assert 0 <= time.clock() - before < 60
+    assert not hasattr(time, "clock")
+    assert not hasattr(collections, "Sequence")
 
 
 def test_fromstring_reads_bytes_and_text() -> None:

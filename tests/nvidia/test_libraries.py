@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ PLUGIN = """
 import trtflow.reference as trt
 
 class Clip(trt.IPluginV2):
-    plugin_type = "ClipOfTheLibrary"
+    plugin_type = "{type}"
     fields = {"clipMin": 0.0}
     def get_output_shape(self, index, inputs):
         return inputs[0]
@@ -49,6 +48,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no C++ compiler")
     folder = tmp_path_factory.mktemp("libraries")
     (folder / "clip.cpp").write_text(CREATORS)
+    (folder / "concat.cpp").write_text('extern "C" const char* name() { return "FlattenConcat"; }')
     (folder / "empty.cpp").write_text('extern "C" int nothing() { return 0; }')
     build = [compiler, "-shared", "-fPIC", "-O0"]
     subprocess.run(
@@ -56,6 +56,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     link = ["-Wl,--no-as-needed", "./libnvinfer.so.8"]
     subprocess.run([*build, "clip.cpp", "-o", "libclip.so", *link], cwd=folder, check=True)
+    subprocess.run([*build, "concat.cpp", "-o", "libconcat.so", *link], cwd=folder, check=True)
     subprocess.run([*build, "clip.cpp", "-o", "libother.so"], cwd=folder, check=True)
     return folder
 
@@ -80,7 +81,7 @@ def test_other_libraries_are_loaded(libraries: Path) -> None:
 
 def test_a_file_of_plugins_takes_its_place(libraries: Path, tmp_path: Path) -> None:
     plugins = tmp_path / "clip.py"
-    plugins.write_text(textwrap.dedent(PLUGIN))
+    plugins.write_text(PLUGIN.replace("{type}", "ClipOfTheLibrary"))
     with nvidia_names(plugins=[plugins]):
         import tensorrt  # noqa: PLC0415
 
@@ -91,6 +92,24 @@ def test_a_file_of_plugins_takes_its_place(libraries: Path, tmp_path: Path) -> N
         assert "ClipOfTheLibrary" in names
         with pytest.raises(OSError, match="cannot open shared object file"):  # the script's own error stays
             ctypes.CDLL(str(libraries / "libmissing.so"))
+
+
+def test_plugins_that_the_reference_has_are_taken(libraries: Path, capsys: pytest.CaptureFixture) -> None:
+    with nvidia_names():
+        ctypes.CDLL(str(libraries / "libconcat.so"))
+        import tensorrt  # noqa: PLC0415
+
+        assert tensorrt.get_plugin_registry().get_plugin_creator("FlattenConcat", "1", "") is not None
+    assert "libconcat.so: the reference answers FlattenConcat" in capsys.readouterr().err
+
+
+def test_an_empty_file_stands_for_a_library_beside_plugins_alone(tmp_path: Path) -> None:
+    (tmp_path / "clip.py").write_text(PLUGIN.replace("{type}", "ClipOfNoLibrary"))
+    (tmp_path / "libclip.so").touch()
+    with nvidia_names(plugins=[tmp_path / "clip.py"]):
+        ctypes.CDLL(str(tmp_path / "libclip.so"))
+    with nvidia_names(), pytest.raises(OSError, match="file too short"):
+        ctypes.CDLL(str(tmp_path / "libclip.so"))
 
 
 def test_cut_names_are_no_names() -> None:
