@@ -44,6 +44,10 @@ def write(address: Any, values: np.ndarray) -> None:
     _copy(_WRITE, checked(address, values), np.ascontiguousarray(values), "cannot be written")
 
 
+def guard(address: int, nbytes: int) -> None:
+    """Take an address as it is; who knows where memory is allocated puts a look at it in this place."""
+
+
 def checked(address: Any, values: np.ndarray) -> int:
     """Return an address as a number, which must be one at which values of a type can begin.
 
@@ -57,6 +61,7 @@ def checked(address: Any, values: np.ndarray) -> int:
         raise MemoryFaultError("its address is null")
     if not 0 <= found < 1 << 64:
         raise MemoryFaultError(f"{found} is no address")
+    guard(found, values.nbytes)
     if found % values.dtype.itemsize:
         size = values.dtype.itemsize
         raise MemoryFaultError(f"its address {found:#x} is not a multiple of {size}, the bytes of a {values.dtype}")
