@@ -1,6 +1,7 @@
 """TensorRT 8's models and scripts without a GPU: inspect, migrate, calibrate, run.
 
 examples:
+  trtflow run build_engine.py --onnx model.onnx
   trtflow inspect model.onnx
   trtflow table compare CalibrationTable other/CalibrationTable
   trtflow migrate model.caffemodel --table CalibrationTable

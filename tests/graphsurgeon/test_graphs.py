@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import trtflow.graphsurgeon as gs
-from trtflow.converters.nvidia_names import nvidia_names
+from trtflow.nvidia import nvidia_names
 from trtflow.converters.uff import from_tensorflow
 from trtflow.formats import FormatError
 from trtflow.formats.uff import value_of

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import trtflow.converters.uff.operations  # noqa: F401 - registers them
-from trtflow.converters.nvidia_names import nvidia_names
+from trtflow.nvidia import nvidia_names
 from trtflow.converters.uff.custom import add_custom, report_custom
 from trtflow.converters.uff.folding import INPUTS, PASSED_OVER, WITHOUT_VALUE, count_inputs, definition_of, owner
 from trtflow.converters.uff.graph import AGAIN, Conversion, ConversionError, function_for, plain

@@ -8,7 +8,8 @@ import pytest
 
 from trtflow import graphsurgeon
 from trtflow.converters import uff
-from trtflow.converters.nvidia_names import nvidia_names, run_script
+from trtflow.nvidia import nvidia_names
+from trtflow.nvidia.command import run_script
 
 USER_SCRIPT = """
 import sys
@@ -72,13 +73,13 @@ def test_names_go_when_a_script_fails():
         importlib.import_module("uff")
 
 
-def test_what_is_installed_stays(monkeypatch):
+def test_what_was_loaded_is_back_afterwards(monkeypatch):
     theirs = types.ModuleType("uff")
     monkeypatch.setitem(sys.modules, "uff", theirs)
     with nvidia_names():
         import uff as found  # noqa: PLC0415
 
-        assert found is theirs
+        assert found is uff
     assert sys.modules["uff"] is theirs
     assert ours() == {"uff"}
 

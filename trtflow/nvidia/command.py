@@ -1,0 +1,143 @@
+"""`trtflow run`: a Python script for TensorRT as it is, on a CPU.
+
+    trtflow run build_engine.py --onnx model.onnx      the script, with its own options
+    trtflow run -m polygraphy run model.onnx --trt     a module, as with python -m
+    trtflow run --era 7 sample.py                      builder.build_cuda_engine, max_workspace_size, fp16_mode …
+    trtflow run --era 7 --tensorflow1 model.py         and tf.Session, tf.placeholder, tf.gfile …
+    trtflow run --plugins clip.py sample.py            the reference of a compiled plugin (docs/plugins.md)
+
+Options of this command stand before the script; all that follows it is the script's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import runpy
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from trtflow.formats import UserError
+from trtflow.nvidia.names import BACKENDS, ERAS, Names, given
+
+RUNNER = (__file__, runpy.__file__, "<frozen runpy>")  # frames that are not the program's
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `trtflow run` to a parser."""
+    parser.add_argument("--backend", choices=BACKENDS, default="reference", help="what `tensorrt` is")
+    parser.add_argument(
+        "--era", type=int, choices=ERAS, help="give the members that the TensorRT of that time had, with warnings"
+    )
+    parser.add_argument("--tensorflow1", action="store_true", help="`import tensorflow` gives version 1's names")
+    parser.add_argument(
+        "--dropped-names",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="give back what NumPy and Pillow dropped (np.int, Image.ANTIALIAS); with --era or --tensorflow1 it is so",
+    )
+    parser.add_argument(
+        "--plugins", type=Path, action="append", default=[], metavar="FILE.py", help="plugins, may be given repeatedly"
+    )
+    parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, help="a module and its own options")
+    parser.add_argument("script", nargs="?", type=Path, help="a Python file, or a folder or zip file with __main__.py")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own options")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Run the script or module that the command line names.
+
+    Raises:
+        UserError: there is none, or it cannot be run as is asked for.
+        SystemExit: it ended so, or by an error, which was shown as Python shows it.
+    """
+    names = Names(
+        options.backend, options.era, options.tensorflow1, options.dropped_names, tuple(options.plugins), children=True
+    )
+    if options.module:
+        run_module(options.module[0], options.module[1:], names)
+    elif options.script is not None:
+        run_script(options.script, options.arguments, names)
+    else:
+        raise UserError("which script? Give its path and then its own options, or -m and a module.")
+
+
+def run_script(path: Path, arguments: Sequence[str], names: Names | None = None) -> None:
+    """Run a script as `python path arguments` does, with NVIDIA's packages there by name.
+
+    Args:
+        path: a Python file, or a folder or zip file with `__main__.py`.
+        arguments: its own options.
+        names: what NVIDIA's names give.
+
+    Raises:
+        UserError: there is no such file.
+        SystemExit: it ended so, or by an error, which was shown as Python shows it.
+    """
+    if not path.exists():
+        near = difflib.get_close_matches(path.name, os.listdir(path.parent) if path.parent.is_dir() else [], 1)
+        hint = f"Did you mean {path.parent / near[0]}?" if near else "Correct the path."
+        raise UserError(f"{path}: no such file. {hint}")
+    folder = path if path.is_dir() or path.suffix in (".zip", ".pyz") else path.resolve().parent
+    _run(lambda: runpy.run_path(str(path), run_name="__main__"), [str(path), *arguments], str(folder), names)
+
+
+def run_module(module: str, arguments: Sequence[str], names: Names | None = None) -> None:
+    """Run a module as `python -m module arguments` does, with NVIDIA's packages there by name.
+
+    Raises:
+        UserError: there is no such module.
+        SystemExit: it ended so, or by an error, which was shown as Python shows it.
+    """
+
+    def run() -> None:
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except ImportError as error:
+            if error.name is not None or error.__traceback__ is None or not str(error).startswith("No module named"):
+                raise
+            raise UserError(f"{error}. Correct the name, or install what has it.") from error
+
+    _run(run, [module, *arguments], os.getcwd(), names)
+
+
+def _run(program: Callable[[], object], arguments: list[str], folder: str, names: Names | None) -> None:
+    kept = sys.argv, sys.path[:]
+    sys.argv = arguments
+    sys.path.insert(0, folder)
+    try:
+        with given(names or Names()):
+            _undisturbed(program)
+    finally:
+        sys.argv, sys.path[:] = kept
+
+
+def _undisturbed(program: Callable[[], object]) -> None:
+    """Let a program end as it would without us: its own errors are shown as Python shows them."""
+    try:
+        program()
+    except UserError as error:
+        if _of_program(error) is None:
+            raise  # ours, before the program began
+        _show(error)
+    except Exception as error:
+        _show(error)
+
+
+def _show(error: Exception) -> None:
+    """Print an error with the part of its traceback that is the program's, and end."""
+    sys.stdout.flush()
+    traceback.print_exception(type(error), error, _of_program(error))
+    raise SystemExit(1) from None
+
+
+def _of_program(error: BaseException) -> TracebackType | None:
+    """Return the part of an error's traceback that begins in the program, or None."""
+    place = error.__traceback__
+    while place is not None and place.tb_frame.f_code.co_filename in RUNNER:
+        place = place.tb_next
+    return place

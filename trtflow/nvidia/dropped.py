@@ -1,0 +1,105 @@
+"""Names that NumPy and Pillow dropped, given back with the meaning that they had.
+
+Methods of arrays (`ndarray.tostring`, `ndarray.itemset`) are not among them: types of C code take no new attributes.
+"""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+from typing import Any
+
+from trtflow.nvidia.patches import Patches
+
+# what NumPy's release notes of 1.20, 1.24, 1.25 and 2.0 to 2.4 say to write instead
+_NUMPY_ALIASES = {
+    "int": int, "float": float, "complex": complex, "object": object, "str": str, "unicode": str,
+    "float_": "float64", "complex_": "complex128", "cfloat": "complex128", "singlecomplex": "complex64",
+    "longfloat": "longdouble", "longcomplex": "clongdouble", "clongfloat": "clongdouble", "string_": "bytes_",
+    "bytes0": "bytes_", "unicode_": "str_", "str0": "str_", "object0": "object_", "void0": "void", "bool8": "bool_",
+    "int0": "intp", "uint0": "uintp", "product": "prod", "cumproduct": "cumprod", "sometrue": "any", "alltrue": "all",
+    "round_": "round", "trapz": "trapezoid", "row_stack": "vstack", "mat": "asmatrix",
+    "Inf": math.inf, "Infinity": math.inf, "infty": math.inf, "PINF": math.inf, "NINF": -math.inf,
+    "NaN": math.nan, "NAN": math.nan, "PZERO": 0.0, "NZERO": -0.0, "math": math,
+    "issubclass_": issubclass,
+}  # fmt: skip
+_PILLOW_IMAGE = {"ANTIALIAS": "LANCZOS", "LINEAR": "BILINEAR", "CUBIC": "BICUBIC"}
+
+
+def patch_numpy(patches: Patches, numpy: ModuleType) -> None:
+    """Give NumPy's names back."""
+    for name, value in _NUMPY_ALIASES.items():
+        given = getattr(numpy, value, None) if isinstance(value, str) else value
+        if given is not None and name not in vars(numpy):
+            patches.set(numpy, name, given)
+    functions = {
+        "asscalar": lambda a: a.item(),
+        "alen": lambda a: len(numpy.atleast_1d(a)),
+        "msort": lambda a: numpy.sort(a, axis=0),
+        "rank": numpy.ndim,
+        "in1d": lambda ar1, ar2, **more: numpy.isin(numpy.ravel(ar1), ar2, **more),
+        "asfarray": lambda a, dtype=numpy.float64: numpy.asarray(
+            a, dtype if numpy.issubdtype(dtype, numpy.inexact) else numpy.float64
+        ),
+    }
+    for name, function in functions.items():
+        if name not in vars(numpy):
+            patches.set(numpy, name, function)
+    patches.set(numpy, "fromstring", _fromstring(numpy, numpy.fromstring))
+
+
+def _fromstring(numpy: ModuleType, of_text: Any) -> Any:
+    """Return NumPy's function of text, which reads bytes too where no separator is given."""
+
+    def fromstring(string: Any, dtype: Any = float, count: int = -1, *, sep: str = "", like: Any = None) -> Any:
+        """Return a new array of the values in text, or in bytes where `sep` is empty."""
+        if sep:
+            return of_text(string, dtype, count, sep=sep)
+        data = string.encode("latin-1") if isinstance(string, str) else string
+        return numpy.frombuffer(data, dtype, count).copy()
+
+    return fromstring
+
+
+def patch_image(patches: Patches, image: ModuleType) -> None:
+    """Give back the filters of `PIL.Image` by their old names."""
+    for name, today in _PILLOW_IMAGE.items():
+        patches.add(image, name, getattr(image.Resampling, today))
+
+
+def patch_draw(patches: Patches, draw: ModuleType) -> None:
+    """Give back `ImageDraw.textsize`, by way of what Pillow says to use instead."""
+
+    def textsize(self: Any, text: str, font: Any = None, spacing: float = 4, **more: Any) -> tuple[int, int]:
+        """Return width and height of text as it would be drawn."""
+        _, _, right, bottom = self.textbbox((0, 0), text, font, spacing=spacing, **more)
+        return math.ceil(right), math.ceil(bottom)
+
+    patches.add(draw.ImageDraw, "textsize", textsize)
+    patches.add(draw.ImageDraw, "multiline_textsize", textsize)
+
+
+def patch_font(patches: Patches, font: ModuleType) -> None:
+    """Give back `getsize` and `getoffset` of fonts."""
+
+    def getsize(self: Any, text: str, *options: Any, **more: Any) -> tuple[int, int]:
+        """Return width and height of text."""
+        _, _, right, bottom = self.getbbox(text, *options, **more)
+        return math.ceil(right), math.ceil(bottom)
+
+    def getoffset(self: Any, text: str) -> tuple[int, int]:
+        """Return where the text begins."""
+        left, top, _, _ = self.getbbox(text)
+        return int(left), int(top)
+
+    for kind in (font.FreeTypeFont, font.ImageFont, font.TransposedFont):
+        patches.add(kind, "getsize", getsize)
+    patches.add(font.FreeTypeFont, "getoffset", getoffset)
+
+
+HOOKS = {
+    "numpy": patch_numpy,
+    "PIL.Image": patch_image,
+    "PIL.ImageDraw": patch_draw,
+    "PIL.ImageFont": patch_font,
+}

@@ -1,0 +1,1 @@
+"""A folder for PYTHONPATH: its `sitecustomize` gives child processes NVIDIA's names (`trtflow.nvidia.children`)."""
