@@ -31,18 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str]) -> None:
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
-        _parser(None).parse_args(arguments[:1] if name.startswith("-") else [])
+        command_parser(None).parse_args(arguments[:1] if name.startswith("-") else [])
         raise UserError(unknown("command", name, COMMANDS) if name else "no command. `trtflow --help` lists them.")
     command = import_module(COMMANDS[name].module)
-    command.main(_parser(command).parse_args(arguments))
+    command.main(command_parser(command).parse_args(arguments))
 
 
-def _parser(command: ModuleType | None) -> argparse.ArgumentParser:
+def command_parser(command: ModuleType | None) -> argparse.ArgumentParser:
     """Return the parser of the command line; of the commands it knows the options of one alone."""
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("trtflow", description=__doc__, formatter_class=form)
     parser.add_argument("--version", action="version", version=f"trtflow {trtflow.__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands", dest="command")
     for name, (module, summary) in COMMANDS.items():
         described = command if command is not None and command.__name__ == module else None
         text = described.__doc__ if described else None

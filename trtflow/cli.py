@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from trtflow.formats import UserError
@@ -34,7 +35,8 @@ def run(main: Callable[[], None], trace: bool = True) -> None:
     terminal the line stands alone. Where a library ends the process, as TensorRT does by
     an assertion of a parser or a fault of a kernel, Python's stack is written first.
     """
-    faulthandler.enable()
+    with suppress(ValueError):  # of a standard error that is no file, as where another program runs a command
+        faulthandler.enable()
     try:
         main()
         sys.stdout.flush()

@@ -19,9 +19,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "list": Command("trtflow.commands.list", "list the samples and how they stand"),
     "run": Command("trtflow.nvidia.command", "run a Python script for TensorRT as it is, on a CPU"),
-    "inspect": Command(
-        "trtflow.commands.inspect", "show the layers, shapes and precisions of a model"
-    ),
+    "inspect": Command("trtflow.commands.inspect", "show the layers, shapes and precisions of a model"),
     "table": Command("trtflow.commands.table", "read, convert and compare INT8 calibration tables"),
     "migrate": Command("trtflow.commands.migrate", "write a Caffe, UFF or TensorFlow model as plain ONNX"),
     "convert-to-uff": Command("trtflow.commands.convert_to_uff", "convert a frozen TensorFlow graph to UFF"),

@@ -11,7 +11,6 @@ Samples are made in the workflow's folder, a checkout of the project: snakemake 
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import re
 from pathlib import Path
@@ -22,7 +21,7 @@ from trtflow.cli import columns
 from trtflow.formats import UserError
 
 # how the docstring of each module of trtflow.samples begins
-CHAPTER = re.compile(r"\s*(?P<title>.+): guide chapter (?P<chapter>\d+)\b")
+CHAPTER = re.compile(r'"""\s*(?P<title>.+): guide chapter (?P<chapter>\d+)\b')
 HEADING = ("sample", "chapter", "status", "title")
 
 
@@ -57,12 +56,12 @@ def main(options: argparse.Namespace) -> None:
 
 def samples() -> list[dict[str, Any]]:
     """Return name, chapter and title of each sample, in the guide's order, as its module's docstring has them."""
-    found = []
-    for path in (Path(trtflow.__file__).parent / "samples").glob("*.py"):
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-        said = CHAPTER.match(text)
+    folder, found = Path(trtflow.__file__).parent / "samples", []
+    for path in (*folder.glob("*.py"), *folder.glob("*/__init__.py")):
+        said = CHAPTER.match(path.read_text(encoding="utf-8"))
         if said is not None:
-            found.append({"name": path.stem, "chapter": int(said["chapter"]), "title": said["title"]})
+            name = path.parent.name if path.stem == "__init__" else path.stem
+            found.append({"name": name, "chapter": int(said["chapter"]), "title": said["title"]})
     return sorted(found, key=lambda sample: sample["chapter"])
 
 
