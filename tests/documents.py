@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 from typing import NamedTuple
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -37,3 +39,15 @@ def agrees(printed: str, documented: str) -> bool:
     pattern = ".*".join(map(re.escape, documented.strip().split(ANY)))
     text = "\n".join(line.rstrip() for line in printed.strip().splitlines())
     return re.fullmatch(pattern, text, re.DOTALL) is not None
+
+
+def main(page: Path) -> None:
+    """Save the files of a page in this folder, and print its commands: `python documents.py PAGE | bash -e`."""
+    text = page.read_text(encoding="utf-8")
+    for name, content in files_of(text).items():
+        Path(name).write_text(content, encoding="utf-8")
+    print("\n".join(line for block in commands_of(text) for line in block.lines))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
