@@ -1,4 +1,4 @@
-"""Names that NumPy and Pillow dropped, given back with the meaning that they had.
+"""Names that NumPy, Pillow and Python's own library dropped, given back with the meaning that they had.
 
 Methods of arrays (`ndarray.tostring`, `ndarray.itemset`) are not among them: types of C code take no new attributes.
 """
@@ -97,7 +97,20 @@ def patch_font(patches: Patches, font: ModuleType) -> None:
     patches.add(font.FreeTypeFont, "getoffset", getoffset)
 
 
+def patch_time(patches: Patches, time: ModuleType) -> None:
+    """Give back `time.clock`, which ended with Python 3.7."""
+    patches.add(time, "clock", time.process_time)
+
+
+def patch_collections(patches: Patches, collections: ModuleType) -> None:
+    """Give back the abstract classes that `collections` had until Python 3.9."""
+    for name in collections.abc.__all__:
+        patches.add(collections, name, getattr(collections.abc, name))
+
+
 HOOKS = {
+    "time": patch_time,
+    "collections": patch_collections,
     "numpy": patch_numpy,
     "PIL.Image": patch_image,
     "PIL.ImageDraw": patch_draw,

@@ -1,8 +1,8 @@
 """Shared libraries that scripts load by `ctypes`: CUDA's runtime and TensorRT's own are answered, plugins are not.
 
 A library of plugins registers creators with TensorRT's own registry when it is loaded. It is linked with TensorRT and
-has code for a GPU, so a CPU can use none of it: the error names its creators, and `--plugins FILE.py` gives their
-reference.
+has code for a GPU, so a CPU can use none of it. Where the reference has each of its plugins, as those of NVIDIA's
+samples, those are taken; else the error names its creators, and `--plugins FILE.py` gives their reference.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,29 +42,46 @@ def creators_in(data: bytes) -> list[str]:
     return sorted(found)
 
 
-def check_library(path: Path, plugins: Sequence[Path]) -> bool:
-    """Tell whether files of plugins answer a library.
+def is_answered(path: Path, plugins: Sequence[Path]) -> bool:
+    """Tell whether a library is one of plugins that the reference, or files of the user's, have.
 
     Args:
         path: the library.
-        plugins: the user's files of plugins, which are the reference of what it has.
+        plugins: the user's files of plugins, which are the reference of what it has; an empty file may then stand for
+            a library that cannot be built without CUDA.
 
     Raises:
-        PluginLibraryError: it is one of plugins, and there are no such files.
+        PluginLibraryError: it is one of plugins that nothing answers.
     """
-    data = path.read_bytes() if path.is_file() else b""
-    if data and not any(name in data for name in _NEEDED):
+    data = path.read_bytes() if path.is_file() else None
+    if data is None or (data and not any(name in data for name in _NEEDED)):
         return False
-    if plugins:
-        return path.is_file()
-    if not data:
-        return False
+    if plugins or not data:
+        return bool(plugins)
     creators = creators_in(data)
+    known = _register_known(data)
+    if known and len(known) >= len(creators):
+        print(f"note: {path}: the reference answers {', '.join(known)}", file=sys.stderr)
+        return True
     named = f"registers {', '.join(creators)}" if creators else "is linked with TensorRT"
     raise PluginLibraryError(
         f"{path}: it {named}, compiled for a GPU: it cannot run on a CPU. Give a file with their reference: "
         "trtflow run --plugins FILE.py (docs/plugins.md)."
     )
+
+
+def _register_known(data: bytes) -> list[str]:
+    """Register those plugins of the reference whose names a library has among its texts, and return the names."""
+    import trtflow.reference as trt  # noqa: PLC0415 - children load as little as they can
+    from trtflow.reference.record import mnist_plugins  # noqa: PLC0415
+
+    trt.init_libnvinfer_plugins(trt.Logger(), "")
+    of_library = {creator.name for creator in trt.get_plugin_registry().plugin_creator_list}
+    found = [name for name in sorted(of_library | set(mnist_plugins.CREATORS)) if b"\0" + name.encode() + b"\0" in data]
+    for name in found:
+        if name in mnist_plugins.CREATORS:
+            mnist_plugins.register(name)
+    return found
 
 
 def _answers(name: str) -> dict[str, Callable[..., Any]] | None:
@@ -98,7 +116,7 @@ def library_class(original: type[ctypes.CDLL], plugins: Sequence[Path]) -> type[
         def __init__(self, name: Any, *options: Any, **more: Any) -> None:
             path = None if name is None else os.fsdecode(name)
             self._answered = None if path is None else _answers(path)
-            if self._answered is None and path is not None and check_library(Path(path), plugins):
+            if self._answered is None and path is not None and is_answered(Path(path), plugins):
                 self._answered = {}
             if self._answered is None:
                 super().__init__(name, *options, **more)

@@ -64,6 +64,10 @@ def patch_tensorflow(patches: Patches, real: ModuleType) -> None:
     """Put TensorFlow 1 in the place of TensorFlow, which has just been loaded."""
     _load_keras(patches)
     real.compat.v1.disable_v2_behavior()
+    inner = importlib.import_module("tensorflow.python.framework.graph_util")
+    for name in dir(real.compat.v1.graph_util):  # scripts take them from there, where they were until 2.16
+        if not name.startswith("_"):
+            patches.add(inner, name, getattr(real.compat.v1.graph_util, name))
     shown = TensorFlow1(real)
     sys.modules["tensorflow"] = shown
     patches.later(partial(_restore, real))

@@ -53,7 +53,12 @@ def _function(name: str, results: list[Any], arguments: list[Any]) -> Any:
     return ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * len(results), *arguments)(run)
 
 
-FUNCTIONS = {name: _function(name, *signature) for name, signature in _SIGNATURES.items()}
-FUNCTIONS["cudaGetErrorString"] = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_int)(
-    lambda status: cudart.cudaError_t(status).name.encode()
-)
+def _error_string(status: Any) -> bytes:
+    """Return the name of an error, given as a number of Python's or C's."""
+    return cudart.cudaError_t(getattr(status, "value", status)).name.encode()
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "cudaGetErrorString": _error_string,
+    **{name: _function(name, *signature) for name, signature in _SIGNATURES.items()},
+}

@@ -41,6 +41,8 @@ def give(patches: Patches, trt: ModuleType) -> None:
         warn("ICudaEngine.max_workspace_size", "engine.device_memory_size")
         return 0
 
+    for name, call in (("execute", "execute"), ("execute_async", "enqueue")):
+        patches.set(trt.IExecutionContext, name, _with_explicit_batch(trt, name, call))
     patches.set(trt.Runtime, "deserialize_cuda_engine", deserialize_cuda_engine)
     patches.set(trt.ICudaEngine, "max_workspace_size", property(max_workspace_size))
     for kind, members in _REFUSED.items():
@@ -56,3 +58,23 @@ def _method(name: str, today: str) -> Any:
 
     call.__name__, call.__doc__ = name, f"Refused; {today}."
     return call
+
+
+def _with_explicit_batch(trt: ModuleType, name: str, call: str) -> Any:
+    """Return `execute` or `execute_async` that runs an engine with an explicit batch too, with 6's and 7's warning.
+
+    (8.0 and later refuse. The batch size that is given meant nothing.)
+    """
+    now = getattr(trt.IExecutionContext, name)
+
+    def run(self: Any, batch_size: int = 1, bindings: Any = (), *stream: Any, **named: Any) -> bool:
+        if self.engine.has_implicit_batch_dimension:
+            return now(self, batch_size, bindings, *stream, **named)
+        self.engine.logger.log(
+            trt.Logger.WARNING,
+            f"Explicit batch network detected and batch size specified, use {call} without batch size instead.",
+        )
+        return self.execute_v2(bindings)
+
+    run.__name__, run.__doc__ = name, now.__doc__
+    return run

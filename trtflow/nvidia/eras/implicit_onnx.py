@@ -110,7 +110,9 @@ def _give_context(patches: Patches, trt: ModuleType) -> None:
             return False
         return _execute(trt, self, batch_size, [int(address) for address in bindings])
 
-    def execute_async(self: Any, batch_size: int = 1, bindings: Any = (), stream_handle: int = 0, **more: Any) -> bool:
+    def execute_async(
+        self: Any, batch_size: int = 1, bindings: Any = (), stream_handle: int = 0, input_consumed: Any = None
+    ) -> bool:
         """Run a batch; it is done on return."""
         return execute(self, batch_size, bindings)
 

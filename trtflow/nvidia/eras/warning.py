@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from pathlib import Path
 from typing import Any, NoReturn
 
 from trtflow.formats import UserError
 
+LIBRARY = str(Path(__file__).parents[2])
 _SAID: set[str] = set()
 
 
@@ -28,7 +31,15 @@ def warn(old: str, today: str) -> None:
     """
     if old not in _SAID:
         _SAID.add(old)
-        warnings.warn(f"{old} is gone since TensorRT 8; today: {today}", EraWarning, stacklevel=3)
+        warnings.warn(f"{old} is gone since TensorRT 8; today: {today}", EraWarning, stacklevel=_level_of_user())
+
+
+def _level_of_user() -> int:
+    """Return the stack level of the first line that is not of this library, counted from the caller."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(LIBRARY):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def refuse(old: str, today: str) -> NoReturn:

@@ -1,0 +1,85 @@
+"""What NumPy and Pillow dropped is back under the flag, with the meaning that it had, and gone afterwards."""
+
+from __future__ import annotations
+
+import collections
+import math
+import time
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from trtflow.nvidia import nvidia_names
+from trtflow.nvidia.dropped import _NUMPY_ALIASES
+
+DATA = np.array([[3.5, 1.0], [2.0, -4.0]])
+
+
+def test_names_are_there_only_meanwhile() -> None:
+    lacking = [name for name in (*_NUMPY_ALIASES, "asscalar", "asfarray", "in1d") if name not in vars(np)]
+    assert {"int", "float", "object", "float_", "Inf", "product", "in1d"} <= set(lacking)
+    with nvidia_names(dropped_names=True):
+        assert set(lacking) <= set(vars(np))
+        assert Image.ANTIALIAS == Image.Resampling.LANCZOS
+    assert not set(lacking) & set(vars(np))
+    assert not hasattr(Image, "ANTIALIAS")
+
+
+@pytest.mark.parametrize("options", [{"era": 7}, {"era": 7, "dropped_names": False}, {}])
+def test_an_era_gives_them_unless_told_otherwise(options: dict) -> None:
+    with nvidia_names(**options):
+        assert hasattr(np, "float") is (options == {"era": 7})
+
+
+def test_types_and_functions_mean_what_they_did() -> None:
+    with nvidia_names(dropped_names=True):
+        assert np.zeros(2, np.float).dtype == np.float64
+        assert np.zeros(2, np.int).dtype == np.array([1]).dtype
+        assert np.zeros(2, np.object).dtype == object
+        assert np.float_(1).dtype == np.float64
+        assert np.product(DATA) == 3.5 * 1 * 2 * -4
+        assert np.array_equal(np.cumproduct(DATA), [3.5, 3.5, 7, -28])
+        assert (np.sometrue(DATA > 3), np.alltrue(DATA > 3)) == (True, False)
+        assert np.asscalar(np.array([2.5])) == 2.5
+        assert np.array_equal(np.msort(DATA), [[2, -4], [3.5, 1]])
+        assert np.array_equal(np.in1d(DATA, [1, 2]), [False, True, True, False])
+        assert np.asfarray([1, 2]).dtype == np.float64
+        assert np.asfarray([1, 2], np.float32).dtype == np.float32
+        assert np.trapz([1, 2, 3]) == 4
+        assert np.Inf == np.PINF == math.inf == -np.NINF
+        assert math.isnan(np.NaN)
+
+
+def test_what_python_dropped() -> None:
+    with nvidia_names(dropped_names=True):
+        before = time.clock()
+        assert isinstance([], collections.Sequence)
+        assert isinstance({}, collections.Mapping)
+        assert 0 <= time.clock() - before < 60
+    assert not hasattr(time, "clock")
+    assert not hasattr(collections, "Sequence")
+
+
+def test_fromstring_reads_bytes_and_text() -> None:
+    with pytest.raises(ValueError, match="frombuffer"):
+        np.fromstring(b"\1\0\2\0", np.int16)
+    with nvidia_names(dropped_names=True):
+        found = np.fromstring(b"\1\0\2\0", np.int16)
+        found[0] = 5  # a copy, which can be written
+        assert np.array_equal(found, [5, 2])
+        assert np.array_equal(np.fromstring(b"\1\2\3", np.uint8, 2), [1, 2])
+        assert np.array_equal(np.fromstring("1,2", dtype=int, sep=","), [1, 2])
+
+
+def test_sizes_of_text() -> None:
+    font = ImageFont.load_default()
+    draw = ImageDraw.Draw(Image.new("L", (80, 30)))
+    with nvidia_names(dropped_names=True):
+        width, height = font.getsize("dog: 0.98")
+        assert draw.textsize("dog: 0.98", font) == (width, height)
+        draw.text((0, 0), "dog: 0.98", 255, font)
+    drawn = np.argwhere(np.asarray(draw._image))
+    assert drawn[:, 1].max() < width <= drawn[:, 1].max() + 4
+    assert drawn[:, 0].max() < height <= drawn[:, 0].max() + 4
+    assert not hasattr(font, "getsize")
