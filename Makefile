@@ -8,12 +8,13 @@ ENGINE_PYTHON ?= python3.10
 VENV := .venv
 ENGINE := .engine
 CLUSTER := .cluster
+DOCS := .docs
 MNIST := mnist mnist_api uff_mnist onnx_mnist int8 plugin mlp end_to_end_tensorflow_mnist network_api_pytorch_mnist \
 	fc_plugin_caffe_mnist uff_custom_plugin int8_caffe_mnist engine_refit_mnist
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help ssd all check report engine-env test-gpu test-slurm test quick soak fuzz lint types unit clean
+.PHONY: help ssd all check report engine-env test-gpu test-slurm test quick soak fuzz lint types unit wheel docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +65,14 @@ unit: $(VENV)/.develop ## run the tests; why some were skipped stands at the end
 fuzz: $(VENV)/.develop ## try damaged files on every reader for SECONDS (60) in all; what was found is kept in .fuzz
 	python tests/fuzz/fuzz.py --seconds $(SECONDS)
 
+wheel: $(VENV)/.develop ## make dist/trtflow-<version>-py3-none-any.whl
+	rm -rf build dist trtflow.egg-info
+	python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .
+	rm -rf build trtflow.egg-info
+
+docs: $(DOCS)/.ready ## make the site of docs/ in site/; what is wrong with it is an error
+	$(DOCS)/bin/python -m mkdocs build --quiet --strict
+
 clean: ## remove what the workflow made; the environment stays
 	rm -rf results/[!.]* logs benchmarks .snakemake
 
@@ -77,6 +86,12 @@ $(CLUSTER)/.ready: requirements.txt requirements-dev.txt requirements-cluster.tx
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }
 	$(PYTHON) -m venv $(CLUSTER)
 	$(CLUSTER)/bin/python -m pip install --quiet $(foreach file,$(filter requirements%,$^),--requirement $(file)) --constraint constraints.txt
+	touch $@
+
+$(DOCS)/.ready: requirements-docs.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --requirement requirements-docs.txt
 	touch $@
 
 $(VENV)/bin/python:

@@ -7,7 +7,6 @@ A tensor that differs in an entropy table is explained by the histogram of the r
 divergence the other table's range costs there. Next to nothing means a near tie, which rounding decides.
 """
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,15 @@ import numpy as np
 import trtflow.reference as trt
 from trtflow.calibration.calibrators import make_calibrator
 from trtflow.calibration.streams import BatchStream
+from trtflow.calibration.tables import EQUAL, compare_tables
 from trtflow.cli import parser, run
-from trtflow.formats.calibration_table import CalibrationTable, read_table
+from trtflow.formats.calibration_table import read_table
 from trtflow.formats.files import write_json
 from trtflow.reference.calibrate import Collector, collect
 from trtflow.reference.entropy import BINS, LEVELS, STEPS, Entropy, divergences
 from trtflow.runtime.devices import HostDevice
 from trtflow.samples import load as load_sample
 
-EQUAL = 2e-6  # relative: a unit or two in the last place of what the tables hold
 OFF_CANDIDATE = 0.1  # bins; a largest value that differs in its last bits moves all candidates a little
 ALGORITHMS = {"EntropyCalibration2": "entropy2", "EntropyCalibration": "entropy"}
 
@@ -42,7 +41,7 @@ def main() -> None:
     options = arguments.parse_args()
 
     first, second = read_table(options.first), read_table(options.second)
-    compared = compare(first, second)
+    compared = compare_tables(first, second)
     if options.sample and compared["differing"] and first.algorithm in ALGORITHMS:
         batches = sorted(options.batch_dir.glob("batch*"), key=lambda path: int(path.name.removeprefix("batch")))
         seen = histograms(options.sample, options.export_dir, batches, ALGORITHMS[first.algorithm])
@@ -56,25 +55,6 @@ def main() -> None:
             print(f"  {key.replace('_', ' the ')}: {', '.join(compared[key])}")
     if options.out:
         write_json(options.out, compared)
-
-
-def compare(first: CalibrationTable, second: CalibrationTable) -> dict[str, Any]:
-    """Return how many tensors of two tables are equal, and those that differ with their relative difference."""
-    common = [name for name in first.scales if name in second.scales]
-    off = {name: _relative(float(first.scales[name]), float(second.scales[name])) for name in common}
-    differing = {name: {"relative": value} for name, value in off.items() if value > EQUAL}
-    return {
-        "common": len(common),
-        "equal": len(common) - len(differing),
-        "largest": max(off.values(), default=0.0),
-        "differing": differing,
-        "only_first": [name for name in first.scales if name not in second.scales],
-        "only_second": [name for name in second.scales if name not in first.scales],
-    }
-
-
-def _relative(value: float, reference: float) -> float:
-    return 0.0 if value == reference else abs(value - reference) / abs(reference) if reference else math.inf
 
 
 def histograms(sample: str, export: Path, batches: list[Path], algorithm: str) -> dict[str, Collector]:

@@ -3,11 +3,6 @@
 python scripts/convert_to_uff.py results/uff_mnist/model/frozen.pb -O out -o results/uff_mnist/export/model.uff
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded: no notes on CPU instructions
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # constants computed ahead are the same on every processor
-
 import _path  # noqa: F401
 
 from trtflow.cli import run

@@ -4,11 +4,6 @@ python scripts/migrate.py results/ssd/export/model.caffemodel --table results/ss
     --out ssd.onnx
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded: no notes on CPU instructions
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # constants computed ahead are the same on every processor
-
 import _path  # noqa: F401
 
 from trtflow.cli import parser, run

@@ -23,6 +23,7 @@ BELOW = {  # what each part of trtflow may import of the others; modules beside 
     "runtime": {"formats", "reference"},
     "calibration": {"formats", "runtime", "reference"},
     "reporting": {"formats", "metrics", "datasets", "runtime"},
+    "inspection": {"formats", "reference", "converters", "calibration"},
     "migration": {"formats", "reference", "converters", "runtime", "graphsurgeon", "reporting"},
 }
 SIZE = 500  # lines of a file of the library

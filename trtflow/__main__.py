@@ -1,34 +1,55 @@
-"""The commands of trtflow.
+"""TensorRT 8's models and scripts without a GPU: inspect, migrate, calibrate, run.
 
-python -m trtflow migrate model.caffemodel --table CalibrationTable
-python -m trtflow run SCRIPT.py --its-own options
+examples:
+  trtflow run build_engine.py --onnx model.onnx
+  trtflow inspect model.onnx
+  trtflow table compare CalibrationTable other/CalibrationTable
+  trtflow migrate model.caffemodel --table CalibrationTable
+  trtflow COMMAND --help    options and examples of a command
 """
 
-import os
-from argparse import RawDescriptionHelpFormatter
+from __future__ import annotations
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded: no notes on CPU instructions
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # constants computed ahead are the same on every processor
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
 
-from trtflow.cli import parser, run
-from trtflow.migration.command import add_options, migrate
-from trtflow.nvidia import command as nvidia_run
+import trtflow
+from trtflow.cli import run
+from trtflow.commands import COMMANDS
+from trtflow.formats import UserError
+from trtflow.workflow.errors import unknown
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and run the command that it names."""
-    arguments = parser(__doc__)
-    commands = arguments.add_subparsers(dest="command", required=True)
-    add_options(commands.add_parser("migrate", help="write a Caffe, UFF or TensorFlow model as plain ONNX"))
-    script = commands.add_parser(
-        "run",
-        help="run a Python script for TensorRT as it is, on a CPU",
-        description=nvidia_run.__doc__,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
-    nvidia_run.add_arguments(script)
-    options = arguments.parse_args()
-    run(lambda: nvidia_run.main(options) if options.command == "run" else migrate(options))
+    run(lambda: _run(sys.argv[1:] if arguments is None else list(arguments)), trace=False)
+
+
+def _run(arguments: list[str]) -> None:
+    name = arguments[0] if arguments else ""
+    if name not in COMMANDS:
+        command_parser(None).parse_args(arguments[:1] if name.startswith("-") else [])
+        raise UserError(unknown("command", name, COMMANDS) if name else "no command. `trtflow --help` lists them.")
+    command = import_module(COMMANDS[name].module)
+    command.main(command_parser(command).parse_args(arguments))
+
+
+def command_parser(command: ModuleType | None) -> argparse.ArgumentParser:
+    """Return the parser of the command line; of the commands it knows the options of one alone."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("trtflow", description=__doc__, formatter_class=form)
+    parser.add_argument("--version", action="version", version=f"trtflow {trtflow.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands", dest="command")
+    for name, (module, summary) in COMMANDS.items():
+        described = command if command is not None and command.__name__ == module else None
+        text = described.__doc__ if described else None
+        added = commands.add_parser(name, help=summary, description=text, formatter_class=form)
+        if described:
+            described.add_arguments(added)
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-"""What every script shares: one way to run, one way to fail."""
+"""What every script and command shares: one way to run, one way to fail, plain tables."""
 
 from __future__ import annotations
 
 import argparse
 import faulthandler
+import os
 import subprocess
 import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from trtflow.formats import UserError
@@ -16,26 +18,64 @@ from trtflow.unforeseen import UNFORESEEN, in_one_line
 from trtflow.workflow.closing import error_in
 
 LAST = 200  # lines of a program's output in which its error is looked for
+# packages that not every part needs, by the module that is missing, and the extra of pyproject.toml that brings them
+EXTRAS = {
+    "cv2": "migrate",
+    "jsonschema": "workflow",
+    "rich": "workflow",
+    "tensorflow": "tensorflow",
+    "torch": "torch",
+    "yaml": "workflow",
+}
 
 
-def run(main: Callable[[], None]) -> None:
+def run(main: Callable[[], None], trace: bool = True) -> None:
     """Run a script's `main`; a user's error, and one of the system or of memory, becomes one line and exit status 1.
 
-    Where standard error is a log file the traceback goes in front of that line; on a
+    Where standard error is a log file the traceback goes in front of that line, unless `trace` is False; on a
     terminal the line stands alone. Where a library ends the process, as TensorRT does by
     an assertion of a parser or a fault of a kernel, Python's stack is written first.
     """
-    faulthandler.enable()
+    with suppress(ValueError):  # of a standard error that is no file, as where another program runs a command
+        faulthandler.enable()
     try:
         main()
-    except UserError as error:
-        if not sys.stderr.isatty():
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` reads no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's own flush at the end fails again
+        sys.exit(1)
+    except (UserError, ModuleNotFoundError, *UNFORESEEN) as error:
+        text = _told(error)
+        if text is None:
+            raise
+        if trace and not sys.stderr.isatty():
             traceback.print_exc()
-        sys.exit(f"error: {error}")
-    except UNFORESEEN as error:
-        if not sys.stderr.isatty():
-            traceback.print_exc()
-        sys.exit(f"error: {in_one_line(error)}")
+        sys.exit(f"error: {text}")
+
+
+def _told(error: BaseException) -> str | None:
+    """Return what a user can mend as one line; None where it is a fault of the code."""
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        extra = EXTRAS.get(package)
+        return extra and f"this needs {package}, which is not installed. Install it: pip install 'trtflow[{extra}]'"
+    return str(error) if isinstance(error, UserError) else in_one_line(error)
+
+
+def columns(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as text, a line a row, two blanks between columns."""
+    widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (heading, *rows))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def quiet_tensorflow() -> None:
+    """Set what TensorFlow reads from its environment when it is loaded: call this before.
+
+    No notes on CPU instructions, and constants that are computed ahead are the same on every processor.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 
 def run_command(command: Sequence[object]) -> None:

@@ -2,16 +2,12 @@
 
 import argparse
 import dataclasses
-import importlib
-import importlib.metadata
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import tomllib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -306,51 +302,3 @@ def test_command_and_script_exit_with_one_line(folder):
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.endswith("passed\n")
-
-
-def pins_of(lines):
-    """Return the versions of packages, by name without what is in brackets."""
-    pins = (line.strip().partition("==") for line in lines if "==" in line)
-    return {name.partition("[")[0]: version for name, _, version in pins}
-
-
-def extra():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return pins_of(project["optional-dependencies"]["migrate"])
-
-
-def test_extra_has_the_workflow_s_pins():
-    wanted = {}
-    for name in ("constraints.txt", "requirements.txt"):
-        wanted |= pins_of((ROOT / name).read_text().splitlines())
-    assert extra() == {name: wanted[name] for name in extra()}
-
-
-def test_extra_is_all_that_the_commands_need(folder):
-    """Without what else the workflow has; requests comes with TensorFlow."""
-    workflow = pins_of((ROOT / "requirements.txt").read_text().splitlines())
-    others = {*workflow, "jsonschema"} - {*extra(), "requests"}
-    packages = importlib.metadata.packages_distributions()
-    blocked = [
-        module for module, names in packages.items() if others & {name.lower().replace("_", "-") for name in names}
-    ]
-    assert {"snakemake", "torch", "sklearn", "yaml"} <= set(blocked)
-    program = (
-        f"import sys; sys.modules.update(dict.fromkeys({blocked}));"
-        " import trtflow.converters.uff.__main__, trtflow.__main__; trtflow.__main__.main()"
-    )
-    frozen(folder / "model.pb")
-    for model in ("lenet.caffemodel", "model.pb"):
-        command = [sys.executable, "-c", program, "migrate", model]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.endswith("passed\n")
-
-
-def test_entry_points_are_there():
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert set(scripts) == {"trtflow", "convert-to-uff"}
-    for place in scripts.values():
-        module, _, name = place.partition(":")
-        assert callable(getattr(importlib.import_module(module), name))

@@ -6,15 +6,7 @@ from pathlib import Path
 
 import pytest
 from kept import copy_of, kept
-from workflow_copy import SMALL, Workflow, copy
-
-FINISHED = ("results/ssd_report.json", "results/ssd/network.int8.onnx")
-
-
-def finish(folder: Path) -> None:
-    """Run once."""
-    done = copy(folder).run(*FINISHED)
-    assert done.returncode == 0, done.stdout
+from workflow_copy import SMALL, Workflow, finish
 
 
 @pytest.fixture(scope="session")

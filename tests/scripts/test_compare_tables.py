@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from compare_tables import compare, explain
+from compare_tables import explain
 
+from trtflow.calibration.tables import compare_tables
 from trtflow.formats.calibration_table import CalibrationTable
 from trtflow.reference.entropy import BINS, Entropy, MinMax, best_bin
 
@@ -13,7 +14,7 @@ def table(**scales):
 
 
 def test_tensors_are_compared_by_name():
-    found = compare(table(a=1, b=2, c=0, gpu=3), table(c=0, a=1 + 1e-6, b=2.1, cpu=3))
+    found = compare_tables(table(a=1, b=2, c=0, gpu=3), table(c=0, a=1 + 1e-6, b=2.1, cpu=3))
     assert (found["common"], found["equal"]) == (3, 2)
     assert found["differing"] == {"b": {"relative": pytest.approx(0.1 / 2.1, rel=1e-5)}}
     assert (found["only_first"], found["only_second"]) == (["gpu"], ["cpu"])

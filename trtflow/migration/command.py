@@ -1,21 +1,21 @@
-"""The command migrate: a Caffe model, a UFF file, a frozen TensorFlow graph, or ONNX with a table, to plain ONNX."""
+"""The command migrate: a Caffe model, a UFF file, a frozen TensorFlow graph, or ONNX with a table, to plain ONNX.
+
+Its options load nothing; what migrates, which takes half a second, is loaded where it is needed.
+"""
 
 from __future__ import annotations
 
 import argparse
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from trtflow.converters.model_file import FORMS, import_model
+from trtflow.cli import quiet_tensorflow
 from trtflow.formats import UserError
-from trtflow.formats.calibration_table import table_version
 from trtflow.formats.files import write_bytes, write_json, write_text
-from trtflow.migration.agreement import check_agreement
-from trtflow.migration.lowering import lower_model, read_scales
-from trtflow.migration.originals import Original, ask_original
-from trtflow.migration.report import gate_lines, make_report, to_text
-from trtflow.reference.version import __version__
-from trtflow.runtime.own_plugins import load_plugin_file
+
+if TYPE_CHECKING:
+    from trtflow.formats.calibration_table import CalibrationTable
 
 
 def named_shape(text: str) -> tuple[str, list[int]]:
@@ -34,9 +34,7 @@ def add_options(arguments: argparse.ArgumentParser) -> None:
         help="caffemodel or its prototxt, .uff, frozen TensorFlow graph (.pb), or .onnx with --table",
     )
     arguments.add_argument("--table", type=Path, help="calibration table of the model, for INT8 as Q/DQ")
-    arguments.add_argument(
-        "--table-version", default=table_version(__version__), help="TensorRT that made it, as in its header"
-    )
+    arguments.add_argument("--table-version", help="TensorRT that made it, as in its header; default: 8600 for 8.6.0")
     arguments.add_argument("--deploy", type=Path, help="prototxt of a caffemodel; default: of the same name beside it")
     arguments.add_argument(
         "--input", type=named_shape, action="append", default=[], metavar="NAME,C,H,W", help="shape of a UFF input"
@@ -57,13 +55,21 @@ def migrate(options: argparse.Namespace) -> None:
         UserError: something about the model or the table; or the result is not what the reference runtime says, which
             the report tells.
     """
+    quiet_tensorflow()
+    from trtflow.converters.model_file import FORMS, import_model  # noqa: PLC0415
+    from trtflow.migration.agreement import check_agreement  # noqa: PLC0415
+    from trtflow.migration.lowering import lower_model  # noqa: PLC0415
+    from trtflow.migration.originals import Original, ask_original  # noqa: PLC0415
+    from trtflow.migration.report import gate_lines, make_report, to_text  # noqa: PLC0415
+    from trtflow.runtime.own_plugins import load_plugin_file  # noqa: PLC0415
+
     form = FORMS.get(options.model.suffix)
     if form == "onnx" and options.table is None:
         raise UserError(f"{options.model}: ONNX already. Give --table for Q/DQ, or use it as it is.")
     for path in options.plugins:
         load_plugin_file(path)
     target = options.out or options.model.with_suffix(".int8.onnx" if form == "onnx" else ".onnx")
-    table = None if options.table is None else read_scales(options.table, options.table_version)
+    table = _table(options)
     with tempfile.TemporaryDirectory() as folder:
         file = import_model(
             options.model,
@@ -89,6 +95,14 @@ def migrate(options: argparse.Namespace) -> None:
     if not report["passed"]:
         failed = ", ".join(gate["name"] for gate in report["gates"] if not gate["passed"])
         raise UserError(f"{target}: it does not say what the model says ({failed}); see {target.stem}.migration.txt.")
+
+
+def _table(options: argparse.Namespace) -> CalibrationTable | None:
+    """Return the calibration table that is to be used, if any."""
+    from trtflow.migration.lowering import read_scales  # noqa: PLC0415
+
+    version = () if options.table_version is None else (options.table_version,)
+    return None if options.table is None else read_scales(options.table, *version)
 
 
 def _files(options: argparse.Namespace, form: str) -> tuple[Path, Path | None]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trtflow.cli import columns
 from trtflow.formats import FormatError
 from trtflow.reporting.report import read_report
 from trtflow.reporting.tables import formatted, gate_rows
@@ -37,9 +38,7 @@ def show(heading: Sequence[str], rows: Sequence[Sequence[str]], result: int = -1
             table.add_row(*cells)
         Console().print(table)
         return
-    widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
-    for row in [heading, *rows]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(columns(heading, rows))
 
 
 def gate_lines(reports: Sequence[Mapping[str, Any]]) -> list[list[str]]:

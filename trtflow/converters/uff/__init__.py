@@ -1,5 +1,19 @@
 """From TensorFlow's frozen graphs to UFF, as NVIDIA's `uff` did for TensorFlow 1 (guide chapters 4, 13, 19, 22)."""
 
-from trtflow.converters.uff.convert import from_tensorflow, from_tensorflow_frozen_model
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trtflow.converters.uff.convert import from_tensorflow, from_tensorflow_frozen_model
 
 __all__ = ["from_tensorflow", "from_tensorflow_frozen_model"]
+
+
+def __getattr__(name: str) -> Any:
+    """Return a function of `convert`, which is loaded with the first: `convert-to-uff --help` needs none."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from trtflow.converters.uff import convert  # noqa: PLC0415
+
+    return getattr(convert, name)

@@ -6,14 +6,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from trtflow.runtime.own_plugins import load_plugin_file
+from trtflow.cli import quiet_tensorflow
 
 
-def argument_parser(description: str) -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    arguments = argparse.ArgumentParser(
-        prog="convert-to-uff", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def add_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     arguments.add_argument("input_file", type=Path, help="frozen TensorFlow graph (.pb)")
     arguments.add_argument("-l", "--list-nodes", action="store_true", help="list the graph's nodes and do no more")
     arguments.add_argument(
@@ -39,16 +36,20 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
         "--plugins", type=Path, action="append", default=[], metavar="FILE.py", help="own plugins; may be given again"
     )
     arguments.add_argument("--strict", action="store_true", help="refuse operations that UFF does not know")
-    return arguments
 
 
-def main(description: str = __doc__, arguments: Sequence[str] | None = None) -> None:
-    """Read the command line and convert."""
-    options = argument_parser(description).parse_args(arguments)
+def convert(options: argparse.Namespace) -> None:
+    """Write the UFF file, or what else the options ask for.
+
+    Raises:
+        UserError: something about the graph, the preprocessor or the plugins.
+    """
+    quiet_tensorflow()
+    from trtflow.converters.uff.convert import from_tensorflow_frozen_model  # noqa: PLC0415 - loads TensorFlow
+    from trtflow.runtime.own_plugins import load_plugin_file  # noqa: PLC0415
+
     for path in options.plugins:
         load_plugin_file(path)
-    from trtflow.converters.uff.convert import from_tensorflow_frozen_model  # noqa: PLC0415 - loads TensorFlow
-
     output = options.output or options.input_file.with_suffix(".uff")
     from_tensorflow_frozen_model(
         options.input_file,
@@ -65,3 +66,11 @@ def main(description: str = __doc__, arguments: Sequence[str] | None = None) -> 
     )
     if options.text and not options.quiet and not options.list_nodes:
         print(output.with_suffix(".pbtxt").read_text(encoding="utf-8"))
+
+
+def main(description: str = __doc__, arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and convert."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("convert-to-uff", description=description, formatter_class=form)
+    add_arguments(parser)
+    convert(parser.parse_args(arguments))

@@ -22,6 +22,7 @@ from trtflow.formats.errors import FormatError
 from trtflow.formats.files import write_bytes
 
 VERSION = struct.Struct("<3i")
+MOST_SEEN = 8  # bytes of the number of pictures
 FLOAT = np.dtype("<f4")
 OLDEST_TRANSPOSED = 1000  # versions above kept connected layers transposed
 Values = dict[str, np.ndarray]  # biases, scales, means, variances, weights of one layer
@@ -76,6 +77,16 @@ def shapes_of(layer: Layer) -> dict[str, tuple[int, ...]]:
         each = (channels,) if options["weights_type"] == "per_channel" else ()
         return {"weights": (len(layer.sources), *each)}
     return {}
+
+
+def read_header(path: Path) -> Header:
+    """Return the header alone.
+
+    Raises:
+        FormatError: the file ends within it.
+    """
+    with path.open("rb") as file:
+        return _read_header(path, file.read(VERSION.size + MOST_SEEN))[0]
 
 
 def _stored(layer: Layer, name: str, shape: tuple[int, ...], header: Header) -> tuple[int, ...] | None:

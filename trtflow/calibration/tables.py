@@ -1,0 +1,67 @@
+"""Calibration tables and dynamic ranges: one as the other, and one table beside another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from trtflow.formats import UserError
+from trtflow.formats.calibration_table import CalibrationTable
+
+STEPS = 127  # of INT8, on either side of 0
+EQUAL = 2e-6  # relative: a unit or two in the last place of what tables hold
+
+
+def ranges_of(scales: Mapping[str, np.float32]) -> dict[str, float]:
+    """Return the range of each tensor, the largest absolute value: 127 times its scale, exactly."""
+    return {name: float(scale) * STEPS for name, scale in scales.items()}
+
+
+def scales_of(ranges: Mapping[str, float], source: str) -> dict[str, np.float32]:
+    """Return the scale of each tensor, the nearest float32 to range / 127; `ranges_of` undone.
+
+    Args:
+        ranges: by tensor.
+        source: what an error calls them.
+
+    Raises:
+        UserError: a range is beyond what a float32 scale can say.
+    """
+    scales = {}
+    for name, value in ranges.items():
+        with np.errstate(over="ignore"):
+            scales[name] = np.float32(value / STEPS)
+        if not np.isfinite(scales[name]):
+            raise UserError(f"{source}: the range of tensor {name!r} is {value:g}, too large for a scale. Correct it.")
+    return scales
+
+
+def compare_tables(first: CalibrationTable, second: CalibrationTable, equal: float = EQUAL) -> dict[str, Any]:
+    """Return how many tensors of two tables are equal, and those that differ with their relative difference.
+
+    Args:
+        first, second: the tables; differences are in parts of the second's scale.
+        equal: the largest relative difference of scales that count as equal.
+
+    Returns:
+        `common` and `equal`, numbers of tensors; `largest`, the largest difference; `differing`, of each tensor that
+        differs its `relative` difference; `only_first` and `only_second`, names.
+    """
+    common = [name for name in first.scales if name in second.scales]
+    off = {name: _relative(float(first.scales[name]), float(second.scales[name])) for name in common}
+    differing = {name: {"relative": value} for name, value in off.items() if value > equal}
+    return {
+        "common": len(common),
+        "equal": len(common) - len(differing),
+        "largest": max(off.values(), default=0.0),
+        "differing": differing,
+        "only_first": [name for name in first.scales if name not in second.scales],
+        "only_second": [name for name in second.scales if name not in first.scales],
+    }
+
+
+def _relative(value: float, reference: float) -> float:
+    return 0.0 if value == reference else abs(value - reference) / abs(reference) if reference else math.inf
