@@ -63,7 +63,7 @@ wheel: $(VENV)/.develop ## make dist/trtflow-<version>-py3-none-any.whl
 	rm -rf build trtflow.egg-info
 
 docs: $(DOCS)/.ready ## make the site of docs/ in site/; what is wrong with it is an error
-	$(DOCS)/bin/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --quiet --strict
 
 clean: ## remove what the workflow made; the environment stays
 	rm -rf results/[!.]* logs benchmarks .snakemake
