@@ -303,7 +303,7 @@ def test_plan_has_what_it_was_built_with(tmp_path: Path) -> None:
     assert outputs_of(found) == {"first": [1, 4, 6, 6], "second": [1, 4, 4, 4]}
     bare = describe(make_plan(tmp_path / "names.plan", detailed=False))
     assert [(layer.name, layer.outputs) for layer in bare.layers] == [("first", []), ("second", [])]
-    assert "built to tell layers' names alone" in bare.notes[0]
+    assert "built to tell names of layers alone" in bare.notes[0]
 
 
 def test_tables_ranges_and_weights_are_known_by_their_beginning(tmp_path: Path) -> None:
