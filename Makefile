@@ -59,7 +59,7 @@ unit: $(VENV)/.develop ## run the tests; why some were skipped stands at the end
 
 wheel: $(VENV)/.develop ## make dist/trtflow-<version>-py3-none-any.whl
 	rm -rf build dist trtflow.egg-info
-	python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .
+	python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation --wheel-dir dist .
 	rm -rf build trtflow.egg-info
 
 docs: $(DOCS)/.ready ## make the site of docs/ in site/; what is wrong with it is an error
