@@ -67,11 +67,11 @@ fuzz: $(VENV)/.develop ## try damaged files on every reader for SECONDS (60) in 
 
 wheel: $(VENV)/.develop ## make dist/trtflow-<version>-py3-none-any.whl
 	rm -rf build dist trtflow.egg-info
-	python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .
+	python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation --wheel-dir dist .
 	rm -rf build trtflow.egg-info
 
 docs: $(DOCS)/.ready ## make the site of docs/ in site/; what is wrong with it is an error
-	$(DOCS)/bin/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --quiet --strict
 
 clean: ## remove what the workflow made; the environment stays
 	rm -rf results/[!.]* logs benchmarks .snakemake

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import json
+import math
 import os
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from trtflow.formats import UserError
 from trtflow.unforeseen import UNFORESEEN, in_one_line
@@ -67,6 +70,19 @@ def columns(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (heading, *rows))
     return "\n".join(line.rstrip() for line in lines)
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON, indented; an infinite number, or what is none, as text, for JSON has no such numbers."""
+    return json.dumps(_finite(value), indent=2, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def quiet_tensorflow() -> None:

@@ -53,6 +53,23 @@ def test_read_prints_a_line_a_tensor(table: CalibrationTable, capsys: pytest.Cap
     assert lines[-1] == f"{len(table.scales)} tensors"
 
 
+def test_json_has_no_numbers_that_json_has_not(table: CalibrationTable, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("infinite").write_text("TRT-8600-EntropyCalibration2\na: 7f800000\nb: 0\n")
+    Path("finite").write_text("TRT-8600-EntropyCalibration2\na: 3f800000\nb: 3f800000\n")
+    main(["table", "read", "infinite", "--json"])
+    told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert [entry["range"] for entry in told["ranges"]] == ["inf", 0]
+    assert failed("compare", "finite", "infinite", "--json") == "1"
+    compared = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert compared["differing"] == {"a": {"relative": "inf"}, "b": {"relative": "inf"}}
+
+
+@pytest.mark.parametrize("tolerance", ["nan", "-1", "inf", "much"])
+def test_tolerance_is_a_number_from_0_on(tolerance: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert failed("compare", "a", "b", f"--tolerance={tolerance}") == "2"
+    assert f"invalid tolerance value: '{tolerance}'" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_compare_tells_what_differs_most_and_exits_so(
     table: CalibrationTable, capsys: pytest.CaptureFixture[str]
 ) -> None:

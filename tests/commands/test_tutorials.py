@@ -78,6 +78,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_of(kept("finished", SMALL, finish), tmp_path_factory.mktemp("checkout"))
 
 
+@pytest.mark.workflow
 @pytest.mark.parametrize("page", CHECKOUT)
 def test_page_is_followed_in_a_checkout(page: str, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(checkout)

@@ -135,13 +135,15 @@ def test_a_missing_script_and_none(script: Callable[[str], Path], tmp_path: Path
 def test_a_script_that_forks(script: Callable[[str], Path], tmp_path: Path) -> None:
     text = f"""
 import os, sys, tensorrt
+import pycuda.autoinit, pycuda.driver as cuda
+memory = cuda.to_device(b"parent")
 child = os.fork()
 if child == 0:
-    import pycuda.autoinit, pycuda.driver as cuda
-    memory = cuda.mem_alloc(4)
+    cuda.memcpy_htod(memory, b"child ")
     open({str(tmp_path / "child")!r}, "w").write(tensorrt.__name__)
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
+assert bytes(memory.as_buffer(6)) == b"parent"
 """
     command(script(text))
     assert (tmp_path / "child").read_text() == "trtflow.reference"

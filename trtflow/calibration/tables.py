@@ -64,4 +64,8 @@ def compare_tables(first: CalibrationTable, second: CalibrationTable, equal: flo
 
 
 def _relative(value: float, reference: float) -> float:
-    return 0.0 if value == reference else abs(value - reference) / abs(reference) if reference else math.inf
+    """Return a relative difference; infinite where one of the two is 0 or infinite and the other is not."""
+    if value == reference:
+        return 0.0
+    off = abs(value - reference) / abs(reference) if reference else math.inf
+    return off if math.isfinite(off) else math.inf

@@ -14,8 +14,9 @@ A frozen graph needs TensorFlow: pip install 'trtflow[tensorflow]'.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
+
+from trtflow.cli import json_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,4 +36,4 @@ def main(options: argparse.Namespace) -> None:
     from trtflow.inspection import describe  # noqa: PLC0415
 
     described = describe(options.file, options.beside)
-    print(json.dumps(described.to_json(), indent=2) if options.json else described.to_text())
+    print(json_text(described.to_json()) if options.json else described.to_text())

@@ -11,13 +11,12 @@ Samples are made in the workflow's folder, a checkout of the project: snakemake 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import trtflow
-from trtflow.cli import columns
+from trtflow.cli import columns, json_text
 from trtflow.formats import UserError
 
 # how the docstring of each module of trtflow.samples begins
@@ -45,7 +44,7 @@ def main(options: argparse.Namespace) -> None:
     for sample in found:
         sample["status"] = _status(folder / "results" / f"{sample['name']}_report.json") if at_hand else None
     if options.json:
-        print(json.dumps(found, indent=2))
+        print(json_text(found))
         return
     heading = [name for name in HEADING if at_hand or name != "status"]
     keys = ["name", *heading[1:]]

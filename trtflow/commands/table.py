@@ -13,9 +13,11 @@ sampleINT8API reads, a line `tensor:largest absolute value` each. `compare` exit
 from __future__ import annotations
 
 import argparse
-import json
+import math
 import sys
 from pathlib import Path
+
+from trtflow.cli import columns, json_text
 
 NAMED = 20  # tensors of each kind that `compare` lists
 
@@ -39,8 +41,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     compare.add_argument("first", type=Path, help="calibration table")
     compare.add_argument("second", type=Path, help="the one that it is compared with")
     text = "largest relative difference that counts as equal; default: 2e-6, rounding"
-    compare.add_argument("--tolerance", type=float, default=None, help=text)
+    compare.add_argument("--tolerance", type=tolerance, help=text)
     compare.add_argument("--json", action="store_true", help="print JSON")
+
+
+def tolerance(text: str) -> float:
+    """Return a relative difference, a number from 0 on."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise ValueError(text)
+    return value
 
 
 def main(options: argparse.Namespace) -> None:
@@ -57,7 +67,7 @@ def _read(options: argparse.Namespace) -> None:
     from trtflow.inspection.scales import describe_table  # noqa: PLC0415 - help needs no NumPy
 
     described = describe_table(options.table)
-    print(json.dumps(described.to_json(), indent=2) if options.json else described.to_text())
+    print(json_text(described.to_json()) if options.json else described.to_text())
 
 
 def _to_ranges(options: argparse.Namespace) -> None:
@@ -99,15 +109,13 @@ def _compare(options: argparse.Namespace) -> None:
     tolerance = EQUAL if options.tolerance is None else options.tolerance
     first, second = read_table(options.first), read_table(options.second)
     compared = {"headers": [first.header, second.header], **compare_tables(first, second, tolerance)}
-    print(json.dumps(compared, indent=2) if options.json else _told(compared, tolerance))
+    print(json_text(compared) if options.json else _told(compared, tolerance))
     if compared["differing"] or compared["only_first"] or compared["only_second"]:
         sys.exit(1)
 
 
 def _told(compared: dict, tolerance: float) -> str:
     """Return a comparison as text: what differs most comes first, the count last."""
-    from trtflow.cli import columns  # noqa: PLC0415
-
     parts = []
     differing = sorted(compared["differing"].items(), key=lambda item: -item[1]["relative"])
     if differing:

@@ -20,7 +20,8 @@ import numpy as np
 from trtflow.formats import UserError
 
 REMEMBERED = 1024  # freed allocations whose addresses are kept from being used again
-ALIGNMENT = 256  # bytes, of CUDA's allocations
+# a process that is forked writes into memory of its own; Windows has no such choice, and no fork
+PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 
 
 class AddressError(UserError):
@@ -38,7 +39,7 @@ class Allocation:
 
     def __init__(self, nbytes: int, kind: str) -> None:
         self.nbytes, self.kind = nbytes, kind
-        self._pages = mmap.mmap(-1, max(nbytes, 1))
+        self._pages = mmap.mmap(-1, max(nbytes, 1), **PRIVATE)
         self.buffer = (ctypes.c_char * max(nbytes, 1)).from_buffer(self._pages)
         self.address = ctypes.addressof(self.buffer)
 
