@@ -92,7 +92,7 @@ def test_several_files_are_counted(tmp_path):
     [
         (b"", "empty"),
         (b"no checksum\n", "line 1"),
-        (b"\xff\xfe", "not a manifest"),
+        (b"\xff\xfe", "not a text in UTF-8"),
         (b"%064d  ../elsewhere\n" % 0, "line 1"),
         (b"%064d  /elsewhere\n" % 0, "line 1"),
         (b"%064d  a\n%064d  a\n" % (0, 0), "twice"),

@@ -119,6 +119,7 @@ FOUND = [
     ("sha256sums", LATIN, "not a text in UTF-8"),
     ("sha256sums", b"0" * 64 + b"  " + b"x" * 300 + b"\n", "not a line of checksums"),
     ("sha256sums", b"0" * 64 + b"  ../../etc/passwd\n", "not a line of checksums"),
+    ("sha256sums", b"0" * 64 + b"  .\n", "the file is missing"),
     ("json_files", DEEP, "recursion"),
     ("json_files", b'{"value": NaN}', "NaN is not finite"),
     ("json_files", b'{"value": 1e999}', "1e999 is not finite"),

@@ -23,7 +23,7 @@ def check_texts(message: Any) -> None:
     """Look at all texts of a message and of those in it; no deeper than protobuf parses, which is a hundred levels.
 
     Raises:
-        DecodeError: one is not UTF-8. Protobuf gives it as bytes, or raises a UnicodeDecodeError, from version to version.
+        DecodeError: one is not UTF-8. Protobuf gives it as bytes, or raises a UnicodeDecodeError.
     """
     try:
         for field, value in message.ListFields():
