@@ -7,7 +7,6 @@ does, a file is where it belongs only when it is the one that is meant.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import sys
@@ -27,8 +26,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from trtflow import progress
 from trtflow.formats import FormatError, UserError
-from trtflow.formats.damage import DAMAGE, read_text, refuse_damage
-from trtflow.formats.files import atomic_path, write_json, write_text
+from trtflow.formats.damage import read_text, refuse_damage
+from trtflow.formats.files import atomic_path, read_json, write_json, write_text
 
 ALGORITHMS = {"sha256": "SHA-256", "sha1": "SHA-1", "md5": "MD5"}
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that another try may not meet again
@@ -243,8 +242,8 @@ class _Part:
 
     def _read_origin(self) -> dict[str, Any]:
         try:
-            return dict(json.loads(self.origin.read_text()))
-        except (OSError, *DAMAGE):  # whatever it is, the part is not gone on with
+            return dict(read_json(self.origin))
+        except (OSError, FormatError, TypeError, ValueError):  # whatever it is, the part is not gone on with
             return {}
 
     @property
