@@ -92,7 +92,7 @@ def configuration() -> Reader:
     from trtflow.workflow.configuration import check, merged, read_mapping, typed
 
     def read(path: Path) -> dict[str, Any]:
-        values = typed(merged(read_mapping(path), {"cores": 1}))
+        values = typed(merged(read_mapping(path), {"data": "mini"}))
         check(values, ROOT / "config/schema/config.schema.json", path)
         return values
 

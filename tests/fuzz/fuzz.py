@@ -17,13 +17,14 @@ import hashlib
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from multiprocessing import get_context
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ STUCK = 30.0  # seconds of the processor without a count: the process is ended, 
 LOST = 900.0  # seconds of the clock, where those of the processor are not known
 COUNTS = ("inputs", "read", "refused", "raw", "slow", "large", "ended")
 RAM = Path("/dev/shm")
+FORK = get_context("fork")  # what most readers need is loaded once
 
 
 class Store:
@@ -156,56 +158,57 @@ def has_atheris() -> bool:
     return find_spec("atheris") is not None
 
 
-def work(options: argparse.Namespace) -> None:
-    """Fuzz one reader in this process."""
-    (name,) = options.reader
-    by_coverage = options.engine == "atheris" or (options.engine == "auto" and has_atheris())
-    if by_coverage:
-        import atheris
+def known_readers(by_coverage: bool) -> dict[str, Callable[[], Reader]]:
+    """Return what makes each reader, of a library that says what lines are reached where that is asked for."""
+    if not by_coverage:
+        return all_readers()
+    import atheris
 
-        with atheris.instrument_imports(include=["trtflow"]):
-            reader = all_readers()[name]()
-    else:
-        reader = all_readers()[name]()
-    store, folder = Store(options.folder / name), Path(options.work)
+    with atheris.instrument_imports(include=["trtflow"]):
+        return all_readers()
+
+
+def work(name: str, options: argparse.Namespace, seconds: float, seed: int, folder: Path) -> None:
+    """Fuzz one reader in this process, a copy of the one that has loaded what most readers need."""
+    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    reader = known_readers(options.by_coverage)[name]()
+    store = Store(options.folder / name)
     (folder / "path").write_text(str(Trial(reader, folder / "in").path))
-    (fuzz_by_coverage if by_coverage else fuzz)(reader, store, folder / "in", options.seconds, options.seed)
+    (fuzz_by_coverage if options.by_coverage else fuzz)(reader, store, folder / "in", seconds, seed)
 
 
 def watch(name: str, options: argparse.Namespace, seconds: float, seed: int) -> None:
     """Fuzz a reader in a process of its own, and in another one where an input ends that."""
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0.2:
+    while (left := end - time.monotonic()) > 0:
         with workplace(name) as folder:
-            command = [sys.executable, __file__, "--reader", name, "--seconds", f"{left:.1f}", "--work", str(folder)]
-            command += ["--folder", str(options.folder), "--seed", str(seed), "--engine", options.engine]
-            environment = {"MALLOC_MMAP_THRESHOLD_": "1048576", "CUDA_VISIBLE_DEVICES": "-1", **os.environ}
-            with (folder / "log").open("wb") as log:
-                process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-                stuck = _wait(process, options.folder / name / "counts.json")
-            if process.returncode == 0:
+            process = FORK.Process(target=work, args=(name, options, left, seed, folder))
+            process.start()
+            stuck = _wait(process, options.folder / name / "counts.json")
+            if process.exitcode == 0:
                 return
-            _ended(name, options, folder, stuck or process.returncode)
+            _ended(name, options, folder, stuck or process.exitcode)
             seed += 1000
-    return
 
 
-def _wait(process: subprocess.Popen[bytes], counts: Path) -> str:
+def _wait(process: ForkProcess, counts: Path) -> str:
     """Wait for a process; end it if it comes to no input for long, and say so."""
     changed, since, used = 0.0, time.monotonic(), 0.0
-    while process.poll() is None:
-        time.sleep(PAUSE)
+    while process.is_alive():
+        process.join(PAUSE)
         now = counts.stat().st_mtime if counts.exists() else 0.0
         if now != changed:
             changed, since, used = now, time.monotonic(), _processor_seconds(process.pid)
         if _processor_seconds(process.pid) - used > STUCK or time.monotonic() - since > LOST:
             process.kill()
-            process.wait()
+            process.join()
             return f"no end after {STUCK:.0f} s"
     return ""
 
 
-def _processor_seconds(process: int) -> float:
+def _processor_seconds(process: int | None) -> float:
     """Return the time that a process has had of the processor; 0 where Linux does not say."""
     try:
         words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
@@ -264,22 +267,21 @@ def main() -> None:
     """Read the command line."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--seconds", type=float, default=60.0, help="of all readers together")
-    arguments.add_argument("--reader", nargs="+", metavar="NAME", help=f"of {', '.join(all_readers())}; all by default")
+    arguments.add_argument("--reader", nargs="+", metavar="NAME", help="names as --table has them; all by default")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--engine", choices=["auto", "atheris", "own"], default="auto")
     arguments.add_argument("--folder", type=Path, default=ROOT / ".fuzz")
     arguments.add_argument("--table", action="store_true", help="print what has been run so far")
     arguments.add_argument("--replay", nargs="+", metavar=("NAME", "FILE"))
-    arguments.add_argument("--work", help=argparse.SUPPRESS)  # a process's own folder
     options = arguments.parse_args()
     if options.table:
         print(table(options.folder))
     elif options.replay:
         replay(options.replay[0], [Path(file) for file in options.replay[1:]])
-    elif options.work:
-        work(options)
     else:
-        names = options.reader or list(all_readers())
+        options.by_coverage = options.engine == "atheris" or (options.engine == "auto" and has_atheris())
+        os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "OMP_NUM_THREADS": "1"}
+        names = options.reader or list(known_readers(options.by_coverage))
         faults = 0
         for index, name in enumerate(names):
             watch(name, options, options.seconds / len(names), options.seed + index)

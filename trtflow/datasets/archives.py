@@ -83,7 +83,7 @@ def _zipped(source: Path) -> Iterator[_Entry]:
     with archive:
         for item in archive.infolist():
             mode = item.external_attr >> 16
-            kind = "folder" if item.is_dir() else "link" if stat.S_ISLNK(mode) else "file"
+            kind = "folder" if item.filename.endswith("/") else "link" if stat.S_ISLNK(mode) else "file"
             yield _Entry(item.filename, kind, _pieces(source, archive, item) if kind == "file" else None)
 
 

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import hashlib
 import ipaddress
-import json
 import re
 import sys
 import threading
@@ -29,8 +28,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from urllib3.exceptions import HTTPError
 
 from trtflow import progress
-from trtflow.formats import UserError
-from trtflow.formats.files import replace_durably, write_json
+from trtflow.formats import FormatError, UserError
+from trtflow.formats.files import read_json, replace_durably, write_json
 
 ALGORITHMS = {"sha256": "SHA-256", "sha1": "SHA-1", "md5": "MD5"}
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that another try may not meet again
@@ -173,8 +172,8 @@ class Part:
 
     def _read_origin(self) -> dict[str, Any]:
         try:
-            return dict(json.loads(self.origin.read_bytes()))
-        except (OSError, ValueError, TypeError, RecursionError):
+            return dict(read_json(self.origin))
+        except (OSError, FormatError, ValueError, TypeError):
             return {}
 
     @property

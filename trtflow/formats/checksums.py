@@ -34,6 +34,6 @@ def verify_checksums(folder: Path) -> None:
         if match is None or not is_name_within(match[2]):
             raise FormatError(listing, f"not a line of checksums: {line[:80]!r}", AGAIN)
         path = folder / match[2]
-        if not path.exists() or sha256_of(path) != match[1]:
-            fault = "its checksum is not the one it was written with" if path.exists() else "the file is missing"
+        if not path.is_file() or sha256_of(path) != match[1]:
+            fault = "its checksum is not the one it was written with" if path.is_file() else "the file is missing"
             raise FormatError(path, fault, "Delete it and export the model again.")

@@ -37,12 +37,12 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         with path.open("rb") as plain:
             zipped = plain.read(2) == GZIP
         with refuse_damage(path, "damaged or cut off", AGAIN), gzip.open(path) if zipped else path.open("rb") as file:
-            return _read(path, file, dimensions)
+            return _read(path, file, dimensions, zipped)
     except OSError as error:
         raise FormatError(path, f"cannot be read: {error.strerror}", AGAIN) from error
 
 
-def _read(path: Path, file: BinaryIO | gzip.GzipFile, dimensions: int) -> np.ndarray:
+def _read(path: Path, file: BinaryIO | gzip.GzipFile, dimensions: int, zipped: bool) -> np.ndarray:
     magic, wanted = file.read(4), bytes([0, 0, UNSIGNED_BYTE, dimensions])
     if magic != wanted:
         fault = f"begins with {magic.hex() or 'nothing'}, not with {wanted.hex()} (bytes of {dimensions} dimensions)"
@@ -54,7 +54,8 @@ def _read(path: Path, file: BinaryIO | gzip.GzipFile, dimensions: int) -> np.nda
     stated = prod(shape)
     if stated > MOST:
         raise FormatError(path, f"states {stated} values, more than {MOST}", AGAIN)
-    check_unfolded(path, stated)
+    if zipped:
+        check_unfolded(path, stated)
     data = bytearray()
     while len(data) <= stated and (piece := file.read(PIECE)):  # as they come: what is stated need not be there
         data += piece

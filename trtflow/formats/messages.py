@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -11,8 +12,7 @@ def parse_message(message: Any, data: bytes) -> Any:
     """Fill a message from bytes, and return it.
 
     Raises:
-        DecodeError: they are no such message, or a text in it is none: protobuf looks at a text of proto2 when it is
-            asked for, which may be anywhere.
+        DecodeError: they are no such message, or a text in it is none: of proto2 protobuf does not look.
     """
     message.ParseFromString(data)
     check_texts(message)
@@ -20,30 +20,37 @@ def parse_message(message: Any, data: bytes) -> Any:
 
 
 def check_texts(message: Any) -> None:
-    """Read all texts of a message, and of those in it.
+    """Look at all texts of a message and of those in it; no deeper than protobuf parses, which is a hundred levels.
 
     Raises:
-        DecodeError: one is not UTF-8.
+        DecodeError: one is not UTF-8. Protobuf gives it as bytes, or raises a UnicodeDecodeError.
     """
     try:
-        _read_texts(message)
+        for field, value in message.ListFields():
+            if field.type == field.TYPE_STRING:
+                _check(value if field.is_repeated else [value])
+            elif field.message_type is not None:
+                _check_inner(field, value)
     except UnicodeDecodeError as error:
         raise DecodeError(f"a text in it is not UTF-8: {error.object[:40]!r}") from error
 
 
-def _read_texts(message: Any) -> None:
-    """Read them; no deeper than protobuf parses, which is a hundred levels."""
-    for field, value in message.ListFields():
-        if field.type == field.TYPE_STRING and field.is_repeated:
-            _ = [*value]
-        elif field.message_type is None:
-            continue
-        elif field.message_type.GetOptions().map_entry:
+def _check_inner(field: Any, value: Any) -> None:
+    """Look at the texts of a message, of several, or of the keys and values of a map."""
+    if field.message_type.GetOptions().map_entry:
+        _check(key for key in value if isinstance(key, (str, bytes)))
+        kind = field.message_type.fields_by_name["value"]
+        if kind.message_type is not None:
             for key in value:
-                if field.message_type.fields_by_name["value"].message_type is not None:
-                    _read_texts(value[key])
-        elif field.is_repeated:
-            for item in value:
-                _read_texts(item)
-        else:
-            _read_texts(value)
+                check_texts(value[key])
+        elif kind.type == kind.TYPE_STRING:
+            _check(value.values())
+    else:
+        for item in value if field.is_repeated else [value]:
+            check_texts(item)
+
+
+def _check(texts: Iterable[Any]) -> None:
+    for text in texts:
+        if not isinstance(text, str):
+            raise DecodeError(f"a text in it is not UTF-8: {text[:40]!r}")
