@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 
 import trtflow.graphsurgeon as gs
-from trtflow.nvidia import nvidia_names
 from trtflow.converters.uff import from_tensorflow
 from trtflow.formats import FormatError
 from trtflow.formats.uff import value_of
 from trtflow.formats.uff.files import parsed
+from trtflow.nvidia import nvidia_names
 
 
 def small_graph():

@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from detections import agreeing, of_tensorflow, of_uff
 
 from detection_graphs import PUBLISHED, Detector  # isort: skip - found by what detections adds to the path
-from trtflow.nvidia import nvidia_names
 from trtflow.converters.uff import from_tensorflow
 from trtflow.graphsurgeon import DynamicGraph
+from trtflow.nvidia import nvidia_names
 
 
 def main() -> None:
