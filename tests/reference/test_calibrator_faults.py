@@ -46,6 +46,7 @@ def calibrate(given, size=2):
         ([1.5], "is no address"),
         ([None], "is no address"),
     ],
+    ids=["number", "bool", "text", "set", "two", "null", "unmapped", "unaligned", "word", "fraction", "none"],
 )
 def test_batches_that_are_none(given, message):
     with pytest.raises(trt.BuildError, match=message):

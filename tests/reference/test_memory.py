@@ -56,6 +56,7 @@ def run(context, capsys, source, target):
         (1e6, "is no address"),
         ([FLOATS.ctypes.data], "is no address"),
     ],
+    ids=["null", "low", "unaligned", "unmapped", "negative", "large", "none", "text", "fraction", "list"],
 )
 def test_an_input_that_lies_nowhere(context, capsys, address, fault):
     out = np.full(12, 7, np.float32)
@@ -66,7 +67,9 @@ def test_an_input_that_lies_nowhere(context, capsys, address, fault):
     assert (out == 7).all()
 
 
-@pytest.mark.parametrize("address", [0, 4, FLOATS.ctypes.data + 1, 1 << 46, None])
+@pytest.mark.parametrize(
+    "address", [0, 4, FLOATS.ctypes.data + 1, 1 << 46, None], ids=["null", "low", "unaligned", "unmapped", "none"]
+)
 def test_an_output_that_lies_nowhere(context, capsys, address):
     done, said = run(context, capsys, FLOATS.ctypes.data, address)
     assert not done
