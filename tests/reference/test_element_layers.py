@@ -146,7 +146,7 @@ def test_functions_that_tensorrt_has_with_an_explicit_batch_only(name):
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("fp16", 4e-3)])
 def test_activation(name, alpha, beta, function, precision, tolerance):
     def add(network, tensor):
-        layer = network.add_activation(tensor, trt.ActivationType[name])
+        layer = network.add_activation(tensor, trt.ActivationType.__members__[name])
         assert (layer.alpha, layer.beta) == (0, 0)
         layer.alpha, layer.beta = alpha, beta
         return layer
@@ -181,7 +181,7 @@ def test_scale_along_any_axis(mode, axis, shape, explicit):
 
     def add(network, tensor):
         channel_axis = axis - (not explicit)
-        return network.add_scale_nd(tensor, trt.ScaleMode[mode], shift, scale, power, channel_axis=channel_axis)
+        return network.add_scale_nd(tensor, trt.ScaleMode.__members__[mode], shift, scale, power, channel_axis=channel_axis)
 
     close(run_layer(add, POSITIVE, explicit=explicit)[0], (POSITIVE * scale + shift) ** power, 1e-4)
 
@@ -214,7 +214,7 @@ CONVERSIONS = [
 @pytest.mark.parametrize("by", ["cast", "identity"])
 @pytest.mark.parametrize(("data", "name"), CONVERSIONS)
 def test_conversion(data, name, by, precision):
-    dtype = trt.DataType[name]
+    dtype = trt.DataType.__members__[name]
 
     def add(network, tensor):
         if by == "cast":

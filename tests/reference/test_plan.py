@@ -112,7 +112,7 @@ def build_with(**attributes):
 
 
 def test_inspector_tells_layers_in_detail():
-    engine = build_with(profiling_verbosity=trt.ProfilingVerbosity.DETAILED, flags=1 << trt.BuilderFlag.FP16)
+    engine = build_with(profiling_verbosity=trt.ProfilingVerbosity.DETAILED, flags=1 << int(trt.BuilderFlag.FP16))
     inspector = engine.create_engine_inspector()
     layer = json.loads(inspector.get_layer_information(0, trt.LayerInformationFormat.JSON))
     assert (layer["Name"], layer["LayerType"], layer["Precision"]) == ("conv", "Convolution", "HALF")
@@ -167,7 +167,7 @@ def test_configuration_keeps_what_is_set():
 def test_layers_cannot_run_on_a_dla():
     with pytest.raises(trt.BuildError, match="layer 'conv' is to run on a DLA, and there is none"):
         build_with(default_device_type=trt.DeviceType.DLA)
-    fallback = 1 << trt.BuilderFlag.GPU_FALLBACK
+    fallback = 1 << int(trt.BuilderFlag.GPU_FALLBACK)
     assert build_with(default_device_type=trt.DeviceType.DLA, flags=fallback).num_layers == 3
 
 

@@ -206,8 +206,8 @@ def test_type_of_pooling_and_activation_can_be_set():
 def test_resize(mode, coordinates, options, by, explicit, dynamic):
     def add(network, tensor):
         layer = network.add_resize(tensor)
-        layer.resize_mode = trt.ResizeMode[mode]
-        layer.coordinate_transformation = trt.ResizeCoordinateTransformation[coordinates]
+        layer.resize_mode = trt.ResizeMode.__members__[mode]
+        layer.coordinate_transformation = trt.ResizeCoordinateTransformation.__members__[coordinates]
         whole, ones = ([2, 4], [1, 1]) if explicit else ([4], [1])
         if by == "shape":
             layer.shape = (*whole, 18, 12)
@@ -228,7 +228,7 @@ def test_resize_to_the_nearest(rounding, places):
 
     def add(network, tensor):
         layer = network.add_resize(tensor)
-        layer.shape, layer.nearest_rounding = (1, 1, 1, 6), trt.ResizeRoundMode[rounding]
+        layer.shape, layer.nearest_rounding = (1, 1, 1, 6), trt.ResizeRoundMode.__members__[rounding]
         return layer
 
     np.testing.assert_array_equal(run_layer(add, data, explicit=True)[0].ravel(), [int(place) for place in places])

@@ -10,6 +10,7 @@ from typing import Any
 
 from trtflow.reference.errors import BuildError
 from trtflow.reference.record.calibrators import IInt8Calibrator
+from trtflow.reference.record.enumeration import members
 from trtflow.reference.record.enums import (
     BuilderFlag,
     DeviceType,
@@ -64,7 +65,7 @@ class IBuilderConfig(Scope):
 
     def reset(self) -> None:
         """Return to TensorRT's defaults, without profiles, calibrator and cache."""
-        self.flags = 1 << BuilderFlag.TF32
+        self.flags = 1 << int(BuilderFlag.TF32)
         self.quantization_flags = 0
         self.int8_calibrator: IInt8Calibrator | None = None
         self.profiling_verbosity = ProfilingVerbosity.LAYER_NAMES_ONLY
@@ -85,8 +86,8 @@ class IBuilderConfig(Scope):
             MemoryPoolType.DLA_GLOBAL_DRAM: GIBIBYTE // 2,
             MemoryPoolType.TACTIC_DRAM: GIBIBYTE,
         }
-        self._preview = dict.fromkeys(PreviewFeature, False)
-        self._tactic_sources = sum(1 << source for source in TacticSource)
+        self._preview = dict.fromkeys(members(PreviewFeature), False)
+        self._tactic_sources = sum(1 << int(source) for source in members(TacticSource))
         self._timing_cache: ITimingCache | None = None
         self._devices: dict[ILayer, DeviceType] = {}
         self._calibration_profile: IOptimizationProfile | None = None
@@ -94,27 +95,27 @@ class IBuilderConfig(Scope):
 
     def set_flag(self, flag: BuilderFlag) -> None:
         """Switch a flag on."""
-        self.flags |= 1 << flag
+        self.flags |= 1 << int(flag)
 
     def clear_flag(self, flag: BuilderFlag) -> None:
         """Switch a flag off."""
-        self.flags &= ~(1 << flag)
+        self.flags &= ~(1 << int(flag))
 
     def get_flag(self, flag: BuilderFlag) -> bool:
         """Whether a flag is on."""
-        return bool(self.flags & (1 << flag))
+        return bool(self.flags & (1 << int(flag)))
 
     def set_quantization_flag(self, flag: QuantizationFlag) -> None:
         """Switch a quantization flag on."""
-        self.quantization_flags |= 1 << flag
+        self.quantization_flags |= 1 << int(flag)
 
     def clear_quantization_flag(self, flag: QuantizationFlag) -> None:
         """Switch a quantization flag off."""
-        self.quantization_flags &= ~(1 << flag)
+        self.quantization_flags &= ~(1 << int(flag))
 
     def get_quantization_flag(self, flag: QuantizationFlag) -> bool:
         """Whether a quantization flag is on."""
-        return bool(self.quantization_flags & (1 << flag))
+        return bool(self.quantization_flags & (1 << int(flag)))
 
     num_optimization_profiles = property(lambda self: len(self.optimization_profiles), doc="Number of profiles.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.enumeration import members
 from trtflow.reference.record.enums import DataType, LayerType
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Dims, Weights
@@ -17,7 +18,7 @@ FLOATS: Types = (DataType.FLOAT, DataType.HALF)
 NUMBERS: Types = (*FLOATS, DataType.INT32)
 INT32: Types = (DataType.INT32,)
 BOOL: Types = (DataType.BOOL,)
-ANY: Types = tuple(DataType)
+ANY: Types = tuple(members(DataType))
 
 
 class ILayer:

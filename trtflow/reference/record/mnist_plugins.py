@@ -77,7 +77,7 @@ class FCPlugin(_SampleLayer):
     def deserialize(cls, data: bytes) -> FCPlugin:
         """Return the plugin of what `serialize` gave."""
         inputs, outputs, biases, data_type = cls.header.unpack(data[: cls.header.size])
-        dtype = _little_endian(data_type)
+        dtype = _little_endian(DataType(data_type))
         weights = np.frombuffer(data[cls.header.size :], dtype)
         if weights.size != inputs * outputs + biases:
             raise ValueError(f"{weights.size} weights for {inputs} inputs, {outputs} outputs and {biases} biases")
@@ -86,7 +86,7 @@ class FCPlugin(_SampleLayer):
         return plugin
 
 
-def _little_endian(data_type: int) -> np.dtype[Any]:
+def _little_endian(data_type: DataType) -> np.dtype[Any]:
     if data_type not in (DataType.FLOAT, DataType.HALF):
         raise ValueError(f"data type {data_type}")
     return np.dtype("<f2" if data_type == DataType.HALF else "<f4")

@@ -44,7 +44,7 @@ class INetworkDefinition(Scope):
 
     def __init__(self, flags: int = 0) -> None:
         self.name = "Unnamed Network 0"
-        self.has_implicit_batch_dimension = not flags & (1 << NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
+        self.has_implicit_batch_dimension = not flags & (1 << int(NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
         self.revision = 0
         self.logger: ILogger = Logger()
         self.in_order = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.enumeration import members
 from trtflow.reference.record.enums import DataType, TensorFormat, TensorLocation
 from trtflow.reference.record.values import Dims
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from trtflow.reference.record.layer import ILayer
     from trtflow.reference.record.network import INetworkDefinition
 
-ALL_FORMATS = sum(1 << layout for layout in TensorFormat)
+ALL_FORMATS = sum(1 << int(layout) for layout in members(TensorFormat))
 
 
 class ITensor:

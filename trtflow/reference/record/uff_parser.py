@@ -17,6 +17,7 @@ from trtflow.formats.uff.data import ORDERS
 from trtflow.formats.uff.files import AGAIN, parsed
 from trtflow.formats.uff.old_types import renumber_types
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.enumeration import members
 from trtflow.reference.record.enums import DataType, UffInputOrder
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.scope import Scope
@@ -114,7 +115,7 @@ def _checked_order(name: str, order: Any) -> UffInputOrder:
     try:
         return UffInputOrder(order)
     except ValueError as error:
-        known = ", ".join(f"UffInputOrder.{item.name}" for item in UffInputOrder)
+        known = ", ".join(f"UffInputOrder.{item.name}" for item in members(UffInputOrder))
         raise NetworkError(name, f"registered in the order {order!r}", f"Give one of {known}.") from error
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from enum import IntEnum
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from trtflow.reference.record.enumeration import OrderedEnumeration, members
 from trtflow.reference.record.enums import DataType
 
 DTYPES: dict[DataType, np.dtype[Any]] = {
@@ -86,7 +86,7 @@ class Weights:
 class ILogger:
     """What takes TensorRT's messages; a logger of one's own overrides `log`."""
 
-    class Severity(IntEnum):
+    class Severity(OrderedEnumeration):
         """How bad a message is; smaller is worse."""
 
         INTERNAL_ERROR = 0
@@ -95,7 +95,7 @@ class ILogger:
         INFO = 3
         VERBOSE = 4
 
-    INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = Severity
+    INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = members(Severity)
 
     def log(self, severity: Severity, message: str) -> None:
         """Take a message."""
@@ -111,4 +111,4 @@ class Logger(ILogger):
     def log(self, severity: ILogger.Severity, message: str) -> None:
         """Print a message unless its severity is below the minimum."""
         if severity <= self.min_severity:
-            print(f"[TRT] [{'IEWIV'[severity]}] {message}", file=sys.stderr)
+            print(f"[TRT] [{'IEWIV'[int(severity)]}] {message}", file=sys.stderr)

@@ -94,7 +94,7 @@ class ICudaEngine(Scope):
     @property
     def profiling_verbosity(self) -> ProfilingVerbosity:
         """How much the engine inspector can tell."""
-        return ProfilingVerbosity[self.metadata["verbosity"]]
+        return ProfilingVerbosity.__members__[self.metadata["verbosity"]]
 
     def __len__(self) -> int:
         return self.num_bindings

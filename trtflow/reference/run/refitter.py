@@ -46,7 +46,7 @@ class Refitter(Scope):
         self.engine, self.logger, self.max_threads = engine, logger, 1
         refit = engine.metadata["refit"]
         self._known: dict[Key, dict[str, Any]] = {
-            (entry["layer"], WeightsRole[entry["role"]]): entry for entry in refit["weights"]
+            (entry["layer"], WeightsRole.__members__[entry["role"]]): entry for entry in refit["weights"]
         }
         self._scales: dict[str, str] = dict(refit["scales"])
         self._weights: dict[Key, np.ndarray] = {}

@@ -46,9 +46,9 @@ BINARY = {
     "Xor": ElementWiseOperation.XOR,
 }
 UNARY = {
-    **{name: UnaryOperation[name.upper()] for name in ("Exp", "Log", "Sqrt", "Abs", "Neg", "Ceil", "Floor", "Erf")},
-    **{name: UnaryOperation[name.upper()] for name in ("Sin", "Cos", "Tan", "Sinh", "Cosh", "Sign", "Round")},
-    **{name: UnaryOperation[name.upper()] for name in ("Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh")},
+    **{name: UnaryOperation.__members__[name.upper()] for name in ("Exp", "Log", "Sqrt", "Abs", "Neg", "Ceil", "Floor", "Erf")},
+    **{name: UnaryOperation.__members__[name.upper()] for name in ("Sin", "Cos", "Tan", "Sinh", "Cosh", "Sign", "Round")},
+    **{name: UnaryOperation.__members__[name.upper()] for name in ("Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh")},
     "Reciprocal": UnaryOperation.RECIP,
 }
 
@@ -64,7 +64,7 @@ def _activation(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITen
 
 @parses("Selu", "Softplus")
 def _scaled_activation(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
-    kind = ActivationType[node.op_type.upper()]
+    kind = ActivationType.__members__[node.op_type.upper()]
     layer = parse.network.add_activation(float_only(operands[0]), kind)
     layer.alpha = attribute(node, "alpha", 1.6732632) if kind == ActivationType.SELU else 1.0
     layer.beta = attribute(node, "gamma", 1.0507010) if kind == ActivationType.SELU else 1.0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from trtflow.reference.record.enumeration import Enumeration
 
 
-class ErrorCode(IntEnum):
+class ErrorCode(Enumeration):
     """What kind of error the parser found."""
 
     SUCCESS = 0
