@@ -52,7 +52,11 @@ def run_layer(
     outputs: list[trt.ITensor] = []
 
     def define(trt: Any, network: Any) -> None:
-        types = {np.dtype(trt.nptype(dtype)): dtype for dtype in trt.DataType.__members__.values() if dtype != trt.DataType.FP8}
+        types = {
+            np.dtype(trt.nptype(dtype)): dtype
+            for dtype in trt.DataType.__members__.values()
+            if dtype != trt.DataType.FP8
+        }
         tensors = [
             network.add_input(f"x{index}", types[array.dtype], [-1] * array.ndim if dynamic else array.shape[skip:])
             for index, array in enumerate(arrays)

@@ -23,7 +23,7 @@ def exp(network, tensor):
 def test_values_of_enumerations():
     layers = ["CONVOLUTION", "UNARY", "PADDING", "MATRIX_MULTIPLY", "PLUGIN_V2", "SELECT", "QUANTIZE", "CAST"]
     assert [int(trt.LayerType.__members__[name]) for name in layers] == [0, 11, 12, 17, 22, 31, 33, 47]
-    assert len(trt.LayerType) == 48
+    assert len(trt.LayerType.__members__) == 48
     assert [int(role) for role in trt.WeightsRole.__members__.values()] == list(range(6))
     assert [order.name for order in trt.UffInputOrder.__members__.values()] == ["NCHW", "NHWC", "NC"]
     assert int(trt.ElementWiseOperation.LESS) == 13

@@ -78,7 +78,9 @@ def test_reduce(name, function, dtype, keep, explicit):
 @pytest.mark.parametrize("name", ["MAX", "MIN"])
 def test_topk_gives_values_and_places(name, explicit):
     values, places = run_layer(
-        lambda network, tensor: network.add_topk(tensor, trt.TopKOperation.__members__[name], 2, 0b1000 >> (not explicit)),
+        lambda network, tensor: network.add_topk(
+            tensor, trt.TopKOperation.__members__[name], 2, 0b1000 >> (not explicit)
+        ),
         DATA,
         explicit=explicit,
     )

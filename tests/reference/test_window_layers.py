@@ -257,7 +257,7 @@ def two_kernels(network, tensor):
     [
         (lambda n, x: n.add_convolution(x, 4, (3, 3), weights(4, 2, 3, 3)), r"72 kernel weights, but its shape \(4, 4"),
         (lambda n, x: grouped(n, x, 3), "3 groups of 4 channels and 6 output maps"),
-        (lambda n, x: n.add_convolution_nd(x, 4, (3,), weights(4, 4, 3)), r"a window \(3\)"),
+        (lambda n, x: n.add_convolution_nd(x, 4, (3,), weights(4, 4, 3)), r"a window \(3,\)"),
         (lambda n, x: n.add_pooling_nd(x, trt.PoolingType.MAX, (3, 3, 3)), r"not \(…, C, D, H, W\)"),
         (lambda n, x: n.add_pooling(x, trt.PoolingType.MAX, (10, 3)), "its window of 10 does not fit"),
         (lambda n, x: n.add_resize(x), r"shape \(\) and scales \[\]"),

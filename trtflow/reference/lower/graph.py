@@ -227,7 +227,9 @@ def lowering_of(layer: ILayer) -> Lowering:
     if isinstance(layer, IPluginV2Layer):
         function, kind, known = _PLUGINS.get(layer.plugin.plugin_type), layer.plugin.plugin_type, list(_PLUGINS)
     else:
-        function, kind, known = _LAYERS.get(type(layer)), layer.title, [lowered.title for lowered in _LAYERS]
+        functions = (_LAYERS.get(kind) for kind in type(layer).__mro__)
+        function = next((found for found in functions if found is not None), None)
+        kind, known = layer.title, [lowered.title for lowered in _LAYERS]
     if function is None:
         remedy = f"It runs {', '.join(sorted(known))}."
         raise NetworkError(layer.name, f"the reference runtime cannot run {kind}", remedy)

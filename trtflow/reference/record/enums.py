@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from trtflow.reference.record.engine_enums import (
-    AllocatorFlag as AllocatorFlag,
-    BuilderFlag as BuilderFlag,
-    CalibrationAlgoType as CalibrationAlgoType,
-    DeviceType as DeviceType,
-    EngineCapability as EngineCapability,
-    ErrorCodeTRT as ErrorCodeTRT,
-    FieldType as FieldType,
-    HardwareCompatibilityLevel as HardwareCompatibilityLevel,
-    LayerInformationFormat as LayerInformationFormat,
-    MemoryPoolType as MemoryPoolType,
-    NetworkDefinitionCreationFlag as NetworkDefinitionCreationFlag,
-    PluginFieldType as PluginFieldType,
-    PreviewFeature as PreviewFeature,
-    ProfilingVerbosity as ProfilingVerbosity,
-    QuantizationFlag as QuantizationFlag,
-    TacticSource as TacticSource,
-    TempfileControlFlag as TempfileControlFlag,
-    TensorIOMode as TensorIOMode,
-    TensorLocation as TensorLocation,
-    WeightsRole as WeightsRole,
+from trtflow.reference.record.engine_enums import (  # noqa: F401 - so that all are found here
+    AllocatorFlag,
+    BuilderFlag,
+    CalibrationAlgoType,
+    DeviceType,
+    EngineCapability,
+    ErrorCodeTRT,
+    FieldType,
+    HardwareCompatibilityLevel,
+    LayerInformationFormat,
+    MemoryPoolType,
+    NetworkDefinitionCreationFlag,
+    PluginFieldType,
+    PreviewFeature,
+    ProfilingVerbosity,
+    QuantizationFlag,
+    TacticSource,
+    TempfileControlFlag,
+    TensorIOMode,
+    TensorLocation,
+    WeightsRole,
 )
 from trtflow.reference.record.enumeration import Enumeration, OrderedEnumeration
 

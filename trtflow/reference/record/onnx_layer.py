@@ -33,7 +33,7 @@ class IOnnxLayer(ILayer):
         fault: why TensorRT's builder refuses it, where it does.
     """
 
-    type, title = LayerType.PLUGIN_V2, "ONNX node"
+    layer_type, title = LayerType.PLUGIN_V2, "ONNX node"
 
     def __init__(
         self,

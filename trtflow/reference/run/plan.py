@@ -15,7 +15,7 @@ from trtflow.reference.version import __version__
 
 KEY = "trtflow"  # of the metadata in the ONNX model
 REBUILD = "Build the engine again."
-FORMAT = 2  # of the metadata
+FORMAT = 3  # of the metadata
 
 
 def versions() -> dict[str, str]:

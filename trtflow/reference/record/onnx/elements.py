@@ -45,10 +45,11 @@ BINARY = {
     "Or": ElementWiseOperation.OR,
     "Xor": ElementWiseOperation.XOR,
 }
+_UNARY = UnaryOperation.__members__
 UNARY = {
-    **{name: UnaryOperation.__members__[name.upper()] for name in ("Exp", "Log", "Sqrt", "Abs", "Neg", "Ceil", "Floor", "Erf")},
-    **{name: UnaryOperation.__members__[name.upper()] for name in ("Sin", "Cos", "Tan", "Sinh", "Cosh", "Sign", "Round")},
-    **{name: UnaryOperation.__members__[name.upper()] for name in ("Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh")},
+    **{name: _UNARY[name.upper()] for name in ("Exp", "Log", "Sqrt", "Abs", "Neg", "Ceil", "Floor", "Erf")},
+    **{name: _UNARY[name.upper()] for name in ("Sin", "Cos", "Tan", "Sinh", "Cosh", "Sign", "Round")},
+    **{name: _UNARY[name.upper()] for name in ("Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh")},
     "Reciprocal": UnaryOperation.RECIP,
 }
 
