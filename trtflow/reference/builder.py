@@ -7,7 +7,7 @@ import numpy as np
 from trtflow.reference.calibrate import scales
 from trtflow.reference.describe import choose_tactics, describe, inner_bytes
 from trtflow.reference.errors import BuildError
-from trtflow.reference.lower.lower import lower, lower_refittable
+from trtflow.reference.lower.lower import lower, lower_for_engine
 from trtflow.reference.lower.precision import all_tensors, choose
 from trtflow.reference.record.allocators import IGpuAllocator
 from trtflow.reference.record.answers import Reporter, answers
@@ -88,10 +88,7 @@ class Builder(Scope, Reporter):
         calibrator = config.int8_calibrator if config.get_flag(BuilderFlag.INT8) else None
         table = None if calibrator is None else scales(network, calibrator, _calibration_shapes(network, config))
         precisions = choose(network, config, table)
-        if config.get_flag(BuilderFlag.REFIT):
-            model, refit = lower_refittable(network, precisions)
-        else:
-            model, refit = lower(network, precisions), None
+        model, refit, assertions = lower_for_engine(network, precisions, config.get_flag(BuilderFlag.REFIT))
         choose_tactics(network, precisions, config)
         shapes = shape_tensors(network)
         metadata = {
@@ -108,6 +105,7 @@ class Builder(Scope, Reporter):
             "compatibility": int(config.hardware_compatibility_level),
             "layers": describe(network, precisions, config.profiling_verbosity),
             "refit": refit,
+            "assertions": assertions,
         }
         return IHostMemory(write_plan(model, metadata))
 

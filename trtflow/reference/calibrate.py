@@ -10,6 +10,7 @@ import onnxruntime
 from trtflow.formats.calibration_table import CalibrationTable, table_version
 from trtflow.reference.entropy import STEPS, Entropy, Legacy, MinMax
 from trtflow.reference.errors import BuildError
+from trtflow.reference.lower.blocks import layers_in_blocks
 from trtflow.reference.lower.lower import lower
 from trtflow.reference.lower.precision import Precisions, all_tensors, fused_activation, quantises_itself
 from trtflow.reference.memory import view
@@ -66,7 +67,7 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sha
     if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION_2, CalibrationAlgoType.MINMAX_CALIBRATION):
         _share_over_pools(network, found)
     found |= _bounds_of_clips(network)
-    calibrator.write_calibration_cache(_table(calibrator, found).to_bytes())
+    calibrator.write_calibration_cache(memoryview(_table(calibrator, found).to_bytes()))
     return found
 
 
@@ -105,7 +106,13 @@ def collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sh
 def _watched(network: INetworkDefinition, algorithm: CalibrationAlgoType) -> list[ITensor]:
     """Return the tensors that get an entry, in network order."""
     tensors = [tensor for tensor in all_tensors(network) if tensor.native_dtype in FLOATS]
-    tensors = [tensor for tensor in tensors if not isinstance(tensor.producer, L.IConstantLayer)]
+    inside = layers_in_blocks(network)
+    tensors = [
+        tensor
+        for tensor in tensors
+        if not isinstance(tensor.producer, L.IConstantLayer)
+        and (tensor.producer is None or tensor.producer not in inside)
+    ]
     if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION, CalibrationAlgoType.LEGACY_CALIBRATION):
         fused = {layer.inputs[0] for layer in network if fused_activation(network, layer)}
         tensors = [tensor for tensor in tensors if tensor not in fused]

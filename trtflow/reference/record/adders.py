@@ -117,7 +117,7 @@ class Adders(Reporter):
 
     def add_constant(self, shape: Any, weights: Any) -> L.IConstantLayer:
         """Add a constant."""
-        return self.add_layer(L.IConstantLayer(self._network, Any(shape), Weights.of(weights)))
+        return self.add_layer(L.IConstantLayer(self._network, shape, Weights.of(weights)))
 
     def add_deconvolution(
         self, input: ITensor, num_output_maps: int, kernel_shape: Any, kernel: Any, bias: Any = None

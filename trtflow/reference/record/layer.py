@@ -49,6 +49,7 @@ class ILayer(Sealed):
     weight_names: tuple[str, ...] = ()
     explicit_batch_only = False
     implicit_batch_only = False
+    outputs: list[ITensor]
     _places: dict[int, ITensor]
     _identity: object
 
@@ -56,6 +57,7 @@ class ILayer(Sealed):
         object.__setattr__(self, "network", network)
         object.__setattr__(self, "_places", dict(enumerate(inputs)))
         object.__setattr__(self, "_identity", object())  # that a layer and what `as_layer` gives of it share
+        object.__setattr__(self, "outputs", [])
         self.name = f"(Unnamed Layer* {network.num_layers}) [{self.title}]"
         self.metadata = ""
         self._precision: DataType | None = None
@@ -91,11 +93,10 @@ class ILayer(Sealed):
         What is being added has nothing behind it, and what nobody asked for has nothing that followed: else a network
         of n layers would take n * n steps to be made.
         """
-        outputs = vars(self).get("outputs", ())
         if self.network.is_newest(self):
-            for tensor in outputs:
+            for tensor in self.outputs:
                 tensor.forget()
-        elif any(tensor.is_known for tensor in outputs):
+        elif any(tensor.is_known for tensor in self.outputs):
             self.network.revision += 1
 
     @property

@@ -66,6 +66,11 @@ class INetworkDefinition(Scope, Adders):
         return self
 
     @property
+    def has_flows(self) -> bool:
+        """Whether there are loops or conditionals."""
+        return self._flows > 0
+
+    @property
     def logger(self) -> ILogger:
         """What takes the warnings of parsers."""
         return self._logger
@@ -165,7 +170,7 @@ class INetworkDefinition(Scope, Adders):
 
     def is_newest(self, layer: L.ILayer) -> bool:
         """Whether no layer can read a layer: it was added last, or is about to be."""
-        return self.in_order and (not hasattr(layer, "outputs") or not self._layers or self._layers[-1] is layer)
+        return self.in_order and (not layer.outputs or not self._layers or self._layers[-1] == layer)
 
     def add_layer(self, layer: Layer) -> Layer:
         """Take a layer.

@@ -414,7 +414,7 @@ class IConstantLayer(ILayer):
     layer_type, title = LayerType.CONSTANT, "Constant"
     weight_names = ("weights",)
 
-    def __init__(self, network: INetworkDefinition, shape: Dims, weights: Weights) -> None:
+    def __init__(self, network: INetworkDefinition, shape: Any, weights: Weights) -> None:
         super().__init__(network, [])
         self.shape, self.weights = sizes_of(shape), weights
         if weights.size != volume(self.shape):

@@ -169,7 +169,7 @@ class IExecutionContext(Scope, Reporter):
         tensor = self.engine.tensor(binding)
         values = self._known_values().get(tensor.name)
         if values is None and tensor.is_shape and not tensor.is_input and not self._missing_values():
-            values = dict(zip(self._outputs(), self._on_zeros(self._input_shapes()), strict=True))[tensor.name]
+            values = dict(zip(self._outputs(), self._on_zeros(self._input_shapes()), strict=False))[tensor.name]
         if values is None:
             raise ProfileError(f"{tensor.name!r}: Error in get shape bindings: its values are not known.")
         return [int(value) for value in values.ravel()]
@@ -346,11 +346,19 @@ class IExecutionContext(Scope, Reporter):
         read = {name: feeds[name].copy() for name in self._shape_inputs() if name in feeds}
         self._values |= read
         try:
-            results = dict(zip(self._outputs(), self._infer({**feeds, **self._values}), strict=True))
+            found = self._infer({**feeds, **self._values})
+            results = dict(zip(self._outputs(), found, strict=False))
+            self._check_assertions(found[len(results) :])
             return self._give(results, addresses, batch, allocators)
         finally:
             for name in read:
                 del self._values[name]
+
+    def _check_assertions(self, held: list[np.ndarray]) -> None:
+        """Raise PlanError where an assertion of the network does not hold."""
+        for message, holds in zip(self.engine.assertions.values(), held, strict=True):
+            if not holds:
+                raise PlanError(f"an assertion of the network does not hold: {message}")
 
     def _give(
         self,

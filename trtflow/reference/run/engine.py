@@ -75,7 +75,9 @@ class ICudaEngine(Scope, Reporter):
         self.shape_values: list[dict[str, list[list[int]]]] = self.metadata["shape_values"]
         skip, shapes = int(self.has_implicit_batch_dimension), set(self.metadata["shape_tensors"])
         self.tensors = {value.name: _Binding(value, True, skip, value.name in shapes) for value in model.graph.input}
-        self.tensors |= {value.name: _Binding(value, False, skip, value.name in shapes) for value in model.graph.output}
+        self.assertions: dict[str, str] = self.metadata["assertions"]
+        outputs = [value for value in model.graph.output if value.name not in self.assertions]
+        self.tensors |= {value.name: _Binding(value, False, skip, value.name in shapes) for value in outputs}
         suffixes = [f" [profile {index}]" if index else "" for index in range(len(self.profiles))]
         self._binding_names = [name + suffix for suffix in suffixes for name in self.tensors]
         self._indices = {name: index for index, name in enumerate(self._binding_names)}

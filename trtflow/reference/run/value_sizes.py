@@ -28,6 +28,8 @@ SIZES = {
     "TopK": (1,),
     "Upsample": (1,),
     "OneHot": (1,),
+    "Loop": (0, 1),
+    "If": (0,),
 }
 OF_SHAPES = ("Shape", "Size")
 LIKE_THE_FIRST = ("ScatterND", "ScatterElements", "Scatter")
