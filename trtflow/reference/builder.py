@@ -12,7 +12,8 @@ from trtflow.reference.lower.precision import all_tensors, choose
 from trtflow.reference.record.allocators import IGpuAllocator
 from trtflow.reference.record.answers import Reporter, answers
 from trtflow.reference.record.config import IBuilderConfig
-from trtflow.reference.record.enums import BuilderFlag, DeviceType
+from trtflow.reference.record.enumeration import bits
+from trtflow.reference.record.enums import BuilderFlag, DeviceType, TensorFormat
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.plugins import IPluginRegistry, get_plugin_registry
 from trtflow.reference.record.profile import IOptimizationProfile
@@ -21,6 +22,7 @@ from trtflow.reference.record.shape_tensors import shape_tensors
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import IHostMemory, ILogger
 from trtflow.reference.run.engine import ICudaEngine
+from trtflow.reference.run.formats import CHANNELS_LAST
 from trtflow.reference.run.plan import write_plan
 
 Shapes = dict[str, list[tuple[int, ...]]]  # smallest, best and largest shape of each dynamic input
@@ -98,6 +100,7 @@ class Builder(Scope, Reporter):
             "profiles": profiles,
             "shape_values": [_values(profile) for profile in config.optimization_profiles or [IOptimizationProfile()]],
             "shape_tensors": sorted(tensor.name for tensor in shapes if tensor.is_bound),
+            "formats": _formats(network),
             "inner_bytes": inner_bytes(network, precisions),
             "verbosity": config.profiling_verbosity.name,
             "tactic_sources": config.get_tactic_sources(),
@@ -129,6 +132,28 @@ def _names(network: INetworkDefinition) -> list[str]:
 def _values(profile: IOptimizationProfile) -> dict[str, list[list[int]]]:
     """Return the smallest, best and largest values of each input whose values are sizes."""
     return {name: [list(values) for values in found] for name, found in profile.values.items()}
+
+
+def _formats(network: INetworkDefinition) -> dict[str, str]:
+    """Return the memory layout of each input and output that is not by rows.
+
+    Raises:
+        BuildError: only such are allowed as have several channels in one element.
+    """
+    bound = [*_inputs(network), *(network.get_output(index) for index in range(network.num_outputs))]
+    found = {}
+    for tensor in bound:
+        allowed = bits(TensorFormat, tensor.allowed_formats)
+        known = [layout for layout in (TensorFormat.LINEAR, *CHANNELS_LAST) if layout in allowed]
+        if not known or (known[0] != TensorFormat.LINEAR and len(tensor.shape) < CHANNELS_LAST[known[0]]):
+            names = ", ".join(layout.name for layout in allowed) or "none"
+            fault = (
+                f"tensor {tensor.name!r} of shape {tensor.shape}: of the formats {names} the reference runtime has none"
+            )
+            raise BuildError(f"{fault}. Allow LINEAR, or HWC or DHWC where there are as many dimensions.")
+        if known[0] != TensorFormat.LINEAR:
+            found[tensor.name] = known[0].name
+    return found
 
 
 def _check_devices(network: INetworkDefinition, config: IBuilderConfig) -> None:

@@ -61,7 +61,6 @@ class IBuilderConfig(Scope, Reporter):
         self.profiling_verbosity = ProfilingVerbosity.LAYER_NAMES_ONLY
         self.plugins_to_serialize: list[str] = []
         self.default_device_type = DeviceType.GPU
-        self.DLA_core = -1
         self.builder_optimization_level = 3
         self.avg_timing_iterations = self.min_timing_iterations = 1
         self.max_aux_streams = -1
@@ -76,12 +75,22 @@ class IBuilderConfig(Scope, Reporter):
             MemoryPoolType.DLA_GLOBAL_DRAM: GIBIBYTE // 2,
             MemoryPoolType.TACTIC_DRAM: GIBIBYTE,
         }
-        self._preview = dict.fromkeys(members(PreviewFeature), False)
+        self._preview = {feature: feature != PreviewFeature.PROFILE_SHARING_0806 for feature in members(PreviewFeature)}
         self._tactic_sources = sum(1 << int(source) for source in members(TacticSource))
         self._timing_cache: ITimingCache | None = None
         self._devices: dict[ILayer, DeviceType] = {}
         self._calibration_profile: IOptimizationProfile | None = None
         self.optimization_profiles: list[IOptimizationProfile] = []
+
+    @property
+    def DLA_core(self) -> int:  # noqa: N802 - TensorRT's name
+        """The DLA that layers run on: there is none, so it stays -1."""
+        return -1
+
+    @DLA_core.setter
+    def DLA_core(self, core: int) -> None:  # noqa: N802
+        if core != -1:
+            self._error(f"DLA core {core}, but there is no DLA. Leave DLA_core at -1.")
 
     def set_flag(self, flag: BuilderFlag) -> None:
         """Switch a flag on."""

@@ -34,6 +34,7 @@ class ILayer(Sealed):
         most_inputs: number of inputs where `set_input` can add some to those that the layer begins with.
         input_instead: attributes that an input can stand in for, and its index; setting the attribute removes it.
         weight_names: attributes that hold weights; they can be set to weights, arrays or None.
+        carries_sizes: whether TensorRT computes it on the host where what it makes is a size.
         explicit_batch_only, implicit_batch_only: whether TensorRT refuses the layer with the other kind of batch.
         metadata: text that an engine inspector tells.
     """
@@ -41,15 +42,17 @@ class ILayer(Sealed):
     read_only: ClassVar[tuple[str, ...]] = ("num_outputs", "network", "layer_type", "title")
     network: INetworkDefinition
     layer_type: LayerType
-    title: str
+    title = ""
     num_outputs = 1
     takes: tuple[Types, ...] = (ANY,)
     most_inputs = 0
     input_instead: dict[str, int] = {}  # noqa: RUF012 - a constant of each class
     weight_names: tuple[str, ...] = ()
+    carries_sizes = False
     explicit_batch_only = False
     implicit_batch_only = False
-    outputs: list[ITensor]
+    name = metadata = ""
+    outputs: list[ITensor] = []  # noqa: RUF012 - each layer sets its own
     _places: dict[int, ITensor]
     _identity: object
 

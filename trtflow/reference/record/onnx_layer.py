@@ -14,6 +14,23 @@ from trtflow.reference.record.tensor import ITensor
 if TYPE_CHECKING:
     from trtflow.reference.record.network import INetworkDefinition
 
+# operands that make the sizes of what a node gives
+SIZES = {
+    "Slice": (1, 2, 3, 4),
+    "Reshape": (1,),
+    "Expand": (1,),
+    "Tile": (1,),
+    "Range": (0, 1, 2),
+    "ConstantOfShape": (0,),
+    "Resize": (1, 2, 3),
+    "Pad": (1,),
+    "TopK": (1,),
+    "Upsample": (1,),
+    "OneHot": (1,),
+    "Loop": (0, 1),
+    "If": (0,),
+}
+
 
 class IOnnxLayer(ILayer):
     """A node of ONNX.
@@ -34,6 +51,7 @@ class IOnnxLayer(ILayer):
     """
 
     layer_type, title = LayerType.PLUGIN_V2, "ONNX node"
+    carries_sizes = True
 
     def __init__(
         self,
@@ -61,3 +79,9 @@ class IOnnxLayer(ILayer):
     def output_dtype(self, index: int) -> DataType:
         """Return what ONNX's shape inference said."""
         return self.dtypes[index]
+
+    def size_inputs(self) -> list[ITensor]:
+        """Return the inputs that make the sizes of what the node gives."""
+        places = SIZES.get(self.node.op_type, ()) if self.node.op_type not in ("Loop", "If") else ()
+        wanted = {self.node.input[place] for place in places if place < len(self.node.input)}
+        return [tensor for name, tensor in zip(self.names, self.inputs, strict=True) if name in wanted]

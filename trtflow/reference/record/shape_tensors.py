@@ -48,7 +48,7 @@ def shape_tensors(network: INetworkDefinition) -> set[ITensor]:
             continue
         found.add(tensor)
         layer: Any = tensor.producer
-        if layer is not None and layer.layer_type in CARRIERS:
+        if layer is not None and (layer.layer_type in CARRIERS or layer.carries_sizes):
             pending += layer.inputs
     found.update(tensor for layer in network if layer.layer_type == LayerType.SHAPE for tensor in layer.outputs)
     return found

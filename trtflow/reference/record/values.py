@@ -97,6 +97,9 @@ class IHostMemory(bytes):
 
     __len__ = None  # type: ignore[assignment]
 
+    def __bool__(self) -> bool:
+        return True
+
     dtype = property(lambda self: DataType.INT8, doc="Type of the elements.")
     nbytes = property(lambda self: memoryview(self).nbytes, doc="Number of bytes.")
 

@@ -19,6 +19,7 @@ from trtflow.reference.record.dims import InvalidDims
 from trtflow.reference.record.enums import ErrorCodeTRT
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import DTYPES, Dims, volume
+from trtflow.reference.run.formats import order_of, view_of
 from trtflow.reference.run.profiler import IProfiler, layer_times
 
 if TYPE_CHECKING:
@@ -142,8 +143,10 @@ class IExecutionContext(Scope, Reporter):
         return self._strides_of(binding)
 
     def _strides_of(self, key: int | str) -> Dims:
-        shape = self._shape_of(key)
-        return Dims(volume(shape[axis + 1 :]) for axis in range(len(shape)))
+        shape, layout = self._shape_of(key), self.engine.tensor(key).layout
+        order = order_of(len(shape), layout)
+        steps = {axis: volume(shape[other] for other in order[place + 1 :]) for place, axis in enumerate(order)}
+        return Dims(steps[axis] for axis in range(len(shape)))
 
     @answers(False)
     def set_shape_input(self, binding: int, shape: list[int]) -> bool:
@@ -342,7 +345,10 @@ class IExecutionContext(Scope, Reporter):
         if null := [name for name, tensor in tensors.items() if self._is_null(name, tensor, addresses, allocators)]:
             return self._error(f"the address of {null[0]!r} is 0, which no memory has")
         inputs = [(name, shape) for name, shape in self._input_shapes().items() if name not in self._values]
-        feeds = {name: view(addresses[name], (*batch, *shape), tensors[name].dtype) for name, shape in inputs}
+        feeds = {
+            name: view_of(addresses[name], (*batch, *shape), tensors[name].dtype, tensors[name].layout)
+            for name, shape in inputs
+        }
         read = {name: feeds[name].copy() for name in self._shape_inputs() if name in feeds}
         self._values |= read
         try:
@@ -382,7 +388,8 @@ class IExecutionContext(Scope, Reporter):
                 if not address:
                     return self._error(f"the allocator of the output {name!r} gave no memory")
             if result.size:
-                view(address, result.shape, self.engine.tensors[name].dtype)[...] = result
+                tensor = self.engine.tensors[name]
+                view_of(address, result.shape, tensor.dtype, tensor.layout)[...] = result
         return True
 
     def _outputs(self) -> list[str]:

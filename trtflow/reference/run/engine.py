@@ -36,10 +36,12 @@ NAMES = {DataType.FLOAT: "FP32", DataType.HALF: "FP16"}
 class _Binding:
     """Name, role, type and shape of one input or output; the shape without an implicit batch."""
 
-    def __init__(self, value: onnx.ValueInfoProto, is_input: bool, batch_axes: int, is_shape: bool) -> None:
+    def __init__(
+        self, value: onnx.ValueInfoProto, is_input: bool, batch_axes: int, is_shape: bool, layout: TensorFormat
+    ) -> None:
         tensor = value.type.tensor_type
         sizes = [dim.dim_value if dim.HasField("dim_value") else -1 for dim in tensor.shape.dim]
-        self.name, self.is_input, self.is_shape = value.name, is_input, is_shape
+        self.name, self.is_input, self.is_shape, self.layout = value.name, is_input, is_shape, layout
         self.dtype, self.sizes = FROM_ONNX[tensor.elem_type], tuple(sizes[batch_axes:])
 
     @property
@@ -74,10 +76,16 @@ class ICudaEngine(Scope, Reporter):
         self.profiles: list[dict[str, list[list[int]]]] = self.metadata["profiles"]
         self.shape_values: list[dict[str, list[list[int]]]] = self.metadata["shape_values"]
         skip, shapes = int(self.has_implicit_batch_dimension), set(self.metadata["shape_tensors"])
-        self.tensors = {value.name: _Binding(value, True, skip, value.name in shapes) for value in model.graph.input}
+        layouts = {name: TensorFormat.__members__[layout] for name, layout in self.metadata["formats"].items()}
         self.assertions: dict[str, str] = self.metadata["assertions"]
         outputs = [value for value in model.graph.output if value.name not in self.assertions]
-        self.tensors |= {value.name: _Binding(value, False, skip, value.name in shapes) for value in outputs}
+        self.tensors = {
+            value.name: _Binding(
+                value, is_input, skip, value.name in shapes, layouts.get(value.name, TensorFormat.LINEAR)
+            )
+            for is_input, values in ((True, model.graph.input), (False, outputs))
+            for value in values
+        }
         suffixes = [f" [profile {index}]" if index else "" for index in range(len(self.profiles))]
         self._binding_names = [name + suffix for suffix in suffixes for name in self.tensors]
         self._indices = {name: index for index, name in enumerate(self._binding_names)}
@@ -197,19 +205,19 @@ class ICudaEngine(Scope, Reporter):
 
     @answers(TensorFormat.LINEAR)
     def get_binding_format(self, index: int | str) -> TensorFormat:
-        """Return the memory layout of a binding: rows."""
-        self.tensor(index)
-        return TensorFormat.LINEAR
+        """Return the memory layout of a binding: by rows, or with the channels last."""
+        return self.tensor(index).layout
 
     def get_tensor_format(self, name: str) -> TensorFormat:
-        """Return the memory layout of an input or output: rows."""
+        """Return the memory layout of an input or output: by rows, or with the channels last."""
         return self.get_binding_format(name)
 
     @answers("")
     def get_binding_format_desc(self, index: int | str) -> str:
         """Return the memory layout and type of a binding in words."""
-        dtype = self.tensor(index).dtype
-        return f"Row major linear {NAMES.get(dtype, dtype.name)} format"
+        tensor = self.tensor(index)
+        layout = "Row major linear" if tensor.layout == TensorFormat.LINEAR else "Channel major"
+        return f"{layout} {NAMES.get(tensor.dtype, tensor.dtype.name)} format"
 
     def get_tensor_format_desc(self, name: str) -> str:
         """Return the memory layout and type of an input or output in words."""
