@@ -77,6 +77,9 @@ class ILayer(Sealed):
         """Kind of the layer."""
         return self.layer_type
 
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in ("network", "layer_type")]
+
     def add_outputs(self) -> None:
         """Create the output tensors; called when the layer's attributes are set."""
         count = self.num_outputs
@@ -206,8 +209,9 @@ class ILayer(Sealed):
         return tuple(self.inputs[0].shape)
 
     def output_dtype(self, index: int) -> DataType:
-        """Return the type of an output as the network defines it."""
-        return self.inputs[0].native_dtype
+        """Return the type of an output as the network defines it: FLOAT for floats, whatever the builder makes of it."""
+        dtype = self.inputs[0].native_dtype
+        return DataType.FLOAT if dtype in FLOATS else dtype
 
 
 def broadcast(layer: ILayer, *shapes: tuple[int, ...]) -> tuple[int, ...]:

@@ -40,6 +40,9 @@ class Sealed(metaclass=_SealedType):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         super().__setattr__(name, value)
 
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
+
     def _set(self, name: str, value: Any) -> None:
         """Set an attribute that only the class itself may set."""
         object.__setattr__(self, name, value)
