@@ -34,8 +34,9 @@ def test_values_of_enumerations():
 
 def test_every_layer_is_exported_and_has_its_own_type():
     classes = [getattr(trt, name) for name in dir(trt) if name.startswith("I") and name.endswith("Layer")]
-    named = [kind for kind in classes if kind not in (trt.ILayer, trt.IActivationLayer, trt.IPoolingLayer)]
-    assert len({kind.type for kind in named}) == len(named) == 30
+    abstract = (trt.ILayer, trt.ILoopBoundaryLayer, trt.IIfConditionalBoundaryLayer)
+    named = [kind for kind in classes if kind not in abstract]
+    assert len({kind.layer_type for kind in named}) == len(named) == 47
 
 
 def test_shape_of_an_input_can_change_and_everything_behind_follows(network):
@@ -45,7 +46,7 @@ def test_shape_of_an_input_can_change_and_everything_behind_follows(network):
     tensor.shape = (8, 3, -1, 5)
     assert last.shape == (8, 3, -1, 5)
     tensor.dtype = trt.float16
-    assert last.dtype == trt.float16
+    assert last.dtype == trt.float32  # until the builder chooses
 
 
 def test_networks_may_be_deeper_than_the_stack(network):
@@ -132,7 +133,7 @@ def test_both_names_of_windows(network):
 def test_tensors_keep_what_is_only_recorded(network):
     tensor = network.add_input("x", trt.float32, (-1, 3))
     assert tensor.location == trt.TensorLocation.DEVICE
-    assert tensor.allowed_formats == (1 << len(trt.TensorFormat)) - 1
+    assert tensor.allowed_formats == (1 << len(trt.TensorFormat.__members__)) - 1
     tensor.allowed_formats = 1 << int(trt.TensorFormat.LINEAR)
     tensor.set_dimension_name(0, "batch")
     assert (tensor.allowed_formats, tensor.get_dimension_name(0), tensor.get_dimension_name(1)) == (1, "batch", None)

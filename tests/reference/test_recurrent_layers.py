@@ -235,7 +235,7 @@ def test_refitters_know_no_weights_of_it_and_inspectors_name_it():
         ),
         (
             lambda layer, network: setattr(layer, "seq_lengths", network.add_input("n", trt.int32, (1,))),
-            r"'n' has shape \(1\), not \(\)",
+            r"'n' has shape \(1,\), not \(\)",
         ),
         (
             lambda layer, network: setattr(layer, "seq_lengths", network.add_input("n", trt.float32, ())),

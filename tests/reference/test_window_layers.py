@@ -184,7 +184,12 @@ def test_type_of_pooling_and_activation_can_be_set():
         pooling.type = trt.PoolingType.AVERAGE
         layer = network.add_activation(pooling.get_output(0), trt.ActivationType.TANH)
         layer.type = trt.ActivationType.RELU
-        assert (pooling.type, layer.type) == (trt.LayerType.POOLING, trt.LayerType.ACTIVATION)
+        assert (pooling.type, layer.type) == (trt.PoolingType.AVERAGE, trt.ActivationType.RELU)
+        assert [item.type for item in network] == [trt.LayerType.POOLING, trt.LayerType.ACTIVATION]
+        plain = network.get_layer(1)
+        plain.__class__ = trt.IActivationLayer
+        assert plain == layer
+        assert plain.type == trt.ActivationType.RELU
         return layer
 
     close(run_layer(add, IMAGES)[0], functional.avg_pool2d(torch.tensor(IMAGES), 2, 1).relu())

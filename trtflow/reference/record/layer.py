@@ -209,7 +209,7 @@ class ILayer(Sealed):
         return tuple(self.inputs[0].shape)
 
     def output_dtype(self, index: int) -> DataType:
-        """Return the type of an output as the network defines it: FLOAT for floats, whatever the builder makes of it."""
+        """Return the type of an output as the network defines it: FLOAT for floats of any precision."""
         dtype = self.inputs[0].native_dtype
         return DataType.FLOAT if dtype in FLOATS else dtype
 

@@ -432,6 +432,7 @@ class IConstantLayer(ILayer):
 class IPluginV2Layer(ILayer):
     """A layer that a plugin computes."""
 
+    read_only = ("plugin",)
     layer_type, title = LayerType.PLUGIN_V2, "PluginV2"
 
     def __init__(self, network: INetworkDefinition, inputs: list[ITensor], plugin: IPluginV2) -> None:

@@ -95,6 +95,7 @@ class IHostMemory(bytes):
     have no len().
     """
 
+    __slots__ = ()
     __len__ = None  # type: ignore[assignment]
 
     def __bool__(self) -> bool:
@@ -108,6 +109,9 @@ class IHostMemory(bytes):
 
     def __exit__(self, *exception: object) -> None:
         common_exit(self, *exception)
+
+    def __del__(self) -> None:
+        """Do nothing: Python frees the bytes."""
 
 
 def common_enter(this: Any) -> Any:

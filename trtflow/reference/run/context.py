@@ -206,6 +206,8 @@ class IExecutionContext(Scope, Reporter):
             shape = self.engine.output_shapes.by_values.largest(self._input_shapes())[tensor.name]
         else:
             shape = self._shape_of(tensor.name)
+            if -1 in shape:  # the values that are sizes are not set
+                shape = self.engine.output_shapes.by_any_values.largest(self._input_shapes())[tensor.name]
         return -1 if -1 in shape else volume(shape) * DTYPES[tensor.dtype].itemsize
 
     @answers(False)

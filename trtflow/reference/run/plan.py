@@ -42,7 +42,7 @@ def read_plan(plan: bytes) -> tuple[onnx.ModelProto, dict[str, Any]]:
     """
     model = onnx.ModelProto()
     try:
-        model.ParseFromString(plan)
+        model.ParseFromString(bytes(memoryview(plan)))
         metadata = json.loads({entry.key: entry.value for entry in model.metadata_props}[KEY])
     except (DecodeError, KeyError, ValueError) as error:
         raise PlanError(f"not a plan of the reference runtime, or a damaged one. {REBUILD}") from error

@@ -29,12 +29,12 @@ class OutputShapes:
         initializers = {tensor.name for tensor in model.graph.initializer}
         inputs = [value.name for value in model.graph.input if value.name not in initializers]
         self.by_values = ValueSizes(self._model, [name for name in inputs if name not in shape_inputs])
-        self._with_sizes = ValueSizes(self._model, inputs).outputs - self.by_values.outputs
+        self.by_any_values = ValueSizes(self._model, inputs)
         self._known: dict[Key, dict[str, Dims]] = {}
 
     def by_shape_values(self, output: str) -> bool:
         """Whether the sizes of an output depend on values that are sizes."""
-        return output in self._with_sizes
+        return output in self.by_any_values.outputs - self.by_values.outputs
 
     def of(self, inputs: Mapping[str, Dims], values: Mapping[str, np.ndarray], run: Run) -> dict[str, Dims]:
         """Return the shape of each output.

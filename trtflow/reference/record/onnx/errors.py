@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trtflow.reference.record.enumeration import Enumeration
+from trtflow.reference.record.sealed import Sealed
 
 
 class ErrorCode(Enumeration):
@@ -19,7 +20,7 @@ class ErrorCode(Enumeration):
     UNSUPPORTED_NODE = 8
 
 
-class ParserError:
+class ParserError(Sealed):
     """One error, with the accessors of TensorRT's."""
 
     def __init__(self, code: ErrorCode, description: str, node: int = -1, file: str = "") -> None:

@@ -108,7 +108,7 @@ class Inference:
             result.shape = shape if result.shape is None or shape is not None else result.shape
 
     def refine(self, told: Told, declared: onnx.ValueInfoProto) -> None:
-        """Take sizes of which inference tells nothing from what the model declares, unless it contradicts the others."""
+        """Take sizes of which inference tells nothing from what the model declares, if that fits the others."""
         if not declared.type.tensor_type.HasField("shape"):
             return
         shape = self._read(declared).shape or ()
