@@ -80,7 +80,7 @@ def describe(
     detailed = verbosity == ProfilingVerbosity.DETAILED
     return [
         {"name": layer.name, "group": groups[layer]}
-        | ({"told": _told(layer, groups[layer], precisions)} if detailed else {})
+        | ({"told": list(_told(layer, groups[layer], precisions).items())} if detailed else {})
         for layer in network
     ]
 

@@ -97,7 +97,9 @@ def answers(value: Any) -> Callable[[Method], Method]:
                     return method(self, *args, **kwargs)
             except UserError as error:
                 self._error(str(error), getattr(error, "code", None))
-                return value
+            except OSError as error:
+                self._error(f"{error.filename}: {error.strerror}")
+            return value
 
         return answering  # type: ignore[return-value]
 

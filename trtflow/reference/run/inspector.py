@@ -52,7 +52,7 @@ class EngineInspector(Reporter):
             return ""
         if verbosity == ProfilingVerbosity.LAYER_NAMES_ONLY:
             return layer["name"]
-        told = dict(layer["told"])
+        told: dict[str, Any] = dict(layer["told"])  # pairs, as a plan sorts what has names
         if self.execution_context is not None:
             told |= {side: [self._sized(tensor) for tensor in told[side]] for side in ("Inputs", "Outputs")}
         return told
