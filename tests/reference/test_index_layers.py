@@ -278,7 +278,10 @@ def test_assertion_fails_a_run(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda n, x: n.add_einsum([x], "ij->i"), r"for inputs of \[3\] dimensions"),
         (lambda n, x: n.add_fill((2, 3), trt.FillOperation.LINSPACE), "Give input 1 a scalar and input 2 a step"),
         (lambda n, x: n.add_grid_sample(x, x), "an input .* and a grid .* They are"),
-        (lambda n, x: n.add_nms(x, x, constant(n, np.array(1, np.int32))), "boxes of shape"),
+        (
+            lambda n, x: n.add_nms(x, constant(n, np.zeros((2, 9), np.float32)), constant(n, np.array(1, np.int32))),
+            "boxes of",
+        ),
         (lambda n, x: n.add_scatter(x, constant(n, np.zeros((2, 9), np.int32)), x, trt.ScatterMode.ND), "do not fit"),
     ],
 )
