@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
-import onnxruntime
 
 from trtflow.formats.calibration_table import CalibrationTable, table_version
 from trtflow.reference.entropy import STEPS, Entropy, Legacy, MinMax
@@ -86,6 +85,8 @@ def collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sh
     tensors = _watched(network, calibrator.get_algorithm())
     inside = [tensor for tensor in tensors if not tensor.is_network_input]
     model = lower(network, Precisions(dict.fromkeys(network, DataType.FLOAT), {}), inside)
+    import onnxruntime  # noqa: PLC0415 - it takes as long as all else together
+
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     make = _collector(calibrator)
     collectors = {tensor.name: make() for tensor in tensors}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-import onnxruntime
 
 from trtflow.reference.errors import PlanError, ProfileError
 from trtflow.reference.memory import view
@@ -23,6 +22,8 @@ from trtflow.reference.run.formats import order_of, view_of
 from trtflow.reference.run.profiler import IProfiler, layer_times
 
 if TYPE_CHECKING:
+    import onnxruntime
+
     from trtflow.reference.run.engine import ICudaEngine
 
 # processors without VNNI add two products of uint8 and int8 in 16 bits, which overflow: take uint8 weights there
@@ -456,6 +457,8 @@ def _allocate(allocator: IOutputAllocator, name: str, address: int, result: np.n
 
 
 def _session(model: onnx.ModelProto, trace: Path | None = None) -> onnxruntime.InferenceSession:
+    import onnxruntime  # noqa: PLC0415 - it takes as long as all else together
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.add_session_config_entry(EXACT_PRODUCTS, "1")

@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import onnx
-import onnxruntime
 from google.protobuf.message import DecodeError
 
 from trtflow.reference.errors import PlanError
@@ -20,6 +19,8 @@ FORMAT = 3  # of the metadata
 
 def versions() -> dict[str, str]:
     """Return the versions that a plan depends on."""
+    import onnxruntime  # noqa: PLC0415 - it takes as long as all else together
+
     return {"tensorrt_api": __version__, "onnxruntime": onnxruntime.__version__, "plan": str(FORMAT)}
 
 
