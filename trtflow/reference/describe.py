@@ -68,7 +68,7 @@ def describe(
     """Return each layer, in network order.
 
     Returns:
-        for each: `name`, and `group`, the name that it is timed under, which a fused ReLU, "conv + relu", shares with
+        for each: `name`, `type`, `precision`, and `group`, the name that it is timed under, which a fused ReLU, "conv + relu", shares with
         the layer before it; and `told`, what the inspector prints where the verbosity is DETAILED.
     """
     groups = {layer: layer.name for layer in network}
@@ -79,7 +79,7 @@ def describe(
             groups[layer] = groups[producer] = f"{producer.name} + {layer.name}"
     detailed = verbosity == ProfilingVerbosity.DETAILED
     return [
-        {"name": layer.name, "group": groups[layer]}
+        {"name": layer.name, "group": groups[layer], "type": layer.title, "precision": precisions.layers[layer].name}
         | ({"told": list(_told(layer, groups[layer], precisions).items())} if detailed else {})
         for layer in network
     ]

@@ -28,7 +28,6 @@ SIZES = {
     "Upsample": (1,),
     "OneHot": (1,),
     "Loop": (0, 1),
-    "If": (0,),
 }
 
 
@@ -82,6 +81,6 @@ class IOnnxLayer(ILayer):
 
     def size_inputs(self) -> list[ITensor]:
         """Return the inputs that make the sizes of what the node gives."""
-        places = SIZES.get(self.node.op_type, ()) if self.node.op_type not in ("Loop", "If") else ()
+        places = SIZES.get(self.node.op_type, ()) if self.node.op_type != "Loop" else ()
         wanted = {self.node.input[place] for place in places if place < len(self.node.input)}
         return [tensor for name, tensor in zip(self.names, self.inputs, strict=True) if name in wanted]
