@@ -200,8 +200,8 @@ class IIdentityLayer(ILayer):
     layer_type, title = LayerType.IDENTITY, "Identity"
 
     def output_dtype(self, index: int) -> DataType:
-        """Return the type that was set, else the input's."""
-        return self._output_types.get(index, self.inputs[0].native_dtype)
+        """Return the type that was set, else the input's, of floats FLOAT."""
+        return self._output_types.get(index, super().output_dtype(index))
 
 
 class ICastLayer(ILayer):
