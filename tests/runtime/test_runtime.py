@@ -102,7 +102,7 @@ def test_an_origin_that_is_none_names_its_file(plan, origin):
 
 def test_damaged_engine_names_the_file(plan):
     plan.write_bytes(plan.read_bytes()[:50])
-    with pytest.raises(FormatError, match=r"engine.fp32.plan: not a plan of the reference runtime"):
+    with pytest.raises(FormatError, match=r"engine.fp32.plan: .* not a plan of the reference runtime"):
         load_engine(plan, describe("reference"))
 
 

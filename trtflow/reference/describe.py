@@ -68,8 +68,9 @@ def describe(
     """Return each layer, in network order.
 
     Returns:
-        for each: `name`, `type`, `precision`, and `group`, the name that it is timed under, which a fused ReLU, "conv + relu", shares with
-        the layer before it; and `told`, what the inspector prints where the verbosity is DETAILED.
+        for each: `name`, `type`, `precision` and `group`, the name that it is timed under, which a fused ReLU,
+        "conv + relu", shares with the layer before it; and `told`, what the inspector prints where the verbosity is
+        DETAILED, in pairs.
     """
     groups = {layer: layer.name for layer in network}
     for layer in network:

@@ -20,6 +20,8 @@ FLOATS: Types = (DataType.FLOAT, DataType.HALF)
 NUMBERS: Types = (*FLOATS, DataType.INT32)
 INT32: Types = (DataType.INT32,)
 BOOL: Types = (DataType.BOOL,)
+# attributes of layers that TensorRT has not, and that a look at one does not show
+OWN = {"network", "layer_type", "node", "names", "elem_types", "shapes", "dtypes", "constants", "fault", "known"}
 ANY: Types = tuple(members(DataType))
 
 
@@ -78,7 +80,7 @@ class ILayer(Sealed):
         return self.layer_type
 
     def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if name not in ("network", "layer_type")]
+        return [name for name in super().__dir__() if name not in OWN]
 
     def add_outputs(self) -> None:
         """Create the output tensors; called when the layer's attributes are set."""
