@@ -33,10 +33,11 @@ class Sealed(metaclass=_SealedType):
     read_only: ClassVar[tuple[str, ...]] = ()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if "_sealed" in self.__dict__ and not name.startswith("_"):
+        ours = type(self).__module__.startswith(OURS)
+        if ours and "_sealed" in self.__dict__ and not name.startswith("_"):
             if name in type(self).fixed_names:
                 raise AttributeError(f"can't set attribute {name!r} of {type(self).__name__!r}")
-            if type(self).__module__.startswith(OURS) and name not in self.__dict__ and not hasattr(type(self), name):
+            if name not in self.__dict__ and not hasattr(type(self), name):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         super().__setattr__(name, value)
 
