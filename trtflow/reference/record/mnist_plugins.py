@@ -158,7 +158,7 @@ class FlattenConcat(_SampleLayer):
     def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return the joined length at `axis`, ones beside it."""
         if any(len(shape) < 3 for shape in input_shapes):
-            self._refuse(input_shapes, "input_shapes of C, H, W")
+            self._refuse(input_shapes, "inputs of C, H, W")
         shape = [1, 1, 1]
         shape[self.attributes["axis"] - 1] = sum(prod(shape[-3:]) for shape in input_shapes)
         return Dims((*input_shapes[0][:-3], *shape))

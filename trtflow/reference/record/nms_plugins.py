@@ -37,7 +37,7 @@ class EfficientNMS(IPluginV2):
         if ranks not in ([3, 3], [4, 3], [3, 3, 3], [4, 3, 3]) or input_shapes[0][-1] not in (4, -1):
             shapes = ", ".join(map(str, input_shapes))
             remedy = "It takes boxes (N, P, 4) or (N, P, C, 4), scores (N, P, C) and, if any, anchors (1 or N, P, 4)."
-            raise NetworkError(self.plugin_type, f"input_shapes of shape {shapes}", remedy)
+            raise NetworkError(self.plugin_type, f"inputs of shape {shapes}", remedy)
         batch, most = input_shapes[0][0], self.attributes["max_output_boxes"]
         return Dims([(batch, 1), (batch, most, 4), (batch, most), (batch, most)][index])
 
@@ -69,7 +69,7 @@ class BatchedNMS(IPluginV2):
         if not fits or input_shapes[0][1:] != (1 if shared else classes, 4) or input_shapes[1][1] != classes:
             shapes = ", ".join(map(str, input_shapes))
             remedy = f"It takes boxes (P, {1 if shared else classes}, 4) and scores (P, {classes}) of each picture."
-            raise NetworkError(self.plugin_type, f"input_shapes of shape {shapes}", remedy)
+            raise NetworkError(self.plugin_type, f"inputs of shape {shapes}", remedy)
         most = self.attributes["keepTopK"]
         return Dims([(), (most, 4), (most,), (most,)][index])
 

@@ -112,7 +112,7 @@ class FlattenConcat(IPluginV2):
         if any(len(shape) != 3 for shape in input_shapes) or len(others) != 1 or prod(input_shapes[0][:place]) != 1:
             shapes = ", ".join(map(str, input_shapes))
             remedy = f"It takes C, H, W that differ along axis {place + 1} only, all before it being 1."
-            raise NetworkError(self.plugin_type, f"input_shapes of shape {shapes}", remedy)
+            raise NetworkError(self.plugin_type, f"inputs of shape {shapes}", remedy)
         joined = [1, 1, 1]
         joined[place] = sum(map(prod, input_shapes))
         return Dims(joined)
