@@ -6,8 +6,8 @@ import pytest
 import trtflow.reference as trt
 from trtflow.calibration.calibrators import make_calibrator
 from trtflow.calibration.fallback import fall_back
+from trtflow.formats import UserError
 from trtflow.formats.calibration_table import CalibrationTable, read_table, write_table
-from trtflow.reference.errors import BuildError
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.devices import HostBuffer
 from trtflow.runtime.entry import engine_of
@@ -80,7 +80,7 @@ def test_layers_that_read_what_is_lacking_are_float32(tmp_path, caplog, lacking,
 
 
 def test_without_it_such_a_table_is_refused(tmp_path):
-    with pytest.raises(BuildError, match="INT8 needs the range of 1 tensors that have none, first 'two'"):
+    with pytest.raises(UserError, match="INT8 needs the range of 1 tensors that have none, first 'two'"):
         build(tmp_path, ("two",), fallback=False)
 
 

@@ -17,6 +17,12 @@ from trtflow.runtime.session import Session
 RNG = np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def _errors_come_as_exceptions():
+    with trt.raising():
+        yield
+
+
 def weights(*shape):
     return tf.constant(RNG.normal(size=shape).astype(np.float32))
 

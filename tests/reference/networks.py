@@ -52,7 +52,11 @@ def run_layer(
     outputs: list[trt.ITensor] = []
 
     def define(trt: Any, network: Any) -> None:
-        types = {np.dtype(trt.nptype(dtype)): dtype for dtype in trt.DataType}
+        types = {
+            np.dtype(trt.nptype(dtype)): dtype
+            for dtype in trt.DataType.__members__.values()
+            if dtype != trt.DataType.FP8
+        }
         tensors = [
             network.add_input(f"x{index}", types[array.dtype], [-1] * array.ndim if dynamic else array.shape[skip:])
             for index, array in enumerate(arrays)
@@ -73,7 +77,7 @@ def run_layer(
     skip = 0 if explicit else 1
     plan = build_plan(trt, define, precision, len(arrays[0]), explicit_batch=explicit, configure=configure)
     engine = trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan)
-    onnx.checker.check_model(onnx.load_from_string(plan), full_check=True)
+    onnx.checker.check_model(onnx.load_from_string(bytes(plan)), full_check=True)
     found = Session(trt, engine).run({f"x{index}": array for index, array in enumerate(arrays)})
     results = [found[f"y{index}"] for index in range(len(outputs))]
     for tensor, result in zip(outputs, results, strict=True):

@@ -17,8 +17,8 @@ OTHER = (RNG.normal(size=(2, 4, 1, 6)) + 3).astype(np.float32)
 INTEGERS = RNG.integers(-9, 10, (2, 4, 5)).astype(np.int32)
 DIVISORS = RNG.choice([-4, -3, -2, 2, 3, 5], (2, 4, 5)).astype(np.int32)
 FLAGS = RNG.integers(0, 2, (2, 3, 2, 2)).astype(bool)
-BINARY = trt.ElementWiseOperation
-UNARY = trt.UnaryOperation
+BINARY = trt.ElementWiseOperation.__members__
+UNARY = trt.UnaryOperation.__members__
 
 FUNCTIONS = {
     "SUM": np.add,
@@ -62,12 +62,12 @@ def test_binary_function_of_integers(name):
 def test_logic(name, function):
     (found,) = run_layer(lambda network, a, b: network.add_elementwise(a, b, BINARY[name]), FLAGS, FLAGS[:, ::-1])
     np.testing.assert_array_equal(found, function(FLAGS, FLAGS[:, ::-1]))
-    (found,) = run_layer(lambda network, a: network.add_unary(a, UNARY.NOT), FLAGS)
+    (found,) = run_layer(lambda network, a: network.add_unary(a, UNARY["NOT"]), FLAGS)
     np.testing.assert_array_equal(found, ~FLAGS)
 
 
 def test_power_of_floats():
-    (found,) = run_layer(lambda network, a, b: network.add_elementwise(a, b, BINARY.POW), np.abs(DATA), OTHER)
+    (found,) = run_layer(lambda network, a, b: network.add_elementwise(a, b, BINARY["POW"]), np.abs(DATA), OTHER)
     close(found, np.abs(DATA) ** OTHER)
 
 
@@ -116,7 +116,7 @@ def test_function(name, precision):
 
 
 def test_sign_of_integers():
-    (found,) = run_layer(lambda network, tensor: network.add_unary(tensor, UNARY.SIGN), INTEGERS, explicit=True)
+    (found,) = run_layer(lambda network, tensor: network.add_unary(tensor, UNARY["SIGN"]), INTEGERS, explicit=True)
     np.testing.assert_array_equal(found, np.sign(INTEGERS))
 
 
@@ -146,7 +146,7 @@ def test_functions_that_tensorrt_has_with_an_explicit_batch_only(name):
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("fp16", 4e-3)])
 def test_activation(name, alpha, beta, function, precision, tolerance):
     def add(network, tensor):
-        layer = network.add_activation(tensor, trt.ActivationType[name])
+        layer = network.add_activation(tensor, trt.ActivationType.__members__[name])
         assert (layer.alpha, layer.beta) == (0, 0)
         layer.alpha, layer.beta = alpha, beta
         return layer
@@ -181,14 +181,16 @@ def test_scale_along_any_axis(mode, axis, shape, explicit):
 
     def add(network, tensor):
         channel_axis = axis - (not explicit)
-        return network.add_scale_nd(tensor, trt.ScaleMode[mode], shift, scale, power, channel_axis=channel_axis)
+        return network.add_scale_nd(
+            tensor, trt.ScaleMode.__members__[mode], shift, scale, power, channel_axis=channel_axis
+        )
 
     close(run_layer(add, POSITIVE, explicit=explicit)[0], (POSITIVE * scale + shift) ** power, 1e-4)
 
 
 def test_select_chooses_element_by_element():
     def add(network, tensor, other):
-        greater = network.add_elementwise(tensor, other, BINARY.GREATER).get_output(0)
+        greater = network.add_elementwise(tensor, other, BINARY["GREATER"]).get_output(0)
         return network.add_select(greater, tensor, other)
 
     (found,) = run_layer(add, DATA, OTHER - 3, explicit=True)
@@ -214,7 +216,7 @@ CONVERSIONS = [
 @pytest.mark.parametrize("by", ["cast", "identity"])
 @pytest.mark.parametrize(("data", "name"), CONVERSIONS)
 def test_conversion(data, name, by, precision):
-    dtype = trt.DataType[name]
+    dtype = trt.DataType.__members__[name]
 
     def add(network, tensor):
         if by == "cast":
@@ -281,26 +283,29 @@ def test_normalisation_of_groups(each, explicit):
     ("add", "message"),
     [
         (
-            lambda n, x: n.add_elementwise(x, constant(n, np.ones((4, 5), np.float32)), BINARY.SUM),
+            lambda n, x: n.add_elementwise(x, constant(n, np.ones((4, 5), np.float32)), BINARY["SUM"]),
             "do not fit together",
         ),
-        (lambda n, x: n.add_elementwise(x, x, BINARY.AND), "input 0, 'x0', is FLOAT. ElementWise takes BOOL"),
+        (lambda n, x: n.add_elementwise(x, x, BINARY["AND"]), "input 0, 'x0', is FLOAT. ElementWise takes BOOL"),
         (
-            lambda n, x: n.add_elementwise(x, integers(n, x), BINARY.SUM),
+            lambda n, x: n.add_elementwise(x, integers(n, x), BINARY["SUM"]),
             "input 1, .* is INT32. ElementWise takes FLOAT",
         ),
         (
-            lambda n, x: n.add_elementwise(integers(n, x), integers(n, x), BINARY.POW),
+            lambda n, x: n.add_elementwise(integers(n, x), integers(n, x), BINARY["POW"]),
             "is INT32. ElementWise takes FLOAT",
         ),
-        (lambda n, x: n.add_unary(integers(n, x), UNARY.EXP), "is INT32. Unary takes FLOAT, HALF there; .* add_cast"),
-        (lambda n, x: n.add_unary(x, UNARY.NOT), "is FLOAT. Unary takes BOOL"),
+        (
+            lambda n, x: n.add_unary(integers(n, x), UNARY["EXP"]),
+            "is INT32. Unary takes FLOAT, HALF there; .* add_cast",
+        ),
+        (lambda n, x: n.add_unary(x, UNARY["NOT"]), "is FLOAT. Unary takes BOOL"),
         (lambda n, x: n.add_cast(x, trt.int8), "FLOAT to INT8. INT8 has a scale"),
         (lambda n, x: n.add_scale(x, trt.ScaleMode.CHANNEL, np.ones(3, np.float32)), "3 shift weights.* needs 4"),
         (lambda n, x: n.add_scale(x, trt.ScaleMode.UNIFORM, None, [1, 2]), "2 scale weights.* needs 1"),
         (lambda n, x: n.add_softmax(set_axes(n, x)), "SoftMax along the axes"),
         (lambda n, x: n.add_normalization(x, x, x, 0b1000), "axes 0b1000"),
-        (lambda n, x: typed(n.add_unary(x, UNARY.EXP), trt.int32), "is FLOAT and cannot be INT32. Convert it"),
+        (lambda n, x: typed(n.add_unary(x, UNARY["EXP"]), trt.int32), "is FLOAT and cannot be INT32. Convert it"),
         (lambda n, x: n.add_parametric_relu(x, constant(n, np.ones((8, 1, 1), np.float32))), "do not fit together"),
     ],
 )

@@ -126,7 +126,7 @@ def test_integer_kernels_compute_what_the_definition_says():
 def test_lowered_network_is_plain_onnx_with_symmetric_int8():
     made = calibrator(trt.IInt8MinMaxCalibrator, images(2))
     session = build(convolutions, (3, 16, 16), trt.BuilderFlag.INT8, calibrator=made)
-    model = onnx.load_from_string(session.engine.serialize())
+    model = onnx.load_from_string(bytes(session.engine.serialize()))
     onnx.checker.check_model(model, full_check=True)
     zeros = {node.input[2] for node in model.graph.node if node.op_type == "QuantizeLinear"}
     stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}

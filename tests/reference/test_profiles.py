@@ -269,7 +269,7 @@ def test_profile_out_of_order_is_an_error(shapes):
 def test_shape_values_are_kept():
     profile = trt.Builder(trt.Logger()).create_optimization_profile()
     profile.set_shape_input("size", (-1, 1), (2, 2), (4, 4))
-    assert profile.get_shape_input("size") == [(-1, 1), (2, 2), (4, 4)]
+    assert profile.get_shape_input("size") == [[-1, 1], [2, 2], [4, 4]]
 
 
 class Calibrator(trt.IInt8MinMaxCalibrator):
@@ -316,14 +316,14 @@ def test_shape_that_inference_does_not_tell_is_run_for_once():
         return [(2, 0)]
 
     for _ in range(2):
-        assert shapes.of({"x": trt.Dims((3, 2))}, run_on_zeros) == {"y": (2, 0)}
+        assert shapes.of({"x": trt.Dims((3, 2))}, {}, run_on_zeros) == {"y": (2, 0)}
     assert asked == [{"x": (3, 2)}]
 
 
 def test_output_of_another_shape_than_was_told_is_not_written(monkeypatch, capsys):
     context, x = build(convolution, (-1, 2, 6, 6), batches(1, 1, 2)).create_execution_context(), draw(2, 2, 6, 6)
     assert context.set_input_shape("x", x.shape)
-    monkeypatch.setattr(context.engine.output_shapes, "of", lambda inputs, run: {"y": trt.Dims((1, 4, 6, 6))})
+    monkeypatch.setattr(context.engine.output_shapes, "of", lambda inputs, values, run: {"y": trt.Dims((1, 4, 6, 6))})
     y = np.full((1, 4, 6, 6), 7, np.float32)
     assert not context.execute_v2([x.ctypes.data, y.ctypes.data])
     assert "output 'y' came out as (2, 4, 6, 6), not (1, 4, 6, 6)" in capsys.readouterr().err

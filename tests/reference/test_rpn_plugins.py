@@ -157,7 +157,8 @@ def test_py_faster_rcnns_prototxt_becomes_a_network(tmp_path):
     write_prototxt(net, tmp_path / "model.prototxt")
     write_caffemodel(random_weights(net), tmp_path / "model.caffemodel")
     network = trt.INetworkDefinition()
-    tensors = trt.CaffeParser().parse(str(tmp_path / "model.prototxt"), str(tmp_path / "model.caffemodel"), network)
+    files = [str(tmp_path / name) for name in ("model.prototxt", "model.caffemodel")]
+    tensors = trt.CaffeParser().parse(*files, network, trt.float32)
     shapes = {name: tuple(tensors.find(name).shape) for name in ("bbox_pred", "cls_prob", "rois", "conv5_3")}
     assert shapes == {
         "bbox_pred": (300, 84, 1, 1),

@@ -9,7 +9,7 @@ from trtflow.reference import NetworkError
 
 RNG = np.random.default_rng(0)
 DATA = RNG.normal(size=(2, 4, 5, 6)).astype(np.float32)
-NONE, TRANSPOSE, VECTOR = trt.MatrixOperation
+NONE, TRANSPOSE, VECTOR = trt.MatrixOperation.__members__.values()
 MODES = trt.SampleMode
 
 
@@ -67,7 +67,7 @@ def test_reduce(name, function, dtype, keep, explicit):
     data = DATA if dtype == np.float32 else RNG.integers(-3, 4, DATA.shape).astype(dtype)
     mask = 0b1010 if explicit else 0b101  # the same axes: a mask does not count an implicit batch
     (found,) = run_layer(
-        lambda network, tensor: network.add_reduce(tensor, trt.ReduceOperation[name], mask, keep),
+        lambda network, tensor: network.add_reduce(tensor, trt.ReduceOperation.__members__[name], mask, keep),
         data,
         explicit=explicit,
     )
@@ -78,7 +78,9 @@ def test_reduce(name, function, dtype, keep, explicit):
 @pytest.mark.parametrize("name", ["MAX", "MIN"])
 def test_topk_gives_values_and_places(name, explicit):
     values, places = run_layer(
-        lambda network, tensor: network.add_topk(tensor, trt.TopKOperation[name], 2, 0b1000 >> (not explicit)),
+        lambda network, tensor: network.add_topk(
+            tensor, trt.TopKOperation.__members__[name], 2, 0b1000 >> (not explicit)
+        ),
         DATA,
         explicit=explicit,
     )

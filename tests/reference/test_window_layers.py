@@ -184,7 +184,12 @@ def test_type_of_pooling_and_activation_can_be_set():
         pooling.type = trt.PoolingType.AVERAGE
         layer = network.add_activation(pooling.get_output(0), trt.ActivationType.TANH)
         layer.type = trt.ActivationType.RELU
-        assert (pooling.type, layer.type) == (trt.LayerType.POOLING, trt.LayerType.ACTIVATION)
+        assert (pooling.type, layer.type) == (trt.PoolingType.AVERAGE, trt.ActivationType.RELU)
+        assert [item.type for item in network] == [trt.LayerType.POOLING, trt.LayerType.ACTIVATION]
+        plain = network.get_layer(1)
+        plain.__class__ = trt.IActivationLayer
+        assert plain == layer
+        assert plain.type == trt.ActivationType.RELU
         return layer
 
     close(run_layer(add, IMAGES)[0], functional.avg_pool2d(torch.tensor(IMAGES), 2, 1).relu())
@@ -206,8 +211,8 @@ def test_type_of_pooling_and_activation_can_be_set():
 def test_resize(mode, coordinates, options, by, explicit, dynamic):
     def add(network, tensor):
         layer = network.add_resize(tensor)
-        layer.resize_mode = trt.ResizeMode[mode]
-        layer.coordinate_transformation = trt.ResizeCoordinateTransformation[coordinates]
+        layer.resize_mode = trt.ResizeMode.__members__[mode]
+        layer.coordinate_transformation = trt.ResizeCoordinateTransformation.__members__[coordinates]
         whole, ones = ([2, 4], [1, 1]) if explicit else ([4], [1])
         if by == "shape":
             layer.shape = (*whole, 18, 12)
@@ -228,7 +233,7 @@ def test_resize_to_the_nearest(rounding, places):
 
     def add(network, tensor):
         layer = network.add_resize(tensor)
-        layer.shape, layer.nearest_rounding = (1, 1, 1, 6), trt.ResizeRoundMode[rounding]
+        layer.shape, layer.nearest_rounding = (1, 1, 1, 6), trt.ResizeRoundMode.__members__[rounding]
         return layer
 
     np.testing.assert_array_equal(run_layer(add, data, explicit=True)[0].ravel(), [int(place) for place in places])
@@ -257,7 +262,7 @@ def two_kernels(network, tensor):
     [
         (lambda n, x: n.add_convolution(x, 4, (3, 3), weights(4, 2, 3, 3)), r"72 kernel weights, but its shape \(4, 4"),
         (lambda n, x: grouped(n, x, 3), "3 groups of 4 channels and 6 output maps"),
-        (lambda n, x: n.add_convolution_nd(x, 4, (3,), weights(4, 4, 3)), r"a window \(3\)"),
+        (lambda n, x: n.add_convolution_nd(x, 4, (3,), weights(4, 4, 3)), r"a window \(3,\)"),
         (lambda n, x: n.add_pooling_nd(x, trt.PoolingType.MAX, (3, 3, 3)), r"not \(…, C, D, H, W\)"),
         (lambda n, x: n.add_pooling(x, trt.PoolingType.MAX, (10, 3)), "its window of 10 does not fit"),
         (lambda n, x: n.add_resize(x), r"shape \(\) and scales \[\]"),

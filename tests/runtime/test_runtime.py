@@ -104,7 +104,7 @@ def test_an_origin_that_is_none_names_its_file(plan, origin):
 
 def test_damaged_engine_names_the_file(plan):
     write_engine(plan, plan.read_bytes()[:50], {"backend": describe("reference")})
-    with pytest.raises(FormatError, match=r"engine.fp32.plan: not a plan of the reference runtime"):
+    with pytest.raises(FormatError, match=r"engine.fp32.plan: .*not a plan of the reference runtime"):
         load_engine(plan, describe("reference"))
 
 

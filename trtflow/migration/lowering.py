@@ -195,7 +195,7 @@ def _calibrator(table: CalibrationTable) -> Any:
         def read_calibration_cache(self) -> bytes:
             return served
 
-        def write_calibration_cache(self, cache: bytes) -> None:
+        def write_calibration_cache(self, cache: memoryview) -> None:
             return None
 
     return Calibrator()

@@ -2,100 +2,158 @@
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
 
 from trtflow.reference.calibrate import scales
-from trtflow.reference.errors import BuildError, NetworkError
-from trtflow.reference.lower.lower import lower, lower_refittable
-from trtflow.reference.lower.precision import Precisions, choose, fused_activation
+from trtflow.reference.describe import choose_tactics, describe, inner_bytes
+from trtflow.reference.errors import BuildError
+from trtflow.reference.lower.lower import lower, lower_for_engine
+from trtflow.reference.lower.precision import all_tensors, choose
+from trtflow.reference.record.allocators import IGpuAllocator
+from trtflow.reference.record.answers import Reporter, answers
 from trtflow.reference.record.config import IBuilderConfig
-from trtflow.reference.record.enums import BuilderFlag, DeviceType, ProfilingVerbosity
+from trtflow.reference.record.enumeration import bits
+from trtflow.reference.record.enums import BuilderFlag, DeviceType, TensorFormat
 from trtflow.reference.record.network import INetworkDefinition
+from trtflow.reference.record.plugins import IPluginRegistry, get_plugin_registry
 from trtflow.reference.record.profile import IOptimizationProfile
 from trtflow.reference.record.scope import Scope
+from trtflow.reference.record.shape_tensors import shape_tensors
 from trtflow.reference.record.tensor import ITensor
-from trtflow.reference.record.values import Dims, ILogger, Logger
+from trtflow.reference.record.values import IHostMemory, ILogger
 from trtflow.reference.run.engine import ICudaEngine
+from trtflow.reference.run.formats import CHANNELS_LAST
 from trtflow.reference.run.plan import write_plan
 
-Shapes = dict[str, list[Dims]]  # smallest, best and largest shape of each dynamic input
+Shapes = dict[str, list[tuple[int, ...]]]  # smallest, best and largest shape of each dynamic input
 
 
-class Builder(Scope):
+class Builder(Scope, Reporter):
     """Makes networks, configurations, profiles and plans.
 
     Attributes:
         max_batch_size: largest batch of engines from networks with an implicit batch.
         max_threads: recorded only.
+        gpu_allocator: gives the memory of engines that `build_engine` makes; it can only be set.
     """
 
+    default_code = BuildError.code
+    read_only = (
+        "logger",
+        "platform_has_tf32",
+        "platform_has_fast_fp16",
+        "platform_has_fast_int8",
+        "num_DLA_cores",
+        "max_DLA_batch_size",
+    )
     platform_has_tf32 = False
     platform_has_fast_fp16 = True
     platform_has_fast_int8 = True
     num_DLA_cores = max_DLA_batch_size = 0  # noqa: N815 - TensorRT's names
 
     def __init__(self, logger: ILogger) -> None:
+        super().__init__(logger)
         self.logger = logger
+        self._allocator: IGpuAllocator | None = None
         self.reset()
 
     def reset(self) -> None:
         """Return to TensorRT's defaults."""
         self.max_batch_size = self.max_threads = 1
 
+    def _set_allocator(self, allocator: IGpuAllocator | None) -> None:
+        self._allocator = allocator
+
+    gpu_allocator = property(None, _set_allocator, doc="Gives the memory of engines; it can only be set.")
+
     def create_network(self, flags: int = 0) -> INetworkDefinition:
         """Return an empty network; `flags` are bits of NetworkDefinitionCreationFlag."""
-        network = INetworkDefinition(flags)
-        network.logger = self.logger
-        return network
+        return INetworkDefinition(flags, self)
 
     def create_builder_config(self) -> IBuilderConfig:
         """Return a configuration with TensorRT's defaults."""
-        return IBuilderConfig()
+        return IBuilderConfig(self.logger)
 
     def create_optimization_profile(self) -> IOptimizationProfile:
         """Return an empty profile, for the shapes of a network's dynamic inputs."""
         return IOptimizationProfile()
 
-    def build_serialized_network(self, network: INetworkDefinition, config: IBuilderConfig) -> bytes:
-        """Return a plan.
+    def get_plugin_registry(self) -> IPluginRegistry:
+        """Return the registry that all networks share."""
+        return get_plugin_registry()
 
-        Raises:
-            NetworkError, BuildError, FormatError: the layer, tensor or table that is wrong. (TensorRT logs that
-                and returns None.)
-        """
+    @answers(None)
+    def build_serialized_network(self, network: INetworkDefinition, config: IBuilderConfig) -> IHostMemory | None:
+        """Return a plan; None, and a message in the log, where a layer, a tensor or a table is wrong."""
         _check_devices(network, config)
         profiles = _profiles(network, config)
         calibrator = config.int8_calibrator if config.get_flag(BuilderFlag.INT8) else None
         table = None if calibrator is None else scales(network, calibrator, _calibration_shapes(network, config))
         precisions = choose(network, config, table)
-        if config.get_flag(BuilderFlag.REFIT):
-            model, refit = lower_refittable(network, precisions)
-        else:
-            model, refit = lower(network, precisions), None
-        detailed = config.profiling_verbosity == ProfilingVerbosity.DETAILED
+        model, refit, assertions = lower_for_engine(network, precisions, config.get_flag(BuilderFlag.REFIT))
+        choose_tactics(network, precisions, config)
+        shapes = shape_tensors(network)
         metadata = {
             "name": network.name,
             "implicit_batch": network.has_implicit_batch_dimension,
             "max_batch_size": self.max_batch_size if network.has_implicit_batch_dimension else 1,
             "profiles": profiles,
+            "shape_values": [_values(profile) for profile in config.optimization_profiles or [IOptimizationProfile()]],
+            "shape_tensors": sorted(tensor.name for tensor in shapes if tensor.is_bound),
+            "formats": _formats(network),
+            "inner_bytes": inner_bytes(network, precisions),
             "verbosity": config.profiling_verbosity.name,
-            "layers": _layers(network, precisions, detailed),
+            "tactic_sources": config.get_tactic_sources(),
+            "capability": int(config.engine_capability),
+            "compatibility": int(config.hardware_compatibility_level),
+            "layers": describe(network, precisions, config.profiling_verbosity),
             "refit": refit,
+            "assertions": assertions,
         }
-        return write_plan(model, metadata)
+        return IHostMemory(write_plan(model, metadata))
 
-    def build_engine(self, network: INetworkDefinition, config: IBuilderConfig) -> ICudaEngine:
-        """Return an engine."""
-        return ICudaEngine(self.build_serialized_network(network, config), self.logger)
+    @answers(None)
+    def build_engine(self, network: INetworkDefinition, config: IBuilderConfig) -> ICudaEngine | None:
+        """Return an engine; None, and a message in the log, where `build_serialized_network` gives none."""
+        plan = self.build_serialized_network(network, config)
+        return None if plan is None else ICudaEngine(plan, self.logger, self._allocator)
 
+    @answers(False)
     def is_network_supported(self, network: INetworkDefinition, config: IBuilderConfig) -> bool:
         """Whether the reference runtime has every layer; a message in the log names the first that it lacks."""
-        try:
-            lower(network, choose(network, IBuilderConfig(), None))
-        except (NetworkError, BuildError) as error:
-            self.logger.log(Logger.ERROR, str(error))
-            return False
+        lower(network, choose(network, config, dict.fromkeys(_names(network), np.float32(1))))
         return True
+
+
+def _names(network: INetworkDefinition) -> list[str]:
+    return [tensor.name for tensor in all_tensors(network)]
+
+
+def _values(profile: IOptimizationProfile) -> dict[str, list[list[int]]]:
+    """Return the smallest, best and largest values of each input whose values are sizes."""
+    return {name: [list(values) for values in found] for name, found in profile.values.items()}
+
+
+def _formats(network: INetworkDefinition) -> dict[str, str]:
+    """Return the memory layout of each input and output that is not by rows.
+
+    Raises:
+        BuildError: only such are allowed as have several channels in one element.
+    """
+    bound = [*_inputs(network), *(network.get_output(index) for index in range(network.num_outputs))]
+    found = {}
+    for tensor in bound:
+        allowed = bits(TensorFormat, tensor.allowed_formats)
+        known = [layout for layout in (TensorFormat.LINEAR, *CHANNELS_LAST) if layout in allowed]
+        if not known or (known[0] != TensorFormat.LINEAR and len(tensor.shape) < CHANNELS_LAST[known[0]]):
+            names = ", ".join(layout.name for layout in allowed) or "none"
+            fault = (
+                f"tensor {tensor.name!r} of shape {tensor.shape}: of the formats {names} the reference runtime has none"
+            )
+            raise BuildError(f"{fault}. Allow LINEAR, or HWC or DHWC where there are as many dimensions.")
+        if known[0] != TensorFormat.LINEAR:
+            found[tensor.name] = known[0].name
+    return found
 
 
 def _check_devices(network: INetworkDefinition, config: IBuilderConfig) -> None:
@@ -147,40 +205,16 @@ def _shapes(network: INetworkDefinition, profile: IOptimizationProfile, what: st
             if not fits:
                 raise BuildError(f"{what} gives the input {tensor.name!r} of shape {tensor.shape} the shape {shape}.")
         if -1 in tensor.shape:
-            found[tensor.name] = shapes
+            found[tensor.name] = [tuple(shape) for shape in shapes]
     return found
 
 
-def _calibration_shapes(network: INetworkDefinition, config: IBuilderConfig) -> dict[str, Dims]:
+def _calibration_shapes(network: INetworkDefinition, config: IBuilderConfig) -> dict[str, tuple[int, ...]]:
     """Return the shape of each input's calibration batches: the best of the profile that is for it."""
-    shapes = {tensor.name: tensor.shape for tensor in _inputs(network)}
+    shapes = {tensor.name: tuple(tensor.shape) for tensor in _inputs(network)}
     profile = config.get_calibration_profile() or next(iter(config.optimization_profiles), None)
     if profile is not None:
-        shapes |= {name: found[1] for name, found in _shapes(network, profile, "the calibration profile").items()}
-    return shapes
-
-
-def _layers(network: INetworkDefinition, precisions: Precisions, detailed: bool) -> list[dict[str, Any]]:
-    """Describe each layer; a ReLU that is fused shares its group, "conv + relu", with the layer before it."""
-    groups = {layer: layer.name for layer in network}
-    for layer in network:
-        if fused_activation(network, layer):
-            producer = layer.inputs[0].producer
-            assert producer is not None
-            groups[layer] = groups[producer] = f"{producer.name} + {layer.name}"
-    described = []
-    for layer in network:
-        entry: dict[str, Any] = {
-            "name": layer.name,
-            "group": groups[layer],
-            "type": layer.title,
-            "precision": precisions.layers[layer].name,
+        shapes |= {
+            name: tuple(found[1]) for name, found in _shapes(network, profile, "the calibration profile").items()
         }
-        if detailed:
-            entry |= {"inputs": _describe(layer.inputs), "outputs": _describe(layer.outputs)}
-        described.append(entry)
-    return described
-
-
-def _describe(tensors: list[ITensor]) -> list[dict[str, Any]]:
-    return [{"name": tensor.name, "shape": list(tensor.shape), "dtype": tensor.dtype.name} for tensor in tensors]
+    return shapes

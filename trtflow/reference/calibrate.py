@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import onnxruntime
 
 from trtflow.formats.calibration_table import CalibrationTable, table_version
 from trtflow.reference.batches import Shapes, batches, cache_of
 from trtflow.reference.entropy import STEPS, Entropy, Legacy, MinMax
 from trtflow.reference.errors import BuildError
+from trtflow.reference.lower.blocks import layers_in_blocks
 from trtflow.reference.lower.lower import lower
 from trtflow.reference.lower.precision import Precisions, all_tensors, fused_activation, quantises_itself
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
@@ -64,7 +64,7 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sha
     if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION_2, CalibrationAlgoType.MINMAX_CALIBRATION):
         _share_over_pools(network, found)
     found |= _bounds_of_clips(network)
-    calibrator.write_calibration_cache(_table(calibrator, found).to_bytes())
+    calibrator.write_calibration_cache(memoryview(_table(calibrator, found).to_bytes()))
     return found
 
 
@@ -83,6 +83,8 @@ def collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sh
     tensors = _watched(network, calibrator.get_algorithm())
     inside = [tensor for tensor in tensors if not tensor.is_network_input]
     model = lower(network, Precisions(dict.fromkeys(network, DataType.FLOAT), {}), inside)
+    import onnxruntime  # noqa: PLC0415 - it takes as long as all else together
+
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     make = _collector(calibrator)
     collectors = {tensor.name: make() for tensor in tensors}
@@ -109,7 +111,13 @@ def collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sh
 def _watched(network: INetworkDefinition, algorithm: CalibrationAlgoType) -> list[ITensor]:
     """Return the tensors that get an entry, in network order."""
     tensors = [tensor for tensor in all_tensors(network) if tensor.native_dtype in FLOATS]
-    tensors = [tensor for tensor in tensors if not isinstance(tensor.producer, L.IConstantLayer)]
+    inside = layers_in_blocks(network)
+    tensors = [
+        tensor
+        for tensor in tensors
+        if not isinstance(tensor.producer, L.IConstantLayer)
+        and (tensor.producer is None or tensor.producer not in inside)
+    ]
     if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION, CalibrationAlgoType.LEGACY_CALIBRATION):
         fused = {layer.inputs[0] for layer in network if fused_activation(network, layer)}
         tensors = [tensor for tensor in tensors if tensor not in fused]

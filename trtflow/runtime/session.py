@@ -47,10 +47,7 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
     trt.init_libnvinfer_plugins(logger, "")  # TensorRT's own; a plan that holds one cannot be read without
     load_plugins(trt, origin["plugins"])
     runtime = create_runtime(trt, logger)
-    try:
-        engine = runtime.deserialize_cuda_engine(serialised)
-    except UserError as error:
-        raise FormatError(plan, str(error).rstrip("."), rebuild) from error
+    engine = runtime.deserialize_cuda_engine(serialised)
     if engine is None:
         raise FormatError(plan, "TensorRT cannot load it", because(rebuild))
     return trt, engine

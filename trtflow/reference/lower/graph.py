@@ -38,6 +38,8 @@ class Graph:
         batch_axes: 1 where the network has an implicit batch dimension that ONNX spells out, else 0.
         dtype: type that the current layer computes in, FLOAT or HALF.
         quantised_weights: whether the current layer's kernel is stored as INT8.
+        depth: how many loops and conditionals the current layer is in.
+        assertions: values that must be true after a run, and what an error says where they are not.
         batched: tensors that depend on an input of the network; all others have one entry for the whole batch.
         refittable: what a refitter may replace: layer, role, name, count and type of the weights as they were
             given, the initializer that holds them and, for an INT8 kernel, the one with its scales.
@@ -49,6 +51,8 @@ class Graph:
         self.dtype = DataType.FLOAT
         self.quantised_weights = False
         self.layer_name = ""
+        self.depth = 0
+        self.assertions: dict[str, str] = {}
         self.batched: set[ITensor] = set()
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
@@ -58,7 +62,7 @@ class Graph:
 
     def node(self, op_type: str, inputs: list[str], *, outputs: int = 1, domain: str = "", **attributes: Any) -> Any:
         """Add a node of the current layer; return its output's name, or a list of names."""
-        name = self._unique(op_type)
+        name = self.unique(op_type)
         names = [name if outputs == 1 else f"{name}_{index}" for index in range(outputs)]
         self.nodes.append(helper.make_node(op_type, inputs, names, name=name, domain=domain, **attributes))
         return names[0] if outputs == 1 else names
@@ -70,7 +74,7 @@ class Graph:
             array = array.astype(dtype)
         elif array.dtype.kind == "f":
             array = self.cast(array)
-        name = self._unique(what)
+        name = self.unique(what)
         self.initializers[name] = numpy_helper.from_array(np.require(array, requirements="C"), name)
         return name
 
@@ -183,7 +187,8 @@ class Graph:
         stored = {"initializer": initializer, "scale": scale}
         self.refittable.append({"layer": self.layer_name, "role": role.name, **given, **stored})
 
-    def _unique(self, what: str) -> str:
+    def unique(self, what: str) -> str:
+        """Return a name of the current layer's that nothing has."""
         name = f"{self.layer_name}{SEPARATOR}{what}"
         count = 1
         while name in self._used:
@@ -244,7 +249,9 @@ def lowering_of(layer: ILayer) -> Lowering:
     if isinstance(layer, IPluginV2Layer):
         function, kind, known = _PLUGINS.get(layer.plugin.plugin_type), layer.plugin.plugin_type, list(_PLUGINS)
     else:
-        function, kind, known = _LAYERS.get(type(layer)), layer.title, [lowered.title for lowered in _LAYERS]
+        functions = (_LAYERS.get(base) for base in type(layer).__mro__)
+        function = next((found for found in functions if found is not None), None)
+        kind, known = layer.title, [lowered.title for lowered in _LAYERS]
     if function is None:
         remedy = f"It runs {', '.join(sorted(known))}."
         raise NetworkError(layer.name, f"the reference runtime cannot run {kind}", remedy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from onnx import helper
 
 import trtflow.reference.lower.common_plugins
 import trtflow.reference.lower.element_layers
+import trtflow.reference.lower.index_layers
 import trtflow.reference.lower.layers
 import trtflow.reference.lower.mnist_plugins
 import trtflow.reference.lower.nms_plugins
@@ -19,6 +22,8 @@ import trtflow.reference.lower.rpn_plugins
 import trtflow.reference.lower.ssd_plugins
 import trtflow.reference.lower.tensor_layers  # noqa: F401 - each registers its lowerings
 from trtflow.reference.errors import BuildError, NetworkError
+from trtflow.reference.lower.blocks import Block, Unit, arrange
+from trtflow.reference.lower.flows import lower_block
 from trtflow.reference.lower.graph import BATCH, IR_VERSION, ONNX_TYPES, OPSET, SEPARATOR, Graph, lowering_of
 from trtflow.reference.lower.precision import Precisions, all_tensors
 from trtflow.reference.record.enums import DataType
@@ -41,34 +46,43 @@ def lower(network: INetworkDefinition, precisions: Precisions, outputs: list[ITe
     Raises:
         NetworkError: a layer has no lowering, or two tensors share a name.
     """
-    return _Lowering(network, precisions).model(_marked(network) if outputs is None else outputs)
+    return Lowering(network, precisions).model(_marked(network) if outputs is None else outputs)
 
 
-def lower_refittable(network: INetworkDefinition, precisions: Precisions) -> tuple[onnx.ModelProto, dict[str, Any]]:
-    """Return the network as `lower` does, and what a refitter may replace in it.
+def lower_for_engine(
+    network: INetworkDefinition, precisions: Precisions, refittable: bool
+) -> tuple[onnx.ModelProto, dict[str, Any] | None, dict[str, str]]:
+    """Return the network as `lower` does, and what an engine must know of it.
 
     Returns:
-        the model, and `weights`, a list of what `Graph.refittable` says, and `scales`, in network order the name of
-        each quantised tensor and the initializer of its scale.
+        the model; where it is to be refitted, `weights`, a list of what `Graph.refittable` says, and `scales`, in
+        network order the name of each quantised tensor and the initializer of its scale; and for each output that says
+        whether a condition holds what an error says where it does not. These outputs are behind all others.
 
     Raises:
         NetworkError: as `lower`; also when two layers share a name, by which a refitter could not tell them apart.
     """
+    if refittable:
+        _check_layer_names(network)
+    lowering = Lowering(network, precisions)
+    model = lowering.model(_marked(network))
+    refit = {"weights": lowering.graph.refittable, "scales": list(lowering.scales.items())} if refittable else None
+    return model, refit, lowering.graph.assertions
+
+
+def _check_layer_names(network: INetworkDefinition) -> None:
     names: set[str] = set()
     for layer in network:
         if layer.name in names:
             raise NetworkError(layer.name, "a second layer has this name", "Give each layer its own name to refit it.")
         names.add(layer.name)
-    lowering = _Lowering(network, precisions)
-    model = lowering.model(_marked(network))
-    return model, {"weights": lowering.graph.refittable, "scales": list(lowering.scales.items())}
 
 
 def _marked(network: INetworkDefinition) -> list[ITensor]:
     return [network.get_output(index) for index in range(network.num_outputs)]
 
 
-class _Lowering:
+class Lowering:
     """The values of the tensors lowered so far, by tensor and type."""
 
     def __init__(self, network: INetworkDefinition, precisions: Precisions) -> None:
@@ -86,15 +100,15 @@ class _Lowering:
             raise BuildError("the network has no outputs. Mark at least one with network.mark_output.")
         for tensor in inputs:
             self._define_input(tensor)
-        for layer in in_order(self.network):
-            self._lower_layer(layer)
+        for unit in arrange(self.network):
+            self.lower_unit(unit)
         for tensor in outputs:
             self._bind_output(tensor)
         graph = helper.make_graph(
             self.graph.nodes,
             "network",
             [self._value_info(tensor) for tensor in inputs],
-            [self._value_info(tensor) for tensor in outputs],
+            [*(self._value_info(tensor) for tensor in outputs), *self._assertions()],
             list(self.graph.initializers.values()),
         )
         for text in self.graph.spoilt:
@@ -103,14 +117,34 @@ class _Lowering:
         model.ir_version = IR_VERSION
         return model
 
+    def _assertions(self) -> list[onnx.ValueInfoProto]:
+        """Return the outputs that say whether conditions hold."""
+        return [helper.make_tensor_value_info(name, ONNX_TYPES[DataType.BOOL], []) for name in self.graph.assertions]
+
     def _define_input(self, tensor: ITensor) -> None:
         """Note where an input's value is; from half precision it passes to float32, as no kernel knows of bindings."""
         value, dtype = tensor.name, tensor.dtype
         if dtype == DataType.HALF:
             self.graph.layer_name, dtype = tensor.name, DataType.FLOAT
             value = self.graph.node("Cast", [value], to=ONNX_TYPES[dtype])
-        self._define(tensor, value, dtype)
+        self.define(tensor, value, dtype)
         self.graph.batched.add(tensor)
+
+    def lower_unit(self, unit: Unit) -> None:
+        """Lower a layer, or a loop or a conditional with all that it holds."""
+        if isinstance(unit, Block):
+            lower_block(self, unit)
+        else:
+            self._lower_layer(unit)
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """Forget afterwards which values there are of tensors that are defined inside."""
+        native, values = dict(self.native), dict(self.values)
+        try:
+            yield
+        finally:
+            self.native, self.values = native, values
 
     def _lower_layer(self, layer: ILayer) -> None:
         layer.check_types()
@@ -118,13 +152,13 @@ class _Lowering:
         graph.layer_name = layer.name
         graph.quantised_weights = precision == DataType.INT8
         graph.dtype = DataType.FLOAT if precision == DataType.INT8 else precision
-        inputs = [self._read(tensor, graph.dtype) for tensor in layer.inputs]
+        inputs = [self.read(tensor, graph.dtype) for tensor in layer.inputs]
         names = lowering_of(layer)(layer, graph, inputs)
         if graph.batched.intersection(layer.inputs):
             graph.batched.update(layer.outputs)
         for tensor, name in zip(layer.outputs, names, strict=True):
             dtype = graph.dtype if tensor.native_dtype in FLOATS else tensor.native_dtype
-            self._define(tensor, *self._in_output_type(layer, tensor, name, dtype))
+            self.define(tensor, *self._in_output_type(layer, tensor, name, dtype))
 
     def _in_output_type(self, layer: ILayer, tensor: ITensor, value: str, dtype: DataType) -> tuple[str, DataType]:
         """Return an output's value and type as `ILayer.set_output_type` wants them; INT8 is the builder's choice.
@@ -140,7 +174,7 @@ class _Lowering:
             raise NetworkError(layer.name, fault, "Convert it with add_cast.")
         return self.graph.node("Cast", [value], to=ONNX_TYPES[wanted]), wanted
 
-    def _define(self, tensor: ITensor, value: str, dtype: DataType) -> None:
+    def define(self, tensor: ITensor, value: str, dtype: DataType) -> None:
         """Note where a tensor's value is; a tensor that is stored in INT8 passes through a Q/DQ pair first."""
         scale = self.precisions.scales.get(tensor.name)
         if scale is not None:
@@ -153,13 +187,15 @@ class _Lowering:
             value = self.graph.node("DequantizeLinear", [quantised, *step])
         self.native[tensor], self.values[tensor, dtype] = dtype, value
 
-    def _read(self, tensor: ITensor, dtype: DataType) -> str:
+    def read(self, tensor: ITensor, dtype: DataType) -> str:
         """Return a tensor's value in a type; the cast is made once."""
         native = self.native[tensor]
         if native not in FLOATS or native == dtype:
             return self.values[tensor, native]
         if (tensor, dtype) not in self.values:
-            name = f"{tensor.name}{SEPARATOR}{dtype.name.lower()}"
+            self.graph.layer_name, layer_name = tensor.name, self.graph.layer_name
+            name = self.graph.unique(dtype.name.lower())
+            self.graph.layer_name = layer_name
             source = self.values[tensor, native]
             self.graph.nodes.append(helper.make_node("Cast", [source], [name], name=name, to=ONNX_TYPES[dtype]))
             self.values[tensor, dtype] = name
@@ -168,7 +204,7 @@ class _Lowering:
     def _bind_output(self, tensor: ITensor) -> None:
         """Give an output its binding's name and type, which do not depend on what the network computes in."""
         native, bound = self.native[tensor], tensor.dtype
-        value = self._read(tensor, DataType.FLOAT)
+        value = self.read(tensor, DataType.FLOAT)
         if bound != native and DataType.INT8 in (native, bound):
             producer = tensor.producer.name if tensor.producer else tensor.name
             fault = f"its output {tensor.name!r} is {native.name}, but the binding {bound.name}"
@@ -182,27 +218,6 @@ class _Lowering:
         shape: list[int | str] = [BATCH] * self.graph.batch_axes
         shape += [size if size >= 0 else f"{tensor.name}_{axis}" for axis, size in enumerate(tensor.shape)]
         return helper.make_tensor_value_info(tensor.name, ONNX_TYPES[tensor.dtype], shape)
-
-
-def in_order(network: INetworkDefinition) -> list[ILayer]:
-    """Return the layers such that each follows those it reads, which `ILayer.set_input` can undo.
-
-    Raises:
-        NetworkError: a layer reads what it makes itself, be it by way of others.
-    """
-    ordered: dict[ILayer, None] = {}
-    pending = list(network)
-    while pending:
-        waiting = []
-        for layer in pending:
-            if all(tensor.producer is None or tensor.producer in ordered for tensor in layer.inputs):
-                ordered[layer] = None
-            else:
-                waiting.append(layer)
-        if len(waiting) == len(pending):
-            raise NetworkError(pending[0].name, "its inputs depend on its own output", "Lead them from another tensor.")
-        pending = waiting
-    return list(ordered)
 
 
 def _check_names(network: INetworkDefinition) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trtflow.reference.errors import BuildError
+from trtflow.reference.lower.blocks import layers_in_blocks
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.config import IBuilderConfig
 from trtflow.reference.record.enums import (
@@ -90,6 +91,8 @@ def choose(network: INetworkDefinition, config: IBuilderConfig, table: Mapping[s
     """
     half, steps = config.get_flag(BuilderFlag.FP16), config.get_flag(BuilderFlag.INT8)
     layers = {layer: _float_type(layer, half) for layer in network}
+    inside = layers_in_blocks(network)
+    layers |= dict.fromkeys(inside, DataType.FLOAT)
     _give_constants_the_type_of_their_readers(layers)
     if quantises_itself(network) and not steps:
         raise BuildError(
@@ -97,12 +100,12 @@ def choose(network: INetworkDefinition, config: IBuilderConfig, table: Mapping[s
             "network has quantize layers. Allow INT8 with config.set_flag(BuilderFlag.INT8)."
         )
     if quantises_itself(network):
-        layers |= dict.fromkeys(filter(_multiplies_steps, network), DataType.INT8)
+        layers |= dict.fromkeys(filter(_multiplies_steps, set(network) - inside), DataType.INT8)
     if quantises_itself(network) or not steps:
         return Precisions(layers, {})
     for layer in network:
         chosen = not layer.precision_is_set or layer.precision == DataType.INT8
-        if isinstance(layer, QUANTISED_LAYERS) and chosen and layer.get_input(1) is None:
+        if isinstance(layer, QUANTISED_LAYERS) and chosen and layer.get_input(1) is None and layer not in inside:
             layers[layer] = DataType.INT8
     needed = _quantised_tensors(network, layers)
     missing = [tensor.name for tensor in needed if _scale(tensor, table) is None]

@@ -29,7 +29,7 @@ class IInt8Calibrator:
         """Return a table to use instead of calibrating, or None."""
         return None
 
-    def write_calibration_cache(self, cache: bytes) -> None:
+    def write_calibration_cache(self, cache: memoryview) -> None:
         """Keep a new table."""
 
 

@@ -19,12 +19,12 @@ class _OneOutput(IPluginV2):
     takes = "one input"
     ranks: tuple[tuple[int, ...], ...] = ()  # that its inputs may have; any without
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return the output's shape."""
-        ranks = tuple(len(shape) for shape in inputs)
-        if (self.ranks and ranks not in self.ranks) or (not self.ranks and len(inputs) != 1):
-            self.refuse(inputs)
-        return self.shape_of(inputs)
+        ranks = tuple(len(shape) for shape in input_shapes)
+        if (self.ranks and ranks not in self.ranks) or (not self.ranks and len(input_shapes) != 1):
+            self.refuse(input_shapes)
+        return self.shape_of(input_shapes)
 
     def shape_of(self, inputs: list[Dims]) -> Dims:
         """Return the output's shape, of inputs that fit: the first's."""

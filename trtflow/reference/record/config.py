@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from trtflow.reference.errors import BuildError
+from trtflow.reference.record.algorithms import IAlgorithmSelector
+from trtflow.reference.record.answers import Reporter, answers
 from trtflow.reference.record.calibrators import IInt8Calibrator
+from trtflow.reference.record.enumeration import members
 from trtflow.reference.record.enums import (
     BuilderFlag,
     DeviceType,
@@ -24,27 +27,13 @@ from trtflow.reference.record.enums import (
 from trtflow.reference.record.layers import ILayer
 from trtflow.reference.record.profile import IOptimizationProfile
 from trtflow.reference.record.scope import Scope
+from trtflow.reference.record.timing_cache import ITimingCache, read_timing_cache
+from trtflow.reference.record.values import ILogger
 
 GIBIBYTE = 1 << 30
 
 
-class ITimingCache:
-    """Times of kernels that TensorRT measured; the reference runtime measures none, so the cache is always empty."""
-
-    def serialize(self) -> bytes:
-        """Return no bytes."""
-        return b""
-
-    def combine(self, input_cache: ITimingCache, ignore_mismatch: bool) -> bool:
-        """Take the entries of another cache; there are none."""
-        return True
-
-    def reset(self) -> bool:
-        """Forget all entries; there are none."""
-        return True
-
-
-class IBuilderConfig(Scope):
+class IBuilderConfig(Scope, Reporter):
     """How an engine is to be built; made by `Builder.create_builder_config`.
 
     Attributes:
@@ -56,28 +45,29 @@ class IBuilderConfig(Scope):
         plugins_to_serialize: paths of plugin libraries that TensorRT would put into the plan; only recorded.
         default_device_type: device of layers that have none of their own; without GPU_FALLBACK the builder refuses DLA.
         builder_optimization_level, avg_timing_iterations, min_timing_iterations, max_aux_streams, profile_stream,
-            engine_capability, hardware_compatibility_level, DLA_core, algorithm_selector: only recorded.
+            engine_capability, hardware_compatibility_level, DLA_core: only recorded.
+        algorithm_selector: is asked about each layer, and told what was chosen.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, logger: ILogger | None = None) -> None:
+        super().__init__(logger)
         self.reset()
 
     def reset(self) -> None:
         """Return to TensorRT's defaults, without profiles, calibrator and cache."""
-        self.flags = 1 << BuilderFlag.TF32
+        self.flags = 1 << int(BuilderFlag.TF32)
         self.quantization_flags = 0
         self.int8_calibrator: IInt8Calibrator | None = None
         self.profiling_verbosity = ProfilingVerbosity.LAYER_NAMES_ONLY
         self.plugins_to_serialize: list[str] = []
         self.default_device_type = DeviceType.GPU
-        self.DLA_core = -1
         self.builder_optimization_level = 3
         self.avg_timing_iterations = self.min_timing_iterations = 1
         self.max_aux_streams = -1
         self.profile_stream = 0
         self.engine_capability = EngineCapability.STANDARD
         self.hardware_compatibility_level = HardwareCompatibilityLevel.NONE
-        self.algorithm_selector: Any = None
+        self.algorithm_selector: IAlgorithmSelector | None = None
         self._pools = {
             MemoryPoolType.WORKSPACE: GIBIBYTE,
             MemoryPoolType.DLA_MANAGED_SRAM: 0,
@@ -85,36 +75,46 @@ class IBuilderConfig(Scope):
             MemoryPoolType.DLA_GLOBAL_DRAM: GIBIBYTE // 2,
             MemoryPoolType.TACTIC_DRAM: GIBIBYTE,
         }
-        self._preview = dict.fromkeys(PreviewFeature, False)
-        self._tactic_sources = sum(1 << source for source in TacticSource)
+        self._preview = {feature: feature != PreviewFeature.PROFILE_SHARING_0806 for feature in members(PreviewFeature)}
+        self._tactic_sources = sum(1 << int(source) for source in members(TacticSource))
         self._timing_cache: ITimingCache | None = None
         self._devices: dict[ILayer, DeviceType] = {}
         self._calibration_profile: IOptimizationProfile | None = None
         self.optimization_profiles: list[IOptimizationProfile] = []
 
+    @property
+    def DLA_core(self) -> int:  # noqa: N802 - TensorRT's name
+        """The DLA that layers run on: there is none, so it stays -1."""
+        return -1
+
+    @DLA_core.setter
+    def DLA_core(self, core: int) -> None:  # noqa: N802
+        if core != -1:
+            self._error(f"DLA core {core}, but there is no DLA. Leave DLA_core at -1.")
+
     def set_flag(self, flag: BuilderFlag) -> None:
         """Switch a flag on."""
-        self.flags |= 1 << flag
+        self.flags |= 1 << int(flag)
 
     def clear_flag(self, flag: BuilderFlag) -> None:
         """Switch a flag off."""
-        self.flags &= ~(1 << flag)
+        self.flags &= ~(1 << int(flag))
 
     def get_flag(self, flag: BuilderFlag) -> bool:
         """Whether a flag is on."""
-        return bool(self.flags & (1 << flag))
+        return bool(self.flags & (1 << int(flag)))
 
     def set_quantization_flag(self, flag: QuantizationFlag) -> None:
         """Switch a quantization flag on."""
-        self.quantization_flags |= 1 << flag
+        self.quantization_flags |= 1 << int(flag)
 
     def clear_quantization_flag(self, flag: QuantizationFlag) -> None:
         """Switch a quantization flag off."""
-        self.quantization_flags &= ~(1 << flag)
+        self.quantization_flags &= ~(1 << int(flag))
 
     def get_quantization_flag(self, flag: QuantizationFlag) -> bool:
         """Whether a quantization flag is on."""
-        return bool(self.quantization_flags & (1 << flag))
+        return bool(self.quantization_flags & (1 << int(flag)))
 
     num_optimization_profiles = property(lambda self: len(self.optimization_profiles), doc="Number of profiles.")
 
@@ -132,11 +132,11 @@ class IBuilderConfig(Scope):
         """Return the profile for calibration, or None."""
         return self._calibration_profile
 
+    @answers(None)
     def set_memory_pool_limit(self, pool: MemoryPoolType, pool_size: int) -> None:
         """Set the limit of a pool in bytes.
 
-        Raises:
-            BuildError: the limit is negative.
+        A negative limit is told as an error, and not taken.
         """
         if pool_size < 0:
             raise BuildError(f"a limit of {pool_size} bytes for {MemoryPoolType(pool).name}. Give 0 or more.")
@@ -155,12 +155,14 @@ class IBuilderConfig(Scope):
     def max_workspace_size(self, size: int) -> None:
         self.set_memory_pool_limit(MemoryPoolType.WORKSPACE, size)
 
-    def create_timing_cache(self, serialized_timing_cache: bytes) -> ITimingCache:
-        """Return a timing cache; whatever it is made from, it is empty."""
-        return ITimingCache()
+    @answers(None)
+    def create_timing_cache(self, serialized_timing_cache: Any) -> ITimingCache | None:
+        """Return the timing cache of its bytes, an empty one of none; None where they are no cache."""
+        return read_timing_cache(bytes(serialized_timing_cache))
 
+    @answers(False)
     def set_timing_cache(self, cache: ITimingCache, ignore_mismatch: bool) -> bool:
-        """Use a timing cache."""
+        """Use a timing cache: builds add to it."""
         self._timing_cache = cache
         return True
 

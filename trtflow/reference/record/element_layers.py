@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from trtflow.reference.record.layer import (
     NUMBERS,
     ILayer,
     Types,
+    alias,
     axes_of,
     broadcast,
 )
@@ -38,30 +39,24 @@ COMPARISONS = (ElementWiseOperation.EQUAL, ElementWiseOperation.GREATER, Element
 class IActivationLayer(ILayer):
     """An activation function; alpha and beta are its parameters where it has them.
 
-    As on TensorRT's layer, `type` takes an ActivationType; read, it is the kind of layer (see `activation_type`).
+    Attributes:
+        type: the function, here and on TensorRT's layer; of what a network gives, the kind of the layer.
     """
 
-    title = "Activation"
+    layer_type, title = LayerType.ACTIVATION, "Activation"
     takes = (FLOATS,)
 
     def __init__(self, network: INetworkDefinition, input: ITensor, type: ActivationType) -> None:
         super().__init__(network, [input])
         self.activation_type, self.alpha, self.beta = ActivationType(type), 0.0, 0.0
 
-    @property
-    def type(self) -> LayerType:
-        """LayerType.ACTIVATION; set it to an ActivationType."""
-        return LayerType.ACTIVATION
-
-    @type.setter
-    def type(self, activation_type: Any) -> None:
-        self.activation_type = ActivationType(activation_type)
+    type = alias("activation_type", "The function.")
 
 
 class IParametricReLULayer(ILayer):
     """The input where it is not negative, else the input times a slope, which is stretched to the input's shape."""
 
-    type, title = LayerType.PARAMETRIC_RELU, "Parametric ReLU"
+    layer_type, title = LayerType.PARAMETRIC_RELU, "Parametric ReLU"
     takes = (FLOATS,)
 
     def __init__(self, network: INetworkDefinition, input: ITensor, slopes: ITensor) -> None:
@@ -78,9 +73,9 @@ def stretched(layer: ILayer, others: list[ITensor]) -> tuple[int, ...]:
     Raises:
         NetworkError: another cannot be stretched to it.
     """
-    shape = layer.inputs[0].shape
-    together = broadcast(layer, shape, *(tensor.shape for tensor in others))
-    if together != tuple(shape) and -1 not in shape:
+    shape = tuple(layer.inputs[0].shape)
+    together = broadcast(layer, shape, *(tuple(tensor.shape) for tensor in others))
+    if together != shape and -1 not in shape:
         listed = " and ".join(str(tensor.shape) for tensor in others)
         raise NetworkError(layer.name, f"{listed} cannot be stretched to the input's shape {shape}")
     return shape
@@ -89,7 +84,7 @@ def stretched(layer: ILayer, others: list[ITensor]) -> tuple[int, ...]:
 class IScaleLayer(ILayer):
     """(x * scale + shift) ** power, per tensor, channel or element."""
 
-    type, title = LayerType.SCALE, "Scale"
+    layer_type, title = LayerType.SCALE, "Scale"
     takes = (FLOATS,)
     weight_names = ("shift", "scale", "power")
 
@@ -132,7 +127,7 @@ class IScaleLayer(ILayer):
 class IElementWiseLayer(ILayer):
     """A binary function of two tensors of equal rank; sizes of 1 are stretched."""
 
-    type, title = LayerType.ELEMENTWISE, "ElementWise"
+    layer_type, title = LayerType.ELEMENTWISE, "ElementWise"
 
     def __init__(self, network: INetworkDefinition, input1: ITensor, input2: ITensor, op: ElementWiseOperation) -> None:
         super().__init__(network, [input1, input2])
@@ -149,7 +144,7 @@ class IElementWiseLayer(ILayer):
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the broadcast shape."""
-        return broadcast(self, *(tensor.shape for tensor in self.inputs))
+        return broadcast(self, *(tuple(tensor.shape) for tensor in self.inputs))
 
     def output_dtype(self, index: int) -> DataType:
         """Return BOOL for comparisons, else the inputs' type."""
@@ -159,7 +154,7 @@ class IElementWiseLayer(ILayer):
 class IUnaryLayer(ILayer):
     """A function of each element."""
 
-    type, title = LayerType.UNARY, "Unary"
+    layer_type, title = LayerType.UNARY, "Unary"
 
     def __init__(self, network: INetworkDefinition, input: ITensor, op: UnaryOperation) -> None:
         super().__init__(network, [input])
@@ -177,7 +172,7 @@ class IUnaryLayer(ILayer):
 class ISelectLayer(ILayer):
     """The second input where the first, a BOOL, is true, else the third; sizes of 1 are stretched."""
 
-    type, title = LayerType.SELECT, "Select"
+    layer_type, title = LayerType.SELECT, "Select"
     explicit_batch_only = True
 
     def __init__(
@@ -192,7 +187,7 @@ class ISelectLayer(ILayer):
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the broadcast shape."""
-        return broadcast(self, *(tensor.shape for tensor in self.inputs))
+        return broadcast(self, *(tuple(tensor.shape) for tensor in self.inputs))
 
     def output_dtype(self, index: int) -> DataType:
         """Return the type of what is chosen from."""
@@ -202,17 +197,17 @@ class ISelectLayer(ILayer):
 class IIdentityLayer(ILayer):
     """The input as it is, or in the type that is set for the output."""
 
-    type, title = LayerType.IDENTITY, "Identity"
+    layer_type, title = LayerType.IDENTITY, "Identity"
 
     def output_dtype(self, index: int) -> DataType:
-        """Return the type that was set, else the input's."""
-        return self._output_types.get(index, self.inputs[0].native_dtype)
+        """Return the type that was set, else the input's, of floats FLOAT."""
+        return self._output_types.get(index, super().output_dtype(index))
 
 
 class ICastLayer(ILayer):
     """The input in another type."""
 
-    type, title = LayerType.CAST, "Cast"
+    layer_type, title = LayerType.CAST, "Cast"
 
     def __init__(self, network: INetworkDefinition, input: ITensor, to_type: DataType) -> None:
         super().__init__(network, [input])
@@ -263,7 +258,7 @@ class _Quantisation(ILayer):
 class IQuantizeLayer(_Quantisation):
     """INT8 from floats: clamp(round(x / scale)), ties to even."""
 
-    type, title = LayerType.QUANTIZE, "Quantize"
+    layer_type, title = LayerType.QUANTIZE, "Quantize"
     takes = (FLOATS, FLOATS, ZERO_POINTS)
 
     def output_dtype(self, index: int) -> DataType:
@@ -274,7 +269,7 @@ class IQuantizeLayer(_Quantisation):
 class IDequantizeLayer(_Quantisation):
     """Floats from INT8: x * scale."""
 
-    type, title = LayerType.DEQUANTIZE, "Dequantize"
+    layer_type, title = LayerType.DEQUANTIZE, "Dequantize"
     takes = ((DataType.INT8,), FLOATS, ZERO_POINTS)
 
     def output_dtype(self, index: int) -> DataType:
@@ -285,7 +280,7 @@ class IDequantizeLayer(_Quantisation):
 class ILRNLayer(ILayer):
     """Local response normalisation across channels."""
 
-    type, title = LayerType.LRN, "LRN"
+    layer_type, title = LayerType.LRN, "LRN"
     takes = (FLOATS,)
 
     def __init__(
@@ -298,7 +293,7 @@ class ILRNLayer(ILayer):
 class ISoftMaxLayer(ILayer):
     """Softmax over one axis, given as a bit mask; by default the third from the end."""
 
-    type, title = LayerType.SOFTMAX, "SoftMax"
+    layer_type, title = LayerType.SOFTMAX, "SoftMax"
     takes = (FLOATS,)
 
     def __init__(self, network: INetworkDefinition, input: ITensor) -> None:
@@ -315,7 +310,7 @@ class INormalizationLayer(ILayer):
         compute_precision: FLOAT even in networks of half precision, unless it is set to HALF.
     """
 
-    type, title = LayerType.NORMALIZATION, "Normalization"
+    layer_type, title = LayerType.NORMALIZATION, "Normalization"
     takes = (FLOATS,)
 
     def __init__(
@@ -345,4 +340,4 @@ class INormalizationLayer(ILayer):
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the input's shape; with groups, scale and bias may have an entry for each group."""
-        return self.inputs[0].shape if self.num_groups > 1 else stretched(self, self.inputs[1:])
+        return tuple(self.inputs[0].shape) if self.num_groups > 1 else stretched(self, self.inputs[1:])

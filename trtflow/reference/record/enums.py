@@ -1,11 +1,33 @@
-"""TensorRT 8.6's enumerations, with the values of its C++ headers."""
+"""TensorRT 8.6's enumerations, with the values of its C++ headers; those of builders and engines from next door."""
 
 from __future__ import annotations
 
-from enum import IntEnum
+from trtflow.reference.record.engine_enums import (  # noqa: F401 - so that all are found here
+    AllocatorFlag,
+    BuilderFlag,
+    CalibrationAlgoType,
+    DeviceType,
+    EngineCapability,
+    ErrorCodeTRT,
+    FieldType,
+    HardwareCompatibilityLevel,
+    LayerInformationFormat,
+    MemoryPoolType,
+    NetworkDefinitionCreationFlag,
+    PluginFieldType,
+    PreviewFeature,
+    ProfilingVerbosity,
+    QuantizationFlag,
+    TacticSource,
+    TempfileControlFlag,
+    TensorIOMode,
+    TensorLocation,
+    WeightsRole,
+)
+from trtflow.reference.record.enumeration import Enumeration, OrderedEnumeration
 
 
-class DataType(IntEnum):
+class DataType(Enumeration):
     """Type of a tensor's or a weight's elements."""
 
     FLOAT = 0
@@ -14,6 +36,7 @@ class DataType(IntEnum):
     INT32 = 3
     BOOL = 4
     UINT8 = 5
+    FP8 = 6
 
     @property
     def itemsize(self) -> int:
@@ -21,7 +44,7 @@ class DataType(IntEnum):
         return {DataType.FLOAT: 4, DataType.HALF: 2, DataType.INT32: 4}.get(self, 1)
 
 
-class LayerType(IntEnum):
+class LayerType(Enumeration):
     """Kind of a layer."""
 
     CONVOLUTION = 0
@@ -74,7 +97,7 @@ class LayerType(IntEnum):
     CAST = 47
 
 
-class ActivationType(IntEnum):
+class ActivationType(Enumeration):
     """Function of an activation layer."""
 
     RELU = 0
@@ -91,7 +114,7 @@ class ActivationType(IntEnum):
     THRESHOLDED_RELU = 11
 
 
-class PoolingType(IntEnum):
+class PoolingType(Enumeration):
     """Function of a pooling layer."""
 
     MAX = 0
@@ -99,7 +122,7 @@ class PoolingType(IntEnum):
     MAX_AVERAGE_BLEND = 2
 
 
-class ElementWiseOperation(IntEnum):
+class ElementWiseOperation(Enumeration):
     """Function of an element-wise layer."""
 
     SUM = 0
@@ -118,7 +141,7 @@ class ElementWiseOperation(IntEnum):
     LESS = 13
 
 
-class ScaleMode(IntEnum):
+class ScaleMode(Enumeration):
     """How the weights of a scale layer are spread over its input."""
 
     UNIFORM = 0
@@ -126,7 +149,7 @@ class ScaleMode(IntEnum):
     ELEMENTWISE = 2
 
 
-class PaddingMode(IntEnum):
+class PaddingMode(Enumeration):
     """How a window's padding is found and its output size rounded.
 
     The SAME modes choose the padding themselves; the CAFFE modes clip the last pooling window to the padded input.
@@ -140,157 +163,7 @@ class PaddingMode(IntEnum):
     CAFFE_ROUND_UP = 5
 
 
-class TensorLocation(IntEnum):
-    """Where a binding's memory lies."""
-
-    DEVICE = 0
-    HOST = 1
-
-
-class TensorIOMode(IntEnum):
-    """Role of a tensor in an engine."""
-
-    NONE = 0
-    INPUT = 1
-    OUTPUT = 2
-
-
-class NetworkDefinitionCreationFlag(IntEnum):
-    """Bits of `Builder.create_network`'s flags."""
-
-    EXPLICIT_BATCH = 0
-    EXPLICIT_PRECISION = 1
-
-
-class BuilderFlag(IntEnum):
-    """Switches of a builder configuration."""
-
-    FP16 = 0
-    INT8 = 1
-    DEBUG = 2
-    GPU_FALLBACK = 3
-    STRICT_TYPES = 4
-    REFIT = 5
-    DISABLE_TIMING_CACHE = 6
-    TF32 = 7
-    SPARSE_WEIGHTS = 8
-    SAFETY_SCOPE = 9
-    OBEY_PRECISION_CONSTRAINTS = 10
-    PREFER_PRECISION_CONSTRAINTS = 11
-    DIRECT_IO = 12
-    REJECT_EMPTY_ALGORITHMS = 13
-    ENABLE_TACTIC_HEURISTIC = 14
-    VERSION_COMPATIBLE = 15
-    EXCLUDE_LEAN_RUNTIME = 16
-    FP8 = 17
-
-
-class MemoryPoolType(IntEnum):
-    """Pools whose size a builder configuration limits."""
-
-    WORKSPACE = 0
-    DLA_MANAGED_SRAM = 1
-    DLA_LOCAL_DRAM = 2
-    DLA_GLOBAL_DRAM = 3
-    TACTIC_DRAM = 4
-
-
-class QuantizationFlag(IntEnum):
-    """Switches of INT8 calibration."""
-
-    CALIBRATE_BEFORE_FUSION = 0
-
-
-class DeviceType(IntEnum):
-    """Device that a layer runs on."""
-
-    GPU = 0
-    DLA = 1
-
-
-class EngineCapability(IntEnum):
-    """Restrictions that an engine is built under."""
-
-    STANDARD = 0
-    SAFETY = 1
-    DLA_STANDALONE = 2
-
-
-class ProfilingVerbosity(IntEnum):
-    """How much of its layers an engine can tell."""
-
-    LAYER_NAMES_ONLY = 0
-    NONE = 1
-    DETAILED = 2
-
-
-class LayerInformationFormat(IntEnum):
-    """Form of what an engine inspector returns."""
-
-    ONELINE = 0
-    JSON = 1
-
-
-class TacticSource(IntEnum):
-    """Libraries that TensorRT takes kernels from."""
-
-    CUBLAS = 0
-    CUBLAS_LT = 1
-    CUDNN = 2
-    EDGE_MASK_CONVOLUTIONS = 3
-    JIT_CONVOLUTIONS = 4
-
-
-class PreviewFeature(IntEnum):
-    """Features that TensorRT 8.6 has on trial."""
-
-    FASTER_DYNAMIC_SHAPES_0805 = 0
-    DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805 = 1
-    PROFILE_SHARING_0806 = 2
-
-
-class HardwareCompatibilityLevel(IntEnum):
-    """GPUs beside the one at hand that an engine is to run on."""
-
-    NONE = 0
-    AMPERE_PLUS = 1
-
-
-class CalibrationAlgoType(IntEnum):
-    """Algorithm of an INT8 calibrator."""
-
-    LEGACY_CALIBRATION = 0
-    ENTROPY_CALIBRATION = 1
-    ENTROPY_CALIBRATION_2 = 2
-    MINMAX_CALIBRATION = 3
-
-
-class PluginFieldType(IntEnum):
-    """Type of a plugin attribute's elements."""
-
-    FLOAT16 = 0
-    FLOAT32 = 1
-    FLOAT64 = 2
-    INT8 = 3
-    INT16 = 4
-    INT32 = 5
-    CHAR = 6
-    DIMS = 7
-    UNKNOWN = 8
-
-
-class WeightsRole(IntEnum):
-    """What weights are to their layer."""
-
-    KERNEL = 0
-    BIAS = 1
-    SHIFT = 2
-    SCALE = 3
-    CONSTANT = 4
-    ANY = 5
-
-
-class MatrixOperation(IntEnum):
+class MatrixOperation(Enumeration):
     """What is done to an operand of a matrix product."""
 
     NONE = 0
@@ -298,7 +171,7 @@ class MatrixOperation(IntEnum):
     VECTOR = 2
 
 
-class RNNOperation(IntEnum):
+class RNNOperation(Enumeration):
     """Cell of a recurrent layer."""
 
     RELU = 0
@@ -307,21 +180,21 @@ class RNNOperation(IntEnum):
     GRU = 3
 
 
-class RNNDirection(IntEnum):
+class RNNDirection(Enumeration):
     """In which order a recurrent layer takes the steps."""
 
     UNIDIRECTION = 0
     BIDIRECTION = 1
 
 
-class RNNInputMode(IntEnum):
+class RNNInputMode(Enumeration):
     """What the first recurrent layer does with its input: a product with W, or nothing."""
 
     LINEAR = 0
     SKIP = 1
 
 
-class RNNGateType(IntEnum):
+class RNNGateType(Enumeration):
     """Gate of a recurrent cell."""
 
     INPUT = 0
@@ -333,7 +206,7 @@ class RNNGateType(IntEnum):
     HIDDEN = 6
 
 
-class UnaryOperation(IntEnum):
+class UnaryOperation(Enumeration):
     """Function of a unary layer."""
 
     EXP = 0
@@ -362,7 +235,7 @@ class UnaryOperation(IntEnum):
     ISINF = 23
 
 
-class ReduceOperation(IntEnum):
+class ReduceOperation(Enumeration):
     """Function of a reduction."""
 
     SUM = 0
@@ -372,14 +245,14 @@ class ReduceOperation(IntEnum):
     AVG = 4
 
 
-class TopKOperation(IntEnum):
+class TopKOperation(Enumeration):
     """Which end TopK takes."""
 
     MAX = 0
     MIN = 1
 
 
-class GatherMode(IntEnum):
+class GatherMode(Enumeration):
     """How a gather layer reads its indices."""
 
     DEFAULT = 0
@@ -387,7 +260,7 @@ class GatherMode(IntEnum):
     ND = 2
 
 
-class UffInputOrder(IntEnum):
+class UffInputOrder(Enumeration):
     """Order of the dimensions of a UFF graph's input."""
 
     NCHW = 0
@@ -395,7 +268,7 @@ class UffInputOrder(IntEnum):
     NC = 2
 
 
-class TensorFormat(IntEnum):
+class TensorFormat(OrderedEnumeration):
     """Memory layout of a tensor; vectorised ones group that many channels."""
 
     LINEAR = 0
@@ -413,7 +286,7 @@ class TensorFormat(IntEnum):
     DHWC = 12
 
 
-class SampleMode(IntEnum):
+class SampleMode(Enumeration):
     """What a slice layer takes for elements outside its input."""
 
     STRICT_BOUNDS = 0
@@ -424,7 +297,7 @@ class SampleMode(IntEnum):
     REFLECT = 4
 
 
-class InterpolationMode(IntEnum):
+class InterpolationMode(Enumeration):
     """How a resize layer finds values between elements."""
 
     NEAREST = 0
@@ -432,7 +305,7 @@ class InterpolationMode(IntEnum):
     CUBIC = 2
 
 
-class ResizeCoordinateTransformation(IntEnum):
+class ResizeCoordinateTransformation(Enumeration):
     """Where in its input a resize layer looks for an element of its output."""
 
     ALIGN_CORNERS = 0
@@ -440,20 +313,57 @@ class ResizeCoordinateTransformation(IntEnum):
     HALF_PIXEL = 2
 
 
-class ResizeSelector(IntEnum):
+class ResizeSelector(Enumeration):
     """Where a resize layer looks for an output of a single element."""
 
     FORMULA = 0
     UPPER = 1
 
 
-class ResizeRoundMode(IntEnum):
+class ResizeRoundMode(Enumeration):
     """Which neighbour is the nearest."""
 
     HALF_UP = 0
     HALF_DOWN = 1
     FLOOR = 2
     CEIL = 3
+
+
+class BoundingBoxFormat(Enumeration):
+    """How four numbers say where a box is: two corners, or centre and size."""
+
+    CORNER_PAIRS = 0
+    CENTER_SIZES = 1
+
+
+class FillOperation(Enumeration):
+    """What a fill layer makes."""
+
+    LINSPACE = 0
+    RANDOM_UNIFORM = 1
+    RANDOM_NORMAL = 2
+
+
+class LoopOutput(Enumeration):
+    """What of its iterations a loop gives."""
+
+    LAST_VALUE = 0
+    CONCATENATE = 1
+    REVERSE = 2
+
+
+class TripLimit(Enumeration):
+    """What ends a loop."""
+
+    COUNT = 0
+    WHILE = 1
+
+
+class ScatterMode(Enumeration):
+    """How a scatter layer reads its indices."""
+
+    ELEMENT = 0
+    ND = 1
 
 
 SliceMode, ResizeMode = SampleMode, InterpolationMode  # their names before TensorRT 8.5

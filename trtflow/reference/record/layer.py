@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.dims import MAX_DIMS
+from trtflow.reference.record.enumeration import members
 from trtflow.reference.record.enums import DataType, LayerType
+from trtflow.reference.record.sealed import Sealed
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Dims, Weights
 
@@ -17,42 +20,67 @@ FLOATS: Types = (DataType.FLOAT, DataType.HALF)
 NUMBERS: Types = (*FLOATS, DataType.INT32)
 INT32: Types = (DataType.INT32,)
 BOOL: Types = (DataType.BOOL,)
-ANY: Types = tuple(DataType)
+# attributes of layers that TensorRT has not, and that a look at one does not show
+OWN = {"network", "layer_type", "node", "names", "elem_types", "shapes", "dtypes", "constants", "fault", "known"}
+ANY: Types = tuple(members(DataType))
 
 
-class ILayer:
+class ILayer(Sealed):
     """What all layers share: name, inputs, outputs, precision.
 
     Attributes:
         network: the network that the layer belongs to.
+        layer_type: what `type` says, but for the layers whose own `type` says more (see `as_layer`).
         title: TensorRT's word for the kind, used in default names and in profiles.
         takes: types that each input may have; the last entry stands for all inputs behind it too.
         most_inputs: number of inputs where `set_input` can add some to those that the layer begins with.
         input_instead: attributes that an input can stand in for, and its index; setting the attribute removes it.
         weight_names: attributes that hold weights; they can be set to weights, arrays or None.
+        carries_sizes: whether TensorRT computes it on the host where what it makes is a size.
         explicit_batch_only, implicit_batch_only: whether TensorRT refuses the layer with the other kind of batch.
         metadata: text that an engine inspector tells.
     """
 
+    read_only: ClassVar[tuple[str, ...]] = ("num_outputs", "network", "layer_type", "title")
     network: INetworkDefinition
-    type: LayerType
-    title: str
+    layer_type: LayerType
+    title = ""
     num_outputs = 1
     takes: tuple[Types, ...] = (ANY,)
     most_inputs = 0
     input_instead: dict[str, int] = {}  # noqa: RUF012 - a constant of each class
     weight_names: tuple[str, ...] = ()
+    carries_sizes = False
     explicit_batch_only = False
     implicit_batch_only = False
+    name = metadata = ""
+    outputs: list[ITensor] = []  # noqa: RUF012 - each layer sets its own
     _places: dict[int, ITensor]
+    _identity: object
 
     def __init__(self, network: INetworkDefinition, inputs: list[ITensor]) -> None:
         object.__setattr__(self, "network", network)
         object.__setattr__(self, "_places", dict(enumerate(inputs)))
+        object.__setattr__(self, "_identity", object())  # that a layer and what `as_layer` gives of it share
+        object.__setattr__(self, "outputs", [])
         self.name = f"(Unnamed Layer* {network.num_layers}) [{self.title}]"
         self.metadata = ""
         self._precision: DataType | None = None
         self._output_types: dict[int, DataType] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ILayer) and other._identity is self._identity
+
+    def __hash__(self) -> int:
+        return id(self._identity)
+
+    @property
+    def type(self) -> LayerType:
+        """Kind of the layer."""
+        return self.layer_type
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in OWN]
 
     def add_outputs(self) -> None:
         """Create the output tensors; called when the layer's attributes are set."""
@@ -61,10 +89,10 @@ class ILayer:
         self.outputs = [ITensor(name, self, index) for index, name in enumerate(names)]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, Weights.of(value) if name in self.weight_names else value)
+        super().__setattr__(name, Weights.of(value) if name in self.weight_names else value)
         if name in self.input_instead:
             self._places.pop(self.input_instead[name], None)
-        if name not in ("name", "metadata", "outputs"):
+        if name not in ("name", "metadata", "outputs") and not name.startswith("_"):
             self._changed()
 
     def _changed(self) -> None:
@@ -73,11 +101,10 @@ class ILayer:
         What is being added has nothing behind it, and what nobody asked for has nothing that followed: else a network
         of n layers would take n * n steps to be made.
         """
-        outputs = vars(self).get("outputs", ())
         if self.network.is_newest(self):
-            for tensor in outputs:
+            for tensor in self.outputs:
                 tensor.forget()
-        elif any(tensor.is_known for tensor in outputs):
+        elif any(tensor.is_known for tensor in self.outputs):
             self.network.revision += 1
 
     @property
@@ -95,11 +122,11 @@ class ILayer:
         return self._places.get(index)
 
     def set_input(self, index: int, tensor: ITensor) -> None:
-        """Replace an input tensor, or add one that the layer can do without.
+        """Replace an input tensor, or add one that the layer can do without; tell of an error where it has none."""
+        with self.network.telling():
+            self._set_input(index, tensor)
 
-        Raises:
-            NetworkError: the layer has no such input.
-        """
+    def _set_input(self, index: int, tensor: ITensor) -> None:
         count = max(self.num_inputs, self.most_inputs)
         if not 0 <= index < count:
             raise NetworkError(self.name, f"no input {index}", f"{self.title} has inputs 0 to {count - 1}.")
@@ -123,6 +150,7 @@ class ILayer:
     @precision.setter
     def precision(self, dtype: DataType) -> None:
         self._precision = DataType(dtype)
+        self._changed()
 
     @property
     def precision_is_set(self) -> bool:
@@ -152,6 +180,15 @@ class ILayer:
         self._output_types.pop(index, None)
         self._changed()
 
+    def sources(self) -> list[ITensor]:
+        """Return the inputs from which shape and type of the outputs follow."""
+        return self.inputs
+
+    def size_inputs(self) -> list[ITensor]:
+        """Return the inputs whose values are sizes, or bounds of a loop or of a choice."""
+        given = [self.get_input(place) for place in self.input_instead.values()]
+        return [tensor for tensor in given if tensor is not None]
+
     def check_types(self) -> None:
         """Compare the types of the inputs with what the layer takes.
 
@@ -171,11 +208,12 @@ class ILayer:
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the shape of an output."""
-        return self.inputs[0].shape
+        return tuple(self.inputs[0].shape)
 
     def output_dtype(self, index: int) -> DataType:
-        """Return the type of an output as the network defines it."""
-        return self.inputs[0].native_dtype
+        """Return the type of an output as the network defines it: FLOAT for floats of any precision."""
+        dtype = self.inputs[0].native_dtype
+        return DataType.FLOAT if dtype in FLOATS else dtype
 
 
 def broadcast(layer: ILayer, *shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -212,7 +250,7 @@ def one_axis(layer: ILayer, mask: int) -> int:
     shape = layer.inputs[0].shape
     axes = axes_of(mask, len(shape))
     if len(axes) != 1 or mask >> len(shape):
-        listed = axes_of(mask, Dims.MAX_DIMS)
+        listed = axes_of(mask, MAX_DIMS)
         raise NetworkError(
             layer.name,
             f"{layer.title} along the axes {listed} of an input of shape {shape}",
@@ -224,3 +262,21 @@ def one_axis(layer: ILayer, mask: int) -> int:
 def alias(name: str, doc: str) -> property:
     """Return a property that reads and writes another attribute: TensorRT has some under two names."""
     return property(lambda self: getattr(self, name), lambda self, value: setattr(self, name, value), doc=doc)
+
+
+def as_layer(layer: ILayer) -> ILayer:
+    """Return a layer as a network gives it: its `type` is a LayerType.
+
+    On what `add_activation` and `add_pooling` return, `type` is the function; TensorRT's networks give such a layer as
+    a plain ILayer, until its class is set: `layer.__class__ = trt.IActivationLayer`.
+    """
+    if type(layer).type is ILayer.type:
+        return layer
+    if type(layer) not in _PLAIN:
+        _PLAIN[type(layer)] = type(type(layer).__name__, (type(layer),), {"type": ILayer.type, "__module__": __name__})
+    plain: ILayer = object.__new__(_PLAIN[type(layer)])
+    object.__setattr__(plain, "__dict__", layer.__dict__)
+    return plain
+
+
+_PLAIN: dict[type[ILayer], type[ILayer]] = {}

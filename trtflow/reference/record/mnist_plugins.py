@@ -57,11 +57,11 @@ class FCPlugin(_SampleLayer):
             raise ValueError(f"the bias has {bias.size} weights for {count} outputs")
         super().__init__(outputs=count, kernel=kernel.reshape(count, -1), bias=bias)
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return (outputs, 1, 1)."""
         count = self.attributes["kernel"].shape[1]
-        if len(inputs) != 1 or len(inputs[0]) != 3 or prod(inputs[0]) != count:
-            self._refuse(inputs, f"one input C, H, W of {count} values")
+        if len(input_shapes) != 1 or len(input_shapes[0]) != 3 or prod(input_shapes[0]) != count:
+            self._refuse(input_shapes, f"one input C, H, W of {count} values")
         return Dims((self.attributes["outputs"], 1, 1))
 
     def serialize(self) -> memoryview:
@@ -77,7 +77,7 @@ class FCPlugin(_SampleLayer):
     def deserialize(cls, data: bytes) -> FCPlugin:
         """Return the plugin of what `serialize` gave."""
         inputs, outputs, biases, data_type = cls.header.unpack(data[: cls.header.size])
-        dtype = _little_endian(data_type)
+        dtype = _little_endian(DataType(data_type))
         weights = np.frombuffer(data[cls.header.size :], dtype)
         if weights.size != inputs * outputs + biases:
             raise ValueError(f"{weights.size} weights for {inputs} inputs, {outputs} outputs and {biases} biases")
@@ -86,7 +86,7 @@ class FCPlugin(_SampleLayer):
         return plugin
 
 
-def _little_endian(data_type: int) -> np.dtype[Any]:
+def _little_endian(data_type: DataType) -> np.dtype[Any]:
     if data_type not in (DataType.FLOAT, DataType.HALF):
         raise ValueError(f"data type {data_type}")
     return np.dtype("<f2" if data_type == DataType.HALF else "<f4")
@@ -105,11 +105,11 @@ class CustomClipPlugin(_SampleLayer):
         super().__init__(clipMin=low, clipMax=high)
         self.volume = 0
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return the input's shape."""
-        if len(inputs) != 1:
-            self._refuse(inputs, "one input")
-        return inputs[0]
+        if len(input_shapes) != 1:
+            self._refuse(input_shapes, "one input")
+        return input_shapes[0]
 
     def configure_with_format(
         self,
@@ -155,13 +155,13 @@ class FlattenConcat(_SampleLayer):
         self.rows = 1
         self.sizes: list[int] = []
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return the joined length at `axis`, ones beside it."""
-        if any(len(shape) < 3 for shape in inputs):
-            self._refuse(inputs, "inputs of C, H, W")
+        if any(len(shape) < 3 for shape in input_shapes):
+            self._refuse(input_shapes, "inputs of C, H, W")
         shape = [1, 1, 1]
-        shape[self.attributes["axis"] - 1] = sum(prod(shape[-3:]) for shape in inputs)
-        return Dims((*inputs[0][:-3], *shape))
+        shape[self.attributes["axis"] - 1] = sum(prod(shape[-3:]) for shape in input_shapes)
+        return Dims((*input_shapes[0][:-3], *shape))
 
     def configure_with_format(
         self,

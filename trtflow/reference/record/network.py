@@ -2,52 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
-from trtflow.reference.record.enums import (
-    ActivationType,
-    DataType,
-    ElementWiseOperation,
-    GatherMode,
-    MatrixOperation,
-    NetworkDefinitionCreationFlag,
-    PoolingType,
-    ReduceOperation,
-    RNNOperation,
-    ScaleMode,
-    TopKOperation,
-    UnaryOperation,
-)
-from trtflow.reference.record.plugins import IPluginV2
+from trtflow.reference.record.adders import Adders, Layer
+from trtflow.reference.record.answers import answers
+from trtflow.reference.record.enums import DataType, NetworkDefinitionCreationFlag
+from trtflow.reference.record.layer import as_layer
 from trtflow.reference.record.scope import Scope
+from trtflow.reference.record.shape_tensors import MOST_DIMENSIONS, TYPES
 from trtflow.reference.record.tensor import ITensor
-from trtflow.reference.record.values import Dims, ILogger, Logger, Weights
-
-Layer = TypeVar("Layer", bound=L.ILayer)
+from trtflow.reference.record.values import ILogger, Weights
 
 
-class INetworkDefinition(Scope):
+class INetworkDefinition(Scope, Adders):
     """A network under construction; made by `Builder.create_network`.
 
     Args:
         flags: bits of `NetworkDefinitionCreationFlag`; without EXPLICIT_BATCH shapes leave the batch out.
+        builder: what made it, whose logger takes the warnings of parsers that are given none.
 
     Attributes:
-        logger: takes the warnings of parsers that are given none: the builder's.
         in_order: whether layers read those before them only; not so where `set_input` was used.
+        shape_outputs: tensors that are marked as outputs because their values are sizes.
     """
 
-    def __init__(self, flags: int = 0) -> None:
-        self.name = "Unnamed Network 0"
-        self.has_implicit_batch_dimension = not flags & (1 << NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
+    read_only = ("has_implicit_batch_dimension", "has_explicit_precision", "builder")
+
+    def __init__(self, flags: int = 0, builder: Any = None) -> None:
+        super().__init__(getattr(builder, "logger", None), getattr(builder, "error_recorder", None))
+        self.name, self.builder = "Unnamed Network 0", builder
+        self.has_implicit_batch_dimension = not flags & (1 << int(NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
         self.revision = 0
-        self.logger: ILogger = Logger()
         self.in_order = True
+        self.shape_outputs: list[ITensor] = []
         self._inputs: list[ITensor] = []
         self._outputs: list[ITensor] = []
         self._layers: list[L.ILayer] = []
@@ -60,24 +52,50 @@ class INetworkDefinition(Scope):
     def __len__(self) -> int:
         return len(self._layers)
 
-    def __getitem__(self, index: int) -> L.ILayer:
-        return self._layers[index]
+    def __getitem__(self, arg0: int) -> L.ILayer:
+        return as_layer(self._layers[arg0])
 
     def __iter__(self) -> Iterator[L.ILayer]:
-        return iter(self._layers)
+        return map(as_layer, list(self._layers))
 
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def _network(self) -> INetworkDefinition:
+        return self
+
+    @property
+    def has_flows(self) -> bool:
+        """Whether there are loops or conditionals."""
+        return self._flows > 0
+
+    @property
+    def logger(self) -> ILogger:
+        """What takes the warnings of parsers."""
+        return self._logger
+
+    @answers(None)
     def get_input(self, index: int) -> ITensor:
-        """Return an input."""
-        return self._inputs[index]
+        """Return an input; None where there is none of this index."""
+        return self._inputs[self._checked(index, self._inputs, "input")]
 
+    @answers(None)
     def get_output(self, index: int) -> ITensor:
-        """Return a marked output."""
-        return self._outputs[index]
+        """Return a marked output; None where there is none of this index."""
+        return self._outputs[self._checked(index, self._outputs, "output")]
 
+    @answers(None)
     def get_layer(self, index: int) -> L.ILayer:
-        """Return a layer."""
-        return self._layers[index]
+        """Return a layer; None where there is none of this index."""
+        return as_layer(self._layers[self._checked(index, self._layers, "layer")])
 
+    def _checked(self, index: int, items: Sequence[Any], what: str) -> int:
+        if not 0 <= index < len(items):
+            raise NetworkError(self.name, f"no {what} {index}", f"There are {len(items)}, counted from 0.")
+        return index
+
+    @answers(None)
     def add_input(self, name: str, dtype: DataType, shape: Any) -> ITensor:
         """Add an input; with an implicit batch the shape leaves the batch out."""
         if any(tensor.name == name for tensor in self._inputs):
@@ -87,19 +105,44 @@ class INetworkDefinition(Scope):
         self._inputs.append(tensor)
         return tensor
 
+    @answers(None)
     def mark_output(self, tensor: ITensor) -> None:
         """Make a tensor an output of the network."""
         if tensor is None:
             raise NetworkError("output", "no such tensor to mark", "Look up the name of the blob in the prototxt.")
         if not tensor.is_network_output:
-            tensor.is_network_output = True
+            tensor.mark(True)
             self._outputs.append(tensor)
 
+    @answers(None)
     def unmark_output(self, tensor: ITensor) -> None:
         """Make a tensor internal again."""
-        tensor.is_network_output = False
+        if tensor not in self._outputs:
+            raise NetworkError(tensor.name, "this tensor is no marked output", "Mark it first.")
+        tensor.mark(False)
         self._outputs.remove(tensor)
 
+    @answers(False)
+    def mark_output_for_shapes(self, tensor: ITensor) -> bool:
+        """Make a tensor an output because its values are sizes; False where they cannot be."""
+        if len(tensor.shape) > MOST_DIMENSIONS or tensor.native_dtype not in TYPES:
+            fault = f"{tensor.native_dtype.name} of shape {tensor.shape} holds no sizes"
+            raise NetworkError(tensor.name, fault, "Mark it with mark_output.")
+        if tensor not in self.shape_outputs:
+            self.shape_outputs.append(tensor)
+            self.mark_output(tensor)
+        return True
+
+    @answers(False)
+    def unmark_output_for_shapes(self, tensor: ITensor) -> bool:
+        """Make such a tensor internal again; False where it is not marked so."""
+        if tensor not in self.shape_outputs:
+            return False
+        self.shape_outputs.remove(tensor)
+        self.unmark_output(tensor)
+        return True
+
+    @answers(None)
     def remove_tensor(self, tensor: ITensor) -> None:
         """Remove an input that no layer reads.
 
@@ -111,173 +154,6 @@ class INetworkDefinition(Scope):
             fault = f"layer {readers[0]!r} reads this tensor" if readers else "this tensor is no input of the network"
             raise NetworkError(tensor.name, fault, "Only inputs that nothing reads can be removed.")
         self._inputs.remove(tensor)
-
-    def add_convolution(
-        self, input: ITensor, num_output_maps: int, kernel_shape: Any, kernel: Any, bias: Any = None
-    ) -> L.IConvolutionLayer:
-        """Add a convolution; kernel [K, C / groups, R, S]."""
-        layer = L.IConvolutionLayer(self, input, num_output_maps, kernel_shape, Weights.of(kernel), Weights.of(bias))
-        return self._add(layer)
-
-    def add_fully_connected(
-        self, input: ITensor, num_outputs: int, kernel: Any, bias: Any = None
-    ) -> L.IFullyConnectedLayer:
-        """Add a fully connected layer; kernel [K, C * H * W]."""
-        return self._add(L.IFullyConnectedLayer(self, input, num_outputs, Weights.of(kernel), Weights.of(bias)))
-
-    def add_activation(self, input: ITensor, type: ActivationType) -> L.IActivationLayer:
-        """Add an activation function."""
-        return self._add(L.IActivationLayer(self, input, type))
-
-    def add_pooling(self, input: ITensor, type: PoolingType, window_size: Any) -> L.IPoolingLayer:
-        """Add a pooling layer."""
-        return self._add(L.IPoolingLayer(self, input, type, window_size))
-
-    def add_lrn(self, input: ITensor, window: int, alpha: float, beta: float, k: float) -> L.ILRNLayer:
-        """Add a local response normalisation."""
-        return self._add(L.ILRNLayer(self, input, window, alpha, beta, k))
-
-    def add_scale(
-        self, input: ITensor, mode: ScaleMode, shift: Any = None, scale: Any = None, power: Any = None
-    ) -> L.IScaleLayer:
-        """Add (x * scale + shift) ** power; absent weights leave their part out."""
-        return self._add(L.IScaleLayer(self, input, mode, Weights.of(shift), Weights.of(scale), Weights.of(power)))
-
-    def add_scale_nd(
-        self,
-        input: ITensor,
-        mode: ScaleMode,
-        shift: Any = None,
-        scale: Any = None,
-        power: Any = None,
-        *,
-        channel_axis: int,
-    ) -> L.IScaleLayer:
-        """Add what `add_scale` does, with channels along any axis."""
-        weights = (Weights.of(shift), Weights.of(scale), Weights.of(power))
-        return self._add(L.IScaleLayer(self, input, mode, *weights, channel_axis))
-
-    def add_softmax(self, input: ITensor) -> L.ISoftMaxLayer:
-        """Add a softmax."""
-        return self._add(L.ISoftMaxLayer(self, input))
-
-    def add_concatenation(self, inputs: list[ITensor]) -> L.IConcatenationLayer:
-        """Join tensors."""
-        return self._add(L.IConcatenationLayer(self, list(inputs)))
-
-    def add_elementwise(self, input1: ITensor, input2: ITensor, op: ElementWiseOperation) -> L.IElementWiseLayer:
-        """Add a binary function."""
-        return self._add(L.IElementWiseLayer(self, input1, input2, op))
-
-    def add_shuffle(self, input: ITensor) -> L.IShuffleLayer:
-        """Add a transpose and reshape."""
-        return self._add(L.IShuffleLayer(self, input))
-
-    def add_constant(self, shape: Any, weights: Any) -> L.IConstantLayer:
-        """Add a constant."""
-        return self._add(L.IConstantLayer(self, Dims(shape), Weights.of(weights)))
-
-    def add_deconvolution(
-        self, input: ITensor, num_output_maps: int, kernel_shape: Any, kernel: Any, bias: Any = None
-    ) -> L.IDeconvolutionLayer:
-        """Add a transposed convolution; kernel [C, K / groups, R, S]."""
-        return self._add(
-            L.IDeconvolutionLayer(self, input, num_output_maps, kernel_shape, Weights.of(kernel), Weights.of(bias))
-        )
-
-    def add_matrix_multiply(
-        self, input0: ITensor, op0: MatrixOperation, input1: ITensor, op1: MatrixOperation
-    ) -> L.IMatrixMultiplyLayer:
-        """Add a product of matrices."""
-        return self._add(L.IMatrixMultiplyLayer(self, input0, op0, input1, op1))
-
-    def add_unary(self, input: ITensor, op: UnaryOperation) -> L.IUnaryLayer:
-        """Add a function of each element."""
-        return self._add(L.IUnaryLayer(self, input, op))
-
-    def add_reduce(self, input: ITensor, op: ReduceOperation, axes: int, keep_dims: bool) -> L.IReduceLayer:
-        """Add a reduction along the axes whose bits are set."""
-        return self._add(L.IReduceLayer(self, input, op, axes, keep_dims))
-
-    def add_topk(self, input: ITensor, op: TopKOperation, k: int, axes: int) -> L.ITopKLayer:
-        """Add a choice of the k largest or smallest elements."""
-        return self._add(L.ITopKLayer(self, input, op, k, axes))
-
-    def add_gather(self, input: ITensor, indices: ITensor, axis: int) -> L.IGatherLayer:
-        """Add a look-up of slices."""
-        return self._add(L.IGatherLayer(self, input, indices, axis))
-
-    def add_gather_v2(self, input: ITensor, indices: ITensor, mode: GatherMode) -> L.IGatherLayer:
-        """Add a look-up of slices, of elements, or of what n-dimensional indices point to."""
-        return self._add(L.IGatherLayer(self, input, indices, mode=mode))
-
-    def add_slice(self, input: ITensor, start: Any, shape: Any, stride: Any) -> L.ISliceLayer:
-        """Add a cut."""
-        return self._add(L.ISliceLayer(self, input, start, shape, stride))
-
-    def add_padding(self, input: ITensor, pre_padding: Any, post_padding: Any) -> L.IPaddingLayer:
-        """Add noughts around the last two dimensions."""
-        return self._add(L.IPaddingLayer(self, input, pre_padding, post_padding))
-
-    def add_identity(self, input: ITensor) -> L.IIdentityLayer:
-        """Add a layer that changes nothing but the type, where one is set."""
-        return self._add(L.IIdentityLayer(self, [input]))
-
-    def add_cast(self, input: ITensor, to_type: DataType) -> L.ICastLayer:
-        """Add a conversion to another type."""
-        return self._add(L.ICastLayer(self, input, to_type))
-
-    def add_shape(self, input: ITensor) -> L.IShapeLayer:
-        """Add a layer that gives the sizes of a tensor."""
-        return self._add(L.IShapeLayer(self, [input]))
-
-    def add_select(self, condition: ITensor, then_input: ITensor, else_input: ITensor) -> L.ISelectLayer:
-        """Add a choice between two tensors, element by element."""
-        return self._add(L.ISelectLayer(self, condition, then_input, else_input))
-
-    def add_resize(self, input: ITensor) -> L.IResizeLayer:
-        """Add a resize; set its `shape` or its `scales`."""
-        return self._add(L.IResizeLayer(self, input))
-
-    def add_parametric_relu(self, input: ITensor, slopes: ITensor) -> L.IParametricReLULayer:
-        """Add a ReLU with slopes below 0."""
-        return self._add(L.IParametricReLULayer(self, input, slopes))
-
-    def add_one_hot(self, indices: ITensor, values: ITensor, depth: ITensor, axis: int) -> L.IOneHotLayer:
-        """Add a one-hot encoding; values are (off, on)."""
-        return self._add(L.IOneHotLayer(self, indices, values, depth, axis))
-
-    def add_quantize(self, input: ITensor, scale: ITensor) -> L.IQuantizeLayer:
-        """Add a conversion of floats to INT8 steps of a scale."""
-        return self._add(L.IQuantizeLayer(self, input, scale))
-
-    def add_dequantize(self, input: ITensor, scale: ITensor) -> L.IDequantizeLayer:
-        """Add a conversion of INT8 steps of a scale to floats."""
-        return self._add(L.IDequantizeLayer(self, input, scale))
-
-    def add_normalization(
-        self,
-        input: ITensor,
-        scale: ITensor,
-        bias: ITensor,
-        axesMask: int,  # noqa: N803 - TensorRT's name
-    ) -> L.INormalizationLayer:
-        """Add a normalisation by the moments along the axes whose bits are set."""
-        return self._add(L.INormalizationLayer(self, input, scale, bias, axesMask))
-
-    def add_rnn_v2(
-        self, input: ITensor, layer_count: int, hidden_size: int, max_seq_length: int, op: RNNOperation
-    ) -> L.IRNNv2Layer:
-        """Add recurrent layers over sequences [S, E]; their weights are set gate by gate."""
-        return self._add(L.IRNNv2Layer(self, input, layer_count, hidden_size, max_seq_length, op))
-
-    def add_ragged_softmax(self, input: ITensor, bounds: ITensor) -> L.IRaggedSoftMaxLayer:
-        """Add a softmax over rows [Z, S] of different lengths [Z, 1]."""
-        return self._add(L.IRaggedSoftMaxLayer(self, [input, bounds]))
-
-    def add_plugin_v2(self, inputs: list[ITensor], plugin: IPluginV2) -> L.IPluginV2Layer:
-        """Add a layer that a plugin computes."""
-        return self._add(L.IPluginV2Layer(self, list(inputs), plugin))
 
     def set_weights_name(self, weights: Any, name: str) -> bool:
         """Name weights for a refitter; they are found by the memory that they share with a layer's weights."""
@@ -294,9 +170,14 @@ class INetworkDefinition(Scope):
 
     def is_newest(self, layer: L.ILayer) -> bool:
         """Whether no layer can read a layer: it was added last, or is about to be."""
-        return self.in_order and (not hasattr(layer, "outputs") or not self._layers or self._layers[-1] is layer)
+        return self.in_order and (not layer.outputs or not self._layers or self._layers[-1] == layer)
 
-    def _add(self, layer: Layer) -> Layer:
+    def add_layer(self, layer: Layer) -> Layer:
+        """Take a layer.
+
+        Raises:
+            NetworkError: it is not for a network with such a batch.
+        """
         if layer.explicit_batch_only and self.has_implicit_batch_dimension:
             raise NetworkError(layer.name, f"{layer.title} with an implicit batch", "Make the batch explicit.")
         if layer.implicit_batch_only and not self.has_implicit_batch_dimension:
@@ -304,7 +185,3 @@ class INetworkDefinition(Scope):
         layer.add_outputs()
         self._layers.append(layer)
         return layer
-
-    # TensorRT has these under a second name since 7.0
-    add_convolution_nd, add_pooling_nd = add_convolution, add_pooling
-    add_deconvolution_nd, add_padding_nd = add_deconvolution, add_padding

@@ -31,14 +31,14 @@ class EfficientNMS(IPluginV2):
             raise ValueError(f"max_output_boxes {attributes['max_output_boxes']}")
         super().__init__(**attributes)
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return the shape of an output, with the batch."""
-        ranks = [len(shape) for shape in inputs]
-        if ranks not in ([3, 3], [4, 3], [3, 3, 3], [4, 3, 3]) or inputs[0][-1] not in (4, -1):
-            shapes = ", ".join(map(str, inputs))
+        ranks = [len(shape) for shape in input_shapes]
+        if ranks not in ([3, 3], [4, 3], [3, 3, 3], [4, 3, 3]) or input_shapes[0][-1] not in (4, -1):
+            shapes = ", ".join(map(str, input_shapes))
             remedy = "It takes boxes (N, P, 4) or (N, P, C, 4), scores (N, P, C) and, if any, anchors (1 or N, P, 4)."
             raise NetworkError(self.plugin_type, f"inputs of shape {shapes}", remedy)
-        batch, most = inputs[0][0], self.attributes["max_output_boxes"]
+        batch, most = input_shapes[0][0], self.attributes["max_output_boxes"]
         return Dims([(batch, 1), (batch, most, 4), (batch, most), (batch, most)][index])
 
     def get_output_datatype(self, index: int, inputs: list[DataType]) -> DataType:
@@ -62,12 +62,12 @@ class BatchedNMS(IPluginV2):
             raise ValueError(f"topK {attributes['topK']} exceeds {MOST_CANDIDATES}")
         super().__init__(**attributes)
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return the shape of an output, without the batch."""
         shared, classes = self.attributes["shareLocation"], self.attributes["numClasses"]
-        fits = len(inputs) == 2 and len(inputs[0]) == 3 and len(inputs[1]) in (2, 3)
-        if not fits or inputs[0][1:] != (1 if shared else classes, 4) or inputs[1][1] != classes:
-            shapes = ", ".join(map(str, inputs))
+        fits = len(input_shapes) == 2 and len(input_shapes[0]) == 3 and len(input_shapes[1]) in (2, 3)
+        if not fits or input_shapes[0][1:] != (1 if shared else classes, 4) or input_shapes[1][1] != classes:
+            shapes = ", ".join(map(str, input_shapes))
             remedy = f"It takes boxes (P, {1 if shared else classes}, 4) and scores (P, {classes}) of each picture."
             raise NetworkError(self.plugin_type, f"inputs of shape {shapes}", remedy)
         most = self.attributes["keepTopK"]
@@ -84,10 +84,10 @@ class BatchedNMSDynamic(BatchedNMS):
     plugin_type = "BatchedNMSDynamic_TRT"
     dynamic = True
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return the shape of an output, with the batch."""
-        inner = super().get_output_shape(index, [Dims(shape[1:]) for shape in inputs])
-        return Dims((inputs[0][0], *(inner or (1,))))
+        inner = super().get_output_shape(index, [Dims(shape[1:]) for shape in input_shapes])
+        return Dims((input_shapes[0][0], *(inner or (1,))))
 
 
 BATCHED: dict[str, Any] = {

@@ -14,6 +14,22 @@ from trtflow.reference.record.tensor import ITensor
 if TYPE_CHECKING:
     from trtflow.reference.record.network import INetworkDefinition
 
+# operands that make the sizes of what a node gives
+SIZES = {
+    "Slice": (1, 2, 3, 4),
+    "Reshape": (1,),
+    "Expand": (1,),
+    "Tile": (1,),
+    "Range": (0, 1, 2),
+    "ConstantOfShape": (0,),
+    "Resize": (1, 2, 3),
+    "Pad": (1,),
+    "TopK": (1,),
+    "Upsample": (1,),
+    "OneHot": (1,),
+    "Loop": (0, 1),
+}
+
 
 class IOnnxLayer(ILayer):
     """A node of ONNX.
@@ -33,7 +49,8 @@ class IOnnxLayer(ILayer):
         fault: why TensorRT's builder refuses it, where it does.
     """
 
-    type, title = LayerType.PLUGIN_V2, "ONNX node"
+    layer_type, title = LayerType.PLUGIN_V2, "ONNX node"
+    carries_sizes = True
 
     def __init__(
         self,
@@ -61,3 +78,9 @@ class IOnnxLayer(ILayer):
     def output_dtype(self, index: int) -> DataType:
         """Return what ONNX's shape inference said."""
         return self.dtypes[index]
+
+    def size_inputs(self) -> list[ITensor]:
+        """Return the inputs that make the sizes of what the node gives."""
+        places = SIZES.get(self.node.op_type, ()) if self.node.op_type != "Loop" else ()
+        wanted = {self.node.input[place] for place in places if place < len(self.node.input)}
+        return [tensor for name, tensor in zip(self.names, self.inputs, strict=True) if name in wanted]

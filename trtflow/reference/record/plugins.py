@@ -9,25 +9,40 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from trtflow.reference.errors import NetworkError
+from trtflow.reference.errors import DeviceError, NetworkError
+from trtflow.reference.record.answers import Reporter
 from trtflow.reference.record.enums import DataType, PluginFieldType, TensorFormat
+from trtflow.reference.record.sealed import Sealed
 from trtflow.reference.record.values import Dims
 
 VERSION = 8600  # NV_TENSORRT_VERSION of 8.6.0
 
 
-class PluginField:
+class PluginField(Sealed):
     """One attribute of a plugin: a name and an array of numbers (or text)."""
 
-    def __init__(self, name: str, data: Any = None, type: PluginFieldType = PluginFieldType.UNKNOWN) -> None:
+    def __init__(self, name: str = "", data: Any = None, type: PluginFieldType = PluginFieldType.UNKNOWN) -> None:
         self.name, self.data, self.type = name, data, type
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return 0 if self.data is None else int(np.size(self.data))
+
+    @size.setter
+    def size(self, size: int) -> None:
+        if self.data is not None:
+            self.data = np.asarray(self.data).ravel()[: int(size)]
 
 
 class PluginFieldCollection(list[PluginField]):
     """The attributes given to `IPluginCreator.create_plugin`."""
 
 
-class IPluginV2:
+PluginFieldCollection_ = PluginFieldCollection  # what a list of fields becomes on its way to a creator
+
+
+class IPluginV2(Sealed):
     """A layer that TensorRT does not know: its type, its attributes and the shapes of its outputs.
 
     A subclass says what comes out (`get_output_shape`); what it computes is registered in
@@ -46,15 +61,26 @@ class IPluginV2:
     num_outputs = 1
     dynamic = False
     takes_inputs = True  # False: what it gives depends on none, though a collapsed namespace may leave it some
+    read_only = ("plugin_type", "plugin_version", "num_outputs", "tensorrt_version")
     data_types: tuple[DataType, ...] = (DataType.FLOAT,)  # that `supports_format` knows
 
     def __init__(self, **attributes: Any) -> None:
         self.attributes = attributes
         self.data_type = DataType.FLOAT
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return the shape of one output, without the batch dimension unless it is `dynamic`."""
         raise NotImplementedError
+
+    def execute_async(
+        self, batch_size: int, inputs: list[Any], outputs: list[Any], workspace: Any, stream_handle: int
+    ) -> int:
+        """Refuse to run: what a plugin computes is lowered with its network.
+
+        Raises:
+            DeviceError: always.
+        """
+        raise DeviceError(f"{self.plugin_type}: execute_async", "Add it to a network, build that and run the engine.")
 
     def get_output_datatype(self, index: int, inputs: list[DataType]) -> DataType:
         """Return the type of one output."""
@@ -128,7 +154,37 @@ class IPluginV2:
 Plugin = TypeVar("Plugin", bound=IPluginV2)
 
 
-class IPluginCreator:
+class IPluginV2Ext(IPluginV2):
+    """A plugin of which the builder asks more."""
+
+    tensorrt_version = 1 << 24 | VERSION  # the first byte is the kind of plugin
+
+    def get_output_data_type(self, index: int, input_types: list[DataType]) -> DataType:
+        """Return the type of one output."""
+        return self.get_output_datatype(index, input_types)
+
+    def configure_plugin(
+        self,
+        input_shapes: list[Any],
+        output_shapes: list[Any],
+        input_types: list[DataType],
+        output_types: list[DataType],
+        input_is_broadcasted: list[bool],
+        output_is_broacasted: list[bool],
+        format: TensorFormat,
+        max_batch_size: int,
+    ) -> None:
+        """Note the configuration that the builder chose."""
+        self.configure_with_format(input_shapes, output_shapes, input_types[0], format, max_batch_size)
+
+    def attach_to_context(self, cudnn: Any, cublas: Any, allocator: Any) -> None:
+        """Do nothing: there are no handles."""
+
+    def detach_from_context(self) -> None:
+        """Do nothing: there are no handles."""
+
+
+class IPluginCreator(Sealed):
     """Makes plugins of one type from fields.
 
     Args:
@@ -136,6 +192,8 @@ class IPluginCreator:
         defaults: every attribute with the value it has when the field is absent; None marks a required array, a type
             a required number.
     """
+
+    read_only = ("name", "plugin_version", "field_names", "tensorrt_version")
 
     def __init__(self, plugin: type[IPluginV2], defaults: dict[str, Any]) -> None:
         self.plugin, self.defaults = plugin, defaults
@@ -188,12 +246,12 @@ def _text(value: Any) -> str:
     return text[2:-1] if text[:2] in ("b'", 'b"') and text[-1:] == text[1] else text
 
 
-class IPluginRegistry:
+class IPluginRegistry(Reporter):
     """Creators by type, version and namespace."""
 
-    parent_search_enabled = True
-
     def __init__(self) -> None:
+        super().__init__()
+        self.parent_search_enabled = True
         self._creators: dict[tuple[str, str, str], IPluginCreator] = {}
 
     @property
@@ -220,6 +278,18 @@ class IPluginRegistry:
     def get_plugin_creator(self, type: str, version: str, plugin_namespace: str = "") -> IPluginCreator | None:
         """Return the creator of a type, or None."""
         return self._creators.get((type, version, plugin_namespace))
+
+    def load_library(self, plugin_path: str) -> Any:
+        """Refuse to load plugins that are compiled.
+
+        Raises:
+            DeviceError: always.
+        """
+        way_out = "Give what its plugins compute as a file of Python: trtflow run --plugins FILE.py."
+        raise DeviceError(f"load_library({plugin_path!r}), a library of compiled plugins", way_out)
+
+    def deregister_library(self, handle: Any) -> None:
+        """Do nothing: no library was loaded."""
 
 
 _REGISTRY = IPluginRegistry()

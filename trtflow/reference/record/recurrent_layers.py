@@ -49,7 +49,7 @@ class IRNNv2Layer(ILayer):
         direction: UNIDIRECTION or BIDIRECTION.
     """
 
-    type, title = LayerType.RNN_V2, "RNN"
+    layer_type, title = LayerType.RNN_V2, "RNN"
     takes = (FLOATS, FLOATS, FLOATS, INT32)
     implicit_batch_only = True
     _op: RNNOperation
@@ -192,7 +192,7 @@ class IRNNv2Layer(ILayer):
 class IRaggedSoftMaxLayer(ILayer):
     """Softmax over the first `bounds` elements of each row [Z, S]; bounds are INT32 [Z, 1]; 0 behind them."""
 
-    type, title = LayerType.RAGGED_SOFTMAX, "RaggedSoftMax"
+    layer_type, title = LayerType.RAGGED_SOFTMAX, "RaggedSoftMax"
     takes = (FLOATS, INT32)
 
     def output_shape(self, index: int) -> tuple[int, ...]:

@@ -37,14 +37,14 @@ class RPROI(IPluginV2):
         sizes = np.stack([widths, heights], 1)[:, None] * scales[None, :, None]
         return np.concatenate([np.full_like(sizes, (stride - 1) / 2), sizes], axis=2).reshape(-1, 4)
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return (1, nmsMaxOut, 4) for the rois and (nmsMaxOut, C, poolingH, poolingW) for the features."""
         attributes = self.attributes
         count = attributes["anchorsRatioCount"] * attributes["anchorsScaleCount"]
-        self._check(inputs, count)
+        self._check(input_shapes, count)
         if index == 0:
             return Dims((1, attributes["nmsMaxOut"], 4))
-        return Dims((attributes["nmsMaxOut"], inputs[2][0], attributes["poolingH"], attributes["poolingW"]))
+        return Dims((attributes["nmsMaxOut"], input_shapes[2][0], attributes["poolingH"], attributes["poolingW"]))
 
     def _check(self, inputs: list[Dims], count: int) -> None:
         shapes = ", ".join(map(str, inputs))

@@ -27,9 +27,9 @@ ARITHMETIC: dict[ElementWiseOperation, Callable[..., Any]] = {
 def constant_values(tensor: ITensor) -> np.ndarray | None:
     """Return the values of a constant, be it behind a cast, in the constant's shape; None where it is none."""
     layer: Any = tensor.producer
-    while layer is not None and layer.type in (LayerType.IDENTITY, LayerType.CAST):
+    while layer is not None and layer.layer_type in (LayerType.IDENTITY, LayerType.CAST):
         layer = layer.inputs[0].producer
-    if layer is None or layer.type != LayerType.CONSTANT:
+    if layer is None or layer.layer_type != LayerType.CONSTANT:
         return None
     return np.asarray(layer.weights.numpy().reshape(layer.shape))
 
@@ -43,13 +43,13 @@ def known_values(tensor: ITensor, count: int) -> tuple[int, ...]:
 def _evaluated(tensor: ITensor) -> np.ndarray | None:
     """Return the values of a tensor of sizes, UNKNOWN where they are; None where nothing is known."""
     layer: Any = tensor.producer
-    if layer is not None and layer.type == LayerType.PLUGIN_V2 and hasattr(layer, "known"):  # a node of ONNX
+    if layer is not None and layer.layer_type == LayerType.PLUGIN_V2 and hasattr(layer, "known"):  # a node of ONNX
         return layer.known[tensor.index]
-    if layer is None or layer.type not in _RULES:
+    if layer is None or layer.layer_type not in _RULES:
         return None
-    sources = [] if layer.type == LayerType.SHAPE else layer.inputs
+    sources = [] if layer.layer_type == LayerType.SHAPE else layer.inputs
     values = [value for source in sources if (value := _evaluated(source)) is not None]
-    return _RULES[layer.type](layer, values) if len(values) == len(sources) else None
+    return _RULES[layer.layer_type](layer, values) if len(values) == len(sources) else None
 
 
 def _elementwise(layer: Any, values: list[np.ndarray]) -> np.ndarray | None:

@@ -26,9 +26,9 @@ class Normalize(IPluginV2):
 
     plugin_type = "Normalize_TRT"
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return the input's shape."""
-        return inputs[0]
+        return input_shapes[0]
 
 
 class PriorBox(IPluginV2):
@@ -44,10 +44,10 @@ class PriorBox(IPluginV2):
                 ratios += [ratio, 1 / ratio] if self.attributes["flip"] else [ratio]
         return ratios
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return (2, priors * 4, 1): boxes, then variances."""
         per_cell = self.attributes["minSize"].size * len(self.ratios()) + self.attributes["maxSize"].size
-        return Dims((2, inputs[0][-2] * inputs[0][-1] * per_cell * 4, 1))
+        return Dims((2, input_shapes[0][-2] * input_shapes[0][-1] * per_cell * 4, 1))
 
 
 class GridAnchor(IPluginV2):
@@ -87,7 +87,7 @@ class GridAnchor(IPluginV2):
         sizes = self.attributes["featureMapShapes"].reshape(-1, self.sides)[index].astype(int)
         return int(sizes[0]), int(sizes[-1])
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return (2, boxes * 4, 1): boxes, then variances."""
         height, width = self.map_shape(index)
         return Dims((2, height * width * len(self.box_sizes(index)) * 4, 1))
@@ -105,16 +105,16 @@ class FlattenConcat(IPluginV2):
             raise ValueError("ignoreBatch, with which TensorRT writes the first picture of a batch only")
         super().__init__(**attributes)
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return the joined length at `axis`, ones beside it."""
         place = self.attributes["axis"] - 1
-        others = {(*shape[:place], *shape[place + 1 :]) for shape in inputs}
-        if any(len(shape) != 3 for shape in inputs) or len(others) != 1 or prod(inputs[0][:place]) != 1:
-            shapes = ", ".join(map(str, inputs))
+        others = {(*shape[:place], *shape[place + 1 :]) for shape in input_shapes}
+        if any(len(shape) != 3 for shape in input_shapes) or len(others) != 1 or prod(input_shapes[0][:place]) != 1:
+            shapes = ", ".join(map(str, input_shapes))
             remedy = f"It takes C, H, W that differ along axis {place + 1} only, all before it being 1."
             raise NetworkError(self.plugin_type, f"inputs of shape {shapes}", remedy)
         joined = [1, 1, 1]
-        joined[place] = sum(map(prod, inputs))
+        joined[place] = sum(map(prod, input_shapes))
         return Dims(joined)
 
 
@@ -124,7 +124,7 @@ class NMS(IPluginV2):
     plugin_type = "NMS_TRT"
     num_outputs = 2
 
-    def get_output_shape(self, index: int, inputs: list[Dims]) -> Dims:
+    def get_output_shape(self, index: int, input_shapes: list[Dims]) -> Dims:
         """Return (1, keepTopK, 7) for the detections and (1, 1, 1) for their number."""
         return Dims((1, self.attributes["keepTopK"], 7)) if index == 0 else Dims((1, 1, 1))
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.dims import sizes_of
+from trtflow.reference.record.enumeration import members
 from trtflow.reference.record.enums import DataType, TensorFormat, TensorLocation
+from trtflow.reference.record.sealed import Sealed
+from trtflow.reference.record.shape_tensors import shape_tensors
 from trtflow.reference.record.values import Dims
 
 if TYPE_CHECKING:
     from trtflow.reference.record.layer import ILayer
     from trtflow.reference.record.network import INetworkDefinition
 
-ALL_FORMATS = sum(1 << layout for layout in TensorFormat)
+ALL_FORMATS = sum(1 << int(layout) for layout in members(TensorFormat))
 
 
-class ITensor:
+class ITensor(Sealed):
     """An input of the network, or an output of a layer, whose shape follows from that layer.
 
     In a network with an implicit batch, shapes leave the batch dimension out.
@@ -23,8 +27,9 @@ class ITensor:
     Attributes:
         name: its name; that of a binding where the tensor is an input or output of the network.
         location, allowed_formats, broadcast_across_batch: recorded only: all memory is the host's, in rows.
-        dynamic_range: range of values for INT8, (min, max), or None.
     """
+
+    read_only = ("is_network_input", "producer", "index")
 
     def __init__(
         self,
@@ -34,27 +39,28 @@ class ITensor:
         network: INetworkDefinition | None = None,
     ) -> None:
         self.name, self.producer, self.index = name, producer, index
-        self.dynamic_range: tuple[float, float] | None = None
+        self._range: tuple[float, float] | None = None
         self.location, self.allowed_formats = TensorLocation.DEVICE, ALL_FORMATS
         self.broadcast_across_batch = False
         self.is_network_input = producer is None
-        self.is_network_output = False
+        self._marked = False
         self._network = network
-        self._shape, self._dtype = Dims(), DataType.FLOAT
+        self._shape: tuple[int, ...] = ()
+        self._dtype = DataType.FLOAT
         self._bound_dtype: DataType | None = None
         self._dimension_names: dict[int, str] = {}
         self._derived: dict[str, tuple[int, Any]] = {}  # what followed from the layer, and at which revision
 
     @property
     def shape(self) -> Dims:
-        """The sizes; -1 where they are only known at run time."""
-        return self._shape if self.producer is None else self._derive("shape")
+        """The sizes; -1 where they are only known at run time. What is done to them has no effect on the tensor."""
+        return Dims(self._shape if self.producer is None else self._derive("shape"))
 
     @shape.setter
     def shape(self, shape: Any) -> None:
         if self.producer is not None:
             raise AttributeError(f"the shape of {self.name!r} follows from its layer; only inputs' shapes can be set")
-        self._shape = Dims(shape)
+        self._shape = sizes_of(shape)
         self._touch()
 
     @property
@@ -80,16 +86,41 @@ class ITensor:
         """Type that layers read: that of an input, or what follows from the layer."""
         return self._dtype if self.producer is None else self._derive("dtype")
 
+    @property
+    def dynamic_range(self) -> tuple[float, float] | None:
+        """Range of values for INT8, (min, max), or None."""
+        return self._range
+
+    @dynamic_range.setter
+    def dynamic_range(self, range: Any) -> None:
+        if len(range) != 2:
+            raise ValueError("Dynamic range must contain exactly 2 elements")
+        self.set_dynamic_range(*range)
+
     def set_dynamic_range(self, min: float, max: float) -> bool:
         """Set the range of values for INT8; TensorRT uses the larger magnitude, symmetrically."""
         if not min <= max:
             return False
-        self.dynamic_range = (float(min), float(max))
+        self._range = (float(min), float(max))
         return True
 
     def reset_dynamic_range(self) -> None:
         """Forget the range."""
-        self.dynamic_range = None
+        self._range = None
+
+    @property
+    def is_network_output(self) -> bool:
+        """Whether it is marked as an output of the network."""
+        return self._marked
+
+    def mark(self, is_output: bool) -> None:
+        """Make it an output of the network, or none: `INetworkDefinition.mark_output` does so."""
+        self._marked = is_output
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is an input or output of the network."""
+        return self.is_network_input or self._marked
 
     def set_dimension_name(self, index: int, name: str) -> None:
         """Name a dimension of an input; recorded only."""
@@ -101,16 +132,14 @@ class ITensor:
 
     @property
     def is_shape_tensor(self) -> bool:
-        """Whether a layer reads its values to find a shape."""
+        """Whether its values are sizes, or sizes are computed from them."""
         network = self._network_of()
-        return network is not None and any(
-            layer.get_input(place) is self for layer in network for place in layer.input_instead.values()
-        )
+        return network is not None and self in shape_tensors(network)
 
     @property
     def is_execution_tensor(self) -> bool:
-        """Whether its values are computed: those of all tensors are."""
-        return True
+        """Whether its values are computed on the device: those of all tensors are but of inputs that are sizes."""
+        return not (self.is_network_input and self.is_shape_tensor)
 
     @property
     def is_known(self) -> bool:
@@ -144,7 +173,7 @@ class ITensor:
                 continue
             producer = tensor.producer
             assert producer is not None
-            missing = [source for source in producer.inputs if not source._is_derived(what)]
+            missing = [source for source in producer.sources() if not source._is_derived(what)]
             if missing and tensor in begun:
                 raise NetworkError(
                     producer.name, "its inputs depend on its own output", "Lead them from another tensor."
@@ -154,7 +183,9 @@ class ITensor:
                 pending += missing
                 continue
             value = (
-                Dims(producer.output_shape(tensor.index)) if what == "shape" else producer.output_dtype(tensor.index)
+                sizes_of(producer.output_shape(tensor.index))
+                if what == "shape"
+                else producer.output_dtype(tensor.index)
             )
             tensor._derived[what] = (producer.network.revision, value)
         return self._derived[what][1]

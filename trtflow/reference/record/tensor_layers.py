@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.dims import sizes_of
 from trtflow.reference.record.enums import (
     DataType,
     GatherMode,
@@ -29,7 +30,7 @@ LARGEST_K = 3840  # TensorRT's limit
 class IFullyConnectedLayer(ILayer):
     """Matrix product over the last three dimensions; kernel weights [K, C * H * W], bias [K]."""
 
-    type, title = LayerType.FULLY_CONNECTED, "Fully Connected"
+    layer_type, title = LayerType.FULLY_CONNECTED, "Fully Connected"
     takes = (FLOATS,)
     weight_names = ("kernel", "bias")
 
@@ -55,7 +56,7 @@ class IFullyConnectedLayer(ILayer):
 class IMatrixMultiplyLayer(ILayer):
     """Product of matrices in the last two dimensions, or of vectors in the last; the others are stretched."""
 
-    type, title = LayerType.MATRIX_MULTIPLY, "Matrix Multiply"
+    layer_type, title = LayerType.MATRIX_MULTIPLY, "Matrix Multiply"
     takes = (FLOATS,)
 
     def __init__(
@@ -67,7 +68,7 @@ class IMatrixMultiplyLayer(ILayer):
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return (…, rows, columns), of a vector without its dimension."""
         first, second = (
-            self._as_matrices(tensor.shape, op, place)
+            self._as_matrices(tuple(tensor.shape), op, place)
             for place, (tensor, op) in enumerate(zip(self.inputs, (self.op0, self.op1), strict=True))
         )
         if first[-1] != second[-2] and -1 not in (first[-1], second[-2]):
@@ -91,7 +92,7 @@ class IMatrixMultiplyLayer(ILayer):
 class IReduceLayer(ILayer):
     """Sum, product, maximum, minimum or mean along axes, given as a bit mask."""
 
-    type, title = LayerType.REDUCE, "Reduce"
+    layer_type, title = LayerType.REDUCE, "Reduce"
     takes = (NUMBERS,)
 
     def __init__(
@@ -113,7 +114,7 @@ class IReduceLayer(ILayer):
 class ITopKLayer(ILayer):
     """The largest or smallest k elements along one axis: values, and their places as INT32; input 1 can give k."""
 
-    type, title = LayerType.TOPK, "TopK"
+    layer_type, title = LayerType.TOPK, "TopK"
     num_outputs = 2
     takes, most_inputs = (FLOATS, INT32), 2
     input_instead = {"k": 1}  # noqa: RUF012
@@ -144,7 +145,7 @@ class ITopKLayer(ILayer):
 class IGatherLayer(ILayer):
     """What the second input, which is INT32, picks from the first; see GatherMode."""
 
-    type, title = LayerType.GATHER, "Gather"
+    layer_type, title = LayerType.GATHER, "Gather"
     takes = (ANY, INT32)
 
     def __init__(
@@ -200,7 +201,7 @@ class ISliceLayer(ILayer):
     Elements outside the input are an error or what `mode` says; for FILL, input 4 can give their value, else it is 0.
     """
 
-    type, title = LayerType.SLICE, "Slice"
+    layer_type, title = LayerType.SLICE, "Slice"
     most_inputs = 5
     input_instead = {"start": 1, "shape": 2, "stride": 3}  # noqa: RUF012
 
@@ -209,7 +210,7 @@ class ISliceLayer(ILayer):
         self.start, self.shape, self.stride, self.mode = start, shape, stride, SampleMode.STRICT_BOUNDS
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, Dims(value) if name in self.input_instead else value)
+        super().__setattr__(name, sizes_of(value) if name in self.input_instead else value)
 
     def allowed_types(self, index: int) -> Types:
         """Return INT32 for start, shape and stride."""
@@ -257,7 +258,7 @@ class ISliceLayer(ILayer):
 class IConcatenationLayer(ILayer):
     """Tensors joined along an axis; by default the third from the end."""
 
-    type, title = LayerType.CONCATENATION, "Concatenation"
+    layer_type, title = LayerType.CONCATENATION, "Concatenation"
 
     def __init__(self, network: INetworkDefinition, inputs: list[ITensor]) -> None:
         super().__init__(network, inputs)
@@ -292,7 +293,7 @@ class IShuffleLayer(ILayer):
     In them -1 takes what is left, and 0 copies a size unless `zero_is_placeholder` is false.
     """
 
-    type, title = LayerType.SHUFFLE, "Shuffle"
+    layer_type, title = LayerType.SHUFFLE, "Shuffle"
     takes, most_inputs = (ANY, INT32), 2
     input_instead = {"reshape_dims": 1}  # noqa: RUF012
 
@@ -315,7 +316,7 @@ class IShuffleLayer(ILayer):
 
     def reshaped(self) -> tuple[int, ...]:
         """Return the shape after the reshape."""
-        shape, given = self._permuted(self.inputs[0].shape, self.first_transpose), self.sizes()
+        shape, given = self._permuted(tuple(self.inputs[0].shape), self.first_transpose), self.sizes()
         if given is None:
             return shape
         if self.zero_is_placeholder and any(size == 0 and axis >= len(shape) for axis, size in enumerate(given)):
@@ -362,7 +363,7 @@ class IShuffleLayer(ILayer):
 class IShapeLayer(ILayer):
     """The sizes of a tensor, as INT32 of one dimension."""
 
-    type, title = LayerType.SHAPE, "Shape"
+    layer_type, title = LayerType.SHAPE, "Shape"
     explicit_batch_only = True
 
     def output_shape(self, index: int) -> tuple[int, ...]:
@@ -377,7 +378,7 @@ class IShapeLayer(ILayer):
 class IOneHotLayer(ILayer):
     """Rows of `values[0]` with `values[1]` where the indices say, along a new axis as long as `depth`, a constant."""
 
-    type, title = LayerType.ONE_HOT, "OneHot"
+    layer_type, title = LayerType.ONE_HOT, "OneHot"
     takes, explicit_batch_only = (INT32, NUMBERS, INT32), True
 
     def __init__(
@@ -410,12 +411,12 @@ class IOneHotLayer(ILayer):
 class IConstantLayer(ILayer):
     """A constant tensor; in a network with an implicit batch it has no batch dimension and is broadcast."""
 
-    type, title = LayerType.CONSTANT, "Constant"
+    layer_type, title = LayerType.CONSTANT, "Constant"
     weight_names = ("weights",)
 
-    def __init__(self, network: INetworkDefinition, shape: Dims, weights: Weights) -> None:
+    def __init__(self, network: INetworkDefinition, shape: Any, weights: Weights) -> None:
         super().__init__(network, [])
-        self.shape, self.weights = Dims(shape), weights
+        self.shape, self.weights = sizes_of(shape), weights
         if weights.size != volume(self.shape):
             raise NetworkError(self.name, f"{weights.size} weights for the shape {self.shape}")
 
@@ -431,7 +432,8 @@ class IConstantLayer(ILayer):
 class IPluginV2Layer(ILayer):
     """A layer that a plugin computes."""
 
-    type, title = LayerType.PLUGIN_V2, "PluginV2"
+    read_only = ("plugin",)
+    layer_type, title = LayerType.PLUGIN_V2, "PluginV2"
 
     def __init__(self, network: INetworkDefinition, inputs: list[ITensor], plugin: IPluginV2) -> None:
         super().__init__(network, inputs)
@@ -443,7 +445,7 @@ class IPluginV2Layer(ILayer):
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the plugin's answer, with the batch dimension where it is explicit."""
         if self.plugin.dynamic:
-            return self.plugin.get_output_shape(index, [Dims(tensor.shape) for tensor in self.inputs])
+            return tuple(self.plugin.get_output_shape(index, [Dims(tensor.shape) for tensor in self.inputs]))
         skip = 0 if self.network.has_implicit_batch_dimension else 1
         inner = self.plugin.get_output_shape(index, [Dims(tensor.shape[skip:]) for tensor in self.inputs])
         batch = self.inputs[0].shape[:skip] if self.inputs else (1,) * skip

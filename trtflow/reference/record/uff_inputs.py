@@ -11,7 +11,7 @@ from trtflow.reference.errors import NetworkError
 from trtflow.reference.record.enums import UffInputOrder
 from trtflow.reference.record.uff_registry import parses
 from trtflow.reference.record.uff_values import LEAST_DIMS, Constant, Operand, Value
-from trtflow.reference.record.values import DTYPES, Dims
+from trtflow.reference.record.values import DTYPES, Dims, volume
 
 if TYPE_CHECKING:
     from trtflow.reference.record.uff_parser import Parse
@@ -60,11 +60,11 @@ def _ends_in_ones(sizes: Sequence[int], shape: Dims) -> bool:
 def _is_turned(declared: Sequence[int], shape: Dims, order: UffInputOrder) -> bool:
     """Whether the graph's own shape, with or without its batch, has the registered one's axes in the other order."""
     channels = shape[0 if order == UffInputOrder.NCHW else -1]
-    if not 1 < channels < np.prod(shape):  # both orders are the same numbers one after the other
+    if not 1 < channels < volume(shape):  # both orders are the same numbers one after the other
         return False
     sizes = declared if len(declared) == len(shape) else declared[1:]
     other = (*shape[1:], shape[0]) if order == UffInputOrder.NCHW else (shape[-1], *shape[:-1])
-    return len(sizes) == len(shape) and not _fits(sizes, shape) and _fits(sizes, other)
+    return len(sizes) == len(shape) and not _fits(sizes, tuple(shape)) and _fits(sizes, other)
 
 
 def _fits(sizes: Sequence[int], shape: Sequence[int]) -> bool:

@@ -17,6 +17,8 @@ from trtflow.formats.uff.data import ORDERS
 from trtflow.formats.uff.files import AGAIN, parsed
 from trtflow.formats.uff.old_types import renumber_types
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.answers import Reporter, answers
+from trtflow.reference.record.enumeration import members
 from trtflow.reference.record.enums import DataType, UffInputOrder
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.scope import Scope
@@ -29,42 +31,44 @@ DATA_ORDERS = {ORDERS[name]: name for name in ("NC", "CN", "NC+", "N+C")}
 KERNEL_ORDERS = {ORDERS[name]: name for name in ("KC", "CK", "+KC", "+CK")}
 
 
-class UffParser(Scope):
+class UffParser(Scope, Reporter):
     """Reads UFF graphs into networks with an implicit batch.
 
     Attributes:
         plugin_namespace: where custom operations are looked up in the plugin registry.
     """
 
+    read_only = ("uff_required_version_major", "uff_required_version_minor", "uff_required_version_patch")
     uff_required_version_major, uff_required_version_minor, uff_required_version_patch = 0, 6, 9
 
     def __init__(self) -> None:
+        super().__init__()
         self.plugin_namespace = ""
         self._inputs: dict[str, tuple[Dims, UffInputOrder]] = {}
         self._outputs: list[str] = []
 
+    @answers(False)
     def register_input(self, name: str, shape: Any = None, order: UffInputOrder = UffInputOrder.NCHW) -> bool:
         """Say which shape an input has, without the batch, and in which order that is.
 
-        Raises:
-            NetworkError: no name, no dimensions, one that is no size, or no order of TensorRT's.
+        Returns:
+            False, and a message in the log, of no name, no dimensions, one that is no size, or no order of TensorRT's.
         """
         self._inputs[_checked_name(name, "input")] = (_checked_dims(name, shape), _checked_order(name, order))
         return True
 
+    @answers(False)
     def register_output(self, name: str) -> bool:
-        """Say which node's value is an output.
-
-        Raises:
-            NetworkError: no name.
-        """
+        """Say which node's value is an output; False, and a message in the log, without a name."""
         self._outputs.append(_checked_name(name, "output"))
         return True
 
+    @answers(False)
     def parse(self, file: str, network: INetworkDefinition, weights_type: DataType = DataType.FLOAT) -> bool:
-        """Add the layers of a UFF file; arguments and errors as of `parse_buffer`."""
-        return self._parse(Path(file).read_bytes(), file, network, weights_type)
+        """Add the layers of a UFF file; arguments and answers as of `parse_buffer`."""
+        return self._parse(_read(file), file, network, weights_type)
 
+    @answers(False)
     def parse_buffer(self, buffer: bytes, network: INetworkDefinition, weights_type: DataType = DataType.FLOAT) -> bool:
         """Add the layers of a UFF graph that the registered outputs depend on.
 
@@ -73,14 +77,14 @@ class UffParser(Scope):
             network: the network to add to, with an implicit batch.
             weights_type: FLOAT, or HALF for weights in half precision.
 
-        Raises:
-            FormatError: the bytes are no UFF graph, or a node lacks a field.
-            NetworkError: an operation that the parser lacks, an input that is not registered or does not fit, an output
-                that is not there. (TensorRT logs that and returns False.)
+        Returns:
+            False, and a message in the log, where the bytes are no UFF graph or a node lacks a field; of an operation
+            that the parser lacks, an input that is not registered or does not fit, an output that is not there.
         """
         return self._parse(bytes(buffer), "UFF buffer", network, weights_type)
 
     def _parse(self, data: bytes, source: str, network: INetworkDefinition, weights_type: DataType) -> bool:
+        self._logger = network.logger
         graph = parsed(data, source)
         for warning in renumber_types(graph, source):
             Logger().log(Logger.WARNING, warning)
@@ -90,6 +94,13 @@ class UffParser(Scope):
         for name in self._outputs:
             parse.mark(name)
         return True
+
+
+def _read(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise FormatError(file, f"cannot be read ({error.strerror})", "Give the path of a UFF file.") from error
 
 
 def _checked_name(name: Any, what: str) -> str:
@@ -114,7 +125,7 @@ def _checked_order(name: str, order: Any) -> UffInputOrder:
     try:
         return UffInputOrder(order)
     except ValueError as error:
-        known = ", ".join(f"UffInputOrder.{item.name}" for item in UffInputOrder)
+        known = ", ".join(f"UffInputOrder.{item.name}" for item in members(UffInputOrder))
         raise NetworkError(name, f"registered in the order {order!r}", f"Give one of {known}.") from error
 
 

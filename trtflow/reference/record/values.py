@@ -1,15 +1,19 @@
-"""Small values that networks are made of: dimensions, weights, log."""
+"""Small values that networks and engines are made of: weights, memory of the host, log."""
 
 from __future__ import annotations
 
 import sys
-from enum import IntEnum
+import warnings
+from collections.abc import Iterable
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from trtflow.reference.record.dims import Dims  # noqa: F401 - it is found here too
+from trtflow.reference.record.enumeration import OrderedEnumeration, members
 from trtflow.reference.record.enums import DataType
+from trtflow.reference.record.sealed import Sealed
 
 DTYPES: dict[DataType, np.dtype[Any]] = {
     DataType.FLOAT: np.dtype(np.float32),
@@ -21,40 +25,33 @@ DTYPES: dict[DataType, np.dtype[Any]] = {
 }
 
 
-def nptype(dtype: DataType) -> Any:
-    """Return the NumPy scalar type of a TensorRT data type."""
-    return DTYPES[DataType(dtype)].type
+def nptype(trt_type: DataType) -> Any:
+    """Return the NumPy scalar type of a TensorRT data type.
+
+    Raises:
+        TypeError: there is none, as for FP8.
+    """
+    if trt_type not in DTYPES:
+        raise TypeError("Could not resolve TensorRT datatype to an equivalent numpy datatype.")
+    return DTYPES[trt_type].type
 
 
-def volume(shape: tuple[int, ...]) -> int:
+def volume(iterable: Iterable[int]) -> int:
     """Return the number of elements of a shape."""
-    return prod(shape)
+    return prod(iterable)
 
 
-class Dims(tuple[int, ...]):
-    """A shape; compares equal to the tuple of its sizes. At most eight dimensions, as in TensorRT."""
-
-    MAX_DIMS = 8
-
-    def __new__(cls, shape: Any = ()) -> Dims:
-        sizes = tuple(int(size) for size in shape)
-        if len(sizes) > cls.MAX_DIMS:
-            raise ValueError(f"{len(sizes)} dimensions, but TensorRT takes at most {cls.MAX_DIMS}")
-        return super().__new__(cls, sizes)
-
-    def __repr__(self) -> str:
-        return f"({', '.join(map(str, self))})"
-
-
-class Weights:
+class Weights(Sealed):
     """Weights of a layer: a contiguous array of float32, float16, int8 or int32; empty when absent.
 
     Attributes:
         name: name for a refitter, see `INetworkDefinition.set_weights_name`.
     """
 
-    def __init__(self, array: Any = ()) -> None:
-        values = array if isinstance(array, np.ndarray) else np.asarray(array, np.float32)
+    def __init__(self, a: Any = DataType.FLOAT) -> None:
+        if isinstance(a, DataType):
+            a = np.empty(0, nptype(a))
+        values = a if isinstance(a, np.ndarray) else np.asarray(a, np.float32)
         if values.dtype not in DTYPES.values():
             raise TypeError(f"weights of type {values.dtype}; TensorRT takes float32, float16, int8, int32 and bool")
         self._array = np.ascontiguousarray(values)
@@ -72,6 +69,14 @@ class Weights:
         """Number of elements."""
         return self._array.size
 
+    def __len__(self) -> int:
+        return self._array.size
+
+    @property
+    def nbytes(self) -> int:
+        """Number of bytes."""
+        return self._array.nbytes
+
     @property
     def dtype(self) -> DataType:
         """Type of the elements."""
@@ -83,10 +88,55 @@ class Weights:
         return values if isinstance(values, cls) else cls(() if values is None else values)
 
 
-class ILogger:
+class IHostMemory(bytes):
+    """Bytes that TensorRT made, as a plan: what reads a buffer reads them (`bytes`, `memoryview`, a file's `write`).
+
+    They are bytes because only such give their memory away in every Python that this runs on. As in TensorRT they
+    have no len().
+    """
+
+    __slots__ = ()
+    __len__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        return True
+
+    dtype = property(lambda self: DataType.INT8, doc="Type of the elements.")
+    nbytes = property(lambda self: memoryview(self).nbytes, doc="Number of bytes.")
+
+    def __enter__(self) -> IHostMemory:
+        return common_enter(self)
+
+    def __exit__(self, *exception: object) -> None:
+        common_exit(self, *exception)
+
+    def __del__(self) -> None:
+        """Do nothing: Python frees the bytes."""
+
+
+def common_enter(this: Any) -> Any:
+    """Return an object that a `with` statement takes; it frees nothing, as since TensorRT 8.0.
+
+    Warns:
+        DeprecationWarning: always, in TensorRT's words.
+    """
+    warnings.warn(
+        "Context managers for TensorRT types are deprecated. "
+        "Memory will be freed automatically when the reference count reaches 0.",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return this
+
+
+def common_exit(this: Any, exc_type: Any = None, exc_value: Any = None, traceback: Any = None) -> None:
+    """Do nothing: objects are freed when nothing refers to them."""
+
+
+class ILogger(Sealed):
     """What takes TensorRT's messages; a logger of one's own overrides `log`."""
 
-    class Severity(IntEnum):
+    class Severity(OrderedEnumeration):
         """How bad a message is; smaller is worse."""
 
         INTERNAL_ERROR = 0
@@ -95,9 +145,15 @@ class ILogger:
         INFO = 3
         VERBOSE = 4
 
-    INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = Severity
+    INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = members(Severity)
 
-    def log(self, severity: Severity, message: str) -> None:
+    def __enter__(self) -> ILogger:
+        return common_enter(self)
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def log(self, severity: Severity, msg: str) -> None:
         """Take a message."""
         raise NotImplementedError(f"{type(self).__name__} is a logger without log(severity, message).")
 
@@ -108,7 +164,7 @@ class Logger(ILogger):
     def __init__(self, min_severity: ILogger.Severity = ILogger.WARNING) -> None:
         self.min_severity = min_severity
 
-    def log(self, severity: ILogger.Severity, message: str) -> None:
+    def log(self, severity: ILogger.Severity, msg: str) -> None:
         """Print a message unless its severity is below the minimum."""
         if severity <= self.min_severity:
-            print(f"[TRT] [{'IEWIV'[severity]}] {message}", file=sys.stderr)
+            print(f"[TRT] [{'IEWIV'[int(severity)]}] {msg}", file=sys.stderr)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.dims import sizes_of
 from trtflow.reference.record.enums import (
     InterpolationMode,
     LayerType,
@@ -46,20 +47,20 @@ class WindowLayer(ILayer):
 
     def __init__(self, network: INetworkDefinition, inputs: list[ITensor], window: Any) -> None:
         super().__init__(network, inputs)
-        self.window = Dims(window)
+        self.window = sizes_of(window)
         count = len(self.window)
         if count not in (2, 3):
             raise NetworkError(self.name, f"a window {self.window}", "It has two or three dimensions.")
         if len(inputs[0].shape) < count + 1:
             axes = "(…, C, H, W)" if count == 2 else "(…, C, D, H, W)"
             raise NetworkError(self.name, f"its input {inputs[0].name!r} has shape {inputs[0].shape}, not {axes}")
-        self.stride = self.dilation = Dims([1] * count)
-        self.pre_padding = self.post_padding = Dims([0] * count)
+        self.stride = self.dilation = sizes_of([1] * count)
+        self.pre_padding = self.post_padding = sizes_of([0] * count)
         self.padding_mode = PaddingMode.EXPLICIT_ROUND_DOWN
 
     def __setattr__(self, name: str, value: Any) -> None:
         sized = name in ("window", "stride", "dilation", "pre_padding", "post_padding")
-        super().__setattr__(name, Dims(value) if sized else value)
+        super().__setattr__(name, sizes_of(value) if sized else value)
 
     @property
     def padding(self) -> tuple[int, ...]:
@@ -200,7 +201,7 @@ class KernelLayer(WindowLayer):
 class IConvolutionLayer(KernelLayer, SlidingLayer):
     """Convolution; kernel [K, C / groups, R, S]."""
 
-    type, title = LayerType.CONVOLUTION, "Convolution"
+    layer_type, title = LayerType.CONVOLUTION, "Convolution"
 
     def _kernel_shape(self) -> tuple[int, ...]:
         return (self.num_output_maps, self.channels // self.num_groups, *self.window)
@@ -209,7 +210,7 @@ class IConvolutionLayer(KernelLayer, SlidingLayer):
 class IDeconvolutionLayer(KernelLayer):
     """Transposed convolution; kernel [C, K / groups, R, S]."""
 
-    type, title = LayerType.DECONVOLUTION, "Deconvolution"
+    layer_type, title = LayerType.DECONVOLUTION, "Deconvolution"
 
     def paddings(self, axis: int) -> tuple[int, int]:
         """Return how much is cut off the output before and behind."""
@@ -232,10 +233,11 @@ class IDeconvolutionLayer(KernelLayer):
 class IPoolingLayer(SlidingLayer):
     """Maximum or mean of windows, or a blend: (1 - blend_factor) * maximum + blend_factor * mean.
 
-    As on TensorRT's layer, `type` takes a PoolingType; read, it is the kind of layer (see `pooling_type`).
+    Attributes:
+        type: maximum, mean or blend, here and on TensorRT's layer; of what a network gives, the kind of the layer.
     """
 
-    title, clips = "Pooling", True
+    layer_type, title, clips = LayerType.POOLING, "Pooling", True
 
     def __init__(self, network: INetworkDefinition, input: ITensor, type: PoolingType, window_size: Any) -> None:
         super().__init__(network, [input], window_size)
@@ -245,14 +247,7 @@ class IPoolingLayer(SlidingLayer):
     window_size = alias("window", "Sizes of the window.")
     window_size_nd = alias("window", "Sizes of the window.")
 
-    @property
-    def type(self) -> LayerType:
-        """LayerType.POOLING; set it to a PoolingType."""
-        return LayerType.POOLING
-
-    @type.setter
-    def type(self, pooling_type: Any) -> None:
-        self.pooling_type = PoolingType(pooling_type)
+    type = alias("pooling_type", "Maximum, mean or blend.")
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return (…, C, H', W')."""
@@ -262,12 +257,12 @@ class IPoolingLayer(SlidingLayer):
 class IPaddingLayer(ILayer):
     """Noughts around the last two dimensions; negative amounts cut off."""
 
-    type, title = LayerType.PADDING, "Padding"
+    layer_type, title = LayerType.PADDING, "Padding"
     takes = (NUMBERS,)
 
     def __init__(self, network: INetworkDefinition, input: ITensor, pre_padding: Any, post_padding: Any) -> None:
         super().__init__(network, [input])
-        self.pre_padding, self.post_padding = Dims(pre_padding), Dims(post_padding)
+        self.pre_padding, self.post_padding = sizes_of(pre_padding), sizes_of(post_padding)
         if not len(self.pre_padding) == len(self.post_padding) == 2 or len(input.shape) < 2:
             fault = f"padding {self.pre_padding} and {self.post_padding} of an input of shape {input.shape}"
             raise NetworkError(self.name, fault, "Give the amounts for the last two dimensions.")
@@ -288,14 +283,14 @@ class IPaddingLayer(ILayer):
 class IResizeLayer(ILayer):
     """The input at other sizes: those of `shape`, or its own times `scales`, or those of input 1."""
 
-    type, title = LayerType.RESIZE, "Resize"
+    layer_type, title = LayerType.RESIZE, "Resize"
     takes, most_inputs = (FLOATS, INT32), 2
     input_instead = {"shape": 1}  # noqa: RUF012
     scales: list[float]
 
     def __init__(self, network: INetworkDefinition, input: ITensor) -> None:
         super().__init__(network, [input])
-        self.shape, self.scales = Dims(), []
+        self.shape, self.scales = (), []
         self.resize_mode = InterpolationMode.NEAREST
         self.coordinate_transformation = ResizeCoordinateTransformation.ASYMMETRIC
         self.selector_for_single_pixel = ResizeSelector.FORMULA
@@ -305,7 +300,7 @@ class IResizeLayer(ILayer):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "scales":
             value = [float(scale) for scale in value]
-        super().__setattr__(name, Dims(value) if name == "shape" else value)
+        super().__setattr__(name, sizes_of(value) if name == "shape" else value)
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the new sizes."""

@@ -9,60 +9,66 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-import onnxruntime
 
-from trtflow.reference.memory import MemoryFaultError, read, write
+from trtflow.reference.errors import PlanError, ProfileError
+from trtflow.reference.memory import MemoryFaultError, read
+from trtflow.reference.record.allocators import ALIGNMENT, IGpuAllocator, IOutputAllocator
+from trtflow.reference.record.answers import Reporter, answers
+from trtflow.reference.record.dims import InvalidDims
+from trtflow.reference.record.enums import ErrorCodeTRT
 from trtflow.reference.record.scope import Scope
-from trtflow.reference.record.values import DTYPES, Dims, Logger, volume
+from trtflow.reference.record.values import DTYPES, Dims, volume
+from trtflow.reference.run.formats import order_of, read_laid_out, write_laid_out
 from trtflow.reference.run.profiler import IProfiler, layer_times
 
 if TYPE_CHECKING:
+    import onnxruntime
+
     from trtflow.reference.run.engine import ICudaEngine
 
 # processors without VNNI add two products of uint8 and int8 in 16 bits, which overflow: take uint8 weights there
 EXACT_PRODUCTS = "session.x64quantprecision"
-ALIGNMENT = 256  # of an output's memory, in bytes
 WARM_UP = 3  # runs before the one that is profiled: the first ones pay for memory
 
 
-class IOutputAllocator:
-    """Gives the memory of an output whose sizes are known after it is computed; a subclass has both methods."""
-
-    tensorrt_version = 8600
-
-    def reallocate_output(self, tensor_name: str, memory: int, size: int, alignment: int) -> int:
-        """Return an address with room for `size` bytes, 0 where there is none.
-
-        Args:
-            tensor_name: the output.
-            memory: what `set_tensor_address` gave for it, or 0.
-            size: in bytes.
-            alignment: of the address.
-        """
-        raise NotImplementedError
-
-    def notify_shape(self, tensor_name: str, shape: Dims) -> None:
-        """Take note of the shape that an output came out with."""
-        raise NotImplementedError
-
-
-class IExecutionContext(Scope):
+class IExecutionContext(Scope, Reporter):
     """Runs an engine. Bindings are addresses of contiguous memory in the order of the engine's bindings.
+
+    The values of inputs that are shape tensors are taken from `set_shape_input`, or else from their address.
 
     Attributes:
         profiler: receives the time of each layer after each run.
-        debug_sync: recorded only: every run is synchronous.
+        enqueue_emits_profile: whether it does so by itself, and not when `report_to_profiler` is called.
+        debug_sync, persistent_cache_limit, nvtx_verbosity, temporary_allocator: recorded only: every run is
+            synchronous.
     """
 
-    def __init__(self, engine: ICudaEngine) -> None:
+    default_code = ErrorCodeTRT.FAILED_EXECUTION
+    read_only = ("engine",)
+
+    def __init__(self, engine: ICudaEngine, own_memory: bool = True) -> None:
+        super().__init__(engine.logger, engine.error_recorder)
         self.engine, self.name, self.debug_sync = engine, "", False
         self.profiler: IProfiler | None = None
+        self.enqueue_emits_profile = True
+        self.persistent_cache_limit = 0
+        self.nvtx_verbosity = engine.profiling_verbosity
+        self.temporary_allocator: IGpuAllocator | None = None
+        self._memory = own_memory or engine.device_memory_size == 0  # whether there is some to work in
+        self._consumed = 0  # the event that is told when inputs are read
+        self._times: dict[str, float] = {}  # of the last run that had a profiler
         self._session: onnxruntime.InferenceSession | None = None
         self._revision = -1  # of the weights that the session holds
         self._profile = 0
         self._shapes: dict[str, Dims] = {}
+        self._values: dict[str, np.ndarray] = {}  # of shape tensors
         self._addresses: dict[str, int] = {}
         self._allocators: dict[str, IOutputAllocator] = {}
+
+    def _set_memory(self, memory: int) -> None:
+        self._memory = bool(memory)
+
+    device_memory = property(None, _set_memory, doc="Address of memory to work in, where the context has none.")
 
     @property
     def active_optimization_profile(self) -> int:
@@ -72,24 +78,26 @@ class IExecutionContext(Scope):
     @active_optimization_profile.setter
     def active_optimization_profile(self, index: int) -> None:
         self.engine.check_profile(index)
-        self._profile, self._shapes = index, {}
+        self._profile, self._shapes, self._values = index, {}, {}
 
-    def set_optimization_profile_async(self, profile_index: int, stream_handle: int = 0) -> bool:
+    def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool:
         """Switch to a profile and forget the shapes that were set.
 
         Raises:
-            PlanError: there is no such profile. (TensorRT raises RuntimeError.)
+            ProfileError: there is no such profile.
         """
         self.active_optimization_profile = profile_index
         return True
 
+    @answers(False)
     def set_binding_shape(self, binding: int, shape: Any) -> bool:
         """Set the shape of an input by the index that it has in the active profile."""
         profile, index = divmod(binding, self.engine.num_io_tensors)
         if profile != self._profile:
             return self._error(f"binding {binding} is one of profile {profile}, but profile {self._profile} is active")
-        return self.set_input_shape(self.engine.get_tensor_name(index), shape)
+        return self.set_input_shape(list(self.engine.tensors)[index], shape)
 
+    @answers(False)
     def set_input_shape(self, name: str, shape: Any) -> bool:
         """Set the shape of an input; False, and a message in the log, where the engine or the profile forbids it."""
         if not self.engine.tensor(name).is_input:
@@ -104,33 +112,106 @@ class IExecutionContext(Scope):
         self._shapes[name] = wanted
         return True
 
+    @answers(InvalidDims())
     def get_binding_shape(self, binding: int) -> Dims:
         """Return the shape that a binding has with the inputs' shapes as they are set; -1 where they are not."""
-        return self.get_tensor_shape(self.engine.tensor(binding).name)
+        return self._shape_of(binding)
 
+    @answers(InvalidDims())
     def get_tensor_shape(self, name: str) -> Dims:
         """Return what `get_binding_shape` does, by name."""
-        tensor = self.engine.tensor(name)
+        return self._shape_of(name)
+
+    def _shape_of(self, key: int | str) -> Dims:
+        tensor = self.engine.tensor(key)
         if tensor.is_input:
-            return self._shapes.get(tensor.name, tensor.shape)
-        if -1 not in tensor.shape or not self.all_binding_shapes_specified or self._depends_on_values(tensor.name):
+            return Dims(self._shapes.get(tensor.name, tensor.shape))
+        if -1 not in tensor.shape or not self._all_shapes() or self._depends_on_values(tensor.name):
             return tensor.shape
-        return self.engine.output_shapes.of(self._input_shapes(), self._run_on_zeros)[tensor.name]
+        values = self._known_values()
+        if len(values) < len(self._shape_inputs()) and self.engine.output_shapes.by_shape_values(tensor.name):
+            return tensor.shape
+        return Dims(self.engine.output_shapes.of(self._input_shapes(), values, self._run_on_zeros)[tensor.name])
+
+    @answers(InvalidDims())
+    def get_tensor_strides(self, name: str) -> Dims:
+        """Return how many elements apart neighbours lie along each dimension of an input or output."""
+        return self._strides_of(name)
+
+    @answers(InvalidDims())
+    def get_strides(self, binding: int) -> Dims:
+        """Return how many elements apart neighbours lie along each dimension of a binding."""
+        return self._strides_of(binding)
+
+    def _strides_of(self, key: int | str) -> Dims:
+        shape, layout = self._shape_of(key), self.engine.tensor(key).layout
+        order = order_of(len(shape), layout)
+        steps = {axis: volume(shape[other] for other in order[place + 1 :]) for place, axis in enumerate(order)}
+        return Dims(steps[axis] for axis in range(len(shape)))
+
+    @answers(False)
+    def set_shape_input(self, binding: int, shape: list[int]) -> bool:
+        """Set the values of an input that is a shape tensor; False where it is none, or the profile forbids them."""
+        tensor = self.engine.tensor(binding)
+        if not (tensor.is_input and tensor.is_shape):
+            return self._error(f"{tensor.name!r} is no input whose values are sizes")
+        values = [int(value) for value in shape]
+        if -1 not in tensor.shape and len(values) != volume(tensor.shape):
+            return self._error(f"{len(values)} values for {tensor.name!r}, which has {volume(tensor.shape)}")
+        limits = self.engine.shape_values[self._profile].get(tensor.name)
+        if limits and any(not low <= v <= high for low, v, high in zip(limits[0], values, limits[2], strict=True)):
+            return self._error(f"{tensor.name!r} cannot be {values}: the profile allows {limits[0]} to {limits[2]}")
+        self._values[tensor.name] = np.array(values, DTYPES[tensor.dtype]).reshape(tuple(self._shape_of(binding)))
+        return True
+
+    def get_shape(self, binding: int) -> list[int]:
+        """Return the values of a binding that is a shape tensor.
+
+        Raises:
+            ProfileError: they are not set, or it is none. (TensorRT raises RuntimeError.)
+        """
+        tensor = self.engine.tensor(binding)
+        values = self._known_values().get(tensor.name)
+        if values is None and tensor.is_shape and not tensor.is_input and not self._missing_values():
+            values = dict(zip(self._outputs(), self._on_zeros(self._input_shapes()), strict=False))[tensor.name]
+        if values is None:
+            raise ProfileError(f"{tensor.name!r}: Error in get shape bindings: its values are not known.")
+        return [int(value) for value in values.ravel()]
+
+    def _shape_inputs(self) -> list[str]:
+        return [name for name, tensor in self.engine.tensors.items() if tensor.is_input and tensor.is_shape]
+
+    def _known_values(self) -> dict[str, np.ndarray]:
+        """Return the values of shape tensors that are set, or lie where an address says."""
+        known = dict(self._values)
+        for name in self._shape_inputs():
+            shape = self._input_shapes()[name]
+            if name not in known and self._addresses.get(name) and -1 not in shape:
+                known[name] = read(self._addresses[name], tuple(shape), self.engine.tensors[name].dtype)
+        return known
+
+    def _missing_values(self) -> list[str]:
+        known = self._known_values()
+        return [name for name in self._shape_inputs() if name not in known]
 
     def _depends_on_values(self, name: str) -> bool:
         return name in self.engine.output_shapes.by_values.outputs
 
+    @answers(-1)
     def get_max_output_size(self, name: str) -> int:
         """Return the most bytes that an output can take with the inputs' shapes as they are set; -1 where unknown."""
         tensor = self.engine.tensor(name)
-        if tensor.is_input or not self.all_binding_shapes_specified:
+        if tensor.is_input or not self._all_shapes():
             return -1
         if self._depends_on_values(tensor.name):
             shape = self.engine.output_shapes.by_values.largest(self._input_shapes())[tensor.name]
         else:
-            shape = self.get_tensor_shape(tensor.name)
+            shape = self._shape_of(tensor.name)
+            if -1 in shape:  # the values that are sizes are not set
+                shape = self.engine.output_shapes.by_any_values.largest(self._input_shapes())[tensor.name]
         return -1 if -1 in shape else volume(shape) * DTYPES[tensor.dtype].itemsize
 
+    @answers(False)
     def set_output_allocator(self, name: str, output_allocator: IOutputAllocator | None) -> bool:
         """Have an output's memory from an allocator in `execute_async_v3`; None takes it away again."""
         tensor = self.engine.tensor(name)
@@ -141,6 +222,7 @@ class IExecutionContext(Scope):
             self._allocators[tensor.name] = output_allocator
         return True
 
+    @answers(None)
     def get_output_allocator(self, name: str) -> IOutputAllocator | None:
         """Return the allocator of an output, or None."""
         return self._allocators.get(self.engine.tensor(name).name)
@@ -148,23 +230,53 @@ class IExecutionContext(Scope):
     @property
     def all_binding_shapes_specified(self) -> bool:
         """Whether the shape of every dynamic input is set."""
-        return not self.infer_shapes()
+        return self._all_shapes()
 
-    all_shape_inputs_specified = True  # there are none: shapes never come from values
+    @property
+    def all_shape_inputs_specified(self) -> bool:
+        """Whether the values of every input that is a shape tensor are set."""
+        return not self._missing_values()
+
+    def _all_shapes(self) -> bool:
+        return all(-1 not in shape for shape in self._input_shapes().values())
 
     def infer_shapes(self) -> list[str]:
-        """Return the inputs whose shapes are yet to be set."""
-        return [name for name, shape in self._input_shapes().items() if -1 in shape]
+        """Return the inputs whose shapes, or whose values where they are sizes, are yet to be set."""
+        unset = [name for name, shape in self._input_shapes().items() if -1 in shape]
+        return unset + [name for name in self._missing_values() if name not in unset]
 
+    def set_input_consumed_event(self, event: int) -> bool:
+        """Note the event that is recorded when inputs are read; on a CPU they are when a run returns."""
+        self._consumed = int(event)
+        return True
+
+    def get_input_consumed_event(self) -> int:
+        """Return the event that was noted, or 0."""
+        return self._consumed
+
+    def set_aux_streams(self, aux_streams: list[int]) -> None:
+        """Do nothing: a CPU has no streams."""
+
+    def report_to_profiler(self) -> bool:
+        """Give the profiler the times of the last run; False where there are none."""
+        if self.profiler is None or not self._times:
+            return self._error("there is no run with a profiler whose times could be told")
+        for name, ms in self._times.items():
+            self.profiler.report_layer_time(name, ms)
+        return True
+
+    @answers(False)
     def set_tensor_address(self, name: str, memory: int) -> bool:
         """Set the address of an input or output."""
         self._addresses[self.engine.tensor(name).name] = int(memory)
         return True
 
+    @answers(0)
     def get_tensor_address(self, name: str) -> int:
         """Return the address of an input or output, 0 where none is set."""
         return self._addresses.get(self.engine.tensor(name).name, 0)
 
+    @answers(False)
     def execute(self, batch_size: int = 1, bindings: list[int] | None = None) -> bool:
         """Run a batch of an engine with an implicit batch; False, and a message in the log, where that cannot be."""
         if not self.engine.has_implicit_batch_dimension:
@@ -174,6 +286,7 @@ class IExecutionContext(Scope):
             return self._error(f"batch size {batch_size}, but the engine was built for 1 to {largest}")
         return self._run_bindings(bindings or [], (batch_size,))
 
+    @answers(False)
     def execute_v2(self, bindings: list[int]) -> bool:
         """Run an engine with an explicit batch; False, and a message in the log, where that cannot be.
 
@@ -184,20 +297,27 @@ class IExecutionContext(Scope):
             return self._error("the engine has an implicit batch; use execute")
         return self._run_bindings(bindings, ())
 
-    def execute_async(self, batch_size: int = 1, bindings: list[int] | None = None, stream_handle: int = 0) -> bool:
+    def execute_async(
+        self,
+        batch_size: int = 1,
+        bindings: list[int] | None = None,
+        stream_handle: int = 0,
+        input_consumed: Any = None,
+    ) -> bool:
         """Run like `execute`; a CPU has no streams, so the work is done on return."""
         return self.execute(batch_size, bindings)
 
-    def execute_async_v2(self, bindings: list[int], stream_handle: int = 0) -> bool:
+    def execute_async_v2(self, bindings: list[int], stream_handle: int, input_consumed: Any = None) -> bool:
         """Run like `execute_v2`; the work is done on return."""
         return self.execute_v2(bindings)
 
-    def execute_async_v3(self, stream_handle: int = 0) -> bool:
+    @answers(False)
+    def execute_async_v3(self, stream_handle: int) -> bool:
         """Run with the addresses given to `set_tensor_address`; the work is done on return."""
         if self.engine.has_implicit_batch_dimension:
             return self._error("the engine has an implicit batch; use execute")
         given = {**self._addresses, **self._allocators}
-        missing = [name for name in self.engine.tensors if not given.get(name)]
+        missing = [name for name in self.engine.tensors if not given.get(name) and name not in self._values]
         if missing:
             return self._error(f"no address is set for {', '.join(missing)}; use set_tensor_address")
         return self._run(self._addresses, (), self._allocators)
@@ -215,22 +335,51 @@ class IExecutionContext(Scope):
 
     def _run(
         self,
-        addresses: dict[str, int],
+        addresses: Mapping[str, int],
         batch: tuple[int, ...],
         allocators: Mapping[str, IOutputAllocator] | None = None,
     ) -> bool:
         """Run; sizes that depend on values are taken where there are allocators, or could have been."""
-        if unset := self.infer_shapes():
+        if unset := [name for name, shape in self._input_shapes().items() if -1 in shape]:
             return self._error(f"the shape of input {unset[0]!r} is not set")
+        if not self._memory:
+            return self._error("the context has no memory to work in; set device_memory")
         feeds = {}
         for name, shape in self._input_shapes().items():
+            tensor = self.engine.tensors[name]
+            if name in self._values:
+                continue
             try:
-                feeds[name] = read(addresses[name], (*batch, *shape), self.engine.tensors[name].dtype)
+                feeds[name] = read_laid_out(addresses[name], (*batch, *shape), tensor.dtype, tensor.layout)
             except MemoryFaultError as fault:
                 return self._error(f"input {name!r}: {fault}")
-        results = dict(zip(self._outputs(), self._infer(feeds), strict=True))
+        sizes = {name: feeds[name] for name in self._shape_inputs() if name in feeds}
+        self._values |= sizes
+        try:
+            found = self._infer({**feeds, **self._values})
+            results = dict(zip(self._outputs(), found, strict=False))
+            self._check_assertions(found[len(results) :])
+            return self._give(results, addresses, batch, allocators)
+        finally:
+            for name in sizes:
+                del self._values[name]
+
+    def _check_assertions(self, held: list[np.ndarray]) -> None:
+        """Raise PlanError where an assertion of the network does not hold."""
+        for message, holds in zip(self.engine.assertions.values(), held, strict=True):
+            if not holds:
+                raise PlanError(f"an assertion of the network does not hold: {message}")
+
+    def _give(
+        self,
+        results: Mapping[str, np.ndarray],
+        addresses: Mapping[str, int],
+        batch: tuple[int, ...],
+        allocators: Mapping[str, IOutputAllocator] | None,
+    ) -> bool:
+        """Put results where they belong."""
         for name, result in results.items():
-            expected = (*batch, *self.get_tensor_shape(name))
+            expected = (*batch, *self._shape_of(name))
             if self._depends_on_values(name) and allocators is not None:
                 continue  # its memory is that of the largest, or comes now
             if result.shape != expected:  # its memory was made for the shape that was told
@@ -243,7 +392,7 @@ class IExecutionContext(Scope):
                 if not address:
                     return self._error(f"the allocator of the output {name!r} gave no memory")
             try:
-                write(address, result)
+                write_laid_out(address, result, self.engine.tensors[name].layout)
             except MemoryFaultError as fault:
                 return self._error(f"output {name!r}: {fault}")
         return True
@@ -252,14 +401,22 @@ class IExecutionContext(Scope):
         return [name for name, tensor in self.engine.tensors.items() if not tensor.is_input]
 
     def _run_on_zeros(self, shapes: Mapping[str, Dims]) -> list[tuple[int, ...]]:
-        """Return the shapes that the outputs have where all inputs are zero."""
-        feeds = {name: np.zeros(shape, DTYPES[self.engine.tensors[name].dtype]) for name, shape in shapes.items()}
-        return [result.shape for result in self._session_of_weights().run(None, feeds)]
+        """Return the shapes that the outputs have where all inputs are zero, but for values that are sizes."""
+        return [result.shape for result in self._on_zeros(shapes)]
+
+    def _on_zeros(self, shapes: Mapping[str, Dims]) -> list[np.ndarray]:
+        feeds = {
+            name: np.zeros(tuple(shape), DTYPES[self.engine.tensors[name].dtype]) for name, shape in shapes.items()
+        }
+        return self._session_of_weights().run(None, {**feeds, **self._known_values()})
 
     def _infer(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
         if self.profiler is not None:
-            return self._infer_profiled(feeds, self.profiler)
-        return self._session_of_weights().run(None, feeds)
+            return self._infer_profiled(feeds)
+        try:
+            return self._session_of_weights().run(None, feeds)
+        except Exception as error:  # ONNX Runtime's own classes, which do not say more
+            raise PlanError(f"the run failed: {error}") from error
 
     def _session_of_weights(self) -> onnxruntime.InferenceSession:
         """Return a session with the engine's weights of now, made again after a refit."""
@@ -267,7 +424,7 @@ class IExecutionContext(Scope):
             self._session, self._revision = _session(self.engine.model), self.engine.revision
         return self._session
 
-    def _infer_profiled(self, feeds: dict[str, np.ndarray], profiler: IProfiler) -> list[np.ndarray]:
+    def _infer_profiled(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
         """Run in a session of its own: ONNX Runtime closes a trace only once."""
         with tempfile.TemporaryDirectory() as folder:
             session = _session(self.engine.model, trace=Path(folder) / "trace")
@@ -276,14 +433,10 @@ class IExecutionContext(Scope):
             results = session.run(None, feeds)
             groups = {layer["name"]: layer["group"] for layer in self.engine.layers}
             times = layer_times(Path(session.end_profiling()), groups)
-        for name, ms in times.items():
-            profiler.report_layer_time(name, ms)
+        self._times = times
+        if self.enqueue_emits_profile:
+            self.report_to_profiler()
         return results
-
-    def _error(self, message: str) -> bool:
-        """Log an error and return False, as TensorRT's calls do."""
-        self.engine.logger.log(Logger.ERROR, message)
-        return False
 
 
 def _allocate(allocator: IOutputAllocator, name: str, address: int, result: np.ndarray) -> int:
@@ -296,6 +449,8 @@ def _allocate(allocator: IOutputAllocator, name: str, address: int, result: np.n
 
 
 def _session(model: onnx.ModelProto, trace: Path | None = None) -> onnxruntime.InferenceSession:
+    import onnxruntime  # noqa: PLC0415 - it takes as long as all else together
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.add_session_config_entry(EXACT_PRODUCTS, "1")

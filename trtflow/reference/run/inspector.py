@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from trtflow.reference.errors import PlanError
+from trtflow.reference.record.answers import Reporter, answers
 from trtflow.reference.record.enums import LayerInformationFormat, ProfilingVerbosity
 
 if TYPE_CHECKING:
@@ -13,26 +14,25 @@ if TYPE_CHECKING:
     from trtflow.reference.run.engine import ICudaEngine
 
 
-class EngineInspector:
+class EngineInspector(Reporter):
     """Tells of layers what the builder configuration's `profiling_verbosity` put into the engine.
 
-    LAYER_NAMES_ONLY gives names, NONE nothing, and DETAILED for each layer its type, the precision it computes in,
-    the group it is timed with, and its inputs and outputs with shapes (-1 where they are dynamic) and types.
+    LAYER_NAMES_ONLY gives names, NONE nothing, and DETAILED for each layer its type, its inputs and outputs with
+    shapes (-1 where they are dynamic) and types, and its parameters; beyond TensorRT's, the precision that it computes
+    in and the group that it is timed with.
 
     Attributes:
-        execution_context: may be set, as in TensorRT; shapes stay those of the engine.
+        execution_context: may be set, as in TensorRT; the shapes of inputs and outputs are then those that it has.
     """
 
     def __init__(self, engine: ICudaEngine) -> None:
+        super().__init__(engine.logger, engine.error_recorder)
         self.engine = engine
         self.execution_context: IExecutionContext | None = None
 
+    @answers("")
     def get_layer_information(self, layer_index: int, format: LayerInformationFormat) -> str:
-        """Return one layer, in network order.
-
-        Raises:
-            PlanError: there is no such layer.
-        """
+        """Return one layer, in network order; nothing, and a message in the log, where there is none."""
         if not 0 <= layer_index < self.engine.num_layers:
             raise PlanError(f"no layer {layer_index}: the engine has {self.engine.num_layers}, counted from 0.")
         return _text(self._layer(self.engine.layers[layer_index]), format)
@@ -40,9 +40,10 @@ class EngineInspector:
     def get_engine_information(self, format: LayerInformationFormat) -> str:
         """Return all layers and the names of the bindings."""
         layers = [self._layer(layer) for layer in self.engine.layers]
+        bindings = [self.engine[index] for index in range(self.engine.num_bindings)]
         if format == LayerInformationFormat.JSON:
-            return _text({"Layers": layers, "Bindings": list(self.engine)}, format)
-        lines = ["Layers:", *(_text(layer, format) for layer in layers), "", "Bindings:", *self.engine]
+            return _text({"Layers": layers, "Bindings": bindings}, format)
+        lines = ["Layers:", *(_text(layer, format) for layer in layers), "", "Bindings:", *map(str, bindings)]
         return "\n".join(lines)
 
     def _layer(self, layer: dict[str, Any]) -> Any:
@@ -51,15 +52,16 @@ class EngineInspector:
             return ""
         if verbosity == ProfilingVerbosity.LAYER_NAMES_ONLY:
             return layer["name"]
-        tensors = {
-            side: [
-                {"Name": tensor["name"], "Dimensions": tensor["shape"], "Datatype": tensor["dtype"]}
-                for tensor in layer[side.lower()]
-            ]
-            for side in ("Inputs", "Outputs")
-        }
-        kind = {"LayerType": layer["type"], "Precision": layer["precision"], "Group": layer["group"]}
-        return {"Name": layer["name"], **kind, **tensors}
+        told: dict[str, Any] = dict(layer["told"])  # pairs, as a plan sorts what has names
+        if self.execution_context is not None:
+            told |= {side: [self._sized(tensor) for tensor in told[side]] for side in ("Inputs", "Outputs")}
+        return told
+
+    def _sized(self, tensor: dict[str, Any]) -> dict[str, Any]:
+        """Return what there is of a tensor, with the shape that it has in the context where it is a binding."""
+        if self.execution_context is None or tensor["Name"] not in self.engine.tensors:
+            return tensor
+        return {**tensor, "Dimensions": list(self.execution_context.get_tensor_shape(tensor["Name"]))}
 
 
 def _text(value: Any, format: LayerInformationFormat) -> str:

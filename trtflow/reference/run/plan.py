@@ -11,7 +11,6 @@ import json
 from typing import Any
 
 import onnx
-import onnxruntime
 from google.protobuf.message import DecodeError
 
 from trtflow.reference.errors import PlanError
@@ -33,6 +32,8 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
 
 def versions() -> dict[str, str]:
     """Return the versions that a plan depends on."""
+    import onnxruntime  # noqa: PLC0415 - it takes as long as all else together
+
     return {"tensorrt_api": __version__, "onnxruntime": onnxruntime.__version__, "plan": str(FORMAT)}
 
 
@@ -66,7 +67,8 @@ def read_plan(plan: bytes) -> tuple[onnx.ModelProto, dict[str, Any]]:
     Raises:
         PlanError: the bytes are no plan of the reference runtime, are damaged, or come from another version.
     """
-    body, seal = plan[:-SEAL_BYTES], plan[-SEAL_BYTES:]
+    content = bytes(memoryview(plan))
+    body, seal = content[:-SEAL_BYTES], content[-SEAL_BYTES:]
     if SEAL.encode() not in seal:
         raise PlanError(f"not a plan of the reference runtime, or a damaged one. {REBUILD}")
     if seal != _seal(body):

@@ -8,8 +8,9 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from trtflow.reference.errors import PlanError
+from trtflow.reference.errors import RefitError
 from trtflow.reference.lower.graph import fault_of, quantise_rows, to_half
+from trtflow.reference.record.answers import Reporter
 from trtflow.reference.record.enums import WeightsRole
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import ILogger, Logger, Weights
@@ -19,7 +20,7 @@ from trtflow.reference.run.plan import read_plan, write_plan
 Key = tuple[str, WeightsRole]
 
 
-class Refitter(Scope):
+class Refitter(Scope, Reporter):
     """Replaces weights of an engine that was built with BuilderFlag.REFIT.
 
     New weights are first set, then all take effect at once with `refit_cuda_engine`; contexts that there are see them
@@ -34,19 +35,24 @@ class Refitter(Scope):
         max_threads: recorded only.
 
     Raises:
-        PlanError: the engine was built without REFIT. (TensorRT logs that.)
+        RefitError: the engine was built without REFIT. (As in TensorRT, it is a TypeError.)
     """
 
+    read_only = ("logger",)
+
     def __init__(self, engine: ICudaEngine, logger: ILogger) -> None:
+        super().__init__(logger)
         if not engine.refittable:
-            raise PlanError(
+            fault = (
                 "the engine's weights cannot be replaced: it was built without BuilderFlag.REFIT. "
                 "Call config.set_flag(trt.BuilderFlag.REFIT) and build it again."
             )
+            self._error(fault)
+            raise RefitError(fault)
         self.engine, self.logger, self.max_threads = engine, logger, 1
         refit = engine.metadata["refit"]
         self._known: dict[Key, dict[str, Any]] = {
-            (entry["layer"], WeightsRole[entry["role"]]): entry for entry in refit["weights"]
+            (entry["layer"], WeightsRole.__members__[entry["role"]]): entry for entry in refit["weights"]
         }
         self._scales: dict[str, str] = dict(refit["scales"])
         self._weights: dict[Key, np.ndarray] = {}
@@ -123,6 +129,8 @@ class Refitter(Scope):
         Returns:
             False, and a message in the log, when the tensor is not stored in INT8 or the range is empty.
         """
+        if len(range) != 2:
+            raise ValueError("Dynamic range must contain exactly 2 elements")
         smallest, largest = map(float, range)
         if tensor_name not in self._scales:
             return self._error(self._no_range(tensor_name))
@@ -164,10 +172,6 @@ class Refitter(Scope):
 
     def _no_range(self, tensor_name: str) -> str:
         return f"tensor {tensor_name!r} has no dynamic range; those that have are {_list(list(self._scales))}"
-
-    def _error(self, message: str) -> bool:
-        self.logger.log(Logger.ERROR, message)
-        return False
 
 
 def _columns(keys: list[Key]) -> tuple[list[str], list[WeightsRole]]:

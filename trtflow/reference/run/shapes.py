@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
+import numpy as np
 import onnx
 
 from trtflow.reference.record.values import Dims, volume
 from trtflow.reference.run.value_sizes import ValueSizes
 
+Key = tuple[tuple[str, tuple[int, ...]], ...]
 Run = Callable[[Mapping[str, Dims]], list[tuple[int, ...]]]
 LARGEST = 64  # elements of an initializer whose values may be part of a shape
 
@@ -18,24 +20,32 @@ class OutputShapes:
 
     Args:
         model: the lowered network.
+        shape_inputs: names of inputs whose values are sizes; they are known before a run.
     """
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, model: onnx.ModelProto, shape_inputs: Collection[str] = ()) -> None:
         self._model = _without_weights(model)
         self._names = [value.name for value in model.graph.output]
         initializers = {tensor.name for tensor in model.graph.initializer}
         inputs = [value.name for value in model.graph.input if value.name not in initializers]
-        self.by_values = ValueSizes(self._model, inputs)
-        self._known: dict[tuple[tuple[str, Dims], ...], dict[str, Dims]] = {}
+        self.by_values = ValueSizes(self._model, [name for name in inputs if name not in shape_inputs])
+        self.by_any_values = ValueSizes(self._model, inputs)
+        self._known: dict[Key, dict[str, Dims]] = {}
 
-    def of(self, inputs: Mapping[str, Dims], run: Run) -> dict[str, Dims]:
+    def by_shape_values(self, output: str) -> bool:
+        """Whether the sizes of an output depend on values that are sizes."""
+        return output in self.by_any_values.outputs - self.by_values.outputs
+
+    def of(self, inputs: Mapping[str, Dims], values: Mapping[str, np.ndarray], run: Run) -> dict[str, Dims]:
         """Return the shape of each output.
 
         Args:
             inputs: shape of each input.
+            values: those of inputs that are sizes, with which `run` runs.
             run: runs the network on zeros of such shapes and returns the outputs' shapes.
         """
-        key = tuple(inputs.items())
+        key = tuple((name, tuple(shape)) for name, shape in inputs.items())
+        key += tuple((name, tuple(sizes.ravel().tolist())) for name, sizes in values.items())
         if key not in self._known:
             found = self._infer(inputs)
             if any(-1 in shape for shape in found.values()):

@@ -12,23 +12,10 @@ from math import prod
 import onnx
 from onnx import helper, numpy_helper
 
+from trtflow.reference.record.onnx_layer import SIZES
 from trtflow.reference.record.values import Dims
 
 COUNTING = ("NonZero", "NonMaxSuppression", "Unique", "Compress")
-# operands that make an output's sizes
-SIZES = {
-    "Slice": (1, 2, 3, 4),
-    "Reshape": (1,),
-    "Expand": (1,),
-    "Tile": (1,),
-    "Range": (0, 1, 2),
-    "ConstantOfShape": (0,),
-    "Resize": (1, 2, 3),
-    "Pad": (1,),
-    "TopK": (1,),
-    "Upsample": (1,),
-    "OneHot": (1,),
-}
 OF_SHAPES = ("Shape", "Size")
 LIKE_THE_FIRST = ("ScatterND", "ScatterElements", "Scatter")
 

@@ -24,7 +24,7 @@ from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Dims, Logger, Weights
 
 if TYPE_CHECKING:
-    from trtflow.reference.record.caffe_parser import PluginFactory
+    from trtflow.reference.record.caffe_parser import ICaffePluginFactoryV2
 
 MOST_ELEMENTS = 2**31 - 1  # of a tensor in TensorRT
 UNNAMED = re.compile(r"layer '\(Unnamed Layer[^']*': ")  # how an error names a layer that is being added
@@ -60,7 +60,7 @@ class Net:
     network: INetworkDefinition
     dtype: DataType
     means_caffe: bool = False
-    factory: PluginFactory | None = None
+    factory: ICaffePluginFactoryV2 | None = None
     namespace: str = ""
     tensors: dict[str, ITensor] = field(default_factory=dict)
     ranks: dict[ITensor, int] = field(default_factory=dict)

@@ -18,6 +18,6 @@ from trtflow.reference.record.onnx import (  # noqa: F401 - each registers its f
     windows,
 )
 from trtflow.reference.record.onnx.errors import ErrorCode, ParserError
-from trtflow.reference.record.onnx.parser import OnnxParser
+from trtflow.reference.record.onnx.parser import NodeIndices, OnnxParser, SubGraphCollection
 
-__all__ = ["ErrorCode", "OnnxParser", "ParserError"]
+__all__ = ["ErrorCode", "NodeIndices", "OnnxParser", "ParserError", "SubGraphCollection"]

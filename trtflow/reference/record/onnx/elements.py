@@ -45,10 +45,11 @@ BINARY = {
     "Or": ElementWiseOperation.OR,
     "Xor": ElementWiseOperation.XOR,
 }
+_UNARY = UnaryOperation.__members__
 UNARY = {
-    **{name: UnaryOperation[name.upper()] for name in ("Exp", "Log", "Sqrt", "Abs", "Neg", "Ceil", "Floor", "Erf")},
-    **{name: UnaryOperation[name.upper()] for name in ("Sin", "Cos", "Tan", "Sinh", "Cosh", "Sign", "Round")},
-    **{name: UnaryOperation[name.upper()] for name in ("Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh")},
+    **{name: _UNARY[name.upper()] for name in ("Exp", "Log", "Sqrt", "Abs", "Neg", "Ceil", "Floor", "Erf")},
+    **{name: _UNARY[name.upper()] for name in ("Sin", "Cos", "Tan", "Sinh", "Cosh", "Sign", "Round")},
+    **{name: _UNARY[name.upper()] for name in ("Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh")},
     "Reciprocal": UnaryOperation.RECIP,
 }
 
@@ -64,7 +65,7 @@ def _activation(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITen
 
 @parses("Selu", "Softplus")
 def _scaled_activation(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
-    kind = ActivationType[node.op_type.upper()]
+    kind = ActivationType.__members__[node.op_type.upper()]
     layer = parse.network.add_activation(float_only(operands[0]), kind)
     layer.alpha = attribute(node, "alpha", 1.6732632) if kind == ActivationType.SELU else 1.0
     layer.beta = attribute(node, "gamma", 1.0507010) if kind == ActivationType.SELU else 1.0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from trtflow.reference.record.enumeration import Enumeration
+from trtflow.reference.record.sealed import Sealed
 
 
-class ErrorCode(IntEnum):
+class ErrorCode(Enumeration):
     """What kind of error the parser found."""
 
     SUCCESS = 0
@@ -19,7 +20,7 @@ class ErrorCode(IntEnum):
     UNSUPPORTED_NODE = 8
 
 
-class ParserError:
+class ParserError(Sealed):
     """One error, with the accessors of TensorRT's."""
 
     def __init__(self, code: ErrorCode, description: str, node: int = -1, file: str = "") -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import helper
 
 from trtflow.reference.record.onnx.errors import Refusal
@@ -36,6 +35,8 @@ def fold(
     model = helper.make_model(
         helper.make_graph([node], "folded", inputs, outputs), opset_imports=opsets, ir_version=IR_VERSION
     )
+    import onnxruntime  # noqa: PLC0415 - it takes as long as all else together
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1

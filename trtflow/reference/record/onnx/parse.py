@@ -211,7 +211,7 @@ class Parse:
             [_row(told) for told in results],
             varying_size(node),
         )
-        made = iter(self.network._add(layer).outputs)
+        made = iter(self.network.add_layer(layer).outputs)
         return [next(made) if name else None for name in node.output]
 
     def tensor(self, value: Operand | None, name: str) -> ITensor:

@@ -13,6 +13,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from trtflow.formats import UserError
+from trtflow.reference.record.answers import raising
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.onnx.errors import ErrorCode, ParserError
 from trtflow.reference.record.onnx.operators import NO_PLUGIN, SUPPORTED
@@ -23,6 +24,14 @@ from trtflow.reference.record.values import ILogger, Logger
 
 NEWEST = onnx.defs.onnx_opset_version()
 LARGEST = 2**31 - 1  # bytes of a protobuf message
+
+
+class NodeIndices(list[int]):
+    """Places of nodes in a graph."""
+
+
+class SubGraphCollection(list[tuple[list[int], bool]]):
+    """Parts of a graph: places of their nodes, and whether a part is taken."""
 
 
 class OnnxParser(Scope):
@@ -37,6 +46,8 @@ class OnnxParser(Scope):
             here; each is told as a warning. (TensorRT has no such attribute.)
         used_beyond_tensorrt: names of those operators in the models parsed so far.
     """
+
+    read_only = ("num_errors",)
 
     def __init__(self, network: INetworkDefinition, logger: ILogger) -> None:
         self.network, self.logger = network, logger
@@ -58,7 +69,7 @@ class OnnxParser(Scope):
         """Whether the parser takes an operator of ONNX's own domain."""
         return op_name in SUPPORTED or (self.beyond_tensorrt and onnx.defs.has(op_name, OPSET, ""))
 
-    def supports_model(self, model: bytes, path: str | None = None) -> tuple[bool, list[tuple[list[int], bool]]]:
+    def supports_model(self, model: bytes, path: str | None = None) -> tuple[bool, SubGraphCollection]:
         """Return whether the parser takes a model, and which of its nodes lie together between those it does not.
 
         Args:
@@ -77,7 +88,7 @@ class OnnxParser(Scope):
         try:
             count = len(onnx.load_from_string(bytes(model)).graph.node)
         except DecodeError:
-            return False, []
+            return False, SubGraphCollection()
         wrong = {error.node() for error in self._errors[before:]}
         runs: list[list[int]] = [[]]
         for index in range(count):
@@ -85,7 +96,15 @@ class OnnxParser(Scope):
                 runs.append([])
             else:
                 runs[-1].append(index)
-        return taken, [(run, taken) for run in runs if run]
+        return taken, SubGraphCollection((NodeIndices(run), taken) for run in runs if run)
+
+    def parse_with_weight_descriptors(self, model: bytes) -> bool:
+        """Parse a model's bytes, as `parse` does."""
+        return self.parse(model)
+
+    def get_used_vc_plugin_libraries(self) -> list[str]:
+        """Return no paths: nothing is taken from libraries of plugins."""
+        return []
 
     def parse_from_file(self, model: str) -> bool:
         """Parse a model's file; weights in files beside it are found. False where something is wrong."""
@@ -119,7 +138,8 @@ class OnnxParser(Scope):
         try:
             if self._is_sound(model, path or "the model"):
                 parse = Parse(model, self.network, self.logger, self._fail, self.beyond_tensorrt)
-                parse.run()
+                with raising():  # so that the parser sees what layers do not take
+                    parse.run()
                 self.used_beyond_tensorrt += [
                     name for name in parse.used_beyond if name not in self.used_beyond_tensorrt
                 ]

@@ -294,7 +294,7 @@ def _from_floats(tensor: ITensor, seen: set[int]) -> bool:
     """Whether the values of a tensor come from floats that are fed."""
     if tensor.producer is None:
         return tensor.native_dtype in (DataType.FLOAT, DataType.HALF)
-    if tensor.producer.type == LayerType.SHAPE or id(tensor) in seen:
+    if tensor.producer.layer_type == LayerType.SHAPE or id(tensor) in seen:
         return False
     seen.add(id(tensor))
     if getattr(tensor.producer, "node", None) is not None and tensor.producer.title in ("Shape", "Size"):

@@ -105,7 +105,8 @@ def _shape(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
 
 @parses("Identity")
 def _identity(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> Any:
-    return operands[0]
+    tensor = parse.tensor(operands[0], node.name)
+    return parse.network.add_identity(tensor).outputs[0]
 
 
 @parses("Gather")

@@ -101,7 +101,7 @@ def _resize(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
             layer.shape = sizes.tolist()
     else:
         layer.scales = need(scales).tolist()
-    layer.resize_mode = InterpolationMode[mode.upper()]
+    layer.resize_mode = InterpolationMode.__members__[mode.upper()]
     layer.coordinate_transformation, layer.selector_for_single_pixel = COORDINATES[coordinates]
     layer.nearest_rounding = ROUNDINGS[attribute(node, "nearest_mode", b"round_prefer_floor").decode()]
     layer.exclude_outside = bool(attribute(node, "exclude_outside", 0))
