@@ -111,7 +111,9 @@ $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.workflow: requirements.txt constraints.txt | $(VENV)/bin/python
+# hashes first; what the second command still finds to install is torch (docs/reliability.md)
+$(VENV)/.workflow: requirements.lock requirements.txt constraints.txt | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --requirement requirements.txt --constraint constraints.txt
 	touch $@
 

@@ -20,7 +20,7 @@ def runs_or_trains(path: Path) -> bool:
     """Return whether the tests of a file run the workflow or train a network for long."""
     parts = path.relative_to(TESTS).parts
     return (
-        (len(parts) == 1 and parts[0] != "test_structure.py")
+        (len(parts) == 1 and parts[0] not in ("test_structure.py", "test_supply.py"))
         or parts[0] in RUNS
         or any(name in parts[-1] for name in TRAINS)
     )

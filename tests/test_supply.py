@@ -135,3 +135,14 @@ def pinned(path):
 @pytest.mark.parametrize("path", [*sorted(file.name for file in ROOT.glob("requirements*.txt")), "constraints.txt"])
 def test_all_requirements_are_pinned(path):
     assert pinned(path)
+
+
+def test_the_hashed_requirements_are_those_that_are_pinned():
+    """All that requirements.txt names is in it but torch, in the versions of constraints.txt, each with a hash."""
+    text = (ROOT / "requirements.lock").read_text()
+    found = dict(re.findall(r"^([\w.-]+)==([\w.+-]+) \\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE))
+    assert len(found) == len(re.findall(r"^[\w.-]+==", text, re.MULTILINE)) > 100
+    constraints = pinned("constraints.txt")
+    assert {name: version for name, version in found.items() if constraints[name] != version} == {}
+    assert set(pinned("requirements.txt")) - set(found) == {"torch"}
+    assert "://" not in text

@@ -9,6 +9,7 @@ import tarfile
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -16,6 +17,8 @@ from test_configuration import dry_run
 from workflow_copy import ROOT, copy
 
 TEXT = b"To be, or not to be\n"
+MARKER = "ran_by_the_shell"
+HOSTILE = f'text [1] $(touch {MARKER}) `touch {MARKER}`; touch {MARKER} & "it\'s" *.txt'  # a real run's file
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -36,7 +39,7 @@ def archive():
 def mirror(tmp_path):
     folder = tmp_path / "mirror" / "set"
     folder.mkdir(parents=True)
-    (folder / "text [1].txt").write_bytes(TEXT)
+    (folder / HOSTILE).write_bytes(TEXT)
     (folder / "data.tar.bz2").write_bytes(archive())
     return folder.parent
 
@@ -62,8 +65,8 @@ def workflow(tmp_path, server):
     made = copy(tmp_path / "copy")
     common = {"licence": "MIT", "for": "tests"}
     listed = {
-        "set/text [1].txt": {
-            "urls": [f"{server.url}/set/text%20%5B1%5D.txt"],
+        f"set/{HOSTILE}": {
+            "urls": [f"{server.url}/set/{quote(HOSTILE)}"],
             "size": len(TEXT),
             "sha256": hashlib.sha256(TEXT).hexdigest(),
             **common,
@@ -78,7 +81,7 @@ def workflow(tmp_path, server):
     (made.folder / "config/downloads.yaml").write_text(yaml.safe_dump(listed))
     md5 = hashlib.md5(TEXT, usedforsecurity=False).hexdigest()
     artefacts = [
-        {"file": "set/text [1].txt", "path": "artefacts/text.txt"},
+        {"file": f"set/{HOSTILE}", "path": "artefacts/text.txt"},
         {"file": "set/data.tar.bz2", "member": "vocab.de", "md5": md5, "path": "artefacts/vocab.de"},
     ]
     sample = made.folder / "config/samples/ssd.yaml"
@@ -104,6 +107,7 @@ def test_fetch_prints_sizes_first_and_serves_a_run_without_a_network(workflow, s
     done = workflow.run(*PLACED, config=["mirror=/nowhere", "download_attempts=1"])
     assert done.returncode == 0, done.stdout
     assert all((workflow.folder / path).read_bytes() == TEXT for path in PLACED)
+    assert not list(workflow.folder.rglob(MARKER))
     again = workflow.run("fetch", config=["fetch=[ssd]"])
     assert "0 of 2 files to download" in again.stdout
     assert len(server.requests) == 2
@@ -170,10 +174,10 @@ def test_a_mirror_alone_is_enough(workflow, server, mirror):
 
 
 def test_wrong_files_everywhere_stop_the_run_and_are_named(workflow, mirror):
-    (mirror / "set/text [1].txt").write_bytes(b"Not to be, or to be\n")
+    (mirror / "set" / HOSTILE).write_bytes(b"Not to be, or to be\n")
     done = workflow.run(PLACED[0], config=[f"mirror={mirror}"])
     assert done.returncode != 0
-    log = (workflow.folder / "logs/downloads/set/text [1].txt.log").read_text()
+    log = (workflow.folder / f"logs/downloads/set/{HOSTILE}.log").read_text()
     assert log.count("its SHA-256 is") >= 2
     assert "Set mirror in config/config.yaml" in log
     assert not list((workflow.folder / "results").rglob("text*.txt"))
@@ -192,8 +196,9 @@ def test_a_wrong_member_of_an_archive(workflow, mirror):
     [
         ("licence: MIT", "license: MIT", "license"),
         ("sha256: ", "sha256: abc # ", "abc"),
-        ("set/text [1].txt", "set/text.txt", "config/downloads.yaml has no 'set/text [1].txt'"),
+        ("set/text [1]", "set/text [2]", "config/downloads.yaml has no "),
         ("unpacked:", "for_nothing:", "for_nothing"),
+        ("set/data.tar.bz2:", "set/{data}.tar.bz2:", "set/{data}.tar.bz2"),
     ],
 )
 def test_a_list_that_is_wrong_is_refused_before_anything_runs(workflow, server, old, new, message):
