@@ -3,16 +3,18 @@ PYTHON ?= python3.11
 CORES ?= all
 TEST_PROCESSES ?= 2
 SECONDS ?= 60
+KILLS ?= 200
 ENGINE_PYTHON ?= python3.10
 VENV := .venv
 ENGINE := .engine
 CLUSTER := .cluster
+SUPPLY := .supply
 MNIST := mnist mnist_api uff_mnist onnx_mnist int8 plugin mlp end_to_end_tensorflow_mnist network_api_pytorch_mnist \
 	fc_plugin_caffe_mnist uff_custom_plugin int8_caffe_mnist engine_refit_mnist
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help ssd all check report engine-env test-gpu test-slurm test quick lint types unit fuzz clean
+.PHONY: help ssd all check report engine-env test-gpu test-slurm test quick sbom audit soak lint types unit fuzz clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +40,15 @@ test-gpu: $(VENV)/.develop $(ENGINE)/.ready ## make all reports with TensorRT, t
 
 test-slurm: $(CLUSTER)/.ready ## run ssd (small) and the MNIST samples through a Slurm of one node (as root, with Slurm's packages)
 	SLURM_SAMPLES="$${SLURM_SAMPLES-$(MNIST)}" $(CLUSTER)/bin/python -m pytest tests/slurm -rfEs
+
+sbom: $(SUPPLY)/.ready $(VENV)/.workflow ## write results/sbom.json, what is installed, as CycloneDX has it
+	$(SUPPLY)/bin/cyclonedx-py environment --output-reproducible --of JSON -o results/sbom.json $(VENV)/bin/python
+
+audit: $(SUPPLY)/.ready ## ask a service for known vulnerabilities of the pinned packages (needs a network)
+	$(SUPPLY)/bin/pip-audit --no-deps --requirement constraints.txt
+
+soak: $(VENV)/.develop ## kill and stop workers of pools at random moments, KILLS=200 of them
+	python tests/soak/kill_workers.py --kills $(KILLS)
 
 test: lint types unit ## lint, check types and run all tests
 
@@ -73,6 +84,12 @@ $(CLUSTER)/.ready: requirements.txt requirements-dev.txt requirements-cluster.tx
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }
 	$(PYTHON) -m venv $(CLUSTER)
 	$(CLUSTER)/bin/python -m pip install --quiet $(foreach file,$(filter requirements%,$^),--requirement $(file)) --constraint constraints.txt
+	touch $@
+
+$(SUPPLY)/.ready: requirements-supply.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }
+	$(PYTHON) -m venv $(SUPPLY)
+	$(SUPPLY)/bin/python -m pip install --quiet --requirement requirements-supply.txt
 	touch $@
 
 $(VENV)/bin/python:

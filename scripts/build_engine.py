@@ -16,7 +16,7 @@ from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
 from trtflow.cli import parser
 from trtflow.formats import UserError
 from trtflow.formats.checksums import verify_checksums
-from trtflow.formats.files import write_bytes, write_json, write_text
+from trtflow.formats.files import write_text
 from trtflow.runtime.backend import check_device, load, read_backend
 from trtflow.runtime.build import PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
@@ -24,6 +24,7 @@ from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.layers import engine_layers, network_layers
 from trtflow.runtime.lstm import RECURRENT
 from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
+from trtflow.runtime.origin import write_engine
 from trtflow.samples import definition
 from trtflow.samples import load as load_sample
 
@@ -94,7 +95,6 @@ def main() -> None:
     seconds = time.perf_counter() - start
     if options.layers:
         write_text(options.layers, "\n".join([*listing, "", *engine_layers(trt, plan), ""]))
-    write_bytes(options.plan, plan)
     origin = {
         "backend": backend,
         "precision": options.precision,
@@ -104,7 +104,7 @@ def main() -> None:
         "builder": builder_origin(options),
         "build_s": round(seconds, 3),
     }
-    write_json(options.plan.with_suffix(".json"), origin)
+    write_engine(options.plan, plan, origin)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,12 @@ from trtflow.cli import parser
 from trtflow.datasets.digits import read_labels
 from trtflow.formats.arrays import read_arrays
 from trtflow.formats.checksums import verify_checksums
-from trtflow.formats.files import write_bytes, write_json
+from trtflow.formats.files import write_json
 from trtflow.metrics.classification import top_k
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.launch import run_on_backend
-from trtflow.runtime.session import Session, load_engine, read_origin
+from trtflow.runtime.origin import read_origin, write_engine
+from trtflow.runtime.session import Session, load_engine
 from trtflow.samples import load as load_sample
 
 
@@ -55,9 +56,7 @@ def main() -> None:
     sample.refit(trt, engine, options.export_dir)
     seconds = time.perf_counter() - start
     plan = bytes(engine.serialize())
-    write_bytes(options.plan, plan)
-    origin = read_origin(options.dummy_plan)
-    write_json(options.plan.with_suffix(".json"), {**origin, "refit_s": round(seconds, 3)})
+    write_engine(options.plan, plan, {**read_origin(options.dummy_plan), "refit_s": round(seconds, 3)})
 
 
 if __name__ == "__main__":

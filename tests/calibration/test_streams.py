@@ -149,3 +149,13 @@ def test_memory_does_not_grow_with_the_number_of_batches(tmp_path: Path) -> None
 
     peak(1)  # imports and caches
     assert peak(40) < 1.05 * peak(4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers_are_counted_and_refused(tmp_path: Path, value: float) -> None:
+    paths = write_batches(tmp_path, 2)
+    images = next(iter(BatchStream(paths[1:])))
+    images[:2, 1, 0] = value
+    write_batch(paths[1], Batch(images))
+    with pytest.raises(FormatError, match=r"batch1: 4 of its 48 values are no numbers"):
+        list(BatchStream(paths))

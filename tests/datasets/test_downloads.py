@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from trtflow import progress
-from trtflow.datasets import downloads
+from trtflow.datasets import downloads, transfers
 from trtflow.datasets.downloads import Artefact, Patience, fetch, read_artefact
 from trtflow.formats import FormatError, UserError
 
@@ -195,7 +195,7 @@ def test_what_is_wrong_is_refused_and_the_next_place_asked(server, out, behaviou
 def test_an_error_names_every_place_and_its_fault(server, out):
     server.behaviours += ["wrong", "missing", *["busy"] * 3, *["dropped_at_once"] * 3, *["redirected"] * 40]
     with pytest.raises(UserError) as error:
-        fetch(artefact(server, "abcde"), out, patience=QUICK)
+        fetch(artefact(server, "abcde"), out, patience=Patience(attempts=3, timeout=20, pause=0.01))
     faults = ("its SHA-256 is", "status 404", "status 503 (3 tries)", "the connection failed", "TooManyRedirects")
     for place, fault in zip("abcde", faults, strict=True):
         assert f"/{place}: " in str(error.value)
@@ -285,7 +285,7 @@ def test_a_server_is_given_the_time_that_it_asks_for(server, out, behaviour, mon
     "header", [None, "", "soon", "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 -0000"]
 )
 def test_no_time_to_wait(header):
-    assert downloads._seconds(header) == 0
+    assert transfers._seconds(header) == 0
 
 
 def test_a_mirror_that_is_a_folder_comes_first(server, tmp_path, out):

@@ -8,7 +8,7 @@ import pytest
 from networks import build
 
 import trtflow.reference as trt
-from trtflow.reference.run.plan import KEY
+from trtflow.reference.run.plan import KEY, SEAL, read_plan, sealed
 
 
 def define(network, tensor):
@@ -49,22 +49,73 @@ def test_cut_off_plan_is_refused(plan, damage):
         load(damage(plan))
 
 
-def test_flipped_weight_is_noticed(plan):
+def test_every_bit_counts(plan):
+    """Of weights, names, metadata and the checksum alike: 8 bits of each byte of a part, one of each of the others."""
+    refused = 0
+    for place in range(len(plan)):
+        for bit in range(8) if place % 7 == 0 else (place % 8,):
+            damaged = bytearray(plan)
+            damaged[place] ^= 1 << bit
+            with pytest.raises(trt.PlanError, match="Build the engine again"):
+                read_plan(bytes(damaged))
+            refused += 1
+    assert refused > len(plan)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plan: plan[1:],
+        lambda plan: plan[:-1],
+        lambda plan: plan + b"\0",
+        lambda plan: plan + plan,
+        lambda plan: plan[:100],
+    ],
+)
+def test_nothing_may_be_missing_or_more(plan, change):
+    with pytest.raises(trt.PlanError, match="Build the engine again"):
+        load(change(plan))
+
+
+def edited(plan, change):
+    """Return a plan with other metadata and a seal that fits."""
     model = onnx.load_from_string(plan)
-    kernel = next(tensor for tensor in model.graph.initializer if "kernel" in tensor.name)
-    kernel.raw_data = b"\x01" + kernel.raw_data[1:]
-    with pytest.raises(trt.PlanError, match="checksum does not match"):
-        load(model.SerializeToString())
+    kept = [entry for entry in model.metadata_props if entry.key != SEAL]
+    (entry,) = [entry for entry in kept if entry.key == KEY]
+    metadata = json.loads(entry.value)
+    changed = change(metadata)
+    entry.value = changed if isinstance(changed, str) else json.dumps(metadata)
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    return sealed(model.SerializeToString())
 
 
 def test_plan_of_another_version_is_refused(plan):
-    model = onnx.load_from_string(plan)
-    entry = next(entry for entry in model.metadata_props if entry.key == KEY)
-    metadata = json.loads(entry.value)
-    metadata["versions"]["onnxruntime"] = "0.1"
-    entry.value = json.dumps(metadata)
+    def change(metadata):
+        metadata["versions"]["onnxruntime"] = "0.1"
+
     with pytest.raises(trt.PlanError, match=r"built with .*0\.1.* Build the engine again"):
-        load(model.SerializeToString())
+        load(edited(plan, change))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "{}", '{"versions": 3}', "[" * 100000])
+def test_metadata_that_is_none(plan, text):
+    with pytest.raises(trt.PlanError, match="Build the engine again"):
+        load(edited(plan, lambda metadata: text or "x"))
+
+
+@pytest.mark.parametrize(
+    "field", ["name", "implicit_batch", "max_batch_size", "profiles", "verbosity", "layers", "refit"]
+)
+def test_metadata_that_lacks_a_part(plan, field):
+    with pytest.raises(trt.PlanError, match=f"says nothing of use about {field}. Build the engine again"):
+        load(edited(plan, lambda metadata: metadata.__setitem__(field, 1.5)))
+
+
+def test_a_plan_is_onnx(plan):
+    model = onnx.load_from_string(plan)
+    assert [entry.key for entry in model.metadata_props] == [KEY, SEAL]
+    onnx.checker.check_model(model)
 
 
 def test_batch_above_the_largest_is_refused(plan, capsys):
@@ -198,10 +249,5 @@ def test_with_statements_as_the_guides_scripts_write_them():
 
 
 def test_plan_of_another_metadata_format_is_refused(plan):
-    model = onnx.load_from_string(plan)
-    entry = next(entry for entry in model.metadata_props if entry.key == KEY)
-    metadata = json.loads(entry.value)
-    del metadata["versions"]["plan"]
-    entry.value = json.dumps(metadata)
     with pytest.raises(trt.PlanError, match="Build the engine again"):
-        load(model.SerializeToString())
+        load(edited(plan, lambda metadata: metadata["versions"].pop("plan") and None))

@@ -149,6 +149,17 @@ def test_weights_that_do_not_fit_are_refused(capsys, layer, role, weights, messa
     assert refit.get_missing() == ([], [])
 
 
+def test_weights_that_are_no_numbers_are_counted(capsys):
+    spoilt = NEW["conv", BIAS].copy()
+    spoilt[:2] = np.nan, np.inf
+    assert refitter(engine()).set_weights("conv", BIAS, spoilt)
+    assert "BIAS of layer 'conv': 2 of 20 values are no numbers" in capsys.readouterr().err
+    kernel = NEW["conv", KERNEL].copy()
+    kernel[0] = np.nan
+    assert not refitter(engine(precision="int8")).set_weights("conv", KERNEL, kernel)
+    assert "are no numbers (NaN or infinite), which INT8 does not know" in capsys.readouterr().err
+
+
 def test_weights_are_copied_when_they_are_set():
     made, weights = engine(), {key: array.copy() for key, array in NEW.items()}
     refit = refitter(made)

@@ -101,6 +101,13 @@ def test_a_metric_that_is_no_number_fails_its_gate():
     assert report["gates"][0] == {"name": "map", "value": None, "op": ">=", "limit": 0.7, "passed": False}
 
 
+def test_values_that_are_no_numbers_have_a_failing_gate_of_their_own():
+    precisions = {"fp32": entry(0.9), "int8": {**entry(0.9), "not_finite": {"prob": 2, "boxes": 1}}}
+    gates = {gate.name: gate for gate in evaluate_gates(GATES, precisions)}
+    assert [gate.passed for gate in gates.values()] == [True, True, False]
+    assert gates["int8_not_finite"].value == 3
+
+
 def test_the_same_configuration_has_the_same_checksum():
     shuffled = dict(reversed(CONFIG.items()))
     assert json.dumps(shuffled) != json.dumps(CONFIG)

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from trtflow.formats import UserError
 from trtflow.runtime.beam_search import END, BeamSearch, output_limits, search
 
 WORDS, LIMIT, START = 4, 4, 1
@@ -88,3 +89,10 @@ def test_long_translations_do_not_underflow():
 @pytest.mark.parametrize(("most", "wanted"), [(-1, [6, 2]), (4, [4, 4])])
 def test_limits(most, wanted):
     np.testing.assert_array_equal(output_limits(np.array([3, 1]), most), wanted)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_probability_that_is_no_number_is_told(value):
+    found = BeamSearch(np.array([3]), 2, 2, START)
+    with pytest.raises(UserError, match="step 1: 1 of 4 probabilities of the next word are no numbers"):
+        found.advance(np.array([[[0.5, value], [0.5, 0.5]]]), np.zeros((1, 2, 2), np.int32))

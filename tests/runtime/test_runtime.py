@@ -21,6 +21,7 @@ from trtflow.runtime.backend import check_device, describe, load, other_python, 
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.entry import create_builder, create_context, create_runtime, engine_of
 from trtflow.runtime.loop import StepLoop
+from trtflow.runtime.origin import read_origin, write_engine
 from trtflow.runtime.session import Session, load_engine
 from trtflow.runtime.slots import Query
 from trtflow.runtime.timing import LEAST_QUERIES, measure, percentile
@@ -68,8 +69,7 @@ def test_a_plan_that_tensorrt_does_not_load_is_no_engine():
 @pytest.fixture
 def plan(tmp_path):
     path = tmp_path / "engine.fp32.plan"
-    path.write_bytes(build_plan(trt, define, "fp32", 4))
-    write_json(path.with_suffix(".json"), {"backend": describe("reference")})
+    write_engine(path, build_plan(trt, define, "fp32", 4), {"backend": describe("reference")})
     return path
 
 
@@ -92,18 +92,50 @@ def test_engine_from_elsewhere_says_what_to_rebuild(plan):
         load_engine(plan, other)
 
 
-@pytest.mark.parametrize("origin", ["{}", '{"backend": "reference"}', "[]", "{"])
+@pytest.mark.parametrize(
+    "origin", ["{}", '{"backend": "reference"}', '{"backend": {}}', "[]", "{", "\xff", "[" * 100000]
+)
 def test_an_origin_that_is_none_names_its_file(plan, origin):
     path = plan.with_suffix(".json")
     path.write_text(origin)
-    with pytest.raises(FormatError, match=rf"{path}: not the origin of a plan .*Make the engine again"):
+    with pytest.raises(FormatError, match=rf"{path}: not the origin of a plan .*Delete it and make the engine again"):
         load_engine(plan, describe("reference"))
 
 
 def test_damaged_engine_names_the_file(plan):
-    plan.write_bytes(plan.read_bytes()[:50])
+    write_engine(plan, plan.read_bytes()[:50], {"backend": describe("reference")})
     with pytest.raises(FormatError, match=r"engine.fp32.plan: not a plan of the reference runtime"):
         load_engine(plan, describe("reference"))
+
+
+def test_a_plan_that_was_changed_since_it_was_written(plan):
+    damaged = bytearray(plan.read_bytes())
+    damaged[-1] ^= 1
+    plan.write_bytes(damaged)
+    with pytest.raises(FormatError, match=r"engine.fp32.plan: the plan is damaged: .*Delete it and make .* again"):
+        load_engine(plan, describe("reference"))
+
+
+def json_or_none(data):
+    try:
+        return json.loads(data)
+    except ValueError:
+        return None
+
+
+def test_every_bit_of_an_origin_counts(plan):
+    path = plan.with_suffix(".json")
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        if json_or_none(damaged) == json.loads(whole):
+            continue  # a blank between that became another
+        with pytest.raises(FormatError, match="Delete it and make the engine again"):
+            read_origin(plan)
+    path.write_bytes(whole)
+    assert read_origin(plan)["backend"] == describe("reference")
 
 
 def test_backend_file_is_checked(tmp_path):

@@ -209,3 +209,10 @@ def test_configuration_can_be_extended():
 
     made = session(-1, 2, 2, 2, configure=configure)
     assert made.engine.profiling_verbosity == trt.ProfilingVerbosity.DETAILED
+
+
+def test_an_array_larger_than_its_memory_is_told():
+    buffer = HostDevice().allocate(8)
+    buffer.copy_from(np.ones(2, np.float32))
+    with pytest.raises(UserError, match=r"shape \(3,\) and type float32 has 12 bytes; the memory .* has 8"):
+        buffer.copy_from(np.ones(3, np.float32))

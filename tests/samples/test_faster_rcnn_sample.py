@@ -67,6 +67,14 @@ def test_boxes_are_moved_grown_and_clipped():
     np.testing.assert_allclose(boxes[0, 1], [99, 79, 99, 79], atol=1e-4)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("growth", [17.0, 88.0, 1e4, 3e38])
+def test_boxes_that_grow_beyond_all_bounds_are_the_picture(growth):
+    rois, sides = np.float32([[10, 20, 29, 59]]), np.array([100, 80] * 2)
+    boxes = sample.decode(rois, np.float32([[[0, 0, growth, growth]]]), sides)
+    np.testing.assert_array_equal(boxes[0, 0], [0, 0, 99, 79])
+
+
 def test_of_boxes_of_a_class_that_overlap_by_more_than_three_tenths_the_best_remains():
     boxes = np.float32([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 2.9], [20, 20, 30, 30], [50, 50, 60, 60]])
     scores = np.float32([0.5, 0.9, 0.7, 0.3, 0.04])  # the last is below what is kept at all

@@ -76,6 +76,18 @@ def test_an_engine_says_what_pytorch_does_whatever_the_batch(folder, tmp_path):
         np.testing.assert_allclose(each["probabilities"], expected(folder), atol=1e-5)
 
 
+def test_values_of_an_engine_that_are_no_numbers_are_counted(folder, tmp_path):
+    given = dict(np.load(folder / "inputs.npz"))
+    given["data"][1] = np.nan
+    write_arrays(tmp_path / "inputs.npz", given)
+    files = {"plan": folder / "engine.fp32.plan", "inputs": tmp_path / "inputs.npz"}
+    do("infer", folder, files, {"predictions": tmp_path / "p.npz"}, max_batch_size=2)
+    found = np.load(tmp_path / "p.npz")
+    counts = dict(zip(found["not_finite_outputs"], found["not_finite_counts"], strict=True))
+    assert counts == {"data": 784, "prob": 10}
+    assert np.isnan(found["probabilities"]).all(axis=1).tolist() == [False, True, False, False, False]
+
+
 def test_engines_are_timed_in_turns_with_each_batch_size(folder, tmp_path):
     plans = [folder / f"engine.{precision}.plan" for precision in ("fp32", "fp16")]
     files = {"plans": plans, "values": folder / "inputs.npz"}

@@ -18,6 +18,7 @@ from trtflow.datasets.digits import read_labels, write_digits
 from trtflow.datasets.manifest import write_manifest
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import write_arrays
+from trtflow.tasks.files import spoilt_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("classification", "detection", "generation", "recommendation", "translation")
@@ -197,3 +198,24 @@ def declared():
 @pytest.mark.parametrize(("task", "name", "function"), sorted(declared()))
 def test_tasks_have_the_functions_of_all_steps(task, name, function):
     assert tasks.load(job(function, task=task, step=name, inputs={}, outputs={})).__name__ == function
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_no_numbers_are_counted_and_named_and_worth_nothing(data, tmp_path, capsys, value):
+    chances = np.eye(10, dtype=np.float32)[read_labels(data / "digits", "val")]
+    write_arrays(tmp_path / "p.npz", {"probabilities": chances, "images": np.arange(60)})
+    assert score_digits(data, tmp_path / "m.json", tmp_path / "p.npz")["metrics"]["top1"] == 1
+    chances[:6, 3] = value
+    write_arrays(tmp_path / "p.npz", {"probabilities": chances, **spoilt_arrays({"prob": 7}), "images": np.arange(60)})
+    found = score_digits(data, tmp_path / "m.json", tmp_path / "p.npz")
+    assert found["not_finite"] == {"prob": 7, "probabilities": 6}
+    assert found["metrics"]["top1"] == pytest.approx(0.9)
+    assert "values that are no numbers: 7 of prob, 6 of probabilities" in capsys.readouterr().out
+
+
+def test_a_comparison_with_what_is_no_number_is_written_as_null(tmp_path):
+    files = {name: tmp_path / f"{name}.npz" for name in ("predictions", "framework")}
+    for path, value in zip(files.values(), (0.5, np.nan), strict=True):
+        write_arrays(path, {"probabilities": np.full((2, 3), value, np.float32), "images": np.arange(2)})
+    do("compare", task="classification", inputs=files, outputs={"agreement": tmp_path / "a.json"})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"fp32": {"agreement": None}}

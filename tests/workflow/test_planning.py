@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +245,21 @@ def test_own_files_are_listed_anew_when_one_changes(tmp_path: Path, monkeypatch:
     assert plan.own_state("mine", "val") != before
     with pytest.raises(PlanError, match=r"digits.onnx: no such file or folder. Correct the path"):
         plan.own_state("mine", "model")
+
+
+def test_own_files_from_the_future_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config/samples").mkdir(parents=True)
+    (tmp_path / "config/samples/mine.yaml").write_text(yaml.safe_dump(OWN))
+    (tmp_path / "pictures/cat").mkdir(parents=True)
+    picture = tmp_path / "pictures/cat/1.png"
+    picture.write_bytes(b"1")
+    plan = make_plan(ROOT, {})
+    os.utime(picture, (time.time() + 60, time.time() + 60))
+    plan.own_state("mine", "val")
+    os.utime(picture, (time.time() + 7200, time.time() + 7200))
+    with pytest.raises(PlanError, match=r"samples.mine: .*1.png: it was last changed .*, which is 2.0 hours from now"):
+        plan.own_state("mine", "val")
 
 
 def test_step_by_hand_has_the_files_and_settings_of_the_workflow() -> None:

@@ -88,14 +88,18 @@ class BatchStream:
         return self.batches
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Yield float32 [N, C, H, W] for each batch; one file and one batch are in memory at a time."""
+        """Yield float32 [N, C, H, W] for each batch; one file and one batch are in memory at a time.
+
+        Raises:
+            FormatError: a file holds values that are no numbers.
+        """
         return islice(self._all(), self.batches)
 
     def _all(self) -> Iterator[np.ndarray]:
         parts: list[np.ndarray] = []
         lacking = self.batch_size
         for path in self.paths:
-            images = read_batch(path).images
+            images = _checked(path, read_batch(path).images)
             while len(images):
                 taken, images = images[:lacking], images[lacking:]
                 parts.append(taken)
@@ -103,6 +107,14 @@ class BatchStream:
                 if not lacking:
                     yield parts[0] if len(parts) == 1 else np.concatenate(parts)
                     parts, lacking = [], self.batch_size
+
+
+def _checked(path: Path, images: np.ndarray) -> np.ndarray:
+    """Return the images of a file, which must be numbers: TensorRT passes over NaN, and takes infinity for a range."""
+    if count := images.size - int(np.isfinite(images).sum()):
+        fault = f"{count} of its {images.size} values are no numbers (NaN or infinite)"
+        raise FormatError(path, fault, "Look at the pictures that it came from, and write the batch files again.")
+    return images
 
 
 def _shapes(paths: Sequence[Path]) -> tuple[list[int], tuple[int, ...]]:

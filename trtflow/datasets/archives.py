@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from trtflow.datasets.tars import open_tar
 from trtflow.formats import FormatError
 from trtflow.formats.damage import is_name_within, refuse_damage
+from trtflow.formats.files import remove_abandoned, replace_durably, temporary_beside
 
 PIECE = 1 << 20
 AGAIN, UNREADABLE = "Fetch it again.", "cannot be unpacked"
@@ -38,12 +38,14 @@ def unpack(archive: str | os.PathLike[str], folder: str | os.PathLike[str], max_
     """
     source, target = Path(archive), Path(folder)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    remove_abandoned(target.parent)
+    temporary = temporary_beside(target)
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
     try:
         _unpack_into(source, temporary, max_bytes, max_files)
-        temporary.chmod(0o755)
         shutil.rmtree(target, ignore_errors=True)
-        os.replace(temporary, target)
+        replace_durably(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

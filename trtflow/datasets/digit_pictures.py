@@ -94,7 +94,7 @@ def write_split(root: Path, split: str, count: int, size: int, seed: int) -> Non
     for index in track(range(count), f"Drawing {split} pictures"):
         image, label = make_picture(np.random.default_rng([seed, SPLITS.index(split), index]), digits, values, size)
         name = f"{split}/{index:06d}.jpg"
-        with atomic_path(root / name) as temporary:
+        with atomic_path(root / name, durable=False) as temporary:
             Image.fromarray(image).save(temporary, "JPEG", quality=95, subsampling=0)
         lines.append(f"{name} {label}\n")
     write_text(root / f"{split}.txt", "".join(lines))

@@ -129,7 +129,7 @@ def write_split(root: Path, split: str, count: int, seed: int, shape: tuple[int,
         rng = np.random.default_rng([seed, SPLITS.index(split), index])
         image, annotation = make_scene(rng, digits, values, shape)
         annotation.image_id = image_id
-        with atomic_path(image_path(root, image_id)) as temporary:
+        with atomic_path(image_path(root, image_id), durable=False) as temporary:
             Image.fromarray(image).save(temporary, "JPEG", quality=95, subsampling=0)
         write_annotation(annotation_path(root, image_id), annotation, CLASSES)
     write_image_set(root, split, ids)

@@ -92,7 +92,7 @@ def _write_split(root: Path, split: str, pictures: Tar, entries: list[tuple[str,
         whole = fit(_picture(pictures, source), SCALED)
         edge = (SCALED - size) // 2
         name = f"{split}/{index:06d}.jpg"
-        with atomic_path(root / name) as temporary:
+        with atomic_path(root / name, durable=False) as temporary:
             middle = whole[edge : edge + size, edge : edge + size]
             Image.fromarray(middle).save(temporary, "JPEG", quality=95, subsampling=0)
         lines.append(f"{name} {label}\n")

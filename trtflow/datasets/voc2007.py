@@ -96,7 +96,7 @@ def write_voc2007(
             image, annotation = read_item(tar, archive, ids[index])
             picture, annotation = fit_item(image, annotation, shape, keep_ratio=keep_ratio)
             annotations.append(renumber(annotation, name, classes))
-            with atomic_path(image_path(root, name)) as temporary:
+            with atomic_path(image_path(root, name), durable=False) as temporary:
                 picture.save(temporary, "JPEG", quality=100, subsampling=0)
     write_split_files(root, split, annotations, classes)
 

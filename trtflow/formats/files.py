@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
+import platform
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,18 +19,96 @@ from typing import Any
 
 from trtflow.formats.damage import read_text, refuse_damage
 
+# .<name>.<machine><process>.tmp, of five and seven digits
+TEMPORARY = re.compile(r"\..+\.([0-9]{5})([0-9]{7})\.tmp", re.DOTALL)
+
+HOST = 10_000 + int.from_bytes(hashlib.sha256(platform.node().encode()).digest()[:4], "big") % 90_000  # this machine
+ABANDONED_S = 86_400.0  # age of a temporary file that nobody writes any more, wherever its process was
+_swept: set[Path] = set()  # folders that this process has looked through
+
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; move it into place on success, remove it on failure."""
+def atomic_path(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; move it into place on success, remove it on failure.
+
+    What processes that are dead have left in the folder is removed.
+
+    Args:
+        path: the file, or folder, to write.
+        durable: whether the content is on the disk before the name is. One of many files that a manifest with
+            checksums is written for afterwards need not be.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    remove_abandoned(target.parent)
+    temporary = temporary_beside(target)
     try:
         yield temporary
-        os.replace(temporary, target)
+        if durable:
+            replace_durably(temporary, target)
+        else:
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_beside(target: Path) -> Path:
+    """Return the temporary name of what this process writes to `target`."""
+    return target.with_name(f".{target.name}.{HOST}{os.getpid():07d}.tmp")
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove temporary files and folders of processes that are dead, once a process; those of others stay.
+
+    Of a process on another machine, which shares the folder, only its age can be known.
+    """
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    for entry in os.scandir(folder):
+        match = TEMPORARY.fullmatch(entry.name)
+        if match is None or not _is_abandoned(int(match[1]), int(match[2]), entry):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def _is_abandoned(host: int, process: int, entry: os.DirEntry[str]) -> bool:
+    if host == HOST and not _is_alive(process):
+        return True
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime > ABANDONED_S
+    return False
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+def replace_durably(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Move a file or folder in place of another, so that after a loss of power there is either, and whole."""
+    _sync(source)
+    os.replace(source, target)
+    _sync(Path(target).parent)
+
+
+def _sync(path: str | os.PathLike[str]) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that has no such thing
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from trtflow.metrics.finite import finite_rows
+
 
 def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
     """Return the share of rows whose label is among the k most probable; on a tie the smaller label comes first.
+
+    Rows with a value that is no number are wrong, whatever the others say.
 
     Args:
         probabilities: [N, classes].
@@ -17,7 +22,7 @@ def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
         k: how many guesses count.
     """
     ranked = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-    return float((ranked == labels[:, None]).any(axis=1).mean())
+    return float(((ranked == labels[:, None]).any(axis=1) & finite_rows(probabilities)).mean())
 
 
 def classification_scores(
@@ -47,7 +52,7 @@ def top_k_agreement(probabilities: np.ndarray, reference: np.ndarray, k: int, to
     """Return the share of rows where the k most probable classes are those of a reference, in any order.
 
     A class may stand for another where the reference's own probabilities of both differ by no more than `tolerance`:
-    which of two equals comes first says nothing of an engine. Rows with a NaN disagree.
+    which of two equals comes first says nothing of an engine. Rows with a value that is no number disagree.
 
     Args:
         probabilities: [N, classes].
@@ -58,9 +63,11 @@ def top_k_agreement(probabilities: np.ndarray, reference: np.ndarray, k: int, to
     chosen = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
     least = np.sort(reference, axis=1)[:, -k:].min(axis=1, keepdims=True)
     valid = np.take_along_axis(reference, chosen, axis=1) >= least - tolerance
-    return float((valid.all(axis=1) & np.isfinite(probabilities).all(axis=1)).mean())
+    return float((valid.all(axis=1) & finite_rows(probabilities) & finite_rows(reference)).mean())
 
 
 def largest_difference(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the largest absolute difference of two arrays of equal shape; NaN where one holds a NaN."""
-    return float(np.abs(first.astype(np.float64) - second).max())
+    """Return the largest absolute difference of two arrays of equal shape; infinity where one holds no number."""
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        return math.inf
+    return float(np.abs(first.astype(np.float64) - second).max(initial=0))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trtflow.metrics.detections import GroundTruth, labels_of
+from trtflow.metrics.detections import GroundTruth, labels_of, rows_of
 
 
 def coco_map(detections: np.ndarray, truths: Sequence[GroundTruth]) -> dict[str, float]:
@@ -25,7 +25,7 @@ def coco_map(detections: np.ndarray, truths: Sequence[GroundTruth]) -> dict[str,
         `coco_map` (mean over overlaps 0.50, 0.55, ..., 0.95), `coco_map50` and `coco_map75`.
     """
     names = ("coco_map", "coco_map50", "coco_map75")
-    found = _found(detections)
+    found = _found(detections, labels_of(truths))
     if not len(found):
         return dict.fromkeys(names, 0.0)
     from pycocotools.coco import COCO  # noqa: PLC0415 - the engine's Python, which asks detectors, has none
@@ -42,11 +42,16 @@ def coco_map(detections: np.ndarray, truths: Sequence[GroundTruth]) -> dict[str,
     return {name: float(value) for name, value in zip(names, evaluation.stats[:3], strict=True)}
 
 
-def _found(detections: np.ndarray) -> np.ndarray:
-    """Return the detections as pycocotools takes them, float64 [n, 7]: image, x, y, width, height, score, label."""
-    images, rows = np.nonzero(detections[..., 1] >= 0)
-    found = detections[images, rows].astype(np.float64)
-    return np.column_stack([images, found[:, 3:5], found[:, 5:7] - found[:, 3:5], found[:, 2], found[:, 1]])
+def _found(detections: np.ndarray, labels: Sequence[int]) -> np.ndarray:
+    """Return what is found of some labels as pycocotools takes it, float64 [n, 7]: image, x, y, w, h, score, label."""
+    parts = [np.zeros((0, 7))]
+    for image, rows in enumerate(detections):
+        for label in labels:
+            found = rows_of(rows, label)
+            images, labelled = np.full(len(found), float(image)), np.full(len(found), float(label))
+            sides = found[:, 5:7] - found[:, 3:5]
+            parts.append(np.column_stack([images, found[:, 3:5], sides, found[:, 2], labelled]))
+    return np.concatenate(parts)
 
 
 def _dataset(truths: Sequence[GroundTruth]) -> dict[str, list[dict]]:

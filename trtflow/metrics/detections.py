@@ -6,10 +6,13 @@ coordinates from 0 to 1. Rows that hold nothing have the label -1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+
+from trtflow.metrics.finite import finite_rows
 
 # Of a box that both of two runs have to report. Fainter ones may rightly be in one of them only: NMS_TRT suppresses
 # among the best of a class, TensorFlow among all, and at the limit of overlap the last bit of a size decides.
@@ -35,6 +38,36 @@ class GroundTruth(Protocol):
 def labels_of(truths: Sequence[GroundTruth]) -> list[int]:
     """Return the labels that have objects which count, in order."""
     return sorted({int(label) for truth in truths for label in truth.labels[~truth.difficult]})
+
+
+def holds_something(detections: np.ndarray) -> np.ndarray:
+    """Return which rows are detections, bool [..., K]: those with a label, or with one that is no number."""
+    labels = detections[..., 1]
+    return (labels >= 0) | ~np.isfinite(labels)
+
+
+def all_finite(detections: np.ndarray) -> bool:
+    """Whether every detection of [..., K, 7] is made of numbers; rows that hold nothing do not count."""
+    return bool(np.isfinite(detections[holds_something(detections)]).all())
+
+
+def rows_of(detections: np.ndarray, label: int) -> np.ndarray:
+    """Return the detections of one image and label.
+
+    One that is not made of numbers is a false alarm that stands above all others: so it never scores, and leaving it
+    out would never score less. Where it is the label that is no number, it is one of every label.
+
+    Args:
+        detections: float32 [K, 7].
+        label: the label.
+
+    Returns:
+        float64 [n, 7].
+    """
+    mine = (detections[:, 1] == label) | ~np.isfinite(detections[:, 1])
+    rows = detections[mine].astype(np.float64)
+    rows[~finite_rows(rows)] = (0, label, math.inf, 0, 0, 0, 0)
+    return rows
 
 
 def pairwise_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -66,7 +99,8 @@ def max_difference(first: np.ndarray, second: np.ndarray, threshold: float = 0.0
     Within an image and a label, a detection's partner is the one whose box is nearest, each being the other's nearest.
     A pair differs by its largest difference in score or coordinate. A detection without a partner differs by its score
     above what the other run could have left out: `threshold`, or the last score of a run whose rows are all taken.
-    A pair never counts for more than its two detections would alone.
+    A pair never counts for more than its two detections would alone. A detection that is not made of numbers differs
+    without limit.
 
     Args:
         first: float32 [N, K, 7].
@@ -75,6 +109,8 @@ def max_difference(first: np.ndarray, second: np.ndarray, threshold: float = 0.0
     """
     if first.shape != second.shape:
         raise ValueError(f"detections of shapes {first.shape} and {second.shape} are not of the same images")
+    if not (all_finite(first) and all_finite(second)):
+        return math.inf
     return max((_image_difference(*rows, threshold) for rows in zip(first, second, strict=True)), default=0.0)
 
 
@@ -90,8 +126,11 @@ def least_matched_iou(first: np.ndarray, second: np.ndarray, threshold: float = 
         threshold: score from which a detection must have a match.
 
     Returns:
-        the smallest of these intersections over union; 0 where a detection has no match, or there is none to match.
+        the smallest of these intersections over union; 0 where a detection has no match or is not made of numbers, or
+        there is none to match.
     """
+    if not (all_finite(first) and all_finite(second)):
+        return 0.0
     worst = [
         _best_iou(mine[(mine[:, 1] >= 0) & (mine[:, 2] >= threshold)], theirs)
         for pair in zip(first, second, strict=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from trtflow.metrics.detections import GroundTruth, labels_of, pairwise_iou
+from trtflow.metrics.detections import GroundTruth, labels_of, pairwise_iou, rows_of
 
 LEAST_IOU = 0.5
 
@@ -64,7 +64,7 @@ def match(detections: np.ndarray, truths: Sequence[GroundTruth], label: int) -> 
     scores, overlaps, nearest, difficult = [], [], [], np.zeros(0, bool)
     for image, truth in zip(detections, truths, strict=True):
         mine = truth.labels == label
-        rows = image[image[:, 1] == label]
+        rows = rows_of(image, label)
         # The empty column gives images without objects something to overlap with.
         iou = np.pad(pairwise_iou(rows[:, 3:], truth.normalised_boxes()[mine]), ((0, 0), (0, 1)))
         scores.append(rows[:, 2])

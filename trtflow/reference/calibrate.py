@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import onnxruntime
 
 from trtflow.formats.calibration_table import CalibrationTable, table_version
+from trtflow.reference.batches import Shapes, batches, cache_of
 from trtflow.reference.entropy import STEPS, Entropy, Legacy, MinMax
 from trtflow.reference.errors import BuildError
 from trtflow.reference.lower.lower import lower
 from trtflow.reference.lower.precision import Precisions, all_tensors, fused_activation, quantises_itself
-from trtflow.reference.memory import view
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.calibrators import IInt8Calibrator, IInt8LegacyCalibrator
 from trtflow.reference.record.enums import ActivationType, CalibrationAlgoType, DataType, PoolingType
 from trtflow.reference.record.layer import FLOATS
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.values import Logger
 from trtflow.reference.version import __version__
 
 VERSION = table_version(__version__)
@@ -29,9 +31,6 @@ ALGORITHMS = {
     CalibrationAlgoType.LEGACY_CALIBRATION: "LegacyCalibration",
 }
 Collector = Entropy | MinMax | Legacy
-
-
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Shapes) -> Mapping[str, np.float32]:
@@ -52,14 +51,13 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sha
 
     Raises:
         FormatError: the calibrator's table is of another version or algorithm.
-        BuildError: the calibrator gave no batch.
+        BuildError: the calibrator gave no batch, or something that is none.
     """
     if quantises_itself(network):
         return {}
     algorithm = calibrator.get_algorithm()
-    cache = calibrator.read_calibration_cache()
-    if cache:
-        table = CalibrationTable.from_bytes(bytes(cache), "calibration cache")
+    if cache := cache_of(calibrator):
+        table = CalibrationTable.from_bytes(cache, "calibration cache")
         table.check(VERSION, ALGORITHMS[algorithm], "calibration cache")
         return table.scales
     found = {name: collector.scale() for name, collector in collect(network, calibrator, shapes).items()}
@@ -90,15 +88,21 @@ def collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sh
     collectors = {tensor.name: make() for tensor in tensors}
     softmaxes = {tensor.name for tensor in tensors if isinstance(tensor.producer, L.ISoftMaxLayer)}
     outputs = [tensor.name for tensor in inside]
-    batches = 0
-    for feeds in _batches(network, calibrator, shapes):
+    count, spoilt = 0, Counter[str]()
+    for feeds in batches(network, calibrator, shapes):
         seen = [*feeds.items(), *zip(outputs, session.run(outputs, feeds), strict=True)]
         for name, values in [(name, values) for name, values in seen if name in collectors]:
+            spoilt[name] += values.size - int(np.isfinite(values).sum())
             # one ulp above 1 would double the range of a softmax
             collectors[name].observe(np.minimum(values, 1) if name in softmaxes else values)
-        batches += 1
-    if not batches:
+        count += 1
+    if not count:
         raise BuildError("the calibrator gave no batch. Check the list of its batch files.")
+    for name, wrong in (+spoilt).items():
+        text = (
+            f"calibration: tensor {name!r} had {wrong} values that are no numbers (NaN or infinite) in {count} batches"
+        )
+        network.logger.log(Logger.WARNING, text)
     return collectors
 
 
@@ -121,20 +125,6 @@ def _collector(calibrator: IInt8Calibrator) -> Callable[[], Collector]:
     assert isinstance(calibrator, IInt8LegacyCalibrator)
     quantile, cutoff = calibrator.get_quantile(), calibrator.get_regression_cutoff()
     return lambda: Legacy(quantile, cutoff)
-
-
-def _batches(
-    network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Shapes
-) -> Iterator[dict[str, np.ndarray]]:
-    inputs = [network.get_input(index) for index in range(network.num_inputs)]
-    names = [tensor.name for tensor in inputs]
-    if network.has_implicit_batch_dimension:
-        shapes = {tensor.name: (calibrator.get_batch_size(), *tensor.shape) for tensor in inputs}
-    while addresses := calibrator.get_batch(names):
-        feeds = {}
-        for tensor, address in zip(inputs, addresses, strict=True):
-            feeds[tensor.name] = view(int(address), shapes[tensor.name], tensor.dtype)
-        yield feeds
 
 
 def _bounds_of_clips(network: INetworkDefinition) -> dict[str, np.float32]:

@@ -1,16 +1,121 @@
-"""Memory by its address, as TensorRT's API passes it around."""
+"""Memory by its address, as TensorRT's API passes it around.
+
+An address may be anything. The kernel copies from and to it where it can (process_vm_readv and process_vm_writev of
+Linux, on this very process): unlike a processor, it answers where there is no memory, or none that may be written. That
+costs some microseconds, so a small piece that was there once, which no allocator gives back to the kernel, is copied
+plainly from then on.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import errno
+import os
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from trtflow.reference.record.enums import DataType
-from trtflow.reference.record.values import DTYPES, volume
+from trtflow.reference.record.values import DTYPES
 
 
-def view(address: int, shape: tuple[int, ...], dtype: DataType) -> np.ndarray:
-    """Return contiguous memory at an address as an array that shares it."""
-    memory = (ctypes.c_char * (volume(shape) * dtype.itemsize)).from_address(address)
-    return np.frombuffer(memoryview(memory).cast("B"), DTYPES[dtype]).reshape(shape)
+class MemoryFaultError(Exception):
+    """An address at which there is not the memory that is wanted; the message says why, without a full stop."""
+
+
+def read(address: Any, shape: tuple[int, ...], dtype: DataType) -> np.ndarray:
+    """Return what contiguous memory at an address holds, as a new array.
+
+    Raises:
+        MemoryFaultError: there is no such memory.
+    """
+    values = np.empty(shape, DTYPES[dtype])
+    _copy(_READ, checked(address, values), values, "cannot be read")
+    return values
+
+
+def write(address: Any, values: np.ndarray) -> None:
+    """Lay an array at an address.
+
+    Raises:
+        MemoryFaultError: there is no such memory, or it may only be read.
+    """
+    _copy(_WRITE, checked(address, values), np.ascontiguousarray(values), "cannot be written")
+
+
+def checked(address: Any, values: np.ndarray) -> int:
+    """Return an address as a number, which must be one at which values of a type can begin.
+
+    Raises:
+        MemoryFaultError: it is null, no number, or not a multiple of the values' size.
+    """
+    if isinstance(address, float) or not hasattr(address, "__int__"):
+        raise MemoryFaultError(f"{address!r} is no address")
+    found = int(address)
+    if values.nbytes and not found:
+        raise MemoryFaultError("its address is null")
+    if not 0 <= found < 1 << 64:
+        raise MemoryFaultError(f"{found} is no address")
+    if found % values.dtype.itemsize:
+        size = values.dtype.itemsize
+        raise MemoryFaultError(f"its address {found:#x} is not a multiple of {size}, the bytes of a {values.dtype}")
+    return found
+
+
+_Vectors = ctypes.c_size_t * 4  # two of struct iovec, local and remote: where memory begins and its bytes
+SECOND = 2 * ctypes.sizeof(ctypes.c_size_t)
+Call = Callable[[int, int, int], int]  # local and remote address, bytes; returns the bytes that were copied, or -1
+
+
+def _call(name: str) -> Call | None:
+    """Return a call of the kernel that copies between local and remote memory; None where there is none."""
+    function = getattr(ctypes.CDLL(None, use_errno=True), name, None)
+    if function is None:
+        return None
+    pointer, size = ctypes.c_void_p, ctypes.c_ulong
+    function.argtypes, function.restype = (ctypes.c_int, pointer, size, pointer, size, size), ctypes.c_ssize_t
+
+    def call(local: int, remote: int, nbytes: int) -> int:
+        vectors = _Vectors(local, nbytes, remote, nbytes)
+        return int(function(os.getpid(), ctypes.byref(vectors), 1, ctypes.byref(vectors, SECOND), 1, 0))
+
+    return call
+
+
+def _read_plainly(local: int, remote: int, nbytes: int) -> int:
+    ctypes.memmove(local, remote, nbytes)
+    return nbytes
+
+
+def _write_plainly(local: int, remote: int, nbytes: int) -> int:
+    return _read_plainly(remote, local, nbytes)
+
+
+_READ = (_call("process_vm_readv"), _read_plainly)
+_WRITE = (_call("process_vm_writev"), _write_plainly)
+
+
+SMALL = 1 << 16  # bytes; malloc asks the kernel for pieces of 128 KiB, and gives them back
+MOST_KNOWN = 1 << 12
+_known: set[tuple[Call, int, int]] = set()  # small pieces that were read or written: how, where, how long
+
+
+def _copy(calls: tuple[Call | None, Call], address: int, values: np.ndarray, fault: str) -> None:
+    """Copy all bytes of an array; the kernel may do less at once than is asked."""
+    kernel, plain = calls
+    local, nbytes, done = values.__array_interface__["data"][0], values.nbytes, 0
+    if (plain, address, nbytes) in _known:
+        plain(local, address, nbytes)
+        return
+    while done < nbytes:
+        count = kernel(local + done, address + done, nbytes - done) if kernel is not None else -1
+        if count < 0:
+            if kernel is not None and ctypes.get_errno() == errno.EFAULT:
+                raise MemoryFaultError(f"byte {done} of {nbytes} from its address {address:#x} on {fault}")
+            count = plain(local + done, address + done, nbytes - done)  # no such call, or one that is forbidden here
+        done += count
+    if nbytes <= SMALL:
+        if len(_known) == MOST_KNOWN:
+            _known.clear()
+        _known.add((plain, address, nbytes))

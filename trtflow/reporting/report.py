@@ -62,7 +62,8 @@ def evaluate_gates(specs: Sequence[Mapping[str, Any]], precisions: Mapping[str, 
     Args:
         specs: each with name, metric, precision, op and limit; with `against`, another precision, the value is the
             absolute difference between the two.
-        precisions: the report's part of that name. Gates on precisions that were not built are left out.
+        precisions: the report's part of that name. Gates on precisions that were not built are left out. Where one has
+            values that are no numbers, a gate of its own fails.
     """
     gates = []
     for spec in specs:
@@ -72,6 +73,9 @@ def evaluate_gates(specs: Sequence[Mapping[str, Any]], precisions: Mapping[str, 
         values = [_metric(spec, precisions[precision]["metrics"], precision) for precision in wanted]
         value = abs(values[0] - values[1]) if "against" in spec else values[0]
         gates.append(Gate(spec["name"], value, spec["op"], spec["limit"]))
+    for precision, entry in precisions.items():
+        if spoilt := entry.get("not_finite"):
+            gates.append(Gate(f"{precision}_not_finite", sum(spoilt.values()), "==", 0))
     if not gates:
         raise UserError(f"no gate applies to the precisions {', '.join(precisions)}: build fp32 too, or add a gate")
     return gates
@@ -101,7 +105,7 @@ def read_precision(folder: Path, precision: str) -> dict[str, Any]:
         "engine_bytes": (folder / f"engine.{precision}.plan").stat().st_size,
         "build_s": read_json(folder / f"engine.{precision}.json")["build_s"],
     }
-    return {**result, **{key: scores[key] for key in ("details", "serving") if key in scores}}
+    return {**result, **{key: scores[key] for key in ("details", "serving", "not_finite") if key in scores}}
 
 
 def make_report(

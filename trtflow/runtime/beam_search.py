@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from trtflow.formats import UserError
+
 END = 2  # the number of </s>
 Step = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -57,8 +59,16 @@ class BeamSearch:
         Args:
             probabilities: float [batch, beam, beam], of the likeliest words behind each hypothesis, falling.
             words: int32 of the same shape, those words.
+
+        Raises:
+            UserError: a probability is no number.
         """
         width = self._width
+        if spoilt := int(probabilities.size - np.isfinite(probabilities).sum()):
+            raise UserError(
+                f"step {self.steps + 1}: {spoilt} of {probabilities.size} probabilities of the next word are no "
+                "numbers. Look at the weights of the decoder and its precision."
+            )
         with np.errstate(divide="ignore"):
             steps = np.log(probabilities[:, :width, :width], dtype=np.float64)
         followers = words[:, :width, :width]

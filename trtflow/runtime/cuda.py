@@ -15,6 +15,7 @@ import pycuda.autoprimaryctx  # noqa: F401 - makes the context, and leaves it wh
 import pycuda.driver as cuda
 
 from trtflow.formats import UserError
+from trtflow.runtime.devices import lay
 
 DEPTH = 2  # as trtexec: the copies of one batch while the other computes
 CAPTURE_THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
@@ -91,8 +92,7 @@ class CudaBuffer:
 
     def stage(self, values: np.ndarray) -> None:
         """Lay an array into the pinned memory."""
-        raw = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
-        self._host[: raw.size] = raw
+        lay(self._host, values)
 
     def upload(self, nbytes: int, stream: CudaStream) -> None:
         """Let the stream copy the first bytes of what was staged to the device."""

@@ -121,6 +121,20 @@ class Device(Protocol):
         ...
 
 
+def lay(memory: np.ndarray, values: np.ndarray) -> None:
+    """Fill memory, uint8 [nbytes], from its start with the bytes of an array.
+
+    Raises:
+        UserError: the array is larger.
+    """
+    if values.nbytes > memory.size:
+        raise UserError(
+            f"an array of shape {values.shape} and type {values.dtype} has {values.nbytes} bytes; the memory that was "
+            f"allocated for it has {memory.size}. Give arrays of one shape, or allocate for the largest."
+        )
+    memory[: values.nbytes] = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+
+
 class HostEvent:
     """A moment on the host, whose work is done as soon as it is given."""
 
@@ -164,8 +178,7 @@ class HostBuffer:
 
     def copy_from(self, values: np.ndarray) -> None:
         """Fill the memory from its start with the bytes of an array."""
-        raw = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
-        self._memory[: raw.size] = raw
+        lay(self._memory, values)
 
     stage = copy_from
 

@@ -50,7 +50,7 @@ def fc_plugin_factory(trt: ModuleType, folder: Path = FOLDER) -> Any:
     module = read_record(trt, folder).get("module")
     if module is None:
         raise FormatError(folder / RECORD, "the plugins were built without the Python module fc_plugin", BUILD)
-    return _import_module("fc_plugin", _checked(folder / module["file"])).FCPluginFactory()
+    return _import_module("fc_plugin", _checked(folder, module["file"])).FCPluginFactory()
 
 
 def is_reference(trt: ModuleType) -> bool:
@@ -101,7 +101,7 @@ def _load_library(trt: ModuleType, name: str, folder: Path) -> None:
     known = read_record(trt, folder)["plugins"]
     if name not in known:
         raise UserError(f"unknown plugin {name!r}. {folder / RECORD} has {', '.join(known)}.")
-    path = _checked(folder / known[name])
+    path = _checked(folder, known[name])
     try:
         ctypes.CDLL(str(path.resolve()))
     except OSError as error:
@@ -111,7 +111,11 @@ def _load_library(trt: ModuleType, name: str, folder: Path) -> None:
         raise FormatError(path, f"it does not register a plugin {name!r}", REBUILD)
 
 
-def _checked(path: Path) -> Path:
+def _checked(folder: Path, name: str) -> Path:
+    """Return a library of the folder; one that lies elsewhere, by its name or by a link, is none of ours to run."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise FormatError(folder / RECORD, f"the library {name!r} does not lie in {folder}", REBUILD)
     if not path.exists():
         raise FormatError(path, "the library is missing", BUILD)
     return path

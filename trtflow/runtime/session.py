@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from functools import partial
@@ -18,20 +17,9 @@ from trtflow.runtime.backend import check_device, load
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import create_context, create_runtime
 from trtflow.runtime.messages import because, logger_of
+from trtflow.runtime.origin import read_origin, read_plan
 from trtflow.runtime.plugins import load_plugins
 from trtflow.runtime.slots import Query, Slot, Streams
-
-
-def read_origin(plan: Path) -> dict[str, Any]:
-    """Return what `engine.<precision>.json` says of the plan beside it: backend, precision, plugins and more."""
-    path, remedy = plan.with_suffix(".json"), "Make the engine again with snakemake."
-    try:
-        origin = {"plugins": [], **json.loads(path.read_text())}
-    except (ValueError, TypeError) as error:
-        raise FormatError(path, f"not the origin of a plan ({error})", remedy) from error
-    if not isinstance(origin.get("backend"), dict):
-        raise FormatError(path, "not the origin of a plan (it does not say for which backend)", remedy)
-    return origin
 
 
 def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
@@ -49,9 +37,10 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
     origin = read_origin(plan)
     built = origin["backend"]
     if built != backend:
-        keys = [key for key in backend if built.get(key) != backend[key]]
-        fault = ", ".join(f"built with {key} {built.get(key)}, not {backend[key]}" for key in keys)
+        keys = [key for key in {**backend, **built} if built.get(key) != backend.get(key)]
+        fault = ", ".join(f"built with {key} {built.get(key)}, not {backend.get(key)}" for key in keys)
         raise FormatError(plan, fault, rebuild)
+    serialised = read_plan(plan, origin)
     trt = load(backend["name"])
     check_device(backend)
     logger = logger_of(trt)
@@ -59,7 +48,7 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
     load_plugins(trt, origin["plugins"])
     runtime = create_runtime(trt, logger)
     try:
-        engine = runtime.deserialize_cuda_engine(plan.read_bytes())
+        engine = runtime.deserialize_cuda_engine(serialised)
     except UserError as error:
         raise FormatError(plan, str(error).rstrip("."), rebuild) from error
     if engine is None:

@@ -1,12 +1,24 @@
-"""TensorRT's timing cache in a file that builds share, also when several run at once."""
+"""TensorRT's timing cache in a file that builds share, also when several run at once.
+
+The file is TensorRT's own, so that trtexec reads it too; `<file>.sha256` beside it holds the checksum of what was
+written. A file that was damaged since, or comes from elsewhere without one, is used no more than one of another GPU is.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trtflow.formats.files import write_bytes
+from trtflow.formats.files import write_bytes, write_text
+
+LOCK_S = 60.0  # that another build is waited for: it holds the file for as long as writing takes
+logger = logging.getLogger(__name__)
 
 
 def use_timing_cache(config: Any, path: Path) -> None:
@@ -14,18 +26,60 @@ def use_timing_cache(config: Any, path: Path) -> None:
 
     One of another TensorRT or GPU is of no use: TensorRT says so in its log, and the cache begins empty.
     """
-    data = path.read_bytes() if path.exists() else b""
-    cache = config.create_timing_cache(data) or config.create_timing_cache(b"")
+    cache = config.create_timing_cache(_read(path)) or config.create_timing_cache(b"")
     if not config.set_timing_cache(cache, ignore_mismatch=False):
         config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
 
 
 def keep_timing_cache(config: Any, path: Path) -> None:
-    """Add the kernel times of a build to a file, together with what other builds have added meanwhile."""
+    """Add the kernel times of a build to a file, together with what other builds have added meanwhile.
+
+    Where another build holds the file for a minute, as one that was stopped does, they are left out: a later build
+    measures them again.
+    """
     cache = config.get_timing_cache()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if path.exists() and (others := config.create_timing_cache(path.read_bytes())) is not None:
+    with _locked(path) as mine:
+        if not mine:
+            logger.warning("%s: another build holds it for %g s; these kernel times are not kept", path, LOCK_S)
+            return
+        known = _read(path)
+        if known and (others := config.create_timing_cache(known)) is not None:
             cache.combine(others, ignore_mismatch=False)
-        write_bytes(path, bytes(cache.serialize()))
+        data = bytes(cache.serialize())
+        write_bytes(path, data)
+        write_text(_record(path), f"{hashlib.sha256(data).hexdigest()}  {path.name}\n")
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _read(path: Path) -> bytes:
+    """Return what the file holds; nothing where it is not there, or not as it was written."""
+    if not path.exists():
+        return b""
+    data, record = path.read_bytes(), _record(path)
+    known = record.read_text(errors="replace").split() if record.exists() else []
+    if known[:1] == [hashlib.sha256(data).hexdigest()]:
+        return data
+    logger.warning("%s: its checksum is not the one in %s; kernels are timed anew", path, record.name)
+    return b""
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Hold the file alone; yields False where another process does for too long."""
+    end = time.monotonic() + LOCK_S
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() > end:
+                    yield False
+                    return
+                time.sleep(0.1)
+                continue
+            yield True
+            return

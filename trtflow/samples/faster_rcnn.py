@@ -18,6 +18,7 @@ from trtflow.datasets.images import read_sized_image, to_faster_rcnn_input
 from trtflow.datasets.voc import read_images
 from trtflow.families.common.input_size import read_input_shape
 from trtflow.metrics.detections import pairwise_iou
+from trtflow.runtime.darknet_boxes import LARGEST_EXPONENT
 
 __all__ = ["read_images"]
 
@@ -87,7 +88,7 @@ def decode(rois: np.ndarray, offsets: np.ndarray, sides: np.ndarray) -> np.ndarr
     """
     size = rois[:, None, 2:] - rois[:, None, :2] + 1
     centre = rois[:, None, :2] + size / 2 + offsets[..., :2] * size
-    half = np.exp(offsets[..., 2:]) * size / 2
+    half = np.exp(offsets[..., 2:].clip(max=LARGEST_EXPONENT)) * size / 2
     return np.concatenate([centre - half, centre + half], -1).clip(0, sides - 1)
 
 

@@ -14,11 +14,11 @@ from trtflow.datasets.images import read_image
 from trtflow.datasets.manifest import locate
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import names_in, read_arrays
-from trtflow.formats.files import write_json, write_text
+from trtflow.formats.files import write_text
 from trtflow.job import Job
 from trtflow.metrics.classification import classification_scores, largest_difference, top_k_agreement
 from trtflow.samples import load as load_sample
-from trtflow.tasks.files import by_precision, read_alike
+from trtflow.tasks.files import by_precision, read_alike, write_metrics, write_scores
 from trtflow.tasks.inference import infer
 from trtflow.tasks.measurement import measure, profile
 
@@ -87,7 +87,7 @@ def score(job: Job) -> None:
     rows = _random_rows(job.setting("random_batch"), len(scored.labels))
     scores = classification_scores(scored.probabilities, scored.labels, scored.classes, rows)
     scores["metrics"] |= _forms_difference(job.input("predictions"))
-    write_json(job.output("metrics"), scores)
+    write_scores(job, scores, {"probabilities": scored.probabilities})
 
 
 def _random_rows(batch: Mapping[str, int] | None, count: int) -> np.ndarray | None:
@@ -116,14 +116,14 @@ PRECISION = "fp32"  # of engines that are compared with the framework or with ot
 def compare(job: Job) -> None:
     """Write the largest difference of a probability from the framework's."""
     engine, framework = read_alike(job.input("predictions"), job.input("framework"), "probabilities")
-    write_json(job.output("agreement"), {PRECISION: {"agreement": largest_difference(engine, framework)}})
+    write_metrics(job.output("agreement"), {PRECISION: {"agreement": largest_difference(engine, framework)}})
 
 
 def compare_top5(job: Job) -> None:
     """Write whether the five likeliest classes of each precision are those of the first."""
     (_, reference), *others = by_precision(job.inputs["predictions"]).items()
     found = {name: _compare(path, reference, TOLERANCE) for name, path in others}
-    write_json(job.output("top5"), found)
+    write_metrics(job.output("top5"), found)
 
 
 def compare_programs(job: Job) -> None:
@@ -133,7 +133,7 @@ def compare_programs(job: Job) -> None:
     for path in job.inputs["programs"]:
         metrics = _compare(path, reference, SAME_TOLERANCE)
         found |= {f"{path.parent.name}_{metric}": value for metric, value in metrics.items()}
-    write_json(job.output("programs"), {PRECISION: found})
+    write_metrics(job.output("programs"), {PRECISION: found})
 
 
 def _compare(path: Path, reference: Path, tolerance: float) -> dict[str, float]:

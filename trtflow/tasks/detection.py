@@ -12,12 +12,11 @@ from trtflow.datasets.objects import classes_of
 from trtflow.datasets.voc import Annotation, image_path, read_predictions
 from trtflow.formats import FormatError
 from trtflow.formats.arrays import read_arrays
-from trtflow.formats.files import write_json
 from trtflow.formats.netpbm import write_ppm
 from trtflow.job import Job
-from trtflow.metrics.detections import LEAST_SCORE, least_matched_iou, max_difference
+from trtflow.metrics.detections import LEAST_SCORE, holds_something, least_matched_iou, max_difference
 from trtflow.metrics.scores import detection_scores
-from trtflow.tasks.files import by_precision, read_alike
+from trtflow.tasks.files import by_precision, read_alike, write_metrics, write_scores
 from trtflow.tasks.inference import infer
 from trtflow.tasks.measurement import measure, profile
 
@@ -45,7 +44,8 @@ def read_found(job: Job, *paths: Path) -> tuple[Path, list[np.ndarray], list[Ann
 def score(job: Job) -> None:
     """Write VOC's and COCO's mean average precision."""
     _, (detections,), truths = read_found(job, job.input("predictions"))
-    write_json(job.output("metrics"), detection_scores(detections, truths, job_classes(job)))
+    scores = detection_scores(detections, truths, job_classes(job))
+    write_scores(job, scores, {"detections": detections[holds_something(detections)]})
 
 
 PRECISION = "fp32"  # of the engine that is compared with the framework alone
@@ -57,7 +57,7 @@ def compare(job: Job) -> None:
     engine, framework = read_alike(job.input("predictions"), job.input("framework"), "detections")
     largest = max_difference(engine, framework, LEAST_SCORE)
     found = {"agreement": largest, "matched_iou": least_matched_iou(engine, framework)}
-    write_json(job.output("agreement"), {PRECISION: found})
+    write_metrics(job.output("agreement"), {PRECISION: found})
 
 
 def compare_map(job: Job) -> None:
@@ -75,7 +75,7 @@ def compare_map(job: Job) -> None:
             "framework_map": framework_map,
             "framework_map_drop": abs(engine_map - framework_map),
         }
-    write_json(job.output("agreement"), found)
+    write_metrics(job.output("agreement"), found)
 
 
 COUNT = 8  # pictures to draw where no number is set

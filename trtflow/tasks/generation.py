@@ -16,14 +16,14 @@ from trtflow.formats.arrays import read_arrays, write_arrays
 from trtflow.formats.damage import read_text
 from trtflow.formats.files import write_json, write_text
 from trtflow.job import Job
-from trtflow.metrics.perplexity import perplexity
+from trtflow.metrics.perplexity import perplexity, relative_difference
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.loop import StepLoop, measure_steps
 from trtflow.runtime.session import load_engine
 from trtflow.runtime.timing import DURATION_S
 from trtflow.samples import load as load_sample
 from trtflow.steps import required
-from trtflow.tasks.files import by_precision
+from trtflow.tasks.files import by_precision, write_metrics, write_scores
 from trtflow.tasks.measurement import profile
 
 __all__ = ["compare", "draw", "infer", "measure", "profile", "score"]
@@ -58,13 +58,13 @@ def score(job: Job) -> None:
             raise UserError(f"{len(published)} published texts for {len(texts)} seeds: give one for each.")
         same = sum(found == wanted for found, wanted in zip(texts, published, strict=True))
         metrics["published_share"] = same / len(texts)
-    write_json(job.output("metrics"), {"metrics": metrics})
+    write_scores(job, {"metrics": metrics}, {"log_probabilities": chances})
 
 
 def compare(job: Job) -> None:
     """Write for each precision how its perplexity and its texts differ."""
     named, framework = by_precision(job.inputs["predictions"]), job.input("framework")
-    write_json(job.output("agreement"), {name: _compare(path, framework) for name, path in named.items()})
+    write_metrics(job.output("agreement"), {name: _compare(path, framework) for name, path in named.items()})
 
 
 def _compare(predictions: Path, framework: Path) -> dict[str, float]:
@@ -74,7 +74,7 @@ def _compare(predictions: Path, framework: Path) -> dict[str, float]:
     if ours.shape != theirs.shape or written.shape != wanted.shape:
         raise FormatError(predictions, f"not of the same text and seeds as {framework}", "Make both again.")
     return {
-        "perplexity_difference": abs(perplexity(ours) / perplexity(theirs) - 1),
+        "perplexity_difference": relative_difference(perplexity(ours), perplexity(theirs)),
         "generated_agreement": float(np.mean(written == wanted)),
     }
 

@@ -13,11 +13,12 @@ from trtflow.formats.arrays import read_arrays, write_arrays
 from trtflow.formats.files import read_json, write_json, write_text
 from trtflow.job import Job
 from trtflow.metrics.classification import largest_difference
+from trtflow.metrics.finite import finite_rows
 from trtflow.metrics.ranking import hit_ratio, ndcg, ranks
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.session import Session, load_engine
 from trtflow.samples import load as load_sample
-from trtflow.tasks.files import by_precision
+from trtflow.tasks.files import by_precision, write_metrics, write_scores
 from trtflow.tasks.measurement import measure, profile
 from trtflow.tasks.serving import identical_share, measured
 
@@ -56,27 +57,28 @@ def score(job: Job) -> None:
     """Write hit ratio and NDCG; the share of first users whose best movie is the published one; and measurements."""
     predictions, published = job.input("predictions"), job.setting("published")
     probabilities, choices, best = read_arrays(predictions, "probabilities", "choices", "best")
-    places = ranks(probabilities, choices)
+    places, answers = ranks(probabilities, choices), {"probabilities": probabilities}
     metrics = {f"hr{K}": hit_ratio(places, K), f"ndcg{K}": ndcg(places, K)}
     if published:
         if len(published) > len(best):
             fault = f"{len(best)} users, but {len(published)} best movies are known"
             raise FormatError(predictions, fault, "Ask for more users.")
-        metrics["published_share"] = float(np.mean(best[: len(published), 0] == published))
+        known = finite_rows(probabilities[: len(published)])
+        metrics["published_share"] = float(np.mean((best[: len(published), 0] == published) & known))
     if not job.files("serving"):
-        write_json(job.output("metrics"), {"metrics": metrics})
+        write_scores(job, {"metrics": metrics}, answers)
         return
     serving = read_json(job.input("serving"))
     alike = [row for row in serving if row["batch_size"] == serving[0]["batch_size"]]  # others may take other kernels
     metrics["identical_share"] = min(row["identical"] for row in alike)
     metrics["workers_lost"] = sum(row["workers_lost"] for row in serving)
-    write_json(job.output("metrics"), {"metrics": metrics, "serving": serving})
+    write_scores(job, {"metrics": metrics, "serving": serving}, answers)
 
 
 def compare(job: Job) -> None:
     """Write for each precision how its answers differ."""
     named, framework = by_precision(job.inputs["predictions"]), job.input("framework")
-    write_json(job.output("agreement"), {name: _compare(path, framework) for name, path in named.items()})
+    write_metrics(job.output("agreement"), {name: _compare(path, framework) for name, path in named.items()})
 
 
 def _compare(predictions: Path, framework: Path) -> dict[str, float]:
@@ -86,8 +88,9 @@ def _compare(predictions: Path, framework: Path) -> dict[str, float]:
     if users.tolist() != others.tolist() or choices.tolist() != theirs_to_choose.tolist():
         raise FormatError(predictions, f"not of the same users and movies as {framework}", "Make both again.")
     wanted = choices[np.arange(len(choices)), theirs.argmax(axis=1)]
+    known = finite_rows(ours) & finite_rows(theirs)
     return {
-        "top_item_agreement": float(np.mean(best[:, 0] == wanted)),
+        "top_item_agreement": float(np.mean((best[:, 0] == wanted) & known)),
         "probability_difference": largest_difference(ours, theirs),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from trtflow.workflow.kinds import Kinds
 from trtflow.workflow.samples import find_own_samples, guide_samples, load_samples, own_files, read_downloads
 
 CHECKSUMS = "SHA256SUMS"
+CLOCKS_DIFFER_S = 300.0  # by which clocks of machines that share a folder may differ
 CONVERTED = {  # what rules of their own make of frozen graphs, checkpoints and Darknet's files
     "uff": ("model.uff",),
     "wts2": ("model.wts2",),
@@ -371,7 +373,7 @@ class Plan:
         """Return a hash of the names, sizes and dates of those files: another one has them listed anew.
 
         Raises:
-            PlanError: one is not there.
+            PlanError: one is not there, or comes from the future.
         """
         found = hashlib.sha256()
         for place in self.own_places(name, part):
@@ -379,8 +381,24 @@ class Plan:
                 raise PlanError(f"samples.{name}: {place}: no such file or folder. Correct the path in its YAML file.")
             for file in own_files(place):
                 status = os.stat(file)
+                check_date(f"samples.{name}: {file}", status.st_mtime)
                 found.update(f"{file} {status.st_size} {status.st_mtime_ns}\n".encode())
         return found.hexdigest()
+
+
+def check_date(what: str, changed: float) -> None:
+    """Refuse a file that was changed later than now: whatever is made of it would be older, and made again by each run.
+
+    Raises:
+        PlanError: naming it and the way out.
+    """
+    ahead = changed - time.time()
+    if ahead > CLOCKS_DIFFER_S:
+        date = time.strftime("%Y-%m-%d %H:%M", time.localtime(changed))
+        raise PlanError(
+            f"{what}: it was last changed at {date}, which is {ahead / 3600:.1f} hours from now, so that each run "
+            "would make everything of it again. Set the clock right, or give the file the time of now with `touch`."
+        )
 
 
 def make_plan(root: Path, config: dict[str, Any]) -> Plan:

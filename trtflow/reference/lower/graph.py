@@ -41,6 +41,7 @@ class Graph:
         batched: tensors that depend on an input of the network; all others have one entry for the whole batch.
         refittable: what a refitter may replace: layer, role, name, count and type of the weights as they were
             given, the initializer that holds them and, for an INT8 kernel, the one with its scales.
+        spoilt: what to say of weights that hold values that are no numbers.
     """
 
     def __init__(self, implicit_batch: bool) -> None:
@@ -52,6 +53,7 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
         self.refittable: list[dict[str, Any]] = []
+        self.spoilt: list[str] = []
         self._used: set[str] = set()
 
     def node(self, op_type: str, inputs: list[str], *, outputs: int = 1, domain: str = "", **attributes: Any) -> Any:
@@ -154,10 +156,16 @@ class Graph:
         return name
 
     def kernel(self, weights: Weights, shape: tuple[int, ...]) -> str:
-        """Add a layer's kernel [K, …], in INT8 with one scale a row of K when the layer runs in INT8."""
+        """Add a layer's kernel [K, …], in INT8 with one scale a row of K when the layer runs in INT8.
+
+        Raises:
+            NetworkError: it runs in INT8, which knows no NaN and no infinity, and the kernel holds some.
+        """
         values = weights.numpy().reshape(shape)
         if not self.quantised_weights:
             return self.weights(WeightsRole.KERNEL, weights, shape)
+        if fault := fault_of(values):
+            raise NetworkError(self.layer_name, f"its kernel cannot be INT8: {fault}", "Look at where it came from.")
         steps, scale = quantise_rows(values)
         inputs = [
             self.constant("kernel", steps),
@@ -168,6 +176,9 @@ class Graph:
         return str(self.node("DequantizeLinear", inputs, axis=0))
 
     def _note(self, role: WeightsRole, weights: Weights, initializer: str, scale: str | None = None) -> None:
+        fault = fault_of(weights.numpy())
+        if fault and role != WeightsRole.CONSTANT:  # a mask of a network's own may be of infinities
+            self.spoilt.append(f"layer {self.layer_name!r}: {fault} in its {role.name.lower()}")
         given = {"name": weights.name, "count": weights.size, "dtype": weights.dtype.name}
         stored = {"initializer": initializer, "scale": scale}
         self.refittable.append({"layer": self.layer_name, "role": role.name, **given, **stored})
@@ -180,6 +191,12 @@ class Graph:
             name = f"{self.layer_name}{SEPARATOR}{what}_{count}"
         self._used.add(name)
         return name
+
+
+def fault_of(values: np.ndarray) -> str:
+    """Return how many values of an array are no numbers, in words; nothing where all are numbers."""
+    count = values.size - int(np.isfinite(values).sum())
+    return f"{count} of {values.size} values are no numbers (NaN or infinite)" if count else ""
 
 
 def to_half(array: np.ndarray) -> np.ndarray:

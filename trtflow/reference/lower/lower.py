@@ -25,6 +25,7 @@ from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.layer import FLOATS, ILayer
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.values import Logger
 
 
 def lower(network: INetworkDefinition, precisions: Precisions, outputs: list[ITensor] | None = None) -> onnx.ModelProto:
@@ -96,6 +97,8 @@ class _Lowering:
             [self._value_info(tensor) for tensor in outputs],
             list(self.graph.initializers.values()),
         )
+        for text in self.graph.spoilt:
+            self.network.logger.log(Logger.WARNING, text)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="trtflow")
         model.ir_version = IR_VERSION
         return model

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from trtflow.reference.memory import view
+from trtflow.reference.memory import MemoryFaultError, read, write
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import DTYPES, Dims, Logger, volume
 from trtflow.reference.run.profiler import IProfiler, layer_times
@@ -210,7 +210,7 @@ class IExecutionContext(Scope):
         if len(bindings) != self.engine.num_bindings:
             return self._error(f"{len(bindings)} bindings, but the engine has {self.engine.num_bindings}")
         first = self._profile * self.engine.num_io_tensors
-        addresses = [int(address) for address in bindings[first : first + self.engine.num_io_tensors]]
+        addresses = bindings[first : first + self.engine.num_io_tensors]
         return self._run(dict(zip(self.engine.tensors, addresses, strict=True)), batch)
 
     def _run(
@@ -222,11 +222,12 @@ class IExecutionContext(Scope):
         """Run; sizes that depend on values are taken where there are allocators, or could have been."""
         if unset := self.infer_shapes():
             return self._error(f"the shape of input {unset[0]!r} is not set")
-        tensors = self.engine.tensors
-        feeds = {
-            name: view(addresses[name], (*batch, *shape), tensors[name].dtype)
-            for name, shape in self._input_shapes().items()
-        }
+        feeds = {}
+        for name, shape in self._input_shapes().items():
+            try:
+                feeds[name] = read(addresses[name], (*batch, *shape), self.engine.tensors[name].dtype)
+            except MemoryFaultError as fault:
+                return self._error(f"input {name!r}: {fault}")
         results = dict(zip(self._outputs(), self._infer(feeds), strict=True))
         for name, result in results.items():
             expected = (*batch, *self.get_tensor_shape(name))
@@ -241,7 +242,10 @@ class IExecutionContext(Scope):
                 address = _allocate(allocators[name], name, address, result)
                 if not address:
                     return self._error(f"the allocator of the output {name!r} gave no memory")
-            view(address, result.shape, tensors[name].dtype)[...] = result
+            try:
+                write(address, result)
+            except MemoryFaultError as fault:
+                return self._error(f"output {name!r}: {fault}")
         return True
 
     def _outputs(self) -> list[str]:

@@ -1,4 +1,8 @@
-"""Plans: a lowered network as an ONNX model that carries what an engine must know."""
+"""Plans: a lowered network as an ONNX model that carries what an engine must know.
+
+A plan is the model's bytes, then a seal: an entry of metadata with the SHA-256 of all bytes before it. Both together
+are one ONNX model, as protobuf joins messages that follow one another.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,18 @@ from google.protobuf.message import DecodeError
 from trtflow.reference.errors import PlanError
 from trtflow.reference.version import __version__
 
-KEY = "trtflow"  # of the metadata in the ONNX model
+KEY, SEAL = "trtflow", "trtflow_sha256"  # of the metadata in the ONNX model
 REBUILD = "Build the engine again."
-FORMAT = 2  # of the metadata
+FORMAT = 3  # of the metadata
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "name": str,
+    "implicit_batch": bool,
+    "max_batch_size": int,
+    "profiles": list,
+    "verbosity": str,
+    "layers": list,
+    "refit": (dict, type(None)),
+}
 
 
 def versions() -> dict[str, str]:
@@ -25,13 +38,26 @@ def versions() -> dict[str, str]:
 
 def write_plan(model: onnx.ModelProto, metadata: dict[str, Any]) -> bytes:
     """Serialise a network with its metadata; the same network and metadata give the same bytes."""
-    graph = model.graph.SerializeToString(deterministic=True)
-    digest = hashlib.sha256(graph).hexdigest()
     del model.metadata_props[:]
     entry = model.metadata_props.add()
     entry.key = KEY
-    entry.value = json.dumps({**metadata, "versions": versions(), "sha256": digest}, sort_keys=True)
+    entry.value = json.dumps({**metadata, "versions": versions()}, sort_keys=True)
+    return sealed(model.SerializeToString(deterministic=True))
+
+
+def sealed(body: bytes) -> bytes:
+    """Return a model's bytes with the seal behind them."""
+    return body + _seal(body)
+
+
+def _seal(body: bytes) -> bytes:
+    model = onnx.ModelProto()
+    entry = model.metadata_props.add()
+    entry.key, entry.value = SEAL, hashlib.sha256(body).hexdigest()
     return model.SerializeToString(deterministic=True)
+
+
+SEAL_BYTES = len(_seal(b""))
 
 
 def read_plan(plan: bytes) -> tuple[onnx.ModelProto, dict[str, Any]]:
@@ -40,15 +66,21 @@ def read_plan(plan: bytes) -> tuple[onnx.ModelProto, dict[str, Any]]:
     Raises:
         PlanError: the bytes are no plan of the reference runtime, are damaged, or come from another version.
     """
+    body, seal = plan[:-SEAL_BYTES], plan[-SEAL_BYTES:]
+    if SEAL.encode() not in seal:
+        raise PlanError(f"not a plan of the reference runtime, or a damaged one. {REBUILD}")
+    if seal != _seal(body):
+        raise PlanError(f"the plan is damaged: its checksum does not match. {REBUILD}")
     model = onnx.ModelProto()
     try:
-        model.ParseFromString(plan)
+        model.ParseFromString(body)
         metadata = json.loads({entry.key: entry.value for entry in model.metadata_props}[KEY])
-    except (DecodeError, KeyError, ValueError) as error:
-        raise PlanError(f"not a plan of the reference runtime, or a damaged one. {REBUILD}") from error
-    if metadata["versions"] != versions():
-        raise PlanError(f"the plan was built with {metadata['versions']}, this is {versions()}. {REBUILD}")
-    digest = hashlib.sha256(model.graph.SerializeToString(deterministic=True)).hexdigest()
-    if digest != metadata["sha256"]:
-        raise PlanError(f"the plan is damaged: its checksum does not match. {REBUILD}")
+        built = metadata["versions"]
+    except (DecodeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise PlanError(f"not a plan of the reference runtime. {REBUILD}") from error
+    if built != versions():
+        raise PlanError(f"the plan was built with {built}, this is {versions()}. {REBUILD}")
+    wrong = [name for name, kind in FIELDS.items() if not isinstance(metadata.get(name), kind)]
+    if wrong:
+        raise PlanError(f"the plan says nothing of use about {', '.join(wrong)}. {REBUILD}")
     return model, metadata

@@ -9,7 +9,7 @@ import onnx
 from onnx import numpy_helper
 
 from trtflow.reference.errors import PlanError
-from trtflow.reference.lower.graph import quantise_rows, to_half
+from trtflow.reference.lower.graph import fault_of, quantise_rows, to_half
 from trtflow.reference.record.enums import WeightsRole
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import ILogger, Logger, Weights
@@ -67,6 +67,10 @@ class Refitter(Scope):
             return self._error(f"{what}: {given.size} weights, but the engine was built with {entry['count']}")
         if given.dtype.name != entry["dtype"]:
             return self._error(f"{what}: weights of type {given.dtype.name}, but the engine has {entry['dtype']}")
+        if fault := fault_of(given.numpy()):
+            if entry["scale"] is not None:
+                return self._error(f"{what}: {fault}, which INT8 does not know")
+            self.logger.log(Logger.WARNING, f"{what}: {fault}")
         self._weights[layer_name, WeightsRole(role)] = given.numpy().copy()
         return True
 
