@@ -25,6 +25,7 @@ from trtflow.datasets import (
     images,
     manifest,
     ratings,
+    transfers,
     translation,
     voc,
     voc2007,
@@ -267,7 +268,7 @@ def download_record() -> Reader:
 @reader
 def download_origin() -> Reader:
     def read(path: Path) -> object:
-        return downloads._Part(
+        return transfers.Part(
             downloads.Artefact("m", (), None, {}, ""), "https://e.org/m", path.with_name("m")
         ).validator
 

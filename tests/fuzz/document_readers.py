@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -128,9 +129,12 @@ def profiles() -> Reader:
 
 @reader
 def origins() -> Reader:
-    from trtflow.runtime.session import read_origin
+    from trtflow.runtime.origin import read_origin, write_engine
 
-    seed = json.dumps({"backend": {"name": "reference"}, "precision": "fp32", "plugins": [], "build_s": 1.5}).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "engine.fp32.plan"
+        write_engine(path, b"plan", {"backend": {"name": "reference"}, "precision": "fp32", "build_s": 1.5})
+        seed = path.with_suffix(".json").read_bytes()
     read = lambda path: read_origin(path.with_suffix(".plan"))  # noqa: E731
     return Reader("origin of a plan", read, (seed,), "engine.fp32.json", "json", [b"backend", b"plugins"])
 

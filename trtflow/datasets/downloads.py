@@ -37,9 +37,9 @@ from trtflow.formats import FormatError, UserError
 from trtflow.formats.damage import read_text, refuse_damage
 from trtflow.formats.files import atomic_path, write_text
 
+RECORD = re.compile(r"\s*([0-9a-f]{64})\b")  # of the first download
 LONGEST_PAUSE = 60.0  # seconds between two tries, where the server does not say
 PROGRESS = 1 << 14  # bytes that a try must bring to be no failure
-RECORD = re.compile(r"\s*([0-9a-f]{64})\b")  # of the first download
 
 
 def read_artefact(path: str | os.PathLike[str], file: str) -> Artefact:
@@ -54,14 +54,8 @@ def read_artefact(path: str | os.PathLike[str], file: str) -> Artefact:
             raise FormatError(path, f"no artefact {file!r}", f"Known: {', '.join(map(str, known))}.")
         entry = known[file]
         checksums = {name: str(entry[name]) for name in ALGORITHMS if name in entry}
-        return Artefact(
-            file,
-            tuple(map(str, entry["urls"])),
-            entry.get("size"),
-            checksums,
-            entry.get("made", ""),
-            entry.get("about_mb"),
-        )
+        urls, size, about = tuple(map(str, entry["urls"])), entry.get("size"), entry.get("about_mb")
+        return Artefact(file, urls, size, checksums, entry.get("made", ""), about)
 
 
 def fetch(artefact: Artefact, out: str | os.PathLike[str], mirror: str = "", patience: Patience | None = None) -> None:

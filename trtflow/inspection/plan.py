@@ -37,6 +37,8 @@ def describe_plan(path: Path) -> Description:
     except UserError as error:
         raise FormatError(path, str(error).rstrip(".")) from error
     engine = trt.Runtime(trt.Logger(trt.Logger.INTERNAL_ERROR)).deserialize_cuda_engine(data)
+    if engine is None:
+        raise FormatError(path, "not an engine that the reference runtime loads", "Build the engine again.")
     described = Description(str(path), "plan", {"TensorRT API": trt.__version__, "network": engine.name})
     if engine.has_implicit_batch_dimension:
         described.facts["largest batch"] = engine.max_batch_size
