@@ -27,11 +27,11 @@ def load(plan):
 
 @pytest.fixture
 def plan():
-    return build(define, (2, 6, 6)).engine.serialize()
+    return bytes(build(define, (2, 6, 6)).engine.serialize())
 
 
 def test_same_network_gives_same_bytes(plan):
-    assert plan == build(define, (2, 6, 6)).engine.serialize()
+    assert plan == bytes(build(define, (2, 6, 6)).engine.serialize())
 
 
 def test_engine_describes_its_bindings(plan):
