@@ -19,8 +19,9 @@ checkpoint record_backend:
         backend=config["backend"],
         # a function: in a plain string braces would be wildcards
         python=lambda wildcards: options.engine_python(PLAN, workflow.basedir),
+        options=options.reference(PLAN),
     shell:
-        "{params.run:q} --backend {params.backend:q} --engine-python {params.python:q}"
+        "{params.run:q} --backend {params.backend:q} --engine-python {params.python:q} {params.options:q}"
         " --out {output:q} > {log:q} 2>&1"
 
 
@@ -158,8 +159,9 @@ rule lower_network:
         export=folder_of("export"),
         table=table_option,
         kept=lambda wildcards, input: ["--keep", input.kept] if input.kept else [],
-        options=lambda wildcards: options.network(
-            PLAN, wildcards.sample, wildcards.precision
+        options=lambda wildcards: (
+            options.network(PLAN, wildcards.sample, wildcards.precision)
+            + options.reference(PLAN)
         ),
     shell:
         "{params.run:q} {params.options:q} --export-dir {params.export:q} {params.table:q}"

@@ -17,7 +17,7 @@ from trtflow.cli import parser
 from trtflow.formats import UserError
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_text
-from trtflow.runtime.backend import check_device, load, read_backend
+from trtflow.runtime.backend import BEYOND, check_device, load_backend, read_backend
 from trtflow.runtime.build import PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.launch import run_on_backend
@@ -51,7 +51,7 @@ def main() -> None:
 
     verify_checksums(options.export_dir)
     backend = read_backend(options.backend_file)
-    trt = load(backend["name"])
+    trt = load_backend(backend)
     check_device(backend, options.backend_file)
     calibrator = None
     if options.precision == "int8" and options.ranges is None:
@@ -69,10 +69,12 @@ def main() -> None:
         recurrent=options.recurrent,
     )
     listing: list[str] = []
+    beyond: list[str] = []
 
     def define(trt: ModuleType, network: Any) -> None:
         define_network(trt, network)
         listing.extend(network_layers(network))
+        beyond.extend(getattr(network, BEYOND, []))  # of the reference alone
 
     start = time.perf_counter()
     try:
@@ -101,6 +103,7 @@ def main() -> None:
         "max_batch_size": options.max_batch_size,
         **({"recurrent": options.recurrent} if options.recurrent else {}),
         "plugins": list(getattr(sample, "PLUGINS", ())),
+        **({BEYOND: beyond} if beyond else {}),
         "builder": builder_origin(options),
         "build_s": round(seconds, 3),
     }

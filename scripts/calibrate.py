@@ -23,7 +23,7 @@ from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
 from trtflow.calibration.streams import BatchStream, find_batches
 from trtflow.cli import parser
 from trtflow.formats.checksums import verify_checksums
-from trtflow.runtime.backend import check_device, load, read_backend
+from trtflow.runtime.backend import check_device, load, load_backend, read_backend
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.launch import run_on_backend
@@ -42,12 +42,12 @@ def leave() -> None:
     os._exit(0)
 
 
-def load_backend(path: Path | None) -> ModuleType:
+def backend_of(path: Path | None) -> ModuleType:
     """Return the implementation of TensorRT's API that a backend file names, or the one that is here."""
     if path is None:
         return load("tensorrt" if importlib.util.find_spec("tensorrt") else "reference")
     backend = read_backend(path)
-    trt = load(backend["name"])
+    trt = load_backend(backend)
     check_device(backend, path)
     return trt
 
@@ -75,7 +75,7 @@ def main() -> None:
     options.out.unlink(missing_ok=True)  # a table that is there would be used instead of the batches
     files = find_batches(options.batch_dir, options.batches, options.batch_files)
     stream = BatchStream(files, options.batch_size)
-    trt = load_backend(options.backend_file)
+    trt = backend_of(options.backend_file)
     sample = load_sample(options.sample)
     allocate, feeds = device_of(trt).allocate, getattr(sample, "feeds", None)
     on_table = None if is_reference(trt) else leave

@@ -12,7 +12,7 @@ from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
 from trtflow.cli import parser, run
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_bytes
-from trtflow.runtime.backend import load
+from trtflow.runtime.backend import BEYOND, load_backend
 from trtflow.runtime.build import PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import engine_of
@@ -33,11 +33,15 @@ def main() -> None:
     arguments.add_argument("--keep", type=Path, help="list of layers that are not to be INT8, with --ranges")
     arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
     arguments.add_argument("--max-batch-size", type=int, default=8, help="largest batch of the network")
+    arguments.add_argument(
+        "--beyond-tensorrt", action="store_true", help="take operators of ONNX that TensorRT refuses, too"
+    )
     arguments.add_argument("--out", type=Path, required=True, help="ONNX file to write")
     options = arguments.parse_args()
 
     verify_checksums(options.export_dir)
-    trt, sample = load("reference"), load_sample(options.sample)
+    trt = load_backend({"name": "reference", BEYOND: options.beyond_tensorrt})
+    sample = load_sample(options.sample)
     calibrator, refit = None, getattr(sample, "refit", None)
     if options.precision == "int8" and options.ranges is None:
         allocate = device_of(trt).allocate

@@ -17,9 +17,12 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--backend", choices=CHOICES, default="auto", help="implementation of TensorRT's API")
     arguments.add_argument("--engine-python", default="python3.10", help="the Python that has TensorRT")
+    arguments.add_argument(
+        "--beyond-tensorrt", action="store_true", help="have the reference run operators of ONNX that TensorRT refuses"
+    )
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = arguments.parse_args()
-    backend = describe(options.backend, options.engine_python)
+    backend = describe(options.backend, options.engine_python, options.beyond_tensorrt)
     print(f"backend {backend['name']}: {backend['version']} on {backend['device']}")
     if "why" in backend:
         print(f"not TensorRT, because: {backend['why']}")

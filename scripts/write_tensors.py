@@ -12,7 +12,7 @@ from trtflow.calibration.ranges import ranged_tensors
 from trtflow.cli import parser
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_text
-from trtflow.runtime.backend import load, read_backend
+from trtflow.runtime.backend import load_backend, read_backend
 from trtflow.runtime.entry import create_builder
 from trtflow.runtime.launch import run_on_backend
 from trtflow.samples import definition
@@ -29,7 +29,7 @@ def main() -> None:
     options = arguments.parse_args()
 
     verify_checksums(options.export_dir)
-    trt, sample = load(read_backend(options.backend_file)["name"]), load_sample(options.sample)
+    trt, sample = load_backend(read_backend(options.backend_file)), load_sample(options.sample)
     explicit = getattr(sample, "EXPLICIT_BATCH", False)
     builder = create_builder(trt, trt.Logger(trt.Logger.WARNING))
     network = builder.create_network(int(explicit) << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))

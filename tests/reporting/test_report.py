@@ -233,6 +233,12 @@ def test_results_of_a_precision(results):
     assert "agreement" not in read_precision(results, "int8")["metrics"]
 
 
+def test_operators_beyond_tensorrt_are_told(results):
+    write_json(results / "engine.fp32.json", {"build_s": 1.5, "beyond_tensorrt": ["Det"]})
+    assert read_precision(results, "fp32")["beyond_tensorrt"] == ["Det"]
+    assert "beyond_tensorrt" not in read_precision(results, "int8")
+
+
 def test_a_precision_without_times(results):
     write_json(results / "latency.json", {})
     with pytest.raises(FormatError, match="no times of fp32"):

@@ -38,6 +38,10 @@ def test_status(tmp_path):
     failed = make_run(tmp_path, failed="int8_top1_drop")
     assert status_of(failed) == "failed: int8_top1_drop (mini, reference)"
     assert status_of(CPU / "int8_report.json") == "passed (mini, reference)"
+    beyond = read(CPU / "mnist_report.json")
+    beyond["precisions"]["fp32"]["beyond_tensorrt"] = ["Det", "Compress"]
+    (tmp_path / "beyond_report.json").write_text(json.dumps(beyond))
+    assert status_of(tmp_path / "beyond_report.json") == "passed (mini, reference, beyond TensorRT: Compress, Det)"
     assert status_of(tmp_path / "ssd_report.json") == "not run"
     failed.write_text("{")
     assert status_of(failed) == "damaged report"

@@ -17,6 +17,7 @@ from typing import Any
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.damage import read_lines
 from trtflow.formats.files import read_json, sha256_of
+from trtflow.runtime.backend import BEYOND
 
 SCHEMA = Path(__file__).resolve().parents[2] / "config" / "schema" / "report.schema.json"
 PACKAGES = (
@@ -97,12 +98,15 @@ def read_precision(folder: Path, precision: str) -> dict[str, Any]:
     compared = [path for name in COMPARISONS if (path := folder / f"{name}.json").exists()]
     found = {name: value for path in compared for name, value in read_json(path).get(precision, {}).items()}
     refitted = read_json(before) if before.exists() else {}
+    origin = read_json(folder / f"engine.{precision}.json")
     result = {
         "metrics": {**scores["metrics"], **found, **refitted},
         **latency[precision],
         "engine_bytes": (folder / f"engine.{precision}.plan").stat().st_size,
-        "build_s": read_json(folder / f"engine.{precision}.json")["build_s"],
+        "build_s": origin["build_s"],
     }
+    if BEYOND in origin:
+        result[BEYOND] = origin[BEYOND]
     return {**result, **{key: scores[key] for key in ("details", "serving", "not_finite") if key in scores}}
 
 

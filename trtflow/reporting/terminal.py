@@ -90,5 +90,8 @@ def status_of(path: Path) -> str:
     except FormatError:
         return "damaged report"
     how = f"{report['data']}, {report['backend']['name']}"
+    beyond = {name for found in report["precisions"].values() for name in found.get("beyond_tensorrt", [])}
+    if beyond:
+        how += f", beyond TensorRT: {', '.join(sorted(beyond))}"
     failed = [gate["name"] for gate in report["gates"] if not gate["passed"]]
     return f"failed: {', '.join(failed)} ({how})" if failed else f"passed ({how})"

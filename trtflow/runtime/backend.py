@@ -22,6 +22,7 @@ from trtflow.runtime.probe import probe as probe_here
 BACKENDS = ("reference", "tensorrt")
 CHOICES = ("auto", *BACKENDS)
 KEYS = ("name", "version", "device", "compute_capability", "driver")
+BEYOND = "beyond_tensorrt"  # of the reference: whether it runs operators of ONNX that TensorRT refuses
 ROOT = Path(__file__).resolve().parents[2]
 SWITCHED = "TRTFLOW_SWITCHED_TO"  # keeps a Python without TensorRT from starting itself for ever
 PROBE_S = 120  # a first import from a cold network disk takes long
@@ -68,12 +69,21 @@ def load(name: str) -> ModuleType:
     return trtflow.reference
 
 
-def describe(choice: str, engine_python: str = "python3.10") -> dict[str, Any]:
+def load_backend(backend: dict[str, Any]) -> ModuleType:
+    """Return the module that answers TensorRT's API, set as `results/backend.json` says."""
+    trt = load(backend["name"])
+    if backend.get(BEYOND):
+        trt.OnnxParser.beyond_tensorrt = True
+    return trt
+
+
+def describe(choice: str, engine_python: str = "python3.10", beyond_tensorrt: bool = False) -> dict[str, Any]:
     """Return what engines of a backend depend on: name, version, device, compute capability, driver.
 
     Args:
         choice: reference, tensorrt, or auto, which takes TensorRT where the engine's Python and a GPU answer.
         engine_python: the Python that has TensorRT; a command or a path.
+        beyond_tensorrt: whether the reference is to run operators of ONNX that TensorRT refuses.
 
     Returns:
         for TensorRT also `python`, that Python; for auto that took the reference also `why`.
@@ -81,8 +91,9 @@ def describe(choice: str, engine_python: str = "python3.10") -> dict[str, Any]:
     Raises:
         UserError: TensorRT was asked for, and its Python, TensorRT itself, the GPU or its driver is not there.
     """
+    reference = {BEYOND: True} if beyond_tensorrt else {}
     if choice == "reference":
-        return _describe_reference()
+        return {**_describe_reference(), **reference}
     if choice not in CHOICES:
         load(choice)
     try:
@@ -90,7 +101,7 @@ def describe(choice: str, engine_python: str = "python3.10") -> dict[str, Any]:
     except UserError as error:
         if choice == "tensorrt":
             raise
-        return {**_describe_reference(), "why": str(error)}
+        return {**_describe_reference(), **reference, "why": str(error)}
 
 
 def _describe_reference() -> dict[str, Any]:
@@ -138,7 +149,7 @@ def probe(engine_python: str) -> dict[str, Any]:
 def read_backend(path: Path) -> dict[str, Any]:
     """Return what `results/backend.json` says that engines depend on."""
     backend = _read(path)
-    return {key: backend[key] for key in KEYS}
+    return {key: backend[key] for key in (*KEYS, *([BEYOND] if backend.get(BEYOND) else []))}
 
 
 def other_python(path: Path) -> str | None:

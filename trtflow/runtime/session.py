@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.formats import FormatError, UserError
-from trtflow.runtime.backend import check_device, load
+from trtflow.runtime.backend import check_device, load_backend
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import create_context, create_runtime
 from trtflow.runtime.messages import because, logger_of
@@ -41,7 +41,7 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
         fault = ", ".join(f"built with {key} {built.get(key)}, not {backend.get(key)}" for key in keys)
         raise FormatError(plan, fault, rebuild)
     serialised = read_plan(plan, origin)
-    trt = load(backend["name"])
+    trt = load_backend(backend)
     check_device(backend)
     logger = logger_of(trt)
     trt.init_libnvinfer_plugins(logger, "")  # TensorRT's own; a plan that holds one cannot be read without

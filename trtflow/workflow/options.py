@@ -26,6 +26,11 @@ def builder(plan: Plan) -> list[str]:
     return words(dict(plan.config["builder"]))
 
 
+def reference(plan: Plan) -> list[str]:
+    """Return the options of config/config.yaml's reference settings."""
+    return words(dict(plan.config["reference"]))
+
+
 def algorithm(plan: Plan, name: str) -> str | None:
     """Return the algorithm of a sample's table, where it has one."""
     return None if plan.is_ranged(name) else plan.setting(name, "calibration.algorithm")

@@ -412,7 +412,8 @@ def make_plan(root: Path, config: dict[str, Any]) -> Plan:
         PlanError: something in it, or in a file that it names, is wrong.
     """
     config.update(merged(read_yaml(root / "config/config.yaml"), config))
-    config["builder"] = typed(config.get("builder", {}))
+    for key in ("builder", "reference"):
+        config[key] = typed(config.get(key, {}))
     check(config, root / "config/schema/config.schema.json", "configuration")
     own = find_own_samples(config["own_samples"], guide_samples(root))
     kinds = Kinds(root)

@@ -29,6 +29,7 @@ class INetworkDefinition(Scope, Adders):
     Attributes:
         in_order: whether layers read those before them only; not so where `set_input` was used.
         shape_outputs: tensors that are marked as outputs because their values are sizes.
+        beyond_tensorrt: operators of its ONNX model that TensorRT 8.6 refuses and the parser was told to take.
     """
 
     read_only = ("has_implicit_batch_dimension", "has_explicit_precision", "builder")
@@ -40,6 +41,7 @@ class INetworkDefinition(Scope, Adders):
         self.revision = 0
         self.in_order = True
         self.shape_outputs: list[ITensor] = []
+        self.beyond_tensorrt: list[str] = []
         self._inputs: list[ITensor] = []
         self._outputs: list[ITensor] = []
         self._layers: list[L.ILayer] = []

@@ -43,15 +43,15 @@ class OnnxParser(Scope):
 
     Attributes:
         beyond_tensorrt: whether operators of ONNX are taken that TensorRT 8.6 refuses, for ONNX Runtime to run them
-            here; each is told as a warning. (TensorRT has no such attribute.)
+            here; each is told as a warning. (TensorRT has no such attribute.) Set of the class it holds for all.
         used_beyond_tensorrt: names of those operators in the models parsed so far.
     """
 
     read_only = ("num_errors",)
+    beyond_tensorrt = False
 
     def __init__(self, network: INetworkDefinition, logger: ILogger) -> None:
         self.network, self.logger = network, logger
-        self.beyond_tensorrt = False
         self.used_beyond_tensorrt: list[str] = []
         self._errors: list[ParserError] = []
 
@@ -140,9 +140,8 @@ class OnnxParser(Scope):
                 parse = Parse(model, self.network, self.logger, self._fail, self.beyond_tensorrt)
                 with raising():  # so that the parser sees what layers do not take
                     parse.run()
-                self.used_beyond_tensorrt += [
-                    name for name in parse.used_beyond if name not in self.used_beyond_tensorrt
-                ]
+                for names in (self.used_beyond_tensorrt, self.network.beyond_tensorrt):
+                    names += [name for name in parse.used_beyond if name not in names]
         except UserError as error:
             self._fail(ErrorCode.INVALID_GRAPH, str(error))
         except Exception as error:  # a model may be wrong in more ways than are foreseen, and a parser only answers
