@@ -43,9 +43,7 @@ def test_engine_describes_its_bindings(plan):
     assert (engine.max_batch_size, engine.num_layers, engine.has_implicit_batch_dimension) == (4, 3, True)
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda plan: plan[: len(plan) // 2], lambda plan: b"", lambda plan: b"\xff" * 100]
-)
+@pytest.mark.parametrize("damage", [lambda plan: plan[: len(plan) // 2], lambda plan: b"", lambda plan: b"\xff" * 100])
 def test_cut_off_plan_is_refused(plan, damage):
     with pytest.raises(trt.PlanError, match="not a plan of the reference runtime, or a damaged one"):
         load(damage(plan))
