@@ -118,7 +118,7 @@ def test_commands_and_the_reference_load_from_it(shell: Shell, built: Path) -> N
     program = "import trtflow.reference as trt, sys, json; print(json.dumps([trt.__file__, sorted(sys.modules)]))"
     place, modules = json.loads(shell(f"python -c '{program}'"))
     assert Path(place).is_relative_to(built / "environment")
-    assert {"onnx", "onnxruntime", "numpy"} <= set(modules)
+    assert {"onnx", "numpy"} <= set(modules)
 
 
 def test_script_of_the_tutorial_runs_with_the_wheel_alone(shell: Shell, tmp_path: Path) -> None:

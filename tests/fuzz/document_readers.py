@@ -229,7 +229,8 @@ def plans() -> Reader:
     seed = bytes(builder.build_serialized_network(network, builder.create_builder_config()))
 
     def read(path: Path) -> object:
-        engine = trt.Runtime(trt.Logger()).deserialize_cuda_engine(path.read_bytes())
+        with trt.raising():
+            engine = trt.Runtime(trt.Logger()).deserialize_cuda_engine(path.read_bytes())
         return [engine.get_binding_name(index) for index in range(engine.num_bindings)]
 
     return Reader("plan", read, (seed,), "engine.plan", "protobuf")

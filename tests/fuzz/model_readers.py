@@ -99,7 +99,8 @@ layer { name: "prob" type: "Softmax" bottom: "pool" top: "prob" }
 
     def read(path: Path) -> object:
         network = trt.Builder(trt.Logger(trt.Logger.INTERNAL_ERROR)).create_network()
-        found = trt.CaffeParser().parse(str(path), str(path.with_name("net.caffemodel")), network)
+        with trt.raising():
+            found = trt.CaffeParser().parse(str(path), str(path.with_name("net.caffemodel")), network, trt.float32)
         return [found.find(name).shape for name in ("conv", "prob") if found.find(name) is not None]
 
     def prepare(folder: Path) -> None:
@@ -122,7 +123,8 @@ def caffe_parser_weights() -> Reader:
 
     def read(path: Path) -> object:
         network = trt.Builder(trt.Logger()).create_network()
-        return trt.CaffeParser().parse(str(path.with_name("net.prototxt")), str(path), network)
+        with trt.raising():
+            return trt.CaffeParser().parse(str(path.with_name("net.prototxt")), str(path), network, trt.float32)
 
     return Reader("Caffe parser: weights", read, (caffemodel(),), "net.caffemodel", "protobuf", prepare=prepare)
 
@@ -136,7 +138,8 @@ def uff_parser() -> Reader:
         parser = trt.UffParser()
         parser.register_input("in", (1, 8, 8))
         parser.register_output("flat")
-        return parser.parse(str(path), network)
+        with trt.raising():
+            return parser.parse(str(path), network)
 
     return Reader("UFF parser", read, (uff_graph(),), "model.uff", "protobuf")
 
