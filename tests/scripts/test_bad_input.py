@@ -110,7 +110,7 @@ def test_stock_prototxt_is_not_taken(folder):
     [
         (lambda text: "hello\n" + text, "Table: not a calibration table"),
         (lambda text: text.replace("8600", "8502"), "Table: made by TRT-8502"),
-        (lambda text: text.replace("\nconv5_1: ", "\nother: "), "Table: INT8 needs the range of 1 tensors"),
+        (lambda text: text.replace("\nconv5_1: ", "\nother: "), "INT8 needs the range of 1 tensors"),
     ],
 )
 def test_wrong_table(folder, edit, message):

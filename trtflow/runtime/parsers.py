@@ -46,6 +46,21 @@ def parse_caffe(
         parser.plugin_factory_v2 = own
     parse = parser.parse_as_caffe if as_caffe else parser.parse
     tensors = parse(deploy=str(deploy), model=str(model), network=network, dtype=trt.float32)
+    mark_blobs(network, tensors, deploy, outputs)
+
+
+def mark_blobs(network: Any, tensors: Any, deploy: str | Path, outputs: Sequence[str]) -> None:
+    """Mark blobs of a Caffe model as outputs of its network.
+
+    Args:
+        network: the network.
+        tensors: what the parser answered, None where it failed.
+        deploy: the prototxt.
+        outputs: names of blobs.
+
+    Raises:
+        UserError: the parser failed, or made no blob of a name.
+    """
     if tensors is None:
         raise UserError(because(f"{deploy}: the Caffe parser could not read it"))
     for name in outputs:

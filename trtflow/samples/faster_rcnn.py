@@ -19,6 +19,7 @@ from trtflow.datasets.voc import read_images
 from trtflow.families.common.input_size import read_input_shape
 from trtflow.metrics.detections import pairwise_iou
 from trtflow.runtime.darknet_boxes import LARGEST_EXPONENT
+from trtflow.runtime.parsers import mark_blobs
 
 __all__ = ["read_images"]
 
@@ -45,8 +46,7 @@ def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     """§12.3: the parser takes the plugin of RPROIFused from the registry; no factory is needed any more."""
     deploy, model = str(export / "model.prototxt"), str(export / "model.caffemodel")
     tensors = trt.CaffeParser().parse(deploy=deploy, model=model, network=network, dtype=trt.float32)
-    for name in OUTPUTS:
-        network.mark_output(tensors.find(name))
+    mark_blobs(network, tensors, deploy, OUTPUTS)
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digits import paper, read_images
+from trtflow.runtime.parsers import mark_blobs
 from trtflow.runtime.plugins import fc_plugin_factory
 
 __all__ = ["read_images"]
@@ -35,7 +36,7 @@ def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     parser.plugin_factory_v2 = factory
     deploy, model = str(export / "model.prototxt"), str(export / "model.caffemodel")
     tensors = parser.parse(deploy=deploy, model=model, network=network, dtype=trt.float32)
-    network.mark_output(tensors.find(OUTPUT))
+    mark_blobs(network, tensors, deploy, (OUTPUT,))
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

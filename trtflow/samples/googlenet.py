@@ -16,6 +16,7 @@ import numpy as np
 from trtflow.datasets.digit_pictures import read_images
 from trtflow.datasets.images import read_pictures
 from trtflow.families.common.input_size import read_input_size
+from trtflow.runtime.parsers import mark_blobs
 
 __all__ = ["read_images"]
 
@@ -32,7 +33,7 @@ def define_network(trt: ModuleType, network: Any, export: Path, weights: Any = N
     """Parse the model; `weights` is the type that the parser gives them, float16 for an FP16 engine."""
     deploy, model = str(export / "model.prototxt"), str(export / "model.caffemodel")
     tensors = trt.CaffeParser().parse(deploy=deploy, model=model, network=network, dtype=weights or trt.float32)
-    network.mark_output(tensors.find(OUTPUT))
+    mark_blobs(network, tensors, deploy, (OUTPUT,))
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

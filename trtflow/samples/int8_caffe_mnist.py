@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digits import read_images, read_labels, unit
+from trtflow.runtime.parsers import mark_blobs
 
 __all__ = ["read_images", "read_labels"]
 
@@ -28,7 +29,7 @@ def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     """Parse the Caffe model and mark its output."""
     deploy, model = str(export / "model.prototxt"), str(export / "model.caffemodel")
     tensors = trt.CaffeParser().parse(deploy=deploy, model=model, network=network, dtype=trt.float32)
-    network.mark_output(tensors.find(OUTPUT))
+    mark_blobs(network, tensors, deploy, (OUTPUT,))
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

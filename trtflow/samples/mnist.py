@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digits import SIDE, paper, read_images
+from trtflow.runtime.parsers import mark_blobs
 
 __all__ = ["read_images"]
 
@@ -29,7 +30,7 @@ def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     parser = trt.CaffeParser()
     deploy, model = str(export / "model.prototxt"), str(export / "model.caffemodel")
     tensors = parser.parse(deploy=deploy, model=model, network=network, dtype=trt.float32)
-    network.mark_output(tensors.find(OUTPUT))
+    mark_blobs(network, tensors, deploy, (OUTPUT,))
 
     mean = np.ascontiguousarray(parser.parse_binary_proto(str(export / "mean.binaryproto")), np.float32)
     constant = network.add_constant((1, SIDE, SIDE), mean.reshape(1, SIDE, SIDE))

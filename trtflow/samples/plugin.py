@@ -15,6 +15,7 @@ import numpy as np
 
 from trtflow.datasets.digits import paper, read_images
 from trtflow.formats import UserError
+from trtflow.runtime.parsers import mark_blobs
 from trtflow.runtime.plugins import fc_plugin_factory
 
 __all__ = ["read_images"]
@@ -37,7 +38,7 @@ def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     parser.plugin_factory_v2 = factory
     deploy, model = str(export / "model.prototxt"), str(export / "model.caffemodel")
     tensors = parser.parse(deploy=deploy, model=model, network=network, dtype=trt.float32)
-    network.mark_output(tensors.find(OUTPUT))
+    mark_blobs(network, tensors, deploy, (OUTPUT,))
     check_plugin(trt, network)
 
 

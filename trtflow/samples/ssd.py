@@ -16,6 +16,7 @@ import numpy as np
 
 from trtflow.datasets.images import read_sized_image, to_bgr_input
 from trtflow.datasets.voc import read_images
+from trtflow.runtime.parsers import mark_blobs
 
 __all__ = ["read_images"]
 
@@ -34,8 +35,7 @@ def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     """§16.3: the parser makes plugins of the layers Normalize, PriorBox and DetectionOutput by itself."""
     prototxt, caffemodel = (str(export / name) for name in EXPORTS)
     tensors = trt.CaffeParser().parse(deploy=prototxt, model=caffemodel, network=network, dtype=trt.float32)
-    for name in OUTPUTS:
-        network.mark_output(tensors.find(name))
+    mark_blobs(network, tensors, prototxt, OUTPUTS)
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

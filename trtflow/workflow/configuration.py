@@ -13,6 +13,7 @@ import yaml
 
 from trtflow.workflow.errors import PlanError
 
+SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LONGEST = 500  # characters of a fault that are told
 DEEPEST, MOST_VALUES = 50, 100_000  # of a file: those of config/ have 8 and some thousands
 LARGEST = 1 << 63  # of a whole number
@@ -27,11 +28,10 @@ def read_yaml(path: Path) -> Any:
     Raises:
         PlanError: it is a folder, is not UTF-8 or not YAML, or cannot be read.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         text = path.read_text(encoding="utf-8-sig")
-        _check_depth(text, loader)
-        values = yaml.load(text, Loader=loader)
+        _check_depth(text)
+        values = yaml.load(text, Loader=SafeLoader)
         _check_extent(values)
         return values
     except IsADirectoryError as error:
@@ -44,14 +44,14 @@ def read_yaml(path: Path) -> Any:
         raise PlanError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def _check_depth(text: str, loader: Any) -> None:
+def _check_depth(text: str) -> None:
     """Refuse what is nested deeply before it is read: libyaml goes down without a limit, and ends the process.
 
     Raises:
         ValueError: it is nested more than `DEEPEST` deep.
     """
     depth = 0
-    for event in yaml.parse(text, Loader=loader):  # takes a quarter of the time of reading
+    for event in yaml.parse(text, Loader=SafeLoader):  # takes a quarter of the time of reading
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
             raise ValueError(f"nested more than {DEEPEST} deep")
