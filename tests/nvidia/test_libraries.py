@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import trtflow.reference as trt
 from trtflow.nvidia import nvidia_names
 from trtflow.nvidia.libraries import PluginLibraryError, creators_in
+from trtflow.runtime.own_plugins import own_plugins
 
 CREATORS = """
 namespace nvinfer1 {
@@ -92,6 +94,10 @@ def test_a_file_of_plugins_takes_its_place(libraries: Path, tmp_path: Path) -> N
         assert "ClipOfTheLibrary" in names
         with pytest.raises(OSError, match="cannot open shared object file"):  # the script's own error stays
             ctypes.CDLL(str(libraries / "libmissing.so"))
+    assert "ClipOfTheLibrary" not in own_plugins()
+    assert trt.get_plugin_registry().get_plugin_creator("ClipOfTheLibrary", "1", "") is None
+    with nvidia_names(plugins=[plugins]):  # and again, though the file is known
+        assert "ClipOfTheLibrary" in own_plugins()
 
 
 def test_plugins_that_the_reference_has_are_taken(libraries: Path, capsys: pytest.CaptureFixture) -> None:

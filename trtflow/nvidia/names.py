@@ -119,27 +119,22 @@ def given(names: Names) -> Iterator[None]:
     Raises:
         UserError: it cannot be.
     """
+    from trtflow.runtime.own_plugins import plugin_files  # noqa: PLC0415 - children load as little as they can
+
     names.check()
-    _load_plugins(names.plugins)
     packages = set(names.packages)
     patches, finder = Patches(), None
-    before = _take_out(packages)
-    try:
-        finder = _install(names, packages, patches)
-        yield
-    finally:
-        if finder is not None:
-            sys.meta_path.remove(finder)
-        _take_out(packages)
-        sys.modules.update(before)
-        patches.undo()
-
-
-def _load_plugins(files: Sequence[Path]) -> None:
-    from trtflow.runtime.own_plugins import load_plugin_file  # noqa: PLC0415 - children load as little as they can
-
-    for file in files:
-        load_plugin_file(file)
+    with plugin_files(names.plugins):
+        before = _take_out(packages)
+        try:
+            finder = _install(names, packages, patches)
+            yield
+        finally:
+            if finder is not None:
+                sys.meta_path.remove(finder)
+            _take_out(packages)
+            sys.modules.update(before)
+            patches.undo()
 
 
 def _take_out(packages: set[str]) -> dict[str, ModuleType]:

@@ -14,7 +14,8 @@ They run in the reference runtime alone; TensorRT takes plugins as libraries (do
 from __future__ import annotations
 
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,35 @@ def load_plugin_file(path: Path) -> list[str]:
     if not path.is_file():
         raise UserError(f"{path}: no such file. Give the path of a Python file with plugins (docs/plugins.md).")
     return _load(path.resolve(), path.stat().st_mtime_ns)
+
+
+@contextmanager
+def plugin_files(files: Iterable[Path]) -> Iterator[None]:
+    """Have the plugins of files registered meanwhile; those that were there before stay.
+
+    Raises:
+        UserError: as of `load_plugin_file`.
+    """
+    before = dict(_OWN)
+    try:
+        for file in files:
+            load_plugin_file(file)
+        yield
+    finally:
+        if added := _OWN.keys() - before.keys():
+            _forget(added)
+
+
+def _forget(kinds: Iterable[str]) -> None:
+    import trtflow.reference as trt  # noqa: PLC0415
+
+    registry = trt.get_plugin_registry()
+    for kind in kinds:
+        creator = registry.get_plugin_creator(kind, "1", "")
+        if creator is not None:
+            registry.deregister_creator(creator)
+        del _OWN[kind]
+    _load.cache_clear()  # so that a file that was forgotten is loaded again
 
 
 @cache
