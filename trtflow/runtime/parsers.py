@@ -26,7 +26,13 @@ def parse_onnx(trt: ModuleType, network: Any, model: Path) -> None:
 
 
 def parse_caffe(
-    trt: ModuleType, network: Any, deploy: Path, model: Path, outputs: Sequence[str], as_caffe: bool = False
+    trt: ModuleType,
+    network: Any,
+    deploy: Path,
+    model: Path,
+    outputs: Sequence[str],
+    as_caffe: bool = False,
+    weights: Any = None,
 ) -> None:
     """Add a Caffe model's layers to a network with an implicit batch, and mark its outputs.
 
@@ -37,6 +43,7 @@ def parse_caffe(
         model: the caffemodel.
         outputs: names of blobs.
         as_caffe: whether layers are what Caffe means, not what TensorRT's parser makes of them; of the reference only.
+        weights: type that the parser gives them; None for float32.
 
     Raises:
         UserError: the parser cannot read it, or makes no blob of an output's name.
@@ -45,7 +52,7 @@ def parse_caffe(
     if own:
         parser.plugin_factory_v2 = own
     parse = parser.parse_as_caffe if as_caffe else parser.parse
-    tensors = parse(deploy=str(deploy), model=str(model), network=network, dtype=trt.float32)
+    tensors = parse(deploy=str(deploy), model=str(model), network=network, dtype=weights or trt.float32)
     mark_blobs(network, tensors, deploy, outputs)
 
 

@@ -19,7 +19,7 @@ from trtflow.datasets.voc import read_images
 from trtflow.families.common.input_size import read_input_shape
 from trtflow.metrics.detections import pairwise_iou
 from trtflow.runtime.darknet_boxes import LARGEST_EXPONENT
-from trtflow.runtime.parsers import mark_blobs
+from trtflow.runtime.parsers import parse_caffe
 
 __all__ = ["read_images"]
 
@@ -44,9 +44,7 @@ def feeds(images: np.ndarray) -> dict[str, np.ndarray]:
 
 def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     """§12.3: the parser takes the plugin of RPROIFused from the registry; no factory is needed any more."""
-    deploy, model = str(export / "model.prototxt"), str(export / "model.caffemodel")
-    tensors = trt.CaffeParser().parse(deploy=deploy, model=model, network=network, dtype=trt.float32)
-    mark_blobs(network, tensors, deploy, OUTPUTS)
+    parse_caffe(trt, network, export / "model.prototxt", export / "model.caffemodel", OUTPUTS)
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

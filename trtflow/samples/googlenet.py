@@ -16,7 +16,7 @@ import numpy as np
 from trtflow.datasets.digit_pictures import read_images
 from trtflow.datasets.images import read_pictures
 from trtflow.families.common.input_size import read_input_size
-from trtflow.runtime.parsers import mark_blobs
+from trtflow.runtime.parsers import parse_caffe
 
 __all__ = ["read_images"]
 
@@ -31,9 +31,8 @@ def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
 
 def define_network(trt: ModuleType, network: Any, export: Path, weights: Any = None) -> None:
     """Parse the model; `weights` is the type that the parser gives them, float16 for an FP16 engine."""
-    deploy, model = str(export / "model.prototxt"), str(export / "model.caffemodel")
-    tensors = trt.CaffeParser().parse(deploy=deploy, model=model, network=network, dtype=weights or trt.float32)
-    mark_blobs(network, tensors, deploy, (OUTPUT,))
+    deploy, model = export / "model.prototxt", export / "model.caffemodel"
+    parse_caffe(trt, network, deploy, model, (OUTPUT,), weights=weights)
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

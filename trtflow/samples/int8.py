@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digits import read_images, read_labels, unit
-from trtflow.runtime.parsers import mark_blobs
+from trtflow.runtime.parsers import parse_caffe
 
 __all__ = ["read_images", "read_labels"]
 
@@ -27,9 +27,7 @@ def preprocess(images: np.ndarray, export: Path) -> np.ndarray:
 
 def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     """§8.1: for INT8 as for any precision, weights are imported as FP32."""
-    deploy, model = str(export / "model.prototxt"), str(export / "model.caffemodel")
-    tensors = trt.CaffeParser().parse(deploy=deploy, model=model, network=network, dtype=trt.float32)
-    mark_blobs(network, tensors, deploy, (OUTPUT,))
+    parse_caffe(trt, network, export / "model.prototxt", export / "model.caffemodel", (OUTPUT,))
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

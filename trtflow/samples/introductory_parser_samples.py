@@ -19,7 +19,7 @@ from trtflow.datasets.images import read_pictures
 from trtflow.families.common.input_size import read_input_size, read_pixels
 from trtflow.formats import UserError
 from trtflow.runtime.messages import because
-from trtflow.runtime.parsers import mark_blobs, parse_onnx
+from trtflow.runtime.parsers import parse_caffe, parse_onnx
 
 CAFFE, ONNX, UFF = ("data", "prob"), ("gpu_0/data_0", "gpu_0/softmax_1"), ("input", "output")
 
@@ -34,9 +34,7 @@ def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
 
 def define_caffe(trt: ModuleType, network: Any, export: Path) -> None:
     """caffe_resnet50: the deploy file has the layers, the caffemodel their weights; the output is marked by name."""
-    deploy, model = str(export / "model.prototxt"), str(export / "model.caffemodel")
-    tensors = trt.CaffeParser().parse(deploy=deploy, model=model, network=network, dtype=trt.float32)
-    mark_blobs(network, tensors, deploy, (CAFFE[1],))
+    parse_caffe(trt, network, export / "model.prototxt", export / "model.caffemodel", (CAFFE[1],))
 
 
 def define_onnx(trt: ModuleType, network: Any, export: Path) -> None:

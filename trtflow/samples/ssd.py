@@ -16,7 +16,7 @@ import numpy as np
 
 from trtflow.datasets.images import read_sized_image, to_bgr_input
 from trtflow.datasets.voc import read_images
-from trtflow.runtime.parsers import mark_blobs
+from trtflow.runtime.parsers import parse_caffe
 
 __all__ = ["read_images"]
 
@@ -33,9 +33,8 @@ def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
 
 def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     """§16.3: the parser makes plugins of the layers Normalize, PriorBox and DetectionOutput by itself."""
-    prototxt, caffemodel = (str(export / name) for name in EXPORTS)
-    tensors = trt.CaffeParser().parse(deploy=prototxt, model=caffemodel, network=network, dtype=trt.float32)
-    mark_blobs(network, tensors, prototxt, OUTPUTS)
+    prototxt, caffemodel = (export / name for name in EXPORTS)
+    parse_caffe(trt, network, prototxt, caffemodel, OUTPUTS)
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
