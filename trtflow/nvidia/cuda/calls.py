@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.nvidia.host import MEMORY, AddressError, copy, span
+from trtflow.nvidia.pycuda.contexts import Device, init
 
 VERSION = 12000  # of CUDA, as TensorRT 8.6 was built with
 SUCCESS, INVALID_VALUE, OUT_OF_MEMORY = 0, 1, 2  # codes that both interfaces share
@@ -105,6 +106,18 @@ def need_stream(stream: Any) -> None:
     """Make sure that a stream is there."""
     if int(stream or 0) not in DEFAULT_STREAMS:
         STREAMS.get(stream)
+
+
+def device() -> Device:
+    """Return the one device, with the driver started."""
+    init()
+    return Device(0)
+
+
+def check_device(number: Any) -> None:
+    """Make sure that a number is that of the one device."""
+    if int(number) != 0:
+        raise CallError(INVALID_DEVICE, f"device {int(number)}; there is device 0 alone")
 
 
 def answered(codes: type[IntEnum]) -> Callable[[Callable[..., Any]], Callable[..., tuple[Any, ...]]]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from trtflow.nvidia.cuda.calls import (
     EVENTS,
-    INVALID_DEVICE,
     NOT_SUPPORTED,
     STREAMS,
     VERSION,
@@ -15,13 +14,15 @@ from trtflow.nvidia.cuda.calls import (
     Event,
     Handle,
     answered,
+    check_device,
     device_range,
     host_range,
     module_getattr,
     need_stream,
 )
+from trtflow.nvidia.cuda.calls import device as device_in_use
 from trtflow.nvidia.host import MEMORY, copy, fill
-from trtflow.nvidia.pycuda.contexts import Device, init
+from trtflow.nvidia.pycuda.contexts import init
 
 
 class CUresult(IntEnum):
@@ -98,11 +99,7 @@ class CUevent(Handle):
 
 _answer = answered(CUresult)
 _CONTEXT = CUcontext(1 << 8)  # the one context that there is
-
-
-def _check_device(device: Any) -> None:
-    if int(device) != 0:
-        raise CallError(INVALID_DEVICE, f"device {int(device)}; there is device 0 alone")
+NO_KERNELS = "kernels cannot run on a CPU; compute with NumPy, or run it where there is a GPU"
 
 
 @_answer
@@ -126,37 +123,35 @@ def cuDeviceGetCount() -> int:
 @_answer
 def cuDeviceGet(ordinal: int) -> CUdevice:
     """Return the device of a number."""
-    _check_device(ordinal)
+    check_device(ordinal)
     return CUdevice(ordinal)
 
 
 @_answer
 def cuDeviceGetName(length: int, device: Any) -> bytes:
     """Return the name of the device, of at most `length` bytes."""
-    _check_device(device)
-    init()
-    return Device(0).name().encode()[: length - 1]
+    check_device(device)
+    return device_in_use().name().encode()[: length - 1]
 
 
 @_answer
 def cuDeviceTotalMem(device: Any) -> int:
     """Return the bytes of memory."""
-    _check_device(device)
+    check_device(device)
     return MEMORY.total()
 
 
 @_answer
 def cuDeviceGetAttribute(attribute: int, device: Any) -> int:
     """Return an attribute of the device."""
-    _check_device(device)
-    init()
-    return Device(0).get_attributes()[CUdevice_attribute(attribute)]
+    check_device(device)
+    return device_in_use().get_attributes()[CUdevice_attribute(attribute)]
 
 
 @_answer
 def cuCtxCreate(*arguments: Any) -> CUcontext:
     """Return a context; the device is the last argument."""
-    _check_device(arguments[-1])
+    check_device(arguments[-1])
     return _CONTEXT
 
 
@@ -195,14 +190,14 @@ def cuCtxDestroy(context: Any) -> None:
 @_answer
 def cuDevicePrimaryCtxRetain(device: Any) -> CUcontext:
     """Return the context."""
-    _check_device(device)
+    check_device(device)
     return _CONTEXT
 
 
 @_answer
 def cuDevicePrimaryCtxRelease(device: Any) -> None:
     """Do nothing: there is one context."""
-    _check_device(device)
+    check_device(device)
 
 
 @_answer
@@ -374,19 +369,19 @@ def cuEventDestroy(hEvent: Any) -> None:
 @_answer
 def cuModuleLoadData(image: Any) -> int:
     """Refuse: kernels need a GPU."""
-    raise CallError(NOT_SUPPORTED, "kernels cannot run on a CPU; compute with NumPy, or run it where there is a GPU")
+    raise CallError(NOT_SUPPORTED, NO_KERNELS)
 
 
 @_answer
 def cuModuleLoad(fname: Any) -> int:
     """Refuse: kernels need a GPU."""
-    raise CallError(NOT_SUPPORTED, "kernels cannot run on a CPU; compute with NumPy, or run it where there is a GPU")
+    raise CallError(NOT_SUPPORTED, NO_KERNELS)
 
 
 @_answer
 def cuLaunchKernel(*arguments: Any) -> None:
     """Refuse: kernels need a GPU."""
-    raise CallError(NOT_SUPPORTED, "kernels cannot run on a CPU; compute with NumPy, or run it where there is a GPU")
+    raise CallError(NOT_SUPPORTED, NO_KERNELS)
 
 
 @_answer

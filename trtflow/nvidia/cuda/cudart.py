@@ -7,7 +7,6 @@ from typing import Any
 
 from trtflow.nvidia.cuda.calls import (
     EVENTS,
-    INVALID_DEVICE,
     NOT_SUPPORTED,
     STREAMS,
     VERSION,
@@ -15,12 +14,14 @@ from trtflow.nvidia.cuda.calls import (
     Event,
     Handle,
     answered,
+    check_device,
     copy_rows,
     device_range,
     host_range,
     module_getattr,
     need_stream,
 )
+from trtflow.nvidia.cuda.calls import device as device_in_use
 from trtflow.nvidia.host import MEMORY, copy, fill
 from trtflow.nvidia.pycuda.contexts import CAPABILITY, Device, init
 
@@ -83,7 +84,7 @@ class cudaDeviceProp:
     """Properties of the one device."""
 
     def __init__(self) -> None:
-        self.name = _device().name().encode()
+        self.name = device_in_use().name().encode()
         self.major, self.minor = CAPABILITY
         self.totalGlobalMem = MEMORY.total()
         self.multiProcessorCount, self.warpSize, self.maxThreadsPerBlock = 1, 32, 1024
@@ -91,16 +92,6 @@ class cudaDeviceProp:
 
 
 _answer = answered(cudaError_t)
-
-
-def _device() -> Device:
-    init()
-    return Device(0)
-
-
-def _check_device(device: int) -> None:
-    if device != 0:
-        raise CallError(INVALID_DEVICE, f"device {device}; there is device 0 alone")
 
 
 @_answer
@@ -172,25 +163,35 @@ def cudaHostGetDevicePointer(pointer: Any, flags: int) -> int:
     return device_range(pointer, 0, "cudaHostGetDevicePointer")
 
 
-def _ends(dst: Any, src: Any, size: int, kind: int) -> tuple[int, int]:
-    """Return the addresses of a copy's two ends, each held against the memory that it is said to be of."""
+def _ends(dst: Any, there: int, src: Any, here: int, kind: int) -> tuple[int, int]:
+    """Return the addresses of a copy's two ends, each held against the memory that it is said to be of.
+
+    Args:
+        dst, src: the ends; on the host they may be addresses or arrays.
+        there, here: bytes that they span.
+        kind: a `cudaMemcpyKind`.
+    """
     to_device = kind in (cudaMemcpyKind.cudaMemcpyHostToDevice, cudaMemcpyKind.cudaMemcpyDeviceToDevice)
     from_device = kind in (cudaMemcpyKind.cudaMemcpyDeviceToHost, cudaMemcpyKind.cudaMemcpyDeviceToDevice)
-    target = device_range(dst, size, "destination") if to_device else host_range(dst, size, writable=True)
-    return target, device_range(src, size, "source") if from_device else host_range(src, size)
+    target = device_range(dst, there, "destination") if to_device else host_range(dst, there, writable=True)
+    return target, device_range(src, here, "source") if from_device else host_range(src, here)
+
+
+def _copy(dst: Any, src: Any, count: int, kind: int) -> None:
+    copy(*_ends(dst, count, src, count, cudaMemcpyKind(kind)), count)
 
 
 @_answer
 def cudaMemcpy(dst: Any, src: Any, count: int, kind: int) -> None:
     """Copy bytes; ends on the host may be addresses or arrays."""
-    copy(*_ends(dst, src, int(count), cudaMemcpyKind(kind)), int(count))
+    _copy(dst, src, int(count), kind)
 
 
 @_answer
 def cudaMemcpyAsync(dst: Any, src: Any, count: int, kind: int, stream: Any = 0) -> None:
     """Copy bytes; it is done on return."""
     need_stream(stream)
-    copy(*_ends(dst, src, int(count), cudaMemcpyKind(kind)), int(count))
+    _copy(dst, src, int(count), kind)
 
 
 @_answer
@@ -198,11 +199,8 @@ def cudaMemcpy2D(dst: Any, dpitch: int, src: Any, spitch: int, width: int, heigh
     """Copy rows of a width in bytes that lie a pitch apart."""
     if not height:
         return
-    to_device = kind in (cudaMemcpyKind.cudaMemcpyHostToDevice, cudaMemcpyKind.cudaMemcpyDeviceToDevice)
-    from_device = kind in (cudaMemcpyKind.cudaMemcpyDeviceToHost, cudaMemcpyKind.cudaMemcpyDeviceToDevice)
     there, here = dpitch * (height - 1) + width, spitch * (height - 1) + width
-    target = device_range(dst, there, "destination") if to_device else host_range(dst, there, writable=True)
-    source = device_range(src, here, "source") if from_device else host_range(src, here)
+    target, source = _ends(dst, there, src, here, kind)
     copy_rows(target, (dpitch, spitch), source, width, height)
 
 
@@ -327,7 +325,7 @@ def cudaGetDeviceCount() -> int:
 @_answer
 def cudaSetDevice(device: int) -> None:
     """Choose device 0."""
-    _check_device(device)
+    check_device(device)
 
 
 @_answer
@@ -339,15 +337,15 @@ def cudaGetDevice() -> int:
 @_answer
 def cudaGetDeviceProperties(device: int) -> cudaDeviceProp:
     """Return the properties of the device."""
-    _check_device(device)
+    check_device(device)
     return cudaDeviceProp()
 
 
 @_answer
 def cudaDeviceGetAttribute(attr: int, device: int) -> int:
     """Return an attribute of the device."""
-    _check_device(device)
-    return _device().get_attributes()[cudaDeviceAttr(attr)]
+    check_device(device)
+    return device_in_use().get_attributes()[cudaDeviceAttr(attr)]
 
 
 @_answer
