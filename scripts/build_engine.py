@@ -17,7 +17,7 @@ from trtflow.cli import parser
 from trtflow.formats import UserError
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_text
-from trtflow.runtime.backend import BEYOND, check_device, load_backend, read_backend
+from trtflow.runtime.backend import BEYOND, open_backend
 from trtflow.runtime.build import PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.launch import run_on_backend
@@ -50,9 +50,7 @@ def main() -> None:
     options = arguments.parse_args()
 
     verify_checksums(options.export_dir)
-    backend = read_backend(options.backend_file)
-    trt = load_backend(backend)
-    check_device(backend, options.backend_file)
+    trt, backend = open_backend(options.backend_file)
     calibrator = None
     if options.precision == "int8" and options.ranges is None:
         allocate = device_of(trt).allocate

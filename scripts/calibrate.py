@@ -23,7 +23,7 @@ from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
 from trtflow.calibration.streams import BatchStream, find_batches
 from trtflow.cli import parser
 from trtflow.formats.checksums import verify_checksums
-from trtflow.runtime.backend import check_device, load, load_backend, read_backend
+from trtflow.runtime.backend import load, open_backend
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.launch import run_on_backend
@@ -46,10 +46,7 @@ def backend_of(path: Path | None) -> ModuleType:
     """Return the implementation of TensorRT's API that a backend file names, or the one that is here."""
     if path is None:
         return load("tensorrt" if importlib.util.find_spec("tensorrt") else "reference")
-    backend = read_backend(path)
-    trt = load_backend(backend)
-    check_device(backend, path)
-    return trt
+    return open_backend(path)[0]
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from trtflow.formats.batch_file import Batch, read_batch
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_text
 from trtflow.metrics.classification import top_k
-from trtflow.runtime.backend import check_device, load_backend, read_backend
+from trtflow.runtime.backend import open_backend
 from trtflow.runtime.build import Settings, build_plan
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.launch import run_on_backend
@@ -83,9 +83,7 @@ def main() -> None:
     options = arguments.parse_args()
 
     verify_checksums(options.export_dir)
-    backend = read_backend(options.backend_file)
-    trt = load_backend(backend)
-    check_device(backend, options.backend_file)
+    trt, _ = open_backend(options.backend_file)
     batches = [read_batch(options.batch_dir / f"batch{index}") for index in range(options.batches)]
     if any(batch.labels is None for batch in batches):
         raise UserError(

@@ -15,7 +15,7 @@ from trtflow.cli import parser
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.dynamic_ranges import write_ranges
 from trtflow.progress import track
-from trtflow.runtime.backend import check_device, load_backend, read_backend
+from trtflow.runtime.backend import open_backend
 from trtflow.runtime.launch import run_on_backend
 from trtflow.samples import definition
 from trtflow.samples import load as load_sample
@@ -34,9 +34,7 @@ def main() -> None:
 
     verify_checksums(options.export_dir)
     stream = BatchStream([options.batch_dir / f"batch{index}" for index in range(options.batches)])
-    backend = read_backend(options.backend_file)
-    trt = load_backend(backend)
-    check_device(backend, options.backend_file)
+    trt, _ = open_backend(options.backend_file)
     sample = load_sample(options.sample)
     define = definition(sample, options.export_dir, "fp32")
     explicit_batch = getattr(sample, "EXPLICIT_BATCH", False)

@@ -77,6 +77,19 @@ def load_backend(backend: dict[str, Any]) -> ModuleType:
     return trt
 
 
+def open_backend(path: Path) -> tuple[ModuleType, dict[str, Any]]:
+    """Return the module of the backend of `results/backend.json`, and the backend; a GPU is opened.
+
+    Raises:
+        FormatError: the file is damaged, or this process has another GPU or TensorRT than it says.
+        UserError: the backend is not here, or no memory is free on the GPU.
+    """
+    backend = read_backend(path)
+    trt = load_backend(backend)
+    check_device(backend, path)
+    return trt, backend
+
+
 def describe(choice: str, engine_python: str = "python3.10", beyond_tensorrt: bool = False) -> dict[str, Any]:
     """Return what engines of a backend depend on: name, version, device, compute capability, driver.
 
