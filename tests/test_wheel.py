@@ -119,6 +119,7 @@ def test_commands_and_the_reference_load_from_it(shell: Shell, built: Path) -> N
     place, modules = json.loads(shell(f"python -c '{program}'"))
     assert Path(place).is_relative_to(built / "environment")
     assert {"onnx", "numpy"} <= set(modules)
+    assert "onnxruntime" not in modules  # until something runs
 
 
 def test_script_of_the_tutorial_runs_with_the_wheel_alone(shell: Shell, tmp_path: Path) -> None:

@@ -104,7 +104,10 @@ CUT = jpeg(Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 40, 3)
         (one(b"<html>"), r"JPEGImages/000007.jpg is not a readable picture"),
         (one(size=(20, 40)), r"000007.xml: the picture is 40x20, not 20x40"),
         (one(objects=[("unicorn", *CAT[1:])]), r"000007.xml: not a VOC annotation of 21 classes"),
-        (one(objects=[("cat", False, 5, 1, 4, 10)]), r"000007.xml: the box \[5.0, 1.0, 4.0, 10.0\] ends before it"),
+        (
+            one(objects=[("cat", False, 5, 1, 4, 10)]),
+            r"000007.xml: the box \[5.0, 1.0, 4.0, 10.0\] ends before it begins",
+        ),
         (one(objects=[("cat", False, 1, 1, 41, 10)]), r"is empty or not in the picture of 40x20"),
         (one(objects=[("cat", False, 0, 1, 4, 10)]), r"is empty or not in the picture"),
         (one(objects=[("cat", False, "a", 1, 4, 10)]), r"000007.xml: not a VOC annotation"),

@@ -89,14 +89,20 @@ def test_memory_that_may_only_be_read_or_is_too_small(context, capsys, read_only
     assert "cannot be written" in said
 
 
-def test_tensors_by_name_are_held_to_the_same(capsys):
+def context_by_name():
+    """Return a context whose tensors x and y have their addresses by name."""
+
     def explicit(trt_module, network):
         output = define(network, network.add_input("x", trt_module.float32, (12,)))
         output.name = "y"
         network.mark_output(output)
 
     plan = build_plan(trt, explicit, "fp32", 1, explicit_batch=True)
-    context = trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan).create_execution_context()
+    return trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan).create_execution_context()
+
+
+def test_tensors_by_name_are_held_to_the_same(capsys):
+    context = context_by_name()
     out = np.zeros(12, np.float32)
     context.set_tensor_address("x", FLOATS.ctypes.data + 1)
     context.set_tensor_address("y", out.ctypes.data)
@@ -147,13 +153,7 @@ def test_an_allocator_that_gives_no_memory_is_told(capsys):
         def notify_shape(self, tensor_name, shape):
             pass
 
-    def explicit(trt_module, network):
-        output = define(network, network.add_input("x", trt_module.float32, (12,)))
-        output.name = "y"
-        network.mark_output(output)
-
-    plan = build_plan(trt, explicit, "fp32", 1, explicit_batch=True)
-    context = trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan).create_execution_context()
+    context = context_by_name()
     context.set_tensor_address("x", FLOATS.ctypes.data)
     for address in (8, FLOATS.ctypes.data + 1, 1 << 46):
         context.set_output_allocator("y", Allocator(address))
