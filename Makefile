@@ -12,6 +12,7 @@ DOCS := .docs
 SUPPLY := .supply
 MNIST := mnist mnist_api uff_mnist onnx_mnist int8 plugin mlp end_to_end_tensorflow_mnist network_api_pytorch_mnist \
 	fc_plugin_caffe_mnist uff_custom_plugin int8_caffe_mnist engine_refit_mnist
+NEED_PYTHON := @command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
@@ -90,25 +91,16 @@ $(ENGINE)/.ready: envs/engine.txt
 	touch $@
 
 $(CLUSTER)/.ready: requirements.txt requirements-dev.txt requirements-cluster.txt constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }
-	$(PYTHON) -m venv $(CLUSTER)
-	$(CLUSTER)/bin/python -m pip install --quiet $(foreach file,$(filter requirements%,$^),--requirement $(file)) --constraint constraints.txt
-	touch $@
-
 $(DOCS)/.ready: requirements-docs.txt
-	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }
-	$(PYTHON) -m venv $(DOCS)
-	$(DOCS)/bin/python -m pip install --quiet --requirement requirements-docs.txt
-	touch $@
-
 $(SUPPLY)/.ready: requirements-supply.txt
-	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }
-	$(PYTHON) -m venv $(SUPPLY)
-	$(SUPPLY)/bin/python -m pip install --quiet --requirement requirements-supply.txt
+$(CLUSTER)/.ready $(DOCS)/.ready $(SUPPLY)/.ready:
+	$(NEED_PYTHON)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet $(foreach file,$(filter requirements%,$^),--requirement $(file)) $(addprefix --constraint ,$(filter constraints%,$^))
 	touch $@
 
 $(VENV)/bin/python:
-	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }
+	$(NEED_PYTHON)
 	$(PYTHON) -m venv $(VENV)
 
 # hashes first; what the second command still finds to install is torch (docs/reliability.md)
