@@ -20,13 +20,11 @@ from trtflow.formats.caffe import (
     read_prototxt,
 )
 from trtflow.formats.caffe.binary import blob_shape
-from trtflow.inspection.description import Description, Layer, Shape, Tensor
+from trtflow.inspection.description import FLOAT, Description, Layer, Shape, Tensor
 from trtflow.inspection.forms import other_file
 from trtflow.inspection.outline import empty_network
 from trtflow.reference.record.caffe.net import Net
 from trtflow.reference.record.enums import DataType
-
-FLOAT = "float32"
 
 
 class _Outline(Net):

@@ -7,11 +7,9 @@ from pathlib import Path
 
 from trtflow.formats.darknet import input_shape, read_cfg, read_weights, resolve, shapes_of
 from trtflow.formats.darknet.weights import read_header
-from trtflow.inspection.description import Description, Layer, Tensor
+from trtflow.inspection.description import BATCH, FLOAT, Description, Layer, Tensor
 from trtflow.inspection.forms import other_file
 
-BATCH = "N"
-FLOAT = "float32"
 INPUT = "000_net"  # the name that the converter gives the picture
 
 

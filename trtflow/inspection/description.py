@@ -10,6 +10,8 @@ from trtflow.cli import columns
 
 SCHEMA = 1  # of the JSON
 Shape = list[int | str]
+BATCH = "N"  # the size that networks with an implicit batch leave out
+FLOAT = "float32"
 
 
 @dataclass(frozen=True)

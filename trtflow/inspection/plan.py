@@ -8,12 +8,10 @@ from typing import Any
 
 import trtflow.reference as trt
 from trtflow.formats import FormatError, UserError
-from trtflow.inspection.description import Description, Layer, Tensor
+from trtflow.inspection.description import BATCH, Description, Layer, Tensor
 from trtflow.inspection.onnx_model import tensor_of
-from trtflow.reference.run.plan import read_plan
 
 NVIDIA = (b"ftrt", b"ptrt", b"trtf")  # how TensorRT's own engines begin
-BATCH = "N"
 # what the inspector calls types, as NumPy has them
 TYPES = {
     **dict.fromkeys(("float", "fp32"), "float32"),
@@ -33,17 +31,16 @@ def describe_plan(path: Path) -> Description:
         fault = "an engine of NVIDIA's TensorRT, which only the version that built it reads"
         raise FormatError(path, fault, "Inspect the model that it was built from.")
     try:
-        model, _ = read_plan(data)
+        with trt.raising():
+            engine = trt.Runtime(trt.Logger(trt.Logger.INTERNAL_ERROR)).deserialize_cuda_engine(data)
     except UserError as error:
         raise FormatError(path, str(error).rstrip(".")) from error
-    engine = trt.Runtime(trt.Logger(trt.Logger.INTERNAL_ERROR)).deserialize_cuda_engine(data)
-    if engine is None:
-        raise FormatError(path, "not an engine that the reference runtime loads", "Build the engine again.")
+    assert engine is not None
     described = Description(str(path), "plan", {"TensorRT API": trt.__version__, "network": engine.name})
     if engine.has_implicit_batch_dimension:
         described.facts["largest batch"] = engine.max_batch_size
-    described.inputs = [tensor_of(value) for value in model.graph.input]
-    described.outputs = [tensor_of(value) for value in model.graph.output]
+    described.inputs = [tensor_of(value) for value in engine.model.graph.input]
+    described.outputs = [tensor_of(value) for value in engine.model.graph.output]
     told = json.loads(engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON))
     described.layers = [_layer(layer, engine.has_implicit_batch_dimension) for layer in told["Layers"]]
     if not all(isinstance(layer, dict) for layer in told["Layers"]):

@@ -11,16 +11,14 @@ import numpy as np
 from trtflow.converters.uff_shapes import dimensions_of
 from trtflow.formats import UserError
 from trtflow.formats.uff import MetaGraph, Node, read_uff, value_of
-from trtflow.inspection.description import Description, Layer, Shape, Tensor
+from trtflow.inspection.description import BATCH, FLOAT, Description, Layer, Shape, Tensor
 from trtflow.inspection.outline import empty_network
 from trtflow.reference.record.enums import DataType, UffInputOrder
 from trtflow.reference.record.uff_parser import Parse
 from trtflow.reference.record.uff_values import Constant
 from trtflow.reference.record.values import Dims
 
-BATCH = "N"
 NO_LAYERS = ("Input", "Const", "MarkOutput")
-FLOAT = "float32"
 
 
 def describe_uff(path: Path) -> Description:

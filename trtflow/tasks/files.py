@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.formats import FormatError, UserError
-from trtflow.formats.arrays import read_arrays
+from trtflow.formats.arrays import names_in, read_arrays
 from trtflow.formats.files import write_json
 from trtflow.job import Job
 from trtflow.metrics.finite import count_not_finite
@@ -86,9 +86,7 @@ def spoilt_arrays(counts: Mapping[str, int]) -> dict[str, np.ndarray]:
 
 def _spoilt_outputs(path: Path) -> dict[str, int]:
     """Return how many values of each output were no numbers, as predictions say."""
-    with np.load(path, allow_pickle=False) as file:
-        known = SPOILT in file.files
-    if not known:
+    if SPOILT not in names_in(path):
         return {}
     names, counts = read_arrays(path, SPOILT, COUNTS)
     return dict(zip(names.tolist(), counts.tolist(), strict=True))
