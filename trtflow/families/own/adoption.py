@@ -56,7 +56,7 @@ def adopt_model(job: Job) -> None:
         "model": model.to_json(),
         "task": job.task,
         "inputs": inputs,
-        "outputs": described_outputs(model, own),
+        "outputs": described_outputs(model, own, outputs),
         "classes": read_classes(own["data"]["classes"]) if "classes" in own["data"] else [],
         "calibration": described_calibration(job.settings),
         "batch": batch,
@@ -124,7 +124,7 @@ def described_inputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dict
     return found
 
 
-def described_outputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def described_outputs(model: ModelFile, own: Mapping[str, Any], shapes: Shapes) -> dict[str, dict[str, Any]]:
     """Return what `sample.json` says of outputs, in the order of the YAML file, which puts the one to score first."""
     said = own.get("outputs", {})
     found = {}
@@ -132,7 +132,11 @@ def described_outputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dic
         told = said.get(name) or {}
         target = told.get("target", [])
         logits = told.get("logits", own["model"].get("logits", False))
-        found[name] = {"logits": logits, "target": [target] if isinstance(target, str) else target}
+        found[name] = {
+            "shape": list(shapes[name]),
+            "logits": logits,
+            "target": [target] if isinstance(target, str) else target,
+        }
     return found
 
 
@@ -195,6 +199,7 @@ def check_sample(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> 
     Raises:
         UserError: they disagree.
     """
+    CHECKS.get(sample.task, lambda *_: None)(sample, own, outputs)
     val = Path(own["data"]["val"])
     items, _ = sample.read_images(val, "val")
     prepared = sample.preprocess(items[:TRIED], Path())
@@ -205,7 +210,6 @@ def check_sample(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> 
     for name, values in prepared.items():
         if not np.isfinite(values).all():
             raise FormatError(val, f"values for input {name!r} are no numbers (NaN or infinite)", "Correct the data.")
-    CHECKS.get(sample.task, lambda *_: None)(sample, own, outputs)
     if sample.hook.postprocess is not None:
         tried = {name: np.zeros((TRIED, *outputs[name]), np.float32) for name in sample.outputs}
         sample.postprocess(tried)

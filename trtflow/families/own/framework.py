@@ -7,6 +7,7 @@ of these it is the lowered network in ONNX Runtime.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,25 @@ def framework_of(settings: Mapping[str, Any], sample: Any) -> Callable[[Arrays],
     if path.suffix == ".pb" and "preprocessor" not in settings:
         from trtflow.converters.frozen_graph import FrozenGraph  # noqa: PLC0415 - loads TensorFlow
 
-        return FrozenGraph(path, list(sample.outputs)).run
+        graph = FrozenGraph(path, list(sample.outputs))
+        return lambda feeds: as_engine(graph.run(feeds), sample.outputs)
     return OnnxRunner(lower_model(sample.model).model).run
+
+
+def as_engine(found: Arrays, outputs: Mapping[str, Any]) -> Arrays:
+    """Return TensorFlow's outputs in the shapes of an engine's, which has channels first and three dimensions.
+
+    Args:
+        found: [N, ...] by name.
+        outputs: what the sample says of each; `shape` is the engine's, without the batch.
+    """
+    turned = {}
+    for name, values in found.items():
+        shape = (len(values), *outputs[name].shape)
+        moved = np.moveaxis(values, -1, 1) if values.ndim > 2 and values.shape != shape else values
+        values_alike = moved if moved.shape == shape else values
+        turned[name] = np.ascontiguousarray(values_alike).reshape(shape) if values.size == prod(shape) else values
+    return turned
 
 
 def predict_batches(job: Job) -> None:
