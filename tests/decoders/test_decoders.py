@@ -295,22 +295,27 @@ def test_boxes_of_each_class():
 @pytest.mark.parametrize(
     ("name", "outputs", "more", "told"),
     [
-        ("yolo9", {"a": np.zeros((1, 4, 4))}, {}, "decode.name: unknown 'yolo9'. Known: ssd, yolov3"),
+        ("yolo9", {"a": np.zeros((1, 4, 4))}, {}, "decoding.name: unknown 'yolo9'. Known: ssd, yolov3"),
         ("yolov5", {"a": np.zeros((1, 10, 9))}, {}, r"one table .N, boxes, 8., for 3 classes"),
         ("yolov5", {"a": np.zeros((1, 17, 2, 2))}, {}, "no map of yolov5 with 3 classes"),
-        ("yolov5", {"a": np.zeros((1, 16, 2, 2))}, {}, "decode.anchors: 0 anchors, but the model's 1 maps have 2"),
+        ("yolov5", {"a": np.zeros((1, 16, 2, 2))}, {}, "decoding.anchors: 0 anchors, but the model's 1 maps have 2"),
         ("yolov8", {"a": np.zeros((1, 9, 10))}, {}, r"takes one table .N, 7, boxes., for 3 classes"),
         ("yolov8", {"a": np.zeros((1, 12, 2, 2))}, {}, "no map of yolov8 with 3 classes"),
-        ("ssd", {"a": np.zeros((1, 8, 4)), "b": np.zeros((1, 8, 4))}, {}, "or give decode.priors"),
+        ("ssd", {"a": np.zeros((1, 8, 4)), "b": np.zeros((1, 8, 4))}, {}, "or give decoding.priors"),
         ("ssd", {"a": np.zeros((1, 8, 4)), "b": np.zeros((1, 8, 4)), "c": np.ones((5, 4))}, {}, "do not fit 5 priors"),
         ("ssd", {"a": np.zeros((1, 1, 5, 6))}, {}, "no rows of image, label, score"),
         ("nms_output", {"a": np.zeros((1, 8, 4)), "b": np.zeros((1, 8))}, {}, "none that nms_output reads"),
-        ("nms_output", {"a": np.zeros((1, 8, 6))}, {"columns": ("left",)}, "decode.columns: left. Put these"),
+        ("nms_output", {"a": np.zeros((1, 8, 6))}, {"columns": ("left",)}, "decoding.columns: left. Put these"),
         ("boxes_scores", {"a": np.zeros((1, 8, 4))}, {}, "takes two outputs, boxes and scores, but there are 1"),
         ("boxes_scores", {"a": np.zeros((1, 8, 4)), "b": np.zeros((1, 7, 3))}, {}, "Name the outputs in this order"),
         ("boxes_scores", {"a": np.zeros((1, 8, 4)), "b": np.zeros((1, 8, 4))}, {}, "there are 3 classes. Name all"),
-        ("boxes_scores", {"a": np.zeros((1, 8, 4)), "b": np.zeros((1, 8, 3))}, {"boxes": "x"}, "decode.boxes: unknown"),
-        ("boxes_scores", {"a": np.zeros((1, 8, 4))}, {"outputs": ("b",)}, "decode.outputs: no output 'b'"),
+        (
+            "boxes_scores",
+            {"a": np.zeros((1, 8, 4)), "b": np.zeros((1, 8, 3))},
+            {"boxes": "x"},
+            "decoding.boxes: unknown",
+        ),
+        ("boxes_scores", {"a": np.zeros((1, 8, 4))}, {"outputs": ("b",)}, "decoding.outputs: no output 'b'"),
     ],
 )
 def test_outputs_that_do_not_fit_are_told_with_the_way_out(name, outputs, more, told):

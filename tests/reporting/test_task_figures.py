@@ -1,11 +1,10 @@
-"""Pictures of tasks: masks over pictures, predicted against true values, accuracy against latency."""
+"""Pictures of tasks: masks over pictures, and accuracy against latency."""
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image
 
-from trtflow.reporting import regression, trade_off
+from trtflow.reporting import trade_off
 from trtflow.reporting.masks import CELL, colours_of, draw_mask, mask_sheet
 
 CLASSES = ["ground", "cat", "a dog with a rather long name", "bird"]
@@ -15,14 +14,13 @@ CLASSES = ["ground", "cat", "a dog with a rather long name", "bird"]
 def figures(monkeypatch):
     """The figures that are saved, to be asked what is on them."""
     saved: list[Figure] = []
-    for module in (regression, trade_off):
-        keep = module.save_figure
+    keep = trade_off.save_figure
 
-        def save(figure, path, keep=keep):
-            saved.append(figure)
-            keep(figure, path)
+    def save(figure, path):
+        saved.append(figure)
+        keep(figure, path)
 
-        monkeypatch.setattr(module, "save_figure", save)
+    monkeypatch.setattr(trade_off, "save_figure", save)
     return saved
 
 
@@ -43,19 +41,6 @@ def test_a_sheet_of_masks_has_pictures_of_any_size_and_a_legend():
     assert {tuple(colour) for colour in colours_of(CLASSES).tolist()} <= colours
     dark = (sheet == 9).all(2)
     assert dark[: CELL + 22].sum() == pytest.approx(2 * CELL * CELL / 4, rel=0.01)
-
-
-def test_a_scatter_shows_every_pair_that_is_of_numbers(figures, tmp_path):
-    true = np.random.default_rng(0).normal(size=(50, 2))
-    predicted = true + 0.1
-    predicted[3, 1] = np.nan
-    regression.write_scatter_figure(tmp_path / "a.png", predicted, true, ["width", "height"])
-    first, second = figures[0].axes[:2]
-    np.testing.assert_allclose(first.collections[0].get_offsets(), np.column_stack([true[:, 0], predicted[:, 0]]))
-    assert len(second.collections[0].get_offsets()) == 49
-    assert (first.get_xlabel(), first.get_ylabel()) == ("true", "predicted")
-    assert (first.get_title(loc="left"), second.get_title(loc="left")) == ("width", "height, 1 no numbers")
-    assert Image.open(tmp_path / "a.png").width > 390
 
 
 def entry(median, value):

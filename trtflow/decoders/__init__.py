@@ -68,7 +68,7 @@ def decode(outputs: Mapping[str, np.ndarray], settings: Decoding, count: int) ->
     found = decoder.read([outputs[name] for name in order_outputs(settings, list(outputs))], settings)
     if len(found) > count:
         fault = f"the model gives detections of {len(found)} pictures for a batch of {count}"
-        raise UserError(f"decode: {fault}. Export it with a batch, or name other outputs as decode.outputs.")
+        raise UserError(f"decoding: {fault}. Export it with a batch, or name other outputs as decoding.outputs.")
     detections = np.zeros((count, settings.keep, 7), np.float32)
     detections[..., 0], detections[..., 1] = np.arange(count)[:, None], -1
     for rows, candidates in zip(detections, found, strict=False):
@@ -84,7 +84,7 @@ def known_decoder(name: str) -> Decoder:
         UserError: there is none of that name.
     """
     if name not in DECODERS:
-        raise UserError(f"decode.name: unknown {name!r}. Known: {', '.join(DECODERS)}.")
+        raise UserError(f"decoding.name: unknown {name!r}. Known: {', '.join(DECODERS)}.")
     return DECODERS[name]
 
 
@@ -97,7 +97,7 @@ def order_outputs(settings: Decoding, names: Sequence[str]) -> list[str]:
     wanted = list(settings.outputs) or [name for name in names if name not in settings.inputs]
     missing = [name for name in wanted if name not in names]
     if missing:
-        raise UserError(f"decode.outputs: no output {missing[0]!r}. The model has {', '.join(names)}.")
+        raise UserError(f"decoding.outputs: no output {missing[0]!r}. The model has {', '.join(names)}.")
     return wanted
 
 

@@ -48,7 +48,7 @@ def to_corners(boxes: np.ndarray, form: str) -> np.ndarray:
         UserError: there is no such form.
     """
     if form not in FORMS:
-        raise UserError(f"decode.boxes: unknown {form!r}. Known: {', '.join(FORMS)}.")
+        raise UserError(f"decoding.boxes: unknown {form!r}. Known: {', '.join(FORMS)}.")
     first, second = np.split(boxes.astype(np.float32), 2, axis=-1)
     return np.concatenate(FORMS[form](first, second), axis=-1)
 
@@ -68,7 +68,7 @@ def to_unit(boxes: np.ndarray, units: str, settings: Decoding) -> np.ndarray:
         UserError: there is no such unit.
     """
     if units not in UNITS:
-        raise UserError(f"decode.units: unknown {units!r}. Known: {', '.join(UNITS)}.")
+        raise UserError(f"decoding.units: unknown {units!r}. Known: {', '.join(UNITS)}.")
     scaled = boxes / np.tile(settings.sides, 2) if units == "pixels" else boxes
     return scaled.clip(-FARTHEST, FARTHEST)
 
@@ -90,15 +90,15 @@ def to_scores(values: np.ndarray, settings: Decoding, kind: str, background: str
     """
     if kind not in KINDS or background not in BACKGROUNDS:
         raise UserError(
-            f"decode.scores: {kind!r}, decode.background: {background!r}. Known: {', '.join(KINDS)}, and "
+            f"decoding.scores: {kind!r}, decoding.background: {background!r}. Known: {', '.join(KINDS)}, and "
             f"{', '.join(BACKGROUNDS)}."
         )
     count = settings.classes + (background != "none")
     if values.shape[-1] != count:
         also = "" if background == "none" else " and a background"
         raise UserError(
-            f"decode: scores of shape {values.shape}, but there are {settings.classes} classes{also}. Name all classes "
-            "of the model, and say whether one of its scores is the background (decode.background)."
+            f"decoding: scores of shape {values.shape}, but there are {settings.classes} classes{also}. Name all "
+            "classes of the model, and say whether one of its scores is the background (decoding.background)."
         )
     scores = KINDS[kind](values.astype(np.float32))
     return scores[..., BACKGROUNDS[background]]

@@ -59,8 +59,8 @@ def _decode_table(tables: Sequence[np.ndarray], settings: Decoding) -> list[Cand
     if len(tables) != 1 or tables[0].shape[2] != width:
         shapes = ", ".join(str(table.shape) for table in tables)
         raise UserError(
-            f"decode: {settings.name} takes one table [N, boxes, {width}], for {settings.classes} classes, but the "
-            f"outputs have the shapes {shapes}. Name all classes of the model, and one output as decode.outputs."
+            f"decoding: {settings.name} takes one table [N, boxes, {width}], for {settings.classes} classes, but the "
+            f"outputs have the shapes {shapes}. Name all classes of the model, and one output as decoding.outputs."
         )
     values = tables[0].astype(np.float32)
     boxes = to_unit(to_corners(values[..., :4], settings.boxes or "centre"), settings.units or "pixels", settings)
@@ -82,9 +82,9 @@ def _split(output: np.ndarray, settings: Decoding) -> np.ndarray:
         split = output.reshape(count, channels // width, width, rows, columns)
         return split.transpose(0, 3, 4, 1, 2).astype(np.float32)
     raise UserError(
-        f"decode: an output of shape {output.shape} is no map of {settings.name} with {settings.classes} classes, "
+        f"decoding: an output of shape {output.shape} is no map of {settings.name} with {settings.classes} classes, "
         f"[N, anchors x {width}, h, w] or [N, anchors, h, w, {width}]. Name all classes of the model, and the maps as "
-        "decode.outputs."
+        "decoding.outputs."
     )
 
 
@@ -98,8 +98,8 @@ def _anchors(maps: Sequence[np.ndarray], settings: Decoding) -> list[Anchors]:
     counts = [values.shape[3] for values in maps]
     if sum(counts) != len(anchors):
         raise UserError(
-            f"decode.anchors: {len(anchors)} anchors, but the model's {len(maps)} maps have {sum(counts)}. Give width "
-            "and height of each in pixels, those of the finest map first."
+            f"decoding.anchors: {len(anchors)} anchors, but the model's {len(maps)} maps have {sum(counts)}. Give "
+            "width and height of each in pixels, those of the finest map first."
         )
     ends = np.cumsum(counts)
     return [tuple(anchors[end - count : end]) for end, count in zip(ends, counts, strict=True)]
@@ -125,8 +125,8 @@ def decode_yolov8(outputs: Sequence[np.ndarray], settings: Decoding) -> list[Can
     if len(tables) != 1 or width not in table.shape[1:]:
         shapes = ", ".join(str(each.shape) for each in tables)
         raise UserError(
-            f"decode: yolov8 takes one table [N, {width}, boxes], for {settings.classes} classes, but the outputs have "
-            f"the shapes {shapes}. Name all classes of the model, and one output as decode.outputs."
+            f"decoding: yolov8 takes one table [N, {width}, boxes], for {settings.classes} classes, but the outputs "
+            f"have the shapes {shapes}. Name all classes of the model, and one output as decoding.outputs."
         )
     if table.shape[1] == width:  # its own form; the other is that of exports that turn it
         table = table.transpose(0, 2, 1)
@@ -142,8 +142,8 @@ def _decode_distances(outputs: Sequence[np.ndarray], settings: Decoding) -> list
         bins, odd = divmod(output.shape[1] - settings.classes, 4) if output.ndim == 4 else (0, 1)
         if odd or bins < 1:
             raise UserError(
-                f"decode: an output of shape {output.shape} is no map of yolov8 with {settings.classes} classes, "
-                "[N, 4 x bins + classes, h, w]. Name all classes of the model, and the maps as decode.outputs."
+                f"decoding: an output of shape {output.shape} is no map of yolov8 with {settings.classes} classes, "
+                "[N, 4 x bins + classes, h, w]. Name all classes of the model, and the maps as decoding.outputs."
             )
         count, _, rows, columns = output.shape
         values = output.astype(np.float32).transpose(0, 2, 3, 1).reshape(count, rows * columns, -1)

@@ -33,16 +33,16 @@ def decode_ssd(outputs: Sequence[np.ndarray], settings: Decoding) -> list[Candid
     given = [settings.priors] if settings.priors is not None and len(outputs) == 2 else []
     if len([*outputs, *given]) != 3:
         raise UserError(
-            f"decode: ssd takes the rows of a DetectionOutput layer, or boxes, scores and priors, but there are "
-            f"{len(outputs)} outputs. Name them in this order as decode.outputs, or give decode.priors."
+            f"decoding: ssd takes the rows of a DetectionOutput layer, or boxes, scores and priors, but there are "
+            f"{len(outputs)} outputs. Name them in this order as decoding.outputs, or give decoding.priors."
         )
     priors, variances = _priors([*outputs, *given][2], settings)
     offsets, values = outputs[0], outputs[1]
     count = len(priors)
     if offsets[0].size != 4 * count or values[0].size % count:
         raise UserError(
-            f"decode: boxes of shape {offsets.shape} and scores of shape {values.shape} do not fit {count} priors. "
-            "Name the outputs in the order boxes, scores, priors as decode.outputs."
+            f"decoding: boxes of shape {offsets.shape} and scores of shape {values.shape} do not fit {count} priors. "
+            "Name the outputs in the order boxes, scores, priors as decoding.outputs."
         )
     scores = to_scores(
         values.reshape(len(values), count, -1),
@@ -75,7 +75,7 @@ def _priors(values: np.ndarray, settings: Decoding) -> tuple[np.ndarray, np.ndar
     flat = values[0] if values.ndim == 3 else values
     if flat.ndim != 2 or flat.size % 4 or (flat.shape[1] != 4 and flat.shape[0] not in (1, 2)):
         raise UserError(
-            f"decode: priors of shape {values.shape}. They are [P, 4], or [1, 2, P x 4] as Caffe's PriorBox."
+            f"decoding: priors of shape {values.shape}. They are [P, 4], or [1, 2, P x 4] as Caffe's PriorBox."
         )
     if flat.shape[1] == 4 and flat.shape[0] > 2:
         return flat.astype(np.float32), np.array(settings.variances, np.float32)

@@ -33,11 +33,13 @@ def decode_rows(
     """
     columns = settings.columns or tuple(columns)
     if set(columns) - {"image"} != set(COLUMNS[1:]) or len(set(columns)) != len(columns):
-        raise UserError(f"decode.columns: {', '.join(columns)}. Put these in the model's order: {', '.join(COLUMNS)}.")
+        raise UserError(
+            f"decoding.columns: {', '.join(columns)}. Put these in the model's order: {', '.join(COLUMNS)}."
+        )
     if output.ndim not in (2, 3, 4) or output.shape[-1] != len(columns):
         raise UserError(
-            f"decode: an output of shape {output.shape} has no rows of {', '.join(columns)}. Name another output as "
-            "decode.outputs, or its columns as decode.columns."
+            f"decoding: an output of shape {output.shape} has no rows of {', '.join(columns)}. Name another output as "
+            "decoding.outputs, or its columns as decoding.columns."
         )
     table = output.reshape(-1, output.shape[-2], output.shape[-1]).astype(np.float32)
     first = first_label if settings.first_label is None else settings.first_label
@@ -79,8 +81,8 @@ def labelled(
     if (numbers[holds] >= settings.classes).any():
         worst = int(numbers[holds].max()) + first_label
         raise UserError(
-            f"decode: the model gives the label {worst}, but there are {settings.classes} classes, the first of them "
-            f"{first_label}. Name all classes of the model, or say the number of the first as decode.first_label."
+            f"decoding: the model gives the label {worst}, but there are {settings.classes} classes, the first of them "
+            f"{first_label}. Name all classes of the model, or say the number of the first as decoding.first_label."
         )
     marked = np.where(odd, np.float32(np.nan), scores).astype(np.float32)
     return Candidates(boxes[holds].astype(np.float32), marked[holds], numbers[holds])
