@@ -69,12 +69,17 @@ def _dla_core(plan: Plan, name: str) -> str | None:
 
 def calibration(plan: Plan, name: str) -> list[str]:
     """Return the options of a sample's calibration."""
-    return [*words({"batches": len(plan.batches(name)), "algorithm": algorithm(plan, name)}), *builder(plan)]
+    chosen = {"batches": len(plan.batches(name)), "algorithm": algorithm(plan, name)}
+    if plan.setting(name, "calibration.files"):
+        chosen["batch_size"] = plan.setting(name, "calibration.batch_size")
+    return [*words(chosen), *builder(plan)]
 
 
 def batches(plan: Plan, name: str) -> list[str]:
     """Return the options of a sample's batch files."""
-    return words({"sample": name, "batch_size": plan.setting(name, "calibration.batch_size")})
+    files = plan.setting(name, "calibration.files")
+    size = {"files": files} if files else {"batch_size": plan.setting(name, "calibration.batch_size")}
+    return words({"sample": name, **size})
 
 
 def preprocessor(plan: Plan, name: str) -> list[str]:

@@ -130,7 +130,8 @@ class Plan:
         sample = self.sample(name)
         if name in self.own:
             form = os.path.splitext(sample["own"]["model"]["file"])[1]
-            names = ["sample.json", *OWN_EXPORTS[form], CHECKSUMS]
+            hook = ["hook.py"] if "hook" in sample["own"] else []
+            names = ["sample.json", *OWN_EXPORTS[form], *hook, CHECKSUMS]
         else:
             by_source = self.told(name, "exports")
             if sample["source"] not in by_source:
@@ -358,16 +359,16 @@ class Plan:
         own = self.sample(name)["own"]
         if part != "model":
             return [own["data"][part]]
-        stem, form = os.path.splitext(own["model"]["file"])
-        files = [
-            own["model"]["file"],
-            *(own["model"][key] for key in ("deploy", "preprocessor") if key in own["model"]),
-        ]
+        model, classes = own["model"], own["data"].get("classes")
+        stem, form = os.path.splitext(model["file"])
+        files = [model["file"], *(model[key] for key in ("deploy", "preprocessor") if key in model)]
+        files += model.get("plugins", [])
+        files += [own["hook"]] if "hook" in own else []
         if form == ".prototxt":
             files.append(f"{stem}.caffemodel")
-        if form == ".caffemodel" and "deploy" not in own["model"]:
+        if form == ".caffemodel" and "deploy" not in model:
             files.append(f"{stem}.prototxt")
-        return [*files, own["data"]["classes"]]
+        return [*files, classes] if isinstance(classes, str) else files
 
     def own_state(self, name: str, part: str) -> str:
         """Return a hash of the names, sizes and dates of those files: another one has them listed anew.
