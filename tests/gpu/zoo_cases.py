@@ -1,7 +1,7 @@
 """Networks of public libraries through TensorRT: what tests/reference/onnx_zoo.py exported, without its weights.
 
 python tests/gpu/zoo_cases.py cut ZOO FOLDER     # here: ZOO is the folder that onnx_zoo.py wrote
-python tests/gpu/zoo_cases.py fill FOLDER CASES  # there, by the workflow's Python: other weights, ONNX Runtime's answers
+python tests/gpu/zoo_cases.py fill FOLDER CASES  # by the workflow's Python: other weights, ONNX Runtime's answers
 python3.10 tests/gpu/run_migrated.py CASES --out verdicts.json
 
 What onnx_zoo.py wrote is a gigabyte of random weights; without them it is some megabytes.
