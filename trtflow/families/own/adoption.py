@@ -18,7 +18,7 @@ import onnx
 
 from trtflow.converters.onnx_model import dtype_of, graph_inputs, shape_of
 from trtflow.families.own.description import NAME
-from trtflow.families.own.forms import take_model
+from trtflow.families.own.forms import take_model, way_out
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.checksums import write_checksums
 from trtflow.formats.damage import read_lines
@@ -49,7 +49,7 @@ def adopt_model(job: Job) -> None:
         load_plugin_file(Path(plugin))
     model = take_model(own, folder)
     inputs = described_inputs(model, own)
-    network = lower_model(model).model
+    network = lowered(model, Path(own["model"]["file"]))
     batch = fixed_batch(network, job.settings)
     outputs = run_outputs(network, own, batch or min(2, job.settings["max_batch_size"]))
     description = {
@@ -75,6 +75,19 @@ def adopt_model(job: Job) -> None:
         raise
     files = [path.name for path in (model.path, model.deploy) if path is not None]
     write_checksums(folder, [NAME, *files, *([HOOK] if "hook" in own else [])])
+
+
+def lowered(model: ModelFile, path: Path) -> onnx.ModelProto:
+    """Return a model as the reference runtime lowers it, which takes and refuses what TensorRT 8.6 does.
+
+    Raises:
+        UserError: TensorRT has no such operator, or not in this form.
+    """
+    try:
+        return lower_model(model).model
+    except UserError as error:
+        told = str(error).replace(str(model.path), str(path)).rstrip(".")
+        raise UserError(f"{told if str(path) in told else f'{path}: {told}'}. {way_out(path)}.") from error
 
 
 def read_classes(told: str | Path | list[str]) -> list[str]:
@@ -120,6 +133,7 @@ def described_inputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dict
             "dtype": dtypes[name],
             "source": [source] if isinstance(source, str) else source,
             **({"pictures": pictures} if pictures else {}),
+            **({"turned": True} if model.form == "uff" else {}),
         }
     return found
 
