@@ -27,7 +27,7 @@ class Input:
         shape: without the batch.
         dtype: NumPy's name of what the model takes.
         source: the array or the columns of the data that it is made of; empty for what has its name, or for all.
-        turned: whether arrays may have channels last, or fewer than three dimensions, as TensorFlow has what UFF has not.
+        turned: whether arrays may have channels last or fewer dimensions, as TensorFlow has them and UFF has not.
         pictures: how pictures are prepared: colour, mean, scale, channels_last.
     """
 
