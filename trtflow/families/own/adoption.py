@@ -28,10 +28,9 @@ from trtflow.migration.agreement import draw_inputs, run_onnx
 from trtflow.migration.lowering import lower_model
 from trtflow.runtime.model_file import ModelFile
 from trtflow.runtime.own_plugins import load_plugin_file
-from trtflow.samples.own import OwnSample, read_own
+from trtflow.samples.own import HOOK, OwnSample, read_own
 from trtflow.samples.own.hook import read_hook
 
-HOOK = "hook.py"
 ALL = ("regression", "none")  # tasks that score outputs as they are
 COMPARED_BYTES = 64 << 20  # of outputs that other tasks keep as they are, to compare precisions by
 TRIED = 2  # items of the data that are prepared before anything is built
@@ -61,7 +60,7 @@ def adopt_model(job: Job) -> None:
         "calibration": described_calibration(job.settings),
         "batch": batch,
         "compared": compared(outputs, job.task, own),
-        "hook": HOOK if "hook" in own else None,
+        "hook": own.get("hook"),
         "settings": {key: own[key] for key in ("decoding", "drawn") if key in own},
     }
     if "hook" in own:
@@ -86,7 +85,8 @@ def lowered(model: ModelFile, path: Path) -> onnx.ModelProto:
     try:
         return lower_model(model).model
     except UserError as error:
-        told = str(error).replace(str(model.path), str(path)).rstrip(".")
+        told = str(error).split("; node ", 1)[0]  # what comes behind follows from the first
+        told = told.replace(str(model.path), str(path)).rstrip(".")
         raise UserError(f"{told if str(path) in told else f'{path}: {told}'}. {way_out(path)}.") from error
 
 

@@ -24,6 +24,7 @@ from trtflow.samples.own.hook import NO_HOOK, Hook, read_hook
 from trtflow.samples.own.inputs import Input
 
 Arrays = dict[str, np.ndarray]
+HOOK = "hook.py"  # the user's, copied beside the model
 KNOWN = 20  # classes that an error names
 
 
@@ -90,7 +91,8 @@ class OwnSample:
         """
         wanted = [name for taken in self.inputs.values() for name in taken.source]
         wanted += [name for output in self.outputs.values() for name in output.target]
-        items = read_items(root, [*wanted, *self.inputs, *self.outputs, INPUTS, LABELS, TARGETS])
+        usual = [*wanted, *self.inputs, *self.outputs, INPUTS, LABELS, TARGETS]
+        items = read_items(root, [] if self.hook.path.name else usual)  # a hook may look at everything
         if split == "calibration":
             items = items[self.calibration.places(len(items), root)]
         elif self.calibration.held_apart:
@@ -198,6 +200,6 @@ def read_own(path: Path) -> OwnSample:
             inputs=inputs,
             outputs=outputs,
             calibration=Calibration(**values["calibration"]),
-            hook=read_hook(folder / hook) if hook else NO_HOOK,
+            hook=read_hook(folder / HOOK, Path(hook)) if hook else NO_HOOK,
             **{key: values[key] for key in ("task", "classes", "batch", "compared", "settings")},
         )

@@ -203,7 +203,7 @@ def _add_classes(facts: Facts, items: Items, found: Guess) -> None:
         found.left.append("data.classes: in alphabetical order; check that the model numbers them so")
     elif named and len(classes) > count:
         raise UserError(
-            f"{items.source}: {len(classes)} classes, {', '.join(classes[:5])} …, but output {name!r} has {width} values. "
+            f"{items.source}: {len(classes)} classes, such as {classes[0]}, but output {name!r} has {width} values. "
             "Give the data of this model."
         )
     else:
