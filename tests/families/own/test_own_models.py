@@ -26,6 +26,8 @@ from trtflow.runtime.build import build_plan
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.session import Session
 from trtflow.samples import ITEMS, Answers, array_name, batches_of, load
+from trtflow.samples.own.calibration import pack, unpack
+from trtflow.samples.own.inputs import Input
 from trtflow.workflow.by_hand import ROOT, plan_step
 from trtflow.workflow.errors import PlanError
 from trtflow.workflow.plan import make_plan
@@ -190,15 +192,27 @@ def test_int8_has_a_calibration_and_gates_without_ceremony(folder):
     assert plan.batches("tiny") == ["results/tiny/calibration/batches/batch0"]
 
 
-def test_batch_files_hold_several_inputs(folder):
-    model, data = write_lstm(folder)
-    written(model, "--data", data)
-    done(job_of("lstm", "export"))
-    own = load("lstm")
-    prepared = own.preprocess(own.read_images(data, "val")[0], Path())
-    packed = own.pack(prepared)
-    assert packed.ndim == 4
-    np.testing.assert_array_equal(own.unpack(packed)["series"], prepared["series"])
+def test_batch_files_hold_several_inputs_of_any_rank():
+    inputs = {
+        "tokens": Input("tokens", (7,), "int64"),
+        "picture": Input("picture", (3, 4, 5)),
+        "size": Input("size", ()),
+    }
+    random = np.random.default_rng(0)
+    prepared = {
+        "tokens": random.integers(0, 30_000, (6, 7)),
+        "picture": random.normal(size=(6, 3, 4, 5)).astype(np.float32),
+        "size": random.normal(size=6).astype(np.float32),
+    }
+    packed = pack(prepared, inputs)
+    assert (packed.shape, packed.dtype) == ((6, 1, 1, 7 + 60 + 1), np.float32)
+    found = unpack(packed, inputs)
+    assert found["tokens"].dtype == np.int32  # as TensorRT takes them
+    for name, values in prepared.items():
+        np.testing.assert_array_equal(found[name], values)
+    prepared["tokens"][0, 0] = (1 << 24) + 1  # float32 has no such number
+    with pytest.raises(UserError, match="input 'tokens' takes whole numbers beyond 16777216"):
+        pack(prepared, inputs)
 
 
 HOOK = """
