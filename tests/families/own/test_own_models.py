@@ -21,9 +21,11 @@ from trtflow import families, tasks
 from trtflow.commands import init
 from trtflow.formats import UserError
 from trtflow.formats.arrays import read_arrays, write_arrays
+from trtflow.formats.caffe import NetParameter
 from trtflow.job import Job
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.entry import engine_of
+from trtflow.runtime.own_plugins import plugin_files
 from trtflow.runtime.session import Session
 from trtflow.samples import ITEMS, Answers, array_name, batches_of, load
 from trtflow.samples.own.calibration import pack, unpack
@@ -213,6 +215,42 @@ def test_batch_files_hold_several_inputs_of_any_rank():
     prepared["tokens"][0, 0] = (1 << 24) + 1  # float32 has no such number
     with pytest.raises(UserError, match="input 'tokens' takes whole numbers beyond 16777216"):
         pack(prepared, inputs)
+
+
+PLUGIN = """
+import trtflow.reference as trt
+
+
+class Doubled(trt.IPluginV2):
+    plugin_type = "OwnDoubled"
+
+    def get_output_shape(self, index, inputs):
+        return inputs[0]
+
+    def lower(self, graph, inputs):
+        return [graph.node("Add", [inputs[0], inputs[0]])]
+"""
+
+
+def test_a_layer_of_a_plugin_of_the_users_own(folder):
+    model = write_caffe(folder)
+    net = Path("small.prototxt").read_text().replace('"Softmax"', '"OwnDoubled"')
+    Path("small.prototxt").write_text(net)
+    Path("doubled.py").write_text(PLUGIN)
+    with pytest.raises(UserError, match="OwnDoubled"):
+        written(model)
+    told, _ = written(model, "--plugins", "doubled.py")
+    assert told["model"]["plugins"] == ["doubled.py"]
+    (name,) = told["outputs"]
+    done(job_of("small", "export"))
+    sample, data = load("small"), np.load(told["data"]["val"])["data"]
+    with plugin_files([]):  # what is registered within goes again
+        found = run_engine(sample, {"data": data}, len(data))[f"output/{name}"]
+    caffe = NetParameter()
+    caffe.ParseFromString(Path("small.caffemodel").read_bytes())
+    kernel, bias = (np.array(blob.data, np.float32) for blob in caffe.layer[1].blobs)
+    wanted = 2 * (data.reshape(len(data), -1) @ kernel.reshape(4, -1).T + bias)
+    np.testing.assert_allclose(found.reshape(len(data), 4), wanted, atol=1e-4)
 
 
 HOOK = """

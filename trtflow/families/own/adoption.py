@@ -27,7 +27,7 @@ from trtflow.job import Job
 from trtflow.migration.agreement import draw_inputs, run_onnx
 from trtflow.migration.lowering import lower_model
 from trtflow.runtime.model_file import ModelFile
-from trtflow.runtime.own_plugins import load_plugin_file
+from trtflow.runtime.own_plugins import plugin_files
 from trtflow.samples.own import HOOK, OwnSample, read_own
 from trtflow.samples.own.hook import read_hook
 
@@ -44,8 +44,14 @@ def adopt_model(job: Job) -> None:
         UserError: they disagree, or a file is damaged.
     """
     folder, own = job.output("exports").parent, job.settings["own"]
-    for plugin in own["model"].get("plugins", []):
-        load_plugin_file(Path(plugin))
+    plugins = [folder / f"plugin{number}.py" for number, _ in enumerate(own["model"].get("plugins", []))]
+    for plugin, target in zip(own["model"].get("plugins", []), plugins, strict=True):
+        copy_file(Path(plugin), target)
+    with plugin_files(plugins):
+        _adopt(job, folder, own, [path.name for path in plugins])
+
+
+def _adopt(job: Job, folder: Path, own: Mapping[str, Any], plugins: list[str]) -> None:
     model = take_model(own, folder)
     inputs = described_inputs(model, own)
     network = lowered(model, Path(own["model"]["file"]))
@@ -61,6 +67,7 @@ def adopt_model(job: Job) -> None:
         "batch": batch,
         "compared": compared(outputs, job.task, own),
         "hook": own.get("hook"),
+        "plugins": plugins,
         "settings": {key: own[key] for key in ("decoding", "drawn") if key in own},
     }
     if "hook" in own:
@@ -73,7 +80,7 @@ def adopt_model(job: Job) -> None:
         (folder / NAME).unlink()
         raise
     files = [path.name for path in (model.path, model.deploy) if path is not None]
-    write_checksums(folder, [NAME, *files, *([HOOK] if "hook" in own else [])])
+    write_checksums(folder, [NAME, *files, *plugins, *([HOOK] if "hook" in own else [])])
 
 
 def lowered(model: ModelFile, path: Path) -> onnx.ModelProto:
