@@ -19,6 +19,7 @@ from own_models import TORCH, write_caffe, write_darknet, write_keras, write_lst
 import trtflow.reference as trt
 from trtflow import families, tasks
 from trtflow.commands import init
+from trtflow.families.own.init.template import LOSES
 from trtflow.formats import UserError
 from trtflow.formats.arrays import read_arrays, write_arrays
 from trtflow.formats.caffe import NetParameter
@@ -371,3 +372,8 @@ def test_a_pruned_model_is_the_part_that_the_output_needs(folder):
     np.testing.assert_array_equal(sessions[0].run(["scaled"], {"X": rows})[0].shape, (1, 4))
     with pytest.raises(UserError, match="no output 'nowhere' in the model. It has output_label, output_probability"):
         pruned(read_onnx(model), ["nowhere"])
+
+
+def test_gates_that_init_writes_are_those_that_hold_without_any():
+    told = {path.stem: yaml.safe_load(path.read_text()).get("own", {}) for path in ROOT.glob("config/tasks/*.yaml")}
+    assert LOSES.items() <= {name: own["loses"] for name, own in told.items() if "loses" in own}.items()
