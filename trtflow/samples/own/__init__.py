@@ -202,10 +202,11 @@ def read_own(path: Path) -> OwnSample:
         model, hook = ModelFile.from_json(values["model"], folder), values["hook"]
         inputs = {name: Input(name, **taken) for name, taken in values["inputs"].items()}
         outputs = {name: Output(**output) for name, output in values["outputs"].items()}
+        input_names, output_names = tuple(inputs), tuple(outputs)  # where there are none, [0] is damage
         return OwnSample(
-            INPUT=next(iter(inputs)),
-            INPUTS=tuple(inputs),
-            OUTPUT=next(iter(outputs)),
+            INPUT=input_names[0],
+            INPUTS=input_names,
+            OUTPUT=output_names[0],
             EXPLICIT_BATCH=model.explicit_batch,
             model=model,
             inputs=inputs,
