@@ -34,7 +34,7 @@ def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pat
     _check_needs(own, told, path)
     _check_gates(own, told, path)
     calibrates = "int8" in own["precisions"]
-    calibration = _calibration(own) if calibrates else {}
+    calibration = _calibration(own, path) if calibrates else {}
     sample = {
         **{key: own[key] for key in ("name", "title", "precisions", "task", "max_batch_size")},
         "gates": _gates(own, told),
@@ -51,7 +51,7 @@ def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pat
         **({"batch_sizes": [own["batch_size"]]} if "batch_size" in own else {}),
         "own": {key: own[key] for key in KEPT if key in own},
     }
-    if calibrates:
+    if calibrates and "table" not in calibration:
         sample["own"]["calibration"] = {
             "automatic": "batches" not in own.get("calibration", {}),
             "held_apart": own["data"]["calibration"] == own["data"]["val"],
@@ -105,13 +105,22 @@ def _check_needs(own: dict[str, Any], told: Mapping[str, Any], path: Path) -> No
     missing = [f"data.{key}" for key in told["needs"] if not own["data"].get(key)]
     if missing:
         raise PlanError(f"{path}: {', '.join(missing)}: missing, which task {own['task']!r} needs. Add it below data.")
-    if "int8" in own["precisions"]:
+    if "int8" in own["precisions"] and "table" not in own.get("calibration", {}):
         own["data"].setdefault("calibration", own["data"]["val"])
 
 
-def _calibration(own: dict[str, Any]) -> dict[str, Any]:
-    """Return the calibration of INT8 with its defaults: entropy2, and as many items as there are, in one file."""
+def _calibration(own: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the calibration of INT8 with its defaults: entropy2, and as many items as there are, in one file.
+
+    Raises:
+        PlanError: it has a table, and says how to calibrate too.
+    """
     told = {**CALIBRATION, "batch_size": own["max_batch_size"], **own.get("calibration", {})}
+    if "table" in told:
+        idle = [key for key in ("batch_size", "batches", "seed") if key in own["calibration"]]
+        if idle:
+            raise PlanError(f"{path}: calibration: with a table nothing is calibrated. Leave {', '.join(idle)} out.")
+        return {**told, **MADE}
     batches = told.pop("batches", None)
     told.pop("seed", None)
     return {**told, **MADE, "count": told["batch_size"] * (batches or 1), **({} if batches else {"files": 1})}

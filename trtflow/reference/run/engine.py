@@ -98,7 +98,9 @@ class ICudaEngine(Scope, Reporter):
         self.revision += 1
         return model
 
-    num_layers = property(lambda self: len(self.layers), doc="Number of layers of the network.")
+    num_layers = property(
+        lambda self: len(self.layers) * len(self.profiles), doc="Number of layers of the network, times profiles."
+    )
     num_bindings = property(lambda self: len(self._binding_names), doc="Inputs and outputs, times profiles.")
     num_io_tensors = property(lambda self: len(self.tensors), doc="Number of inputs and outputs.")
     num_optimization_profiles = property(lambda self: len(self.profiles), doc="Number of profiles, at least one.")
