@@ -91,7 +91,7 @@ class Plan:
 
     def with_form(self, form: str) -> list[str]:
         """Return the names of the samples with an engine that is built from a form, such as uff."""
-        return [name for name in self.samples if form in self.forms(name, check=False)]
+        return [name for name in self.samples if form in forms_of(self.samples[name])]
 
     def owner(self, name: str) -> str:
         """Return the sample that trains the model of a sample."""
@@ -141,10 +141,9 @@ class Plan:
             names += [item["file"] for item in also if holds(item.get("when"), self.values(name))]
         return [self.path(name, f"export/{file}") for file in dict.fromkeys(names)]
 
-    def forms(self, name: str, *, check: bool = True) -> list[str]:
+    def forms(self, name: str) -> list[str]:
         """Return the forms in which the engines of a sample take its model."""
-        sample = self.sample(name) if check else self.samples[name]
-        return [sample["source"], *sample.get("programs", [])]
+        return forms_of(self.sample(name))
 
     def exported(self, name: str, by: str) -> list[str]:
         """Return those files of `exports` that one step writes: no other step, and no converter."""
@@ -288,9 +287,9 @@ class Plan:
         """Return the two files of the TensorFlow checkpoint of a sample."""
         return [f"{self.of_owner(name, 'checkpoint')}.{end}" for end in ("index", "data-00000-of-00001")]
 
-    def darknet(self, name: str, kind: str) -> list[str]:
-        """Return Darknet's cfg or weights of a sample."""
-        return [f"{self.of_owner(name, 'darknet')}/yolov3.{kind}"]
+    def darknet(self, name: str, file: str = "") -> list[str]:
+        """Return a file of Darknet's of a sample, or the folder of them."""
+        return [os.path.join(self.of_owner(name, "darknet"), file).rstrip("/")]
 
     def picture(self, name: str) -> list[str]:
         """Return the picture that a chapter looks at."""
@@ -385,6 +384,11 @@ class Plan:
             PlanError: it is not there, or comes from the future.
         """
         return state_of(f"samples.{name}.calibration.table", [self.setting(name, "calibration.table")], "Correct it.")
+
+
+def forms_of(sample: Mapping[str, Any]) -> list[str]:
+    """Return the forms in which the engines of a sample take its model, given its configuration."""
+    return [sample["source"], *sample.get("programs", [])]
 
 
 def state_of(what: str, places: Iterable[str], way_out: str) -> str:
