@@ -327,10 +327,10 @@ class IExecutionContext(Scope, Reporter):
         return {tensor.name: self._shapes.get(tensor.name, tensor.shape) for tensor in tensors if tensor.is_input}
 
     def _run_bindings(self, bindings: list[int], batch: tuple[int, ...]) -> bool:
-        if len(bindings) != self.engine.num_bindings:
-            return self._error(f"{len(bindings)} bindings, but the engine has {self.engine.num_bindings}")
         first = self._profile * self.engine.num_io_tensors
-        addresses = bindings[first : first + self.engine.num_io_tensors]
+        addresses = bindings[first : first + self.engine.num_io_tensors]  # what lies behind is not read, as in TensorRT
+        if len(addresses) != self.engine.num_io_tensors or len(bindings) > self.engine.num_bindings:
+            return self._error(f"{len(bindings)} bindings, but the engine has {self.engine.num_bindings}")
         return self._run(dict(zip(self.engine.tensors, addresses, strict=True)), batch)
 
     def _run(
