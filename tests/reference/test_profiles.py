@@ -209,7 +209,7 @@ def test_memory_by_profile_as_nvidias_samples_allocate_it():
     """samples/python/common.py of 8.6: sizes by the largest shape of a profile, bindings up to those of the profile."""
 
     def define(network, x):
-        return network.add_reduce(x, trt.ReduceOperation.SUM, 1, False).get_output(0)
+        return network.add_reduce(x, trt.ReduceOperation.SUM, 1 << 1, False).get_output(0)
 
     engine = build(define, (-1, 4), [(1, 4), (2, 4), (3, 4)], [(1, 4), (3, 4), (5, 4)])
     x_name, y_name = (engine.get_tensor_name(index) for index in range(2))
