@@ -1,8 +1,8 @@
 """Memory by its address, as TensorRT's API passes it around.
 
 An address may be anything. The kernel copies from and to it where it can (process_vm_readv and process_vm_writev of
-Linux, on this very process): unlike a processor, it answers where there is no memory, or none that may be written. It is
-asked each time, at the cost of some microseconds: memory that was there once may have been given back since.
+Linux, on this very process): unlike a processor, it answers where there is no memory, or none that may be written. It
+is asked each time, at the cost of some microseconds: memory that was there once may have been given back since.
 """
 
 from __future__ import annotations
