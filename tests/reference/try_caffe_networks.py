@@ -110,7 +110,12 @@ def prepare(path: Path, folder: Path) -> tuple[NetParameter, list[str]]:
 
 def ask_opencv(folder: Path, feeds: dict[str, np.ndarray], outputs: list[str]) -> dict[str, np.ndarray]:
     """Return OpenCV's outputs."""
-    net = cv2.dnn.readNetFromCaffe(str(folder / "net.prototxt"), str(folder / "net.caffemodel"))
+    given = read_prototxt(folder / "net.prototxt")
+    for layer in given.layer:
+        if layer.type == "Axpy":  # a * x + y by SENet's axpy_layer.cpp; OpenCV 4.13 has a * y + x
+            layer.bottom[1:] = layer.bottom[:0:-1]
+    write_prototxt(given, folder / "opencv.prototxt")
+    net = cv2.dnn.readNetFromCaffe(str(folder / "opencv.prototxt"), str(folder / "net.caffemodel"))
     for name, values in feeds.items():
         net.setInput(values, name)
     makers = {layer.top[0]: layer.name for layer in read_prototxt(folder / "net.prototxt").layer if layer.top}
