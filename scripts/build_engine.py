@@ -18,7 +18,7 @@ from trtflow.formats import UserError
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_text
 from trtflow.runtime.backend import BEYOND, open_backend
-from trtflow.runtime.build import PRECISIONS, build_plan
+from trtflow.runtime.build import INT8, PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.layers import engine_layers, network_layers
@@ -52,7 +52,7 @@ def main() -> None:
     verify_checksums(options.export_dir)
     trt, backend = open_backend(options.backend_file)
     calibrator = None
-    if options.precision == "int8" and options.ranges is None:
+    if options.precision in INT8 and options.ranges is None:
         allocate = device_of(trt).allocate
         calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
     sample = load_sample(options.sample)

@@ -13,7 +13,7 @@ from trtflow.cli import parser, run
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_bytes
 from trtflow.runtime.backend import BEYOND, load_backend
-from trtflow.runtime.build import PRECISIONS, build_plan
+from trtflow.runtime.build import INT8, PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.lstm import RECURRENT
@@ -43,7 +43,7 @@ def main() -> None:
     trt = load_backend({"name": "reference", BEYOND: options.beyond_tensorrt})
     sample = load_sample(options.sample)
     calibrator, refit = None, getattr(sample, "refit", None)
-    if options.precision == "int8" and options.ranges is None:
+    if options.precision in INT8 and options.ranges is None:
         allocate = device_of(trt).allocate
         calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
     kept = options.keep.read_text().splitlines() if options.keep else []

@@ -1,0 +1,108 @@
+"""Layouts of inputs and outputs against addresses computed element by element, and in sessions."""
+
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import trtflow.reference as trt
+from trtflow.formats import UserError
+from trtflow.runtime.build import build_plan
+from trtflow.runtime.entry import engine_of
+from trtflow.runtime.io_form import give_form
+from trtflow.runtime.layouts import FORMATS, Layout, layout_of
+from trtflow.runtime.session import Session
+
+
+def in_elements(size):
+    """Return where an element (n, c, h, w) lies when so many channels are one element."""
+
+    def place(shape, n, c, h, w):
+        _, channels, height, width = shape
+        return (((n * -(-channels // size) + c // size) * height + h) * width + w) * size + c % size
+
+    return place
+
+
+def channels_last(size):
+    """Return where an element (n, c, h, w) lies when channels come last, rounded up to a multiple."""
+
+    def place(shape, n, c, h, w):
+        _, channels, height, width = shape
+        return ((n * height + h) * width + w) * (-(-channels // size) * size) + c
+
+    return place
+
+
+# NvInferRuntimeBase.h, TensorFormat
+ADDRESSES = {
+    "LINEAR": in_elements(1),
+    **{f"CHW{size}": in_elements(size) for size in (2, 4, 16, 32)},
+    "HWC": channels_last(1),
+    **{f"HWC{size}": channels_last(size) for size in (8, 16)},
+}
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+@pytest.mark.parametrize("channels", [1, 3, 4, 33])
+def test_each_element_lies_where_tensorrt_has_it(name, channels):
+    layout, shape = Layout(np.dtype(np.int16), *FORMATS[name]), (2, channels, 3, 5)
+    values = 1 + np.arange(np.prod(shape), dtype=np.int16).reshape(shape)
+    memory = np.ascontiguousarray(layout.to_memory(values)).reshape(-1)
+    assert memory.nbytes == layout.nbytes(shape)
+    for place in itertools.product(*map(range, shape)):
+        assert memory[ADDRESSES[name](shape, *place)] == values[place]
+    assert np.count_nonzero(memory) == values.size  # what is added is zero
+    np.testing.assert_array_equal(layout.from_memory(memory.reshape(layout.memory_shape(shape)), shape), values)
+
+
+def test_volumes_in_elements_of_32_channels():
+    layout, shape = Layout(np.dtype(np.int8), *FORMATS["CDHW32"]), (1, 33, 2, 3, 4)
+    assert layout.memory_shape(shape) == (1, 2, 2, 3, 4, 32)
+    values = np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8)
+    np.testing.assert_array_equal(layout.from_memory(layout.to_memory(values), shape), values)
+
+
+def test_formats_of_a_dla_alone_are_refused():
+    engine = SimpleNamespace(
+        get_binding_dtype=lambda index: trt.float32,
+        get_binding_format=lambda index: trt.TensorFormat.DLA_LINEAR,
+        get_binding_name=lambda index: "data",
+    )
+    with pytest.raises(UserError, match="'data' has the format DLA_LINEAR"):
+        layout_of(trt, engine, 0)
+
+
+def definition(form=None):
+    def define(trt_module, network):
+        data = network.add_input("data", trt_module.float32, (2, 3, 4, 5))
+        layer = network.add_elementwise(data, data, trt_module.ElementWiseOperation.SUM)
+        layer.get_output(0).name = "twice"
+        network.mark_output(layer.get_output(0))
+        if form:
+            give_form(trt_module, network, *form)
+
+    return define
+
+
+@pytest.mark.parametrize("kind", ["fp32", "fp16"])
+@pytest.mark.parametrize("layout", ["linear", "hwc"])
+def test_a_session_takes_arrays_as_they_are_whatever_form_the_engine_has(layout, kind):
+    plan = build_plan(trt, definition((layout, kind)), "fp16", 2, explicit_batch=True)
+    engine = engine_of(trt, plan)
+    assert engine.get_binding_format(0).name == layout.upper()
+    assert np.dtype(trt.nptype(engine.get_binding_dtype(0))) == {"fp32": np.float32, "fp16": np.float16}[kind]
+    given = np.random.default_rng(1).integers(-9, 9, (2, 3, 4, 5)).astype(np.float32)
+    with Session(trt, engine) as session:
+        np.testing.assert_array_equal(session.run({"data": given})["twice"], 2 * given)
+
+
+def test_a_network_without_inputs_of_floats_has_no_form():
+    def define(trt_module, network):
+        words = network.add_input("words", trt_module.int32, (4,))
+        network.mark_output(network.add_identity(words).get_output(0))
+        give_form(trt_module, network, "linear", "fp16")
+
+    with pytest.raises(UserError, match=r"no input holds floats .* words \(INT32\)\. Leave io out"):
+        build_plan(trt, define, "fp16", 1, explicit_batch=True)
