@@ -8,10 +8,11 @@ import pytest
 
 import trtflow.reference as trt
 from trtflow.formats import UserError
+from trtflow.formats.layouts import FORMATS, Layout
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.io_form import give_form
-from trtflow.runtime.layouts import FORMATS, Layout, layout_of
+from trtflow.runtime.layouts import layout_of
 from trtflow.runtime.session import Session
 
 
@@ -86,8 +87,13 @@ def definition(form=None):
     return define
 
 
-@pytest.mark.parametrize("kind", ["fp32", "fp16"])
-@pytest.mark.parametrize("layout", ["linear", "hwc"])
+FORMS = [
+    ("linear", "fp32"), ("linear", "fp16"), ("hwc", "fp32"), ("chw2", "fp16"), ("chw4", "fp16"), ("chw16", "fp16"),
+    ("chw32", "fp32"), ("chw32", "fp16"), ("hwc8", "fp16"), ("hwc16", "fp16"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("layout", "kind"), FORMS)
 def test_a_session_takes_arrays_as_they_are_whatever_form_the_engine_has(layout, kind):
     plan = build_plan(trt, definition((layout, kind)), "fp16", 2, explicit_batch=True)
     engine = engine_of(trt, plan)
@@ -96,6 +102,55 @@ def test_a_session_takes_arrays_as_they_are_whatever_form_the_engine_has(layout,
     given = np.random.default_rng(1).integers(-9, 9, (2, 3, 4, 5)).astype(np.float32)
     with Session(trt, engine) as session:
         np.testing.assert_array_equal(session.run({"data": given})["twice"], 2 * given)
+
+
+@pytest.mark.parametrize("layout", ["linear", "chw4", "chw32"])
+def test_an_int8_input_takes_steps_of_its_range(layout):
+    def define(trt_module, network):
+        definition()(trt_module, network)
+        network.get_input(0).set_dynamic_range(-12.7, 12.7)
+        give_form(trt_module, network, layout, "int8")
+
+    plan = build_plan(trt, define, "int8", 2, explicit_batch=True)
+    engine = engine_of(trt, plan)
+    steps = np.random.default_rng(2).integers(-128, 128, (2, 3, 4, 5)).astype(np.int8)
+    with Session(trt, engine) as session:
+        np.testing.assert_allclose(session.run({"data": steps})["twice"], 0.2 * steps.astype(np.float32), rtol=1e-6)
+    vectors = {"linear": 1, "chw4": 4, "chw32": 32}[layout]
+    assert engine.get_binding_components_per_element(0) == vectors
+    assert engine.get_binding_vectorized_dim(0) == (1 if vectors > 1 else -1)
+
+
+def test_an_int8_input_needs_a_builder_that_may_use_int8():
+    def define(trt_module, network):
+        definition()(trt_module, network)
+        network.get_input(0).set_dynamic_range(-1, 1)
+        give_form(trt_module, network, "linear", "int8")
+
+    with pytest.raises(UserError, match="int8 is not configured|INT8 is not configured in the builder"):
+        build_plan(trt, define, "fp16", 2, explicit_batch=True)
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        (("chw4", "fp32"), "TensorRT has no chw4 of fp32. Give io.type fp16 or int8"),
+        (("hwc8", "int8"), "TensorRT has no hwc8 of int8. Give io.type fp16"),
+        (("linear", "int8"), "input 'data' has no range and cannot be int8"),
+    ],
+)
+def test_forms_that_tensorrt_lacks_are_refused(form, message):
+    with pytest.raises(UserError, match=message):
+        build_plan(trt, definition(form), "fp16", 2, explicit_batch=True)
+
+
+def test_the_reference_refuses_formats_that_a_type_does_not_have():
+    def define(trt_module, network):
+        definition()(trt_module, network)
+        network.get_input(0).allowed_formats = 1 << int(trt_module.TensorFormat.CHW4)
+
+    with pytest.raises(UserError, match="'data', FLOAT of shape .* can have none of the formats CHW4"):
+        build_plan(trt, define, "fp32", 2, explicit_batch=True)
 
 
 def test_a_network_without_inputs_of_floats_has_no_form():

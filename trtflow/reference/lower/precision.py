@@ -107,7 +107,9 @@ def choose(network: INetworkDefinition, config: IBuilderConfig, table: Mapping[s
         chosen = not layer.precision_is_set or layer.precision == DataType.INT8
         if isinstance(layer, QUANTISED_LAYERS) and chosen and layer.get_input(1) is None and layer not in inside:
             layers[layer] = DataType.INT8
-    needed = _quantised_tensors(network, layers)
+    inputs = [network.get_input(index) for index in range(network.num_inputs)]
+    bound = {tensor: None for tensor in inputs if tensor.is_quantised_input}
+    needed = list(bound | dict.fromkeys(_quantised_tensors(network, layers)))
     missing = [tensor.name for tensor in needed if _scale(tensor, table) is None]
     if missing:
         raise BuildError(
