@@ -5,6 +5,8 @@ python scripts/lower_network.py --sample ssd --precision int8 --export-dir resul
 """
 
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import _path  # noqa: F401
 
@@ -16,6 +18,7 @@ from trtflow.runtime.backend import BEYOND, load_backend
 from trtflow.runtime.build import INT8, PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import engine_of
+from trtflow.runtime.io_form import FORMATS, TYPES, form_of
 from trtflow.runtime.lstm import RECURRENT
 from trtflow.samples import definition
 from trtflow.samples import load as load_sample
@@ -32,6 +35,8 @@ def main() -> None:
     arguments.add_argument("--ranges", type=Path, help="dynamic ranges, which int8 can have instead of a table")
     arguments.add_argument("--keep", type=Path, help="list of layers that are not to be INT8, with --ranges")
     arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
+    arguments.add_argument("--io-format", choices=FORMATS, default="linear", help="how the inputs lie in memory")
+    arguments.add_argument("--io-type", choices=TYPES, help="type of the inputs, for precisions that can have it")
     arguments.add_argument("--max-batch-size", type=int, default=8, help="largest batch of the network")
     arguments.add_argument(
         "--beyond-tensorrt", action="store_true", help="take operators of ONNX that TensorRT refuses, too"
@@ -47,9 +52,14 @@ def main() -> None:
         allocate = device_of(trt).allocate
         calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
     kept = options.keep.read_text().splitlines() if options.keep else []
-    define = definition(
+    define_network = definition(
         sample, options.export_dir, options.precision, options.ranges, kept, recurrent=options.recurrent
     )
+
+    def define(trt: ModuleType, network: Any) -> None:
+        define_network(trt, network)
+        form_of(options)(trt, network)
+
     explicit_batch = getattr(sample, "EXPLICIT_BATCH", False)
     plan = build_plan(
         trt,

@@ -1,5 +1,6 @@
 """Layouts of inputs and outputs against addresses computed element by element, and in sessions."""
 
+import argparse
 import itertools
 from types import SimpleNamespace
 
@@ -8,11 +9,14 @@ import pytest
 
 import trtflow.reference as trt
 from trtflow.formats import UserError
+from trtflow.formats.calibration_table import CalibrationTable, table_version, write_table
 from trtflow.formats.layouts import FORMATS, Layout
+from trtflow.runtime.backend import describe
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.entry import engine_of
-from trtflow.runtime.io_form import give_form
+from trtflow.runtime.io_form import form_of, give_form
 from trtflow.runtime.layouts import layout_of
+from trtflow.runtime.origin import write_engine
 from trtflow.runtime.session import Session
 
 
@@ -161,3 +165,32 @@ def test_a_network_without_inputs_of_floats_has_no_form():
 
     with pytest.raises(UserError, match=r"no input holds floats .* words \(INT32\)\. Leave io out"):
         build_plan(trt, define, "fp16", 1, explicit_batch=True)
+
+
+def options(tmp_path, precision, kind="int8"):
+    table = tmp_path / "CalibrationTable"
+    write_table(table, CalibrationTable(table_version("8.6.0"), "EntropyCalibration2", {"data": np.float32(0.1)}))
+    return argparse.Namespace(precision=precision, io_format="chw4", io_type=kind, calibration_table=table)
+
+
+def test_the_calibration_table_has_the_steps_that_data_are_rounded_to(tmp_path):
+    scales: dict[str, float] = {}
+
+    def define(trt_module, network):
+        definition()(trt_module, network)
+        scales.update(form_of(options(tmp_path, "int8"))(trt_module, network))
+
+    plan = build_plan(trt, define, "int8", 2, explicit_batch=True)
+    backend = describe("reference")
+    write_engine(tmp_path / "engine.int8.plan", plan, {"backend": backend, "io": {"scales": scales}})
+    given = np.array([-99, -0.26, -0.25, -0.15, 0.0, 0.04, 0.06, 12.7, 99, 1] * 12, np.float32).reshape(2, 3, 4, 5)
+    with Session.load(tmp_path / "engine.int8.plan", backend) as session:
+        found = session.run({"data": given})["twice"]
+        np.testing.assert_array_equal(session.run({"data": np.full((2, 3, 4, 5), 5, np.int8)})["twice"], np.float32(1))
+    steps = [-128, -3, -2, -2, 0, 0, 1, 127, 127, 10]  # -2.5 and -1.5 to even, and no further than 8 bits go
+    np.testing.assert_allclose(found, 0.2 * np.array(steps * 12).reshape(given.shape), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("fp16", "int8"), ("int8", "fp16"), ("fp32", "fp16")])
+def test_precisions_that_cannot_have_such_inputs_keep_their_own(tmp_path, precision, kind):
+    assert form_of(options(tmp_path, precision, kind))(trt, None) == {}

@@ -27,7 +27,7 @@ def measure(job: Job) -> None:
     sizes = list(dict.fromkeys(job.setting("batch_sizes") or sorted({1, job.setting("max_batch_size", 1)})))
     with ExitStack() as stack:
         sessions = {
-            name: stack.enter_context(Session(*load_engine(plan, backend)))
+            name: stack.enter_context(Session.load(plan, backend))
             for name, plan in by_precision(job.inputs["plans"]).items()
         }
         if job.files("values"):

@@ -45,6 +45,8 @@ def network(plan: Plan, name: str, precision: str) -> list[str]:
             "algorithm": algorithm(plan, name),
             "max_batch_size": plan.sample(name)["max_batch_size"],
             "recurrent": plan.setting(name, "recurrent"),
+            "io_format": plan.setting(name, "io.format"),
+            "io_type": plan.setting(name, "io.type"),
         }
     )
 

@@ -168,6 +168,7 @@ def _load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pa
         "splits": {"calibration": count},
         "model": {"framework": "own", "weights": "own"},
         **({"calibration": {**calibration, **ALGORITHM}} if calibration else {}),
+        **({"io": own["io"]} if "io" in own else {}),
         "max_batch_size": own["max_batch_size"],
         "profile_batch_size": 1,
         "own": {key: own[key] for key in ("model", "data")},
