@@ -24,7 +24,7 @@ import numpy as np  # noqa: E402
 
 from trtflow.formats import UserError  # noqa: E402
 from trtflow.runtime.backend import load  # noqa: E402
-from trtflow.runtime.build import build_plan  # noqa: E402
+from trtflow.runtime.build import Settings, build_plan  # noqa: E402
 from trtflow.runtime.entry import create_builder, engine_of  # noqa: E402
 from trtflow.runtime.session import Session  # noqa: E402
 
@@ -57,7 +57,9 @@ def build(trt: ModuleType, path: Path, int8: bool, batch: int) -> bytes:
     def configure(trt: ModuleType, config: Any) -> None:
         config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
 
-    return build_plan(trt, define, "int8" if int8 else "fp32", batch, explicit_batch=True, configure=configure)
+    settings = Settings(optimization_level=1)  # agreement is looked at, not speed
+    precision = "int8" if int8 else "fp32"
+    return build_plan(trt, define, precision, batch, settings=settings, explicit_batch=True, configure=configure)
 
 
 def differences(found: dict[str, Any], wanted: dict[str, Any], int8: bool) -> dict[str, dict[str, Any]]:
