@@ -36,10 +36,10 @@ def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pat
     _check_gates(own, told, path)
     calibrates = calibrated(own["precisions"])
     calibration = _calibration(own) if calibrates else {}
-    sample = {
+    sample: dict[str, Any] = {
         **{key: own[key] for key in ("name", "title", "precisions", "task", "max_batch_size")},
         "gates": _gates(own, told),
-        **({"io": own["io"]} if "io" in own else {}),
+        **{key: own[key] for key in ("io", "measure", "latency_limit_ms") if key in own},
         "chapter": 0,
         "upstream": "own",
         "family": "own",
