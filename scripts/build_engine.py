@@ -20,7 +20,7 @@ from trtflow.formats.files import write_text
 from trtflow.runtime.backend import BEYOND, open_backend
 from trtflow.runtime.build import INT8, PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
-from trtflow.runtime.io_form import FORMATS, TYPES, form_of
+from trtflow.runtime.io_form import FORMATS, TYPES, form_of, has_form
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.layers import engine_layers, network_layers
 from trtflow.runtime.lstm import RECURRENT
@@ -111,7 +111,11 @@ def main() -> None:
         **({"recurrent": options.recurrent} if options.recurrent else {}),
         "plugins": list(getattr(sample, "PLUGINS", ())),
         **({BEYOND: beyond} if beyond else {}),
-        **({"io": {"format": options.io_format, "type": options.io_type, "scales": scales}} if options.io_type else {}),
+        **(
+            {"io": {"format": options.io_format, "type": options.io_type, "scales": scales}}
+            if has_form(options)
+            else {}
+        ),
         "builder": builder_origin(options),
         "build_s": round(seconds, 3),
     }

@@ -64,12 +64,17 @@ def give_form(trt: ModuleType, network: Any, layout: str, kind: str) -> dict[str
     return scales
 
 
+def has_form(options: argparse.Namespace) -> bool:
+    """Whether a build gets the form that `--io-format` and `--io-type` name: the type is one of its precision."""
+    return options.io_type is not None and options.precision in FITTING[options.io_type]
+
+
 def form_of(options: argparse.Namespace) -> Callable[[ModuleType, Any], dict[str, float]]:
     """Return what gives a network's inputs the form that `--io-format` and `--io-type` name, after its definition.
 
     Precisions that cannot have such inputs keep their own.
     """
-    if options.io_type is None or options.precision not in FITTING[options.io_type]:
+    if not has_form(options):
         return lambda trt, network: {}
 
     def give(trt: ModuleType, network: Any) -> dict[str, float]:
