@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from trtflow.formats.files import atomic_path
 
 # Okabe and Ito's colours, which people with colour blindness can tell apart.
-COLOURS = {"fp32": "#0072B2", "fp16": "#E69F00", "int8": "#009E73"}
+COLOURS = {"fp32": "#0072B2", "fp16": "#E69F00", "int8": "#009E73", "best": "#CC79A7"}
 GREY = "#999999"
 STYLE: dict[Any, Any] = {
     "font.size": 10,

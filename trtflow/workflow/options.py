@@ -7,6 +7,7 @@ import os
 import shutil
 from typing import Any
 
+from trtflow.workflow.own import INT8
 from trtflow.workflow.plan import Plan
 
 
@@ -45,7 +46,9 @@ def network(plan: Plan, name: str, precision: str) -> list[str]:
             "algorithm": algorithm(plan, name),
             "max_batch_size": plan.sample(name)["max_batch_size"],
             "recurrent": plan.setting(name, "recurrent"),
-            "fallback": precision == "int8" and plan.setting(name, "calibration.fallback"),
+            "io_format": plan.setting(name, "io.format"),
+            "io_type": plan.setting(name, "io.type"),
+            "fallback": precision in INT8 and plan.setting(name, "calibration.fallback"),
         }
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ MADE = {"split": "calibration", "batches": "made"}
 KEPT = ("model", "data", "inputs", "outputs", "hook", "batch_size", "decoding", "drawn")  # what steps read, as it is
 CALIBRATION = {"algorithm": "entropy2"}
 AGREEMENT = ("agreement", "largest_difference", "mean_difference", "snr_db")  # metrics that every task has
+INT8 = ("int8", "best")  # precisions whose engines take scales
 LEAST_SNR_DB = {"fp32": 60, "fp16": 30}  # of outputs against the model as it was, where no gate is set
 LEAST_SNR_INT8_DB = 10
 MOST_LOSS = 0.01  # of the task's metric against fp32, the guide's «within 1 %»
@@ -33,11 +34,12 @@ def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pat
     _normalise(own, path)
     _check_needs(own, told, path)
     _check_gates(own, told, path)
-    calibrates = "int8" in own["precisions"]
+    calibrates = calibrated(own["precisions"])
     calibration = _calibration(own, path) if calibrates else {}
-    sample = {
+    sample: dict[str, Any] = {
         **{key: own[key] for key in ("name", "title", "precisions", "task", "max_batch_size")},
         "gates": _gates(own, told),
+        **{key: own[key] for key in ("io", "measure", "latency_limit_ms") if key in own},
         "chapter": 0,
         "upstream": "own",
         "family": "own",
@@ -105,8 +107,13 @@ def _check_needs(own: dict[str, Any], told: Mapping[str, Any], path: Path) -> No
     missing = [f"data.{key}" for key in told["needs"] if not own["data"].get(key)]
     if missing:
         raise PlanError(f"{path}: {', '.join(missing)}: missing, which task {own['task']!r} needs. Add it below data.")
-    if "int8" in own["precisions"] and "table" not in own.get("calibration", {}):
+    if calibrated(own["precisions"]) and "table" not in own.get("calibration", {}):
         own["data"].setdefault("calibration", own["data"]["val"])
+
+
+def calibrated(precisions: Iterable[str]) -> bool:
+    """Whether engines of any of these precisions take scales."""
+    return any(precision in INT8 for precision in precisions)
 
 
 def _calibration(own: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import yaml
 from trtflow.workflow.configuration import check, holds, leaf, merged, read_yaml, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
+from trtflow.workflow.own import INT8
 from trtflow.workflow.samples import find_own_samples, guide_samples, load_samples, own_files, read_downloads
 
 CHECKSUMS = "SHA256SUMS"
@@ -258,20 +259,20 @@ class Plan:
         return [name for name, sample in self.samples.items() if "calibration" in sample and name not in without]
 
     def table(self, name: str, precision: str) -> list[str]:
-        """Return the table or the ranges that an int8 engine needs."""
-        if precision != "int8":
+        """Return the table or the ranges that an engine with INT8 needs."""
+        if precision not in INT8:
             return []
         file = "ranges.txt" if self.is_ranged(name) else f"CalibrationTable{name}"
         return [self.path(name, f"calibration/{file}")]
 
     def kept_layers(self, name: str, precision: str) -> list[str]:
-        """Return the list of layers that an int8 engine leaves in float32, where one is searched."""
-        searched = precision == "int8" and "mixed_precision" in self.sample(name)
+        """Return the list of layers that an engine with INT8 does not run in it, where one is searched."""
+        searched = precision in INT8 and "mixed_precision" in self.sample(name)
         return [self.path(name, "calibration/kept_layers.txt")] if searched else []
 
     def calibration(self, name: str) -> list[str]:
         """Return the table or the ranges that a sample's page shows."""
-        return self.table(name, "int8") if "int8" in self.sample(name)["precisions"] else []
+        return next(filter(None, (self.table(name, precision) for precision in self.sample(name)["precisions"])), [])
 
     def networks(self) -> list[str]:
         """Return the names of the engines that samples have besides their own."""

@@ -18,7 +18,7 @@ from trtflow.reference.record.dims import InvalidDims
 from trtflow.reference.record.enums import ErrorCodeTRT
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import DTYPES, Dims, volume
-from trtflow.reference.run.formats import order_of, read_laid_out, write_laid_out
+from trtflow.reference.run.formats import read_laid_out, strides_of, write_laid_out
 from trtflow.reference.run.profiler import IProfiler, layer_times
 
 if TYPE_CHECKING:
@@ -144,10 +144,8 @@ class IExecutionContext(Scope, Reporter):
         return self._strides_of(binding)
 
     def _strides_of(self, key: int | str) -> Dims:
-        shape, layout = self._shape_of(key), self.engine.tensor(key).layout
-        order = order_of(len(shape), layout)
-        steps = {axis: volume(shape[other] for other in order[place + 1 :]) for place, axis in enumerate(order)}
-        return Dims(steps[axis] for axis in range(len(shape)))
+        tensor = self.engine.tensor(key)
+        return Dims(strides_of(tuple(self._shape_of(key)), tensor.dtype, tensor.layout))
 
     @answers(False)
     def set_shape_input(self, binding: int, shape: list[int]) -> bool:
@@ -392,7 +390,7 @@ class IExecutionContext(Scope, Reporter):
                 if not address:
                     return self._error(f"the allocator of the output {name!r} gave no memory")
             try:
-                write_laid_out(address, result, self.engine.tensors[name].layout)
+                write_laid_out(address, result, self.engine.tensors[name].dtype, self.engine.tensors[name].layout)
             except MemoryFaultError as fault:
                 return self._error(f"output {name!r}: {fault}")
         return True

@@ -6,6 +6,7 @@ from typing import Any
 
 import onnx
 
+from trtflow.formats.layouts import Layout
 from trtflow.reference.errors import PlanError, ProfileError
 from trtflow.reference.lower.graph import ONNX_TYPES
 from trtflow.reference.record.allocators import IGpuAllocator, hold
@@ -24,6 +25,7 @@ from trtflow.reference.record.profile import Range
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import Dims, IHostMemory, ILogger
 from trtflow.reference.run.context import IExecutionContext
+from trtflow.reference.run.formats import layout_of
 from trtflow.reference.run.inspector import EngineInspector
 from trtflow.reference.run.kernels import for_cpu
 from trtflow.reference.run.plan import read_plan
@@ -219,7 +221,14 @@ class ICudaEngine(Scope, Reporter):
         """Return the memory layout and type of a binding in words."""
         tensor = self.tensor(index)
         layout = "Row major linear" if tensor.layout == TensorFormat.LINEAR else "Channel major"
+        form = self._form_of(index)
+        if form.components > 1:
+            layout = f"{'Channel' if form.last else 'Row'} major {form.components} channels a vector"
         return f"{layout} {NAMES.get(tensor.dtype, tensor.dtype.name)} format"
+
+    def _form_of(self, index: int | str) -> Layout:
+        tensor = self.tensor(index)
+        return layout_of(tensor.dtype, tensor.layout)
 
     def get_tensor_format_desc(self, name: str) -> str:
         """Return the memory layout and type of an input or output in words."""
@@ -236,22 +245,21 @@ class ICudaEngine(Scope, Reporter):
 
     @answers(-1)
     def get_binding_components_per_element(self, index: int | str) -> int:
-        """Return 1: no layout has vectors."""
-        self.tensor(index)
-        return 1
+        """Return how many channels are one element of a binding."""
+        return self._form_of(index).components
 
     def get_tensor_components_per_element(self, name: str, profile_index: int = 0) -> int:
-        """Return 1: no layout has vectors."""
+        """Return how many channels are one element of an input or output."""
         return self.get_binding_components_per_element(name)
 
     @answers(-1)
     def get_binding_vectorized_dim(self, index: int | str) -> int:
-        """Return -1: no layout has vectors."""
-        self.tensor(index)
-        return -1
+        """Return the axis of which several are one element of a binding; -1 where it has no such elements."""
+        form = self._form_of(index)
+        return form.channel_axis(len(self.tensor(index).shape)) if form.components > 1 else -1
 
     def get_tensor_vectorized_dim(self, name: str, profile_index: int = 0) -> int:
-        """Return -1: no layout has vectors."""
+        """Return the axis of which several are one element of an input or output; -1 where it has no such elements."""
         return self.get_binding_vectorized_dim(name)
 
     @answers([])

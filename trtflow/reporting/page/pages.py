@@ -123,7 +123,7 @@ def comparison_page(first: Run, second: Run) -> str:
 def precisions_of(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the precisions that any of the reports has, the highest first."""
     found = {precision for report in reports for precision in report["precisions"]}
-    return [precision for precision in ("fp32", "fp16", "int8") if precision in found]
+    return [precision for precision in ("fp32", "fp16", "int8", "best") if precision in found]
 
 
 def thumbnail(result: Result) -> Picture | None:
