@@ -19,6 +19,7 @@ from trtflow.reference.record.enums import ErrorCodeTRT
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import DTYPES, Dims, volume
 from trtflow.reference.run.formats import order_of, read_laid_out, write_laid_out
+from trtflow.reference.run.products import EXACT_PRODUCTS, needs_care
 from trtflow.reference.run.profiler import IProfiler, layer_times
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
     from trtflow.reference.run.engine import ICudaEngine
 
-# processors without VNNI add two products of uint8 and int8 in 16 bits, which overflow: take uint8 weights there
-EXACT_PRODUCTS = "session.x64quantprecision"
 WARM_UP = 3  # runs before the one that is profiled: the first ones pay for memory
 
 
@@ -453,7 +452,8 @@ def _session(model: onnx.ModelProto, trace: Path | None = None) -> onnxruntime.I
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.add_session_config_entry(EXACT_PRODUCTS, "1")
+    if needs_care(model):
+        options.add_session_config_entry(EXACT_PRODUCTS, "1")
     if trace is not None:
         options.enable_profiling = True
         options.profile_file_prefix = str(trace)
