@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from trtflow.reference.run.graph_index import Index, replace_nodes
+from trtflow.reference.run.graph_index import Index, drop_unread, replace_nodes
 from trtflow.reference.run.step_ranges import STEPS, Span
 
 ZERO_POINT = 128
@@ -156,6 +156,7 @@ def pool_before_quantising(graph: onnx.GraphProto) -> None:
         )
         if same and not _is_integer(quantiser.input[0], index):
             node.input[0] = quantiser.input[0]
+    drop_unread(graph)
 
 
 def _quantiser_of(name: str, index: Index) -> onnx.NodeProto | None:
