@@ -74,7 +74,7 @@ def main() -> None:
     stream = BatchStream(files, options.batch_size)
     trt = backend_of(options.backend_file)
     sample = load_sample(options.sample)
-    allocate, feeds = device_of(trt).allocate, getattr(sample, "feeds", None)
+    allocate, feeds = device_of(trt).allocate, getattr(sample, "unpack", getattr(sample, "feeds", None))
     on_table = None if is_reference(trt) else leave
     calibrator = make_calibrator(trt, options.algorithm, stream, options.out, allocate, feeds, on_table)
     define = partial(sample.define_network, export=options.export_dir)

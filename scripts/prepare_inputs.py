@@ -14,11 +14,12 @@ import numpy as np
 from trtflow.cli import parser, run
 from trtflow.datasets.manifest import locate
 from trtflow.formats.arrays import write_arrays
+from trtflow.samples import ITEMS, array_name, named_inputs
 from trtflow.samples import load as load_sample
 
 
 def main() -> None:
-    """Read the command line, preprocess, and write one array under the input's name, with the pictures' names."""
+    """Read the command line, preprocess, and write an array under each input's name, with the items' names."""
     arguments = parser(__doc__)
     arguments.add_argument("--sample", required=True, help="name of the sample, which knows the preprocessing")
     pictures = arguments.add_mutually_exclusive_group(required=True)
@@ -34,7 +35,9 @@ def main() -> None:
         images, names = options.pictures, [path.stem for path in options.pictures]
     else:
         images, names = sample.read_images(*locate(options.data, options.split))
-    write_arrays(options.out, {sample.INPUT: sample.preprocess(images, options.export_dir), "images": np.array(names)})
+    prepared = named_inputs(sample, sample.preprocess(images, options.export_dir))
+    arrays = {array_name(name): values for name, values in prepared.items()}
+    write_arrays(options.out, {**arrays, ITEMS: np.array(names)})
 
 
 if __name__ == "__main__":

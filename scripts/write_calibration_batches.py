@@ -23,6 +23,9 @@ def main() -> None:
     arguments.add_argument("--split", default="calibration", help="pictures of that folder to take")
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
     arguments.add_argument("--batch-size", type=int, default=1, help="pictures a file")
+    arguments.add_argument(
+        "--files", type=int, help="number of files, in place of --batch-size; the last has what is left"
+    )
     arguments.add_argument("--out-dir", type=Path, required=True, help="folder to write")
     options = arguments.parse_args()
 
@@ -30,11 +33,14 @@ def main() -> None:
     place = locate(options.data, options.split)
     images, _ = sample.read_images(*place)
     labels = sample.read_labels(*place) if hasattr(sample, "read_labels") else None
-    if options.batch_size < 1 or len(images) % options.batch_size:
-        raise UserError(f"{len(images)} pictures in {options.data} do not fill batches of {options.batch_size}.")
-    for index, first in enumerate(range(0, len(images), options.batch_size)):
-        rows = slice(first, first + options.batch_size)
+    size = options.batch_size if options.files is None else -(-len(images) // options.files)
+    if size < 1 or (options.files is None and len(images) % size):
+        raise UserError(f"{len(images)} pictures in {options.data} do not fill batches of {size}.")
+    for index, first in enumerate(range(0, len(images), size)):
+        rows = slice(first, first + size)
         pictures = sample.preprocess(images[rows], options.export_dir)  # same mean, same size for all (steps 1 and 2)
+        if hasattr(sample, "pack"):
+            pictures = sample.pack(pictures)
         batch = Batch(pictures, None if labels is None else labels[rows])
         write_batch(options.out_dir / f"batch{index}", batch)
 

@@ -17,6 +17,7 @@ BELOW = {  # what each part of trtflow may import of the others; modules beside 
     "reference": {"formats"},
     "metrics": {"formats"},
     "datasets": {"formats", "metrics"},
+    "decoders": {"formats", "metrics", "runtime"},
     "graphsurgeon": {"formats"},
     "nvidia": {"formats", "reference", "runtime"},
     "converters": {"formats", "graphsurgeon", "nvidia", "reference", "runtime"},

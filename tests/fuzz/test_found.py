@@ -93,10 +93,12 @@ FLOAT = b"{'descr': '<f4', 'fortran_order': False, 'shape': %s, }\n"
 FOUND = [
     ("faster_rcnn_prototxt", RPN.replace(b"stride: 2", b"stride: 0"), "window, stride or dilation is not positive"),
     ("caffe_weights", b"\x12\x03\x22\x01\xff", "cut off or damaged"),  # a name in Latin-1
+    ("binaryproto", bytes.fromhex("108080800818ffffffff07208102"), "has 0 values for the shape"),
     ("wts1", LONG, "not a number of blobs"),
     ("wts1", b"1\nx 0 \xc2\xb2 0\n", "is no blob of weights"),
     ("wts2", LONG, "not a number of blobs"),
     ("wts2", b"1\na 0 (2 3) " + bytes(24) + b"\n", "no header of a blob"),
+    ("wts2", b"1\na 0 (0, 9999999999, 9999999999) \n", "is cut off or damaged"),
     ("wts2", b"1\na 0 (" + LONG + b",) \n", "no header of a blob"),
     ("nmt_recurrent", META, "its ending says type 0"),
     ("nmt_matrix", np.array([0, 0, 5, 3], "<i4").tobytes() + b"trtsamplenmt", "its ending says type 0"),

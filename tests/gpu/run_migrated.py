@@ -24,7 +24,7 @@ import numpy as np  # noqa: E402
 
 from trtflow.formats import UserError  # noqa: E402
 from trtflow.runtime.backend import load  # noqa: E402
-from trtflow.runtime.build import build_plan  # noqa: E402
+from trtflow.runtime.build import Settings, build_plan  # noqa: E402
 from trtflow.runtime.entry import create_builder, engine_of  # noqa: E402
 from trtflow.runtime.session import Session  # noqa: E402
 
@@ -46,18 +46,24 @@ def parse(trt: ModuleType, path: Path) -> tuple[bool, list[str], bool]:
     return taken, errors, bool(kinds & {trt.LayerType.QUANTIZE, trt.LayerType.DEQUANTIZE})
 
 
-def build(trt: ModuleType, path: Path, int8: bool, batch: int) -> bytes:
-    """Return the plan of a model for a batch; errors as of `build_plan`."""
+def build(trt: ModuleType, path: Path, int8: bool, feeds: dict[str, Any]) -> bytes:
+    """Return the plan of a model for these inputs; errors as of `build_plan`."""
+    batch = max(len(array) for array in feeds.values())
 
     def define(trt: ModuleType, network: Any) -> None:
         parser = trt.OnnxParser(network, trt.Logger(trt.Logger.ERROR))
         if not parser.parse_from_file(str(path)):
             raise UserError(f"{path}: {parser.get_error(0)}")
+        for tensor in (network.get_input(index) for index in range(network.num_inputs)):
+            if -1 in tuple(tensor.shape)[1:]:  # more than the batch is open: fixed at what is fed
+                tensor.shape = feeds[tensor.name].shape
 
     def configure(trt: ModuleType, config: Any) -> None:
         config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
 
-    return build_plan(trt, define, "int8" if int8 else "fp32", batch, explicit_batch=True, configure=configure)
+    settings = Settings(optimization_level=1)  # agreement is looked at, not speed
+    precision = "int8" if int8 else "fp32"
+    return build_plan(trt, define, precision, batch, settings=settings, explicit_batch=True, configure=configure)
 
 
 def differences(found: dict[str, Any], wanted: dict[str, Any], int8: bool) -> dict[str, dict[str, Any]]:
@@ -103,7 +109,7 @@ def verdict(trt: ModuleType, path: Path) -> dict[str, Any]:
         {key[len(part) :]: array for key, array in arrays.items() if key.startswith(part)} for part in ("in:", "out:")
     )
     try:
-        plan = build(trt, path, int8, max(len(array) for array in feeds.values()))
+        plan = build(trt, path, int8, feeds)
         told["built"] = True
         with Session(trt, engine_of(trt, plan)) as session:
             told["outputs"] = differences(session.run(feeds), wanted, int8)

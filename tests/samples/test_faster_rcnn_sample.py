@@ -78,10 +78,12 @@ def test_boxes_that_grow_beyond_all_bounds_are_the_picture(growth):
 def test_of_boxes_of_a_class_that_overlap_by_more_than_three_tenths_the_best_remains():
     boxes = np.float32([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 2.9], [20, 20, 30, 30], [50, 50, 60, 60]])
     scores = np.float32([0.5, 0.9, 0.7, 0.3, 0.04])  # the last is below what is kept at all
-    assert sample.suppress(boxes, scores) == [1, 3]
-    assert sample.suppress(boxes[[1, 2, 3]], np.float32([0.9, 0.7, 0.3])) == [0, 2]
+    found = sample.detect(np.stack([boxes, boxes], 1), np.stack([1 - scores, scores], 1))
+    np.testing.assert_array_equal(found, [[1, scores[place], *boxes[place]] for place in (1, 3)])
+    rest = sample.suppress(boxes[[1, 2, 3]], np.float32([0.9, 0.7, 0.3]), sample.NMS_THRESHOLD)
+    assert rest.tolist() == [0, 2]
     thin = np.float32([[0, 0, 10, 10], [0, 0, 10, 2.9]])
-    assert sample.suppress(thin, np.float32([0.9, 0.7])) == [0, 1]
+    assert sample.suppress(thin, np.float32([0.9, 0.7]), sample.NMS_THRESHOLD).tolist() == [0, 1]
 
 
 def test_scaled_pictures_give_boxes_of_the_whole_picture():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from trtflow.converters.uff_shapes import dimensions_of
 from trtflow.formats import FormatError, UserError
@@ -20,7 +19,6 @@ from trtflow.formats.caffe import (
 )
 from trtflow.formats.damage import refuse_damage
 from trtflow.formats.files import copy_file
-from trtflow.formats.messages import check_texts
 from trtflow.formats.uff import MetaGraph
 from trtflow.formats.uff.files import AGAIN, read_uff
 from trtflow.runtime.model_file import ModelFile
@@ -45,8 +43,10 @@ def import_model(
         path: a caffemodel or its prototxt, an ONNX or UFF file, or a frozen TensorFlow graph (.pb).
         folder: where model.caffemodel and model.prototxt, model.onnx or model.uff are written.
         deploy: the prototxt of a caffemodel; None for the one beside it that has its name.
-        inputs: shape C, H, W by name, of inputs that a UFF or TensorFlow graph says nothing or something else of.
-        outputs: names of the outputs; without any, what no layer reads, or what UFF has marked.
+        inputs: shape without the batch by name, of inputs that a UFF or TensorFlow graph says nothing or something
+            else of (C, H, W), or whose sizes an ONNX model leaves open.
+        outputs: names of the outputs; without any, what no layer reads, what UFF has marked, or an ONNX model's own.
+            An ONNX model is cut down to what these need.
         preprocessor: for a TensorFlow graph, a Python file with `preprocess(dynamic_graph)`.
         input_shape: the same as `inputs`, of a graph's only input, whatever its name.
 
@@ -63,7 +63,7 @@ def import_model(
     if form == "caffe":
         return _import_caffe(path, deploy, folder, outputs)
     if form == "onnx":
-        return _import_onnx(path, folder)
+        return _import_onnx(path, folder, outputs, inputs or {})
     target = folder / "model.uff"
     if form == "tensorflow":
         from trtflow.converters.uff.convert import from_tensorflow_frozen_model  # noqa: PLC0415 - loads TensorFlow
@@ -116,25 +116,21 @@ def _caffe_outputs(net: NetParameter, path: Path, outputs: Sequence[str]) -> lis
     return list(outputs) or [name for name in tops if name not in read]
 
 
-def _import_onnx(path: Path, folder: Path) -> ModelFile:
+def _import_onnx(path: Path, folder: Path, outputs: Sequence[str], shapes: Shapes) -> ModelFile:
     import onnx  # noqa: PLC0415 - who migrates from the other forms needs it later only
-    from google.protobuf.message import DecodeError  # noqa: PLC0415
 
-    also = (DecodeError, onnx.checker.ValidationError)
-    with refuse_damage(path, "not an ONNX model, or a damaged one", "Export it again.", also):
-        model = onnx.load(path)
-        check_texts(model)
-        onnx.checker.check_model(model)
-    weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = {value.name: _onnx_shape(value) for value in model.graph.input if value.name not in weights}
+    from trtflow.converters.onnx_model import graph_inputs, pruned, read_onnx, refuse_foreign, shape_of  # noqa: PLC0415
+
+    model = read_onnx(path)
+    try:
+        model = pruned(model, outputs, shapes)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    refuse_foreign(path, model)
     target = folder / "model.onnx"
     onnx.save(model, target)  # in one file, wherever the weights were
+    inputs = {value.name: shape_of(value)[1:] for value in graph_inputs(model)}
     return ModelFile("onnx", target, None, inputs, [value.name for value in model.graph.output])
-
-
-def _onnx_shape(value: Any) -> list[int]:
-    dims = value.type.tensor_type.shape.dim
-    return [dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims][1:]
 
 
 def _uff_inputs(graph: MetaGraph, path: Path, given: Shapes) -> dict[str, list[int]]:

@@ -130,7 +130,7 @@ def parse_annotation(path: Path, text: bytes, classes: Sequence[str]) -> Annotat
         size = tree.find("size")
         height, width = (whole_number(_text(size, key).strip()) for key in ("height", "width"))
         objects = tree.findall("object")
-        labels = [classes.index(_text(item, "name")) for item in objects]
+        labels = [_label(_text(item, "name"), classes) for item in objects]
         corners = [[_side(item, key) for key in ("xmin", "ymin", "xmax", "ymax")] for item in objects]
         difficult = [item.findtext("difficult", "0") == "1" for item in objects]
         if min(height, width) < 1:
@@ -140,6 +140,12 @@ def parse_annotation(path: Path, text: bytes, classes: Sequence[str]) -> Annotat
         box = boxes[(boxes[:, :2] > boxes[:, 2:]).any(1)][0].tolist()
         raise FormatError(path, f"the box {box} ends before it begins", "Correct it: xmin, ymin, xmax, ymax.")
     return Annotation(path.stem, (height, width), boxes, np.array(labels, np.int64), np.array(difficult, bool))
+
+
+def _label(name: str, classes: Sequence[str]) -> int:
+    if name not in classes:
+        raise ValueError(f"the object {name!r} is none of them")
+    return classes.index(name)
 
 
 def _side(item: ElementTree.Element, key: str) -> float:

@@ -16,8 +16,9 @@ import tarfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from os import PathLike
 from pathlib import Path, PurePosixPath
 
@@ -42,6 +43,7 @@ OF_CONTENT = (
 LONGEST = 200  # characters of a library's error that are told
 UNFOLDED_AT_LEAST, UNFOLDED_RATIO = 32 << 20, 8  # bytes that any packed file may have unpacked, and times its own
 NAME_BYTES, PATH_BYTES = 255, 1024  # of a file and of its path, that any system takes
+MOST_AXES = 32  # of an array, in any version of NumPy
 DIGITS = 18  # of a whole number in a text: what int64 holds
 
 
@@ -121,6 +123,13 @@ def whole_number(text: str | bytes) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= DIGITS):
         raise ValueError(f"{text[:20]!r} is no whole number of at most {DIGITS} digits")
     return int(text)
+
+
+def is_shape_of(shape: Sequence[int], count: int) -> bool:
+    """Return whether an array of so many values can have a shape: NumPy refuses huge axes beside an empty one."""
+    if len(shape) > MOST_AXES or min(shape, default=0) < 0 or prod(shape) != count:
+        return False
+    return prod(size for size in shape if size) < 1 << 60
 
 
 def check_unfolded(path: str | PathLike[str], size: int) -> None:

@@ -127,15 +127,18 @@ def write_json(path: str | os.PathLike[str], data: Any) -> None:
     write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
+def read_json(path: str | os.PathLike[str], remedy: str = "Make it again with snakemake.") -> Any:
     """Return the content of a JSON file.
+
+    Args:
+        path: the file.
+        remedy: what the user can do about a damaged one.
 
     Raises:
         FormatError: it is none, is nested too deeply to be read, or has a number that is not finite.
     """
-    again = "Make it again with snakemake."
-    text = read_text(path, again)
-    with refuse_damage(path, "not JSON", again):
+    text = read_text(path, remedy)
+    with refuse_damage(path, "not JSON", remedy):
         return json.loads(text, parse_float=_finite, parse_constant=_finite)
 
 

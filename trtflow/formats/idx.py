@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from trtflow.formats.damage import check_unfolded, refuse_damage
+from trtflow.formats.damage import check_unfolded, is_shape_of, refuse_damage
 from trtflow.formats.errors import FormatError
 from trtflow.formats.files import atomic_path
 
@@ -52,7 +52,7 @@ def _read(path: Path, file: BinaryIO | gzip.GzipFile, dimensions: int, zipped: b
         raise FormatError(path, "ends within its header", AGAIN)
     shape = tuple(np.frombuffer(header, ">u4").tolist())
     stated = prod(shape)
-    if stated > MOST:
+    if stated > MOST or not is_shape_of(shape, stated):
         raise FormatError(path, f"states {stated} values, more than {MOST}", AGAIN)
     if zipped:
         check_unfolded(path, stated)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trtflow.formats.damage import whole_number
+from trtflow.formats.damage import is_shape_of, whole_number
 from trtflow.formats.errors import FormatError
 from trtflow.formats.files import write_bytes
 
@@ -93,7 +93,7 @@ def read_wts2(path: Path) -> dict[str, np.ndarray]:
         name, dtype = header[1].decode(errors="replace"), DTYPES[int(header[2])]
         shape = tuple(int(size) for size in header[3].split(b",") if size.strip())
         end = header.end() + prod(shape) * dtype.itemsize
-        if data[end : end + 1] != b"\n":
+        if data[end : end + 1] != b"\n" or not is_shape_of(shape, prod(shape)):
             raise FormatError(path, f"blob {name!r} of shape {shape} is cut off or damaged", AGAIN)
         found.append((name, np.frombuffer(data, dtype, prod(shape), header.end()).reshape(shape)))
         place = end + 1

@@ -129,14 +129,30 @@ def values_of(
     return run_onnx(model, dict(feeds))
 
 
+class OnnxRunner:
+    """A model in ONNX Runtime exactly as it is written: no fusing, no integer kernels.
+
+    Args:
+        model: the model.
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs for inputs by name."""
+        names = [value.name for value in self._session.get_outputs()]
+        return dict(zip(names, self._session.run(names, feeds), strict=True))
+
+
 def run_onnx(model: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Run a model in ONNX Runtime exactly as it is written: no fusing, no integer kernels."""
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    names = [value.name for value in session.get_outputs()]
-    return dict(zip(names, session.run(names, feeds), strict=True))
+    """Run a model once, as `OnnxRunner` does."""
+    return OnnxRunner(model).run(feeds)
 
 
 def quantise_in_graph(model: onnx.ModelProto) -> None:

@@ -30,7 +30,7 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 130,
 }
 LONGEST_NAME = 36  # characters of a layer's name in a plot
-LOWER_IS_BETTER = ("perplexity",)
+LOWER_IS_BETTER = ("perplexity", "rmse", "mae")
 SMOOTHING = 20  # steps in the running mean of the loss
 
 

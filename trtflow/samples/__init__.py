@@ -9,23 +9,29 @@ weights given after the build; `HALF_WEIGHTS`, define_network also takes the typ
 `configure_builder(trt, config)` and `configure_network(trt, network, ranges, kept)`, INT8 from dynamic ranges;
 `PROGRAMS`, other forms of the same model by name; `RECURRENT`, what recurrent parts can be made of, which the functions
 of networks take too. Samples that run step by step have functions of their own instead of the first, second and last of
-the functions above. `own` is all samples of users, who write no module.
+the functions above. `own` is all samples of users, who write no module; of these `INPUTS` are several inputs, of which
+`preprocess` gives arrays by name.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from trtflow.calibration.fallback import fall_back
 from trtflow.formats import UserError
 from trtflow.formats.arrays import read_arrays
+from trtflow.formats.calibration_table import read_table
+from trtflow.samples.own.answers import RAW
 
+ITEMS = "images"  # the items' names, in files of prepared inputs and of predictions
 OWN = "results/{name}/export/sample.json"  # where the workflow says what a sample of the user's own is
 
 
@@ -37,6 +43,7 @@ def definition(
     kept: Collection[str] = (),
     network: str | None = None,
     recurrent: str | None = None,
+    fallback: Path | None = None,
 ) -> Callable[[ModuleType, Any], None]:
     """Return what `build_plan` calls to define a sample's network in one precision.
 
@@ -48,6 +55,7 @@ def definition(
         kept: layers that these leave in float32.
         network: which of `NETWORKS`; None for the one that `define_network` defines.
         recurrent: which of `RECURRENT`; None for the guide's form.
+        fallback: calibration table; what reads a tensor that it lacks stays in float32. None where it lacks none.
 
     Raises:
         UserError: there is no network of that name, or no recurrent part.
@@ -65,21 +73,81 @@ def definition(
         define_network(trt, defined, export, *([trt.float16] if half else []), **form)
         if ranges is not None:
             sample.configure_network(trt, defined, ranges, kept)
+        if fallback is not None:
+            fall_back(trt, defined, read_table(fallback).scales, str(fallback))
 
     return define
 
 
-def batches_of(sample: Any, values: np.ndarray, size: int) -> list[dict[str, np.ndarray]]:
-    """Return what a sample's engine takes, by input, for prepared pictures [N, ...] in batches of at most `size`."""
-    feeds = getattr(sample, "feeds", lambda batch: {sample.INPUT: batch})
-    return [feeds(values[first : first + size]) for first in range(0, len(values), size)]
+def array_name(name: str) -> str:
+    """Return the name that an input has in a file of prepared inputs: a model's may be that of the items' names."""
+    return f"{name} (input)" if name == ITEMS else name
+
+
+def named_inputs(sample: Any, prepared: Any) -> dict[str, np.ndarray]:
+    """Return what `preprocess` of a sample gave, by the input's name; samples with one give the array alone."""
+    return dict(prepared) if isinstance(prepared, Mapping) else {sample.INPUT: prepared}
+
+
+def read_prepared(sample: Any, path: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return what a file of prepare_inputs.py holds: an array [N, ...] for each input, and the names of the items."""
+    names = list(getattr(sample, "INPUTS", (sample.INPUT,)))
+    *values, items = read_arrays(path, *map(array_name, names), ITEMS)
+    return dict(zip(names, values, strict=True)), items
+
+
+def batches_of(sample: Any, values: Mapping[str, np.ndarray], size: int) -> list[dict[str, np.ndarray]]:
+    """Return what a sample's engine takes, by input, for prepared inputs [N, ...] in batches of at most `size`.
+
+    Where the model fixes its batch, the last one is filled up with its last item.
+    """
+    feeds = getattr(sample, "feeds", None)
+    fixed = getattr(sample, "batch", None)
+    batches = []
+    for first in range(0, len(next(iter(values.values()))), fixed or size):
+        part = {name: array[first : first + (fixed or size)] for name, array in values.items()}
+        if fixed:
+            part = {name: _filled(array, fixed) for name, array in part.items()}
+        batches.append(feeds(part[sample.INPUT]) if feeds else part)
+    return batches
+
+
+def _filled(values: np.ndarray, size: int) -> np.ndarray:
+    return np.concatenate([values, np.repeat(values[-1:], size - len(values), axis=0)])
 
 
 def first_batch(name: str, inputs: Path, size: int) -> dict[str, np.ndarray]:
     """Return the first batch of a file of prepare_inputs.py, as the engine of the sample of that name takes it."""
     sample = load(name)
-    (values,) = read_arrays(inputs, sample.INPUT)
-    return batches_of(sample, values, size)[0]
+    return batches_of(sample, read_prepared(sample, inputs)[0], size)[0]
+
+
+class Answers:
+    """What an engine or a framework answered, batch by batch.
+
+    Outputs as they were, which samples of the user's own give besides, are kept of the first `compared` items alone.
+
+    Args:
+        sample: what `load` returns.
+    """
+
+    def __init__(self, sample: Any) -> None:
+        self._most = getattr(sample, "compared", None)
+        self._parts: dict[str, list[np.ndarray]] = {}
+        self._count: Counter[str] = Counter()
+
+    def add(self, answers: Mapping[str, np.ndarray]) -> None:
+        """Take the answers of a batch, arrays [N, ...] by name."""
+        for name, values in answers.items():
+            kept = values
+            if name.startswith(RAW) and self._most is not None:
+                kept = values[: max(0, self._most - self._count[name])].copy()
+            self._parts.setdefault(name, []).append(kept)
+            self._count[name] += len(kept)
+
+    def joined(self, count: int) -> dict[str, np.ndarray]:
+        """Return the answers of all `count` items by name, without what fills up a batch."""
+        return {name: np.concatenate(parts)[:count] for name, parts in self._parts.items()}
 
 
 def load(name: str) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 from trtflow.datasets.images import read_sized_image, to_faster_rcnn_input
 from trtflow.datasets.voc import read_images
 from trtflow.families.common.input_size import read_input_shape
-from trtflow.metrics.detections import pairwise_iou
+from trtflow.metrics.suppression import suppress
 from trtflow.runtime.darknet_boxes import LARGEST_EXPONENT
 from trtflow.runtime.parsers import parse_caffe
 
@@ -99,20 +99,9 @@ def detect(boxes: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """
     found = []
     for label in range(1, probabilities.shape[1]):
-        scores = probabilities[:, label]
-        for row in suppress(boxes[:, label], scores):
-            found.append([label, scores[row], *boxes[row, label]])
+        likely = np.flatnonzero(probabilities[:, label] >= SCORE_THRESHOLD)
+        scores = probabilities[likely, label]
+        for row in likely[suppress(boxes[likely, label], scores, NMS_THRESHOLD)]:
+            found.append([label, probabilities[row, label], *boxes[row, label]])
     rows = np.array(found).reshape(-1, 6)
     return rows[np.argsort(-rows[:, 1], kind="stable")]
-
-
-def suppress(boxes: np.ndarray, scores: np.ndarray) -> list[int]:
-    """Return which boxes of a class remain, best first: of two that overlap by more than 0.3 the better one."""
-    order = np.argsort(-scores, kind="stable")
-    order = order[scores[order] >= SCORE_THRESHOLD]
-    kept: list[int] = []
-    while len(order):
-        first, order = order[0], order[1:]
-        kept.append(int(first))
-        order = order[pairwise_iou(boxes[first, None], boxes[order])[0] <= NMS_THRESHOLD]
-    return kept

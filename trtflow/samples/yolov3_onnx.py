@@ -17,6 +17,7 @@ from trtflow.datasets.images import read_image, to_unit_input
 from trtflow.datasets.voc import read_images
 from trtflow.formats import UserError
 from trtflow.formats.darknet import input_shape, read_cfg
+from trtflow.metrics.suppression import suppress_by_class
 from trtflow.runtime.darknet_boxes import LARGEST_EXPONENT
 from trtflow.runtime.messages import logger_of
 
@@ -107,16 +108,7 @@ def suppress(boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> np.nd
 
     As in the sample the intersection counts the last pixel in, so it is one pixel wider than the coordinates say.
     """
-    kept: list[int] = []
-    for label in np.unique(labels):
-        order = np.flatnonzero(labels == label)
-        order = order[np.argsort(-scores[order], kind="stable")]
-        while len(order):
-            first, order = order[0], order[1:]
-            kept.append(int(first))
-            order = order[overlaps(boxes[first], boxes[order]) <= NMS_THRESHOLD]
-    places = np.array(kept, np.int64)
-    return places[np.argsort(-scores[places], kind="stable")]
+    return suppress_by_class(boxes, scores, labels, NMS_THRESHOLD, overlaps)
 
 
 def overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:

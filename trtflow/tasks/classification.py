@@ -21,9 +21,11 @@ from trtflow.samples import load as load_sample
 from trtflow.tasks.files import by_precision, read_alike, write_metrics, write_scores
 from trtflow.tasks.inference import infer
 from trtflow.tasks.measurement import measure, profile
+from trtflow.tasks.own import compare_outputs, hook_scores
 
 __all__ = [
     "compare",
+    "compare_outputs",
     "compare_programs",
     "compare_top5",
     "draw_confusion",
@@ -87,6 +89,8 @@ def score(job: Job) -> None:
     rows = _random_rows(job.setting("random_batch"), len(scored.labels))
     scores = classification_scores(scored.probabilities, scored.labels, scored.classes, rows)
     scores["metrics"] |= _forms_difference(job.input("predictions"))
+    if job.family == OWN:
+        scores["metrics"] |= hook_scores(job)
     write_scores(job, scores, {"probabilities": scored.probabilities})
 
 

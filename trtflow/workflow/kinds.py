@@ -56,6 +56,11 @@ class Kinds:
         source = source or sample["name"]
         return {"": self._common} | {kind: self.get(kind, sample[kind], source) for kind in ORDER}
 
+    @property
+    def own_tasks(self) -> list[str]:
+        """Names of the tasks that models of the user's own can have."""
+        return [name for name, task in self._all["task"].items() if "own" in task]
+
     def told(self, sample: Mapping[str, Any], key: str, default: Any = None) -> Any:
         """Return what the family of a sample says of something, or else its task, or else its data set."""
         for kind in reversed(self.of(sample).values()):

@@ -10,8 +10,7 @@ from typing import Any
 from trtflow.workflow.configuration import check, complete, merged, read_mapping, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
-
-ALGORITHM = {"split": "calibration", "batches": "made"}
+from trtflow.workflow.own import load_own
 
 
 def guide_samples(root: Path) -> list[str]:
@@ -57,7 +56,7 @@ def load_samples(
             raise PlanError(f"samples.{name}: {unknown('sample', name, [*guide, *own])}")
     samples = {name: _load_sample(root, config, kinds, name) for name in guide}
     _check_owners(samples)
-    return samples | {name: _load_own(root, config, kinds, name, own[name]) for name in own}
+    return samples | {name: load_own(root, config, kinds, name, own[name]) for name in own}
 
 
 SHARING = ("data_set", "family")  # kinds that say what their samples have in common
@@ -104,10 +103,13 @@ def _set_limits(sample: dict[str, Any], source: str) -> None:
 
 
 def _check_batches(sample: Mapping[str, Any], source: str) -> None:
-    """Refuse batches that the calibration pictures do not fill, or larger ones than engines take."""
+    """Refuse batches that the calibration pictures do not fill, or larger ones than engines take, and idle tables."""
     if "calibration" in sample:
         split, size = sample["calibration"]["split"], sample["calibration"]["batch_size"]
         pictures = sample["splits"][split]
+        if "table" in sample["calibration"] and sample["calibration"]["algorithm"] == "ranges":
+            way_out = "Leave table out, or name the algorithm that made it"
+            raise PlanError(f"{source}: calibration.table: with algorithm: ranges there is no table. {way_out}.")
         if pictures % size:
             raise PlanError(
                 f"{source}: calibration.batch_size: {pictures} pictures (splits.{split}) do not fill batches of {size}"
@@ -130,34 +132,6 @@ def _check_owners(samples: Mapping[str, dict[str, Any]]) -> None:
             raise PlanError(
                 f"samples.{name}: model.trained_by: sample {owner!r} trains no {sample['model'].get('network')}"
             )
-
-
-def _load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, path: Path) -> dict[str, Any]:
-    """Read a sample of the user's own, in the form that the rules take all others in."""
-    own = merged(read_mapping(path), typed(config["samples"].get(name, {})))
-    check(own, root / "config/schema/own.schema.json", path)
-    if own["name"] != name:
-        raise PlanError(f"{path}: name: {own['name']!r} is not {name!r}")
-    calibration = own.get("calibration") if "calibration" in own["data"] else None  # without int8 there may be none
-    count = calibration["batch_size"] * calibration.pop("batches") if calibration else 0
-    sample = {
-        **{key: own[key] for key in ("name", "title", "precisions", "gates")},
-        "chapter": 0,
-        "upstream": "own",
-        "task": "classification",
-        "family": "own",
-        "source": "own",
-        "data": ["mini", "full"],
-        "data_set": "own",
-        "splits": {"calibration": count},
-        "model": {"framework": "own", "weights": "own"},
-        **({"calibration": {**calibration, **ALGORITHM}} if calibration else {}),
-        "max_batch_size": own["max_batch_size"],
-        "profile_batch_size": 1,
-        "own": {key: own[key] for key in ("model", "data")},
-    }
-    kinds.of(sample, str(path))
-    return sample
 
 
 def own_files(path: str) -> list[str]:

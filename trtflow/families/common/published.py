@@ -46,7 +46,7 @@ def predict(job: Job) -> None:
     outputs = [output.name for output in session.get_outputs()]
     found = [
         sample.postprocess(dict(zip(outputs, session.run(outputs, feeds), strict=True)))["probabilities"]
-        for feeds in batches_of(sample, values, size)
+        for feeds in batches_of(sample, {sample.INPUT: values}, size)
     ]
     write_arrays(job.output("predictions"), {"probabilities": np.concatenate(found), "images": names})
 

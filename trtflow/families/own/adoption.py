@@ -1,102 +1,251 @@
-"""Taking over a model of the user's own: its files in the form of TensorRT's parsers, and what is to be known."""
+"""Taking over a model of the user's own: its files in the form of TensorRT's parsers, and what is to be known.
+
+Everything that is wrong with model, labels and data is told here, before anything is built.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from trtflow.families.common import environment  # noqa: F401  # isort: skip - of TensorFlow, before it is loaded
 
-from trtflow.converters.model_file import import_model
+import numpy as np
+import onnx
+
+from trtflow.converters.onnx_model import dtype_of, graph_inputs, shape_of
 from trtflow.families.own.description import NAME
+from trtflow.families.own.forms import take_model
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.checksums import write_checksums
 from trtflow.formats.damage import read_lines
-from trtflow.formats.files import write_json
+from trtflow.formats.files import copy_file, write_json
 from trtflow.job import Job
 from trtflow.migration.agreement import draw_inputs, run_onnx
 from trtflow.migration.lowering import lower_model
 from trtflow.runtime.model_file import ModelFile
+from trtflow.runtime.own_plugins import load_plugin_file
+from trtflow.samples.own import OwnSample, read_own
+from trtflow.samples.own.hook import read_hook
 
-PICTURES = {"colour": "rgb", "mean": 0, "scale": 1, "channels_last": False}
+HOOK = "hook.py"
+ALL = ("regression", "none")  # tasks that score outputs as they are
+COMPARED_BYTES = 64 << 20  # of outputs that other tasks keep as they are, to compare precisions by
+TRIED = 2  # items of the data that are prepared before anything is built
+Shapes = dict[str, tuple[int, ...]]
 
 
 def adopt_model(job: Job) -> None:
-    """Write a model and its description, after holding its outputs against the classes.
+    """Write a model and its description, after holding both against the data.
 
     Raises:
-        UserError: they disagree, the model has several inputs, or it is damaged.
+        UserError: they disagree, or a file is damaged.
     """
     folder, own = job.output("exports").parent, job.settings["own"]
-    classes = read_classes(Path(own["data"]["classes"]))
-    model, output = adopt(own["model"], folder)
-    check_classes(model, output, classes, job.settings)
+    for plugin in own["model"].get("plugins", []):
+        load_plugin_file(Path(plugin))
+    model = take_model(own, folder)
+    inputs = described_inputs(model, own)
+    network = lower_model(model).model
+    batch = fixed_batch(network, job.settings)
+    outputs = run_outputs(network, own, batch or min(2, job.settings["max_batch_size"]))
     description = {
         "model": model.to_json(),
-        "output": output,
-        "classes": classes,
-        "logits": own["model"].get("logits", False),
-        "pictures": PICTURES | own["data"].get("pictures", {}),
-        "calibration": job.setting("splits.calibration", 0),
+        "task": job.task,
+        "inputs": inputs,
+        "outputs": described_outputs(model, own),
+        "classes": read_classes(own["data"]["classes"]) if "classes" in own["data"] else [],
+        "calibration": described_calibration(job.settings),
+        "batch": batch,
+        "compared": compared(outputs, job.task, own),
+        "hook": HOOK if "hook" in own else None,
+        "settings": {key: own[key] for key in ("decoding", "drawn") if key in own},
     }
+    if "hook" in own:
+        read_hook(Path(own["hook"]))
+        copy_file(Path(own["hook"]), folder / HOOK)
     write_json(folder / NAME, description)
-    files = [path for path in (model.path, model.deploy) if path is not None]
-    write_checksums(folder, [NAME, *(path.name for path in files)])
+    try:
+        check_sample(read_own(folder / NAME), own, outputs)
+    except UserError:
+        (folder / NAME).unlink()
+        raise
+    files = [path.name for path in (model.path, model.deploy) if path is not None]
+    write_checksums(folder, [NAME, *files, *([HOOK] if "hook" in own else [])])
 
 
-def read_classes(path: Path) -> list[str]:
-    """Return the names of classes, a line each."""
-    names = [line.strip() for line in read_lines(path) if line.strip()]
+def read_classes(told: str | Path | list[str]) -> list[str]:
+    """Return the names of classes: a list, or a file with one a line."""
+    listed = isinstance(told, list)
+    names = [str(name) for name in told] if isinstance(told, list) else [line.strip() for line in read_lines(told)]
+    names = [name for name in names if name]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if len(names) < 2 or twice:
         fault = f"class {twice[0]!r} stands in it twice" if twice else f"{len(names)} classes"
-        raise FormatError(path, fault, "Write the name of a class a line, in the order of the model's output.")
+        where = "data.classes" if listed else str(told)
+        raise FormatError(where, fault, "Write the name of a class a line, in the order of the model's output.")
     return names
 
 
-def adopt(settings: dict[str, Any], folder: Path) -> tuple[ModelFile, str]:
-    """Write the model's files; return it, and the output that is scored.
+def described_inputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what `sample.json` says of inputs.
 
     Raises:
-        UserError: the model has several inputs or no such output, leaves a size open, or is damaged.
+        UserError: the YAML file names another, or the model leaves a size open.
     """
-    path = Path(settings["file"])
-    outputs = [settings["output"]] if "output" in settings and path.suffix != ".onnx" else []
-    optional: dict[str, Any] = {key: Path(settings[key]) for key in ("deploy", "preprocessor") if key in settings}
-    model = import_model(path, folder, outputs=outputs, **optional, input_shape=settings.get("input"))
-    if len(model.inputs) != 1:
-        raise UserError(f"{path}: {len(model.inputs)} inputs, {', '.join(model.inputs)}. A sample can have one.")
-    output = settings.get("output", model.outputs[0])
-    if output not in model.outputs or ("output" not in settings and len(model.outputs) > 1):
-        raise UserError(f"{path}: outputs {', '.join(model.outputs)}. Name the one to score as model.output.")
-    ((name, shape),) = model.inputs.items()
-    if min(shape, default=1) < 1:
+    said, file = own.get("inputs", {}), own["model"]["file"]
+    unknown = [name for name in said if name not in model.inputs]
+    if unknown:
+        raise UserError(f"{file}: no input {unknown[0]!r}. It has {', '.join(model.inputs)}.")
+    dtypes = dict.fromkeys(model.inputs, "float32")
+    if model.form == "onnx":
+        dtypes |= {
+            value.name: dtype_of(value) for value in graph_inputs(onnx.load(model.path, load_external_data=False))
+        }
+    found = {}
+    for name, shape in model.inputs.items():
+        told = said.get(name, {})
+        if min(shape, default=1) < 1:
+            raise UserError(
+                f"{file}: input {name!r} leaves sizes behind the batch open, {list(shape)}. Give them as "
+                f"inputs.{name}.shape, or export the model with fixed ones."
+            )
+        source = told.get("from", [])
+        pictures = told.get("pictures", own["data"].get("pictures") if len(model.inputs) == 1 else None)
+        found[name] = {
+            "shape": list(shape),
+            "dtype": dtypes[name],
+            "source": [source] if isinstance(source, str) else source,
+            **({"pictures": pictures} if pictures else {}),
+        }
+    return found
+
+
+def described_outputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what `sample.json` says of outputs, in the order of the YAML file, which puts the one to score first."""
+    said = own.get("outputs", {})
+    found = {}
+    for name in [*said, *(name for name in model.outputs if name not in said)]:
+        told = said.get(name) or {}
+        target = told.get("target", [])
+        logits = told.get("logits", own["model"].get("logits", False))
+        found[name] = {"logits": logits, "target": [target] if isinstance(target, str) else target}
+    return found
+
+
+def described_calibration(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `sample.json` says of the calibration."""
+    told = settings["own"].get("calibration", {})
+    batch = settings.get("calibration", {}).get("batch_size", 1)
+    count = None if told.get("automatic") else settings.get("splits", {}).get("calibration", 0)
+    return {"count": count, "batch": batch, "held_apart": told.get("held_apart", False), "seed": told.get("seed", 0)}
+
+
+def fixed_batch(network: onnx.ModelProto, settings: Mapping[str, Any]) -> int | None:
+    """Return the batch that a model fixes; None where it is open.
+
+    Raises:
+        UserError: engines or the calibration are to have another.
+    """
+    own, batch = settings["own"], settings["max_batch_size"]
+    fixed = {shape[0] for value in network.graph.input if (shape := shape_of(value)) and shape[0] > 0}
+    batches = {batch, settings.get("calibration", {"batch_size": batch})["batch_size"]}
+    if not fixed:
+        if own.get("batch_size"):
+            raise UserError(f"{own['model']['file']}: its batch is open. Set max_batch_size in place of batch_size.")
+        return None
+    if len(fixed) > 1 or batches != fixed:
+        told = " and ".join(map(str, sorted(fixed)))
         raise UserError(
-            f"{path}: input {name!r} leaves sizes behind the batch open, {shape}. Export it with fixed ones."
+            f"{own['model']['file']}: its batch is fixed at {told}. Export it with a dynamic one, or set batch_size to "
+            "it, in place of max_batch_size and calibration.batch_size."
         )
-    return model, output
+    return fixed.pop()
 
 
-def check_classes(model: ModelFile, output: str, classes: list[str], config: Mapping[str, Any]) -> None:
-    """Run the lowered network once, and hold its output against the classes, and its batch against the engines'.
+def run_outputs(network: onnx.ModelProto, own: Mapping[str, Any], batch: int) -> Shapes:
+    """Return the shapes of the outputs without the batch, as the lowered network gives them when it is run once.
+
+    Raises:
+        UserError: an output has no batch.
+    """
+    found = run_onnx(network, draw_inputs(network, {}, batch, seed=0))
+    for name, values in found.items():
+        if values.ndim == 0 or len(values) != batch:
+            raise UserError(
+                f"{own['model']['file']}: output {name!r} has the shape {values.shape} for a batch of {batch}. Export "
+                "the model with the batch first, or leave this one out of outputs."
+            )
+    return {name: values.shape[1:] for name, values in found.items()}
+
+
+def compared(outputs: Shapes, task: str, own: Mapping[str, Any]) -> int | None:
+    """Return of how many items the outputs are kept as they are; None for all, where the task or a hook scores them."""
+    if task in ALL or "hook" in own:
+        return None
+    return max(1, COMPARED_BYTES // max(1, 4 * sum(prod(shape) for shape in outputs.values())))
+
+
+def check_sample(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> None:
+    """Hold a model against its classes and its data, of which the first items are prepared as the engine takes them.
 
     Raises:
         UserError: they disagree.
     """
-    own, batch = config["own"], config["max_batch_size"]
-    network = lower_model(model).model
-    first = network.graph.input[0].type.tensor_type.shape.dim[0]
-    batches = {batch, config.get("calibration", {"batch_size": batch})["batch_size"]}
-    if first.HasField("dim_value") and (first.dim_value != 1 or batches != {1}):
+    val = Path(own["data"]["val"])
+    items, _ = sample.read_images(val, "val")
+    prepared = sample.preprocess(items[:TRIED], Path())
+    if own["data"].get("calibration"):
+        place = Path(own["data"]["calibration"])
+        others, _ = sample.read_images(place, "calibration") if sample.calibration.count != 0 else (items, [])
+        sample.pack(sample.preprocess(others[:TRIED], place))
+    for name, values in prepared.items():
+        if not np.isfinite(values).all():
+            raise FormatError(val, f"values for input {name!r} are no numbers (NaN or infinite)", "Correct the data.")
+    CHECKS.get(sample.task, lambda *_: None)(sample, own, outputs)
+    if sample.hook.postprocess is not None:
+        tried = {name: np.zeros((TRIED, *outputs[name]), np.float32) for name in sample.outputs}
+        sample.postprocess(tried)
+
+
+def check_classes(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> None:
+    """Hold a classifier's output against the classes, and the labels against these.
+
+    Raises:
+        UserError: they disagree.
+    """
+    classes, width = sample.classes, prod(outputs[sample.OUTPUT])
+    if len(outputs) > 1 and not own.get("outputs"):
         raise UserError(
-            f"{own['model']['file']}: its batch is fixed at {first.dim_value}. Export it with a dynamic one, or, where "
-            "it is 1, set max_batch_size and calibration.batch_size to 1."
+            f"{own['model']['file']}: outputs {', '.join(outputs)}. Name the one to score as model.output, or as the "
+            "first of outputs."
         )
-    width = run_onnx(network, draw_inputs(network, {}, 1, seed=0))[output].size
-    if width != len(classes):
+    if width != len(classes) and (width, len(classes)) != (1, 2):
+        where = own["data"]["classes"] if isinstance(own["data"]["classes"], str) else "data.classes"
         raise UserError(
-            f"{own['data']['classes']}: {len(classes)} classes, but output {output!r} of {own['model']['file']} has "
-            f"{width} values. Name as many classes, in the model's order, or another output as model.output."
+            f"{where}: {len(classes)} classes, but output {sample.OUTPUT!r} of {own['model']['file']} has {width} "
+            "values. Name as many classes, in the model's order, or another output as model.output."
         )
+    sample.read_truth(Path(own["data"]["val"]))
+
+
+def check_targets(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> None:
+    """Hold the outputs of a model of numbers against their targets.
+
+    Raises:
+        UserError: they disagree.
+    """
+    place = Path(own["data"]["val"])
+    for name, values in sample.read_targets(place).items():
+        if prod(values.shape[1:]) != prod(outputs[name]):
+            fault = f"targets of shape {values.shape[1:]}, but output {name!r} has {outputs[name]}"
+            raise FormatError(place, fault, f"Name as many columns as outputs.{name}.target, or give such targets.")
+        if not np.isfinite(values).all():
+            raise FormatError(place, f"targets of output {name!r} are no numbers (NaN or infinite)", "Correct them.")
+
+
+CHECKS = {"classification": check_classes, "regression": check_targets}
+"""By task, what is held against the data before anything is built, given sample, `own` and the outputs' shapes."""

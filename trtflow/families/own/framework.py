@@ -13,12 +13,12 @@ from typing import Any
 from trtflow.families.common import environment  # noqa: F401  # isort: skip - of TensorFlow, before it is loaded
 
 import numpy as np
-import onnx
 
-from trtflow.formats.arrays import read_arrays, write_arrays
+from trtflow.converters.onnx_model import pruned, read_onnx
+from trtflow.formats.arrays import write_arrays
 from trtflow.job import Job
-from trtflow.migration.agreement import run_onnx
-from trtflow.migration.lowering import lower_model
+from trtflow.migration.lowering import OnnxRunner, lower_model
+from trtflow.samples import ITEMS, Answers, batches_of, read_prepared
 from trtflow.samples import load as load_sample
 
 Arrays = dict[str, np.ndarray]
@@ -28,21 +28,21 @@ def framework_of(settings: Mapping[str, Any], sample: Any) -> Callable[[Arrays],
     """Return what runs a model on feeds and gives its outputs."""
     path = Path(settings["file"])
     if path.suffix == ".onnx":
-        model = onnx.load(path)
-        return lambda feeds: run_onnx(model, feeds)
+        shapes = {name: taken.shape for name, taken in sample.inputs.items()}
+        return OnnxRunner(pruned(read_onnx(path), list(sample.outputs), shapes)).run
     if path.suffix == ".pb" and "preprocessor" not in settings:
         from trtflow.converters.frozen_graph import FrozenGraph  # noqa: PLC0415 - loads TensorFlow
 
-        return FrozenGraph(path, [sample.OUTPUT]).run
-    lowered = lower_model(sample.model).model
-    return lambda feeds: run_onnx(lowered, feeds)
+        return FrozenGraph(path, list(sample.outputs)).run
+    return OnnxRunner(lower_model(sample.model).model).run
 
 
 def predict_batches(job: Job) -> None:
-    """Run all batches of prepared items and write the probabilities."""
+    """Run all batches of prepared items and write what the task makes of the answers."""
     sample, size = load_sample(job.sample), int(job.setting("max_batch_size"))
     run_model = framework_of(job.setting("own.model"), sample)
-    values, names = read_arrays(job.input("inputs"), sample.INPUT, "images")
-    batches = [values[first : first + size] for first in range(0, len(values), size)]
-    results = [sample.postprocess(run_model({sample.INPUT: batch}))["probabilities"] for batch in batches]
-    write_arrays(job.output("predictions"), {"probabilities": np.concatenate(results), "images": names})
+    values, names = read_prepared(sample, job.input("inputs"))
+    answers = Answers(sample)
+    for batch in batches_of(sample, values, size):
+        answers.add(sample.postprocess(run_model(batch)))
+    write_arrays(job.output("predictions"), {**answers.joined(len(names)), ITEMS: names})

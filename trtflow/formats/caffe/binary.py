@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from google.protobuf.message import DecodeError, Message
 
 from trtflow.formats.caffe.caffe_pb2 import DOUBLE, FLOAT, FLOAT16, BlobProto, NetParameter, Type
 from trtflow.formats.caffe.upgrade import upgrade
+from trtflow.formats.damage import is_shape_of
 from trtflow.formats.errors import FormatError
 from trtflow.formats.files import write_bytes
 from trtflow.formats.messages import parse_message
@@ -131,6 +131,6 @@ def _fault(blob: BlobProto) -> str:
     except ValueError as error:
         return str(error)
     shape = blob_shape(blob)
-    if min(shape, default=0) < 0 or prod(shape) != len(values):
+    if not is_shape_of(shape, len(values)):
         return f"has {len(values)} values for the shape {shape}"
     return "" if np.isfinite(values).all() else "has values that are not finite"

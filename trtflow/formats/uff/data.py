@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.formats.damage import is_shape_of
 from trtflow.formats.uff.uff_pb2 import Data, DataType, DimensionOrders, MetaGraph, OrderEnum
 
 SPECIAL = int(OrderEnum.OE_SPECIAL)
@@ -127,7 +128,7 @@ def array_of(graph: MetaGraph, data: Data, dtype: np.dtype, shape: Sequence[int]
         ValueError: there is no such blob, or it has another size.
     """
     blob = graph.referenced_data[data.ref].blob if data.ref in graph.referenced_data else data.blob
-    count = int(np.prod(shape, dtype=np.int64))
-    if len(blob) != count * dtype.itemsize:
+    count, rest = divmod(len(blob), dtype.itemsize)
+    if rest or not is_shape_of(shape, count):
         raise ValueError(f"{len(blob)} bytes for {tuple(shape)} values of {dtype}")
     return np.frombuffer(blob, dtype).reshape(tuple(shape))

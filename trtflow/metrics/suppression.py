@@ -1,0 +1,65 @@
+"""Non-maximum suppression: of boxes of an object that overlap too much the best one stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from trtflow.metrics.detections import pairwise_iou
+
+
+def overlap_of_one(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the intersection over union of a box, xmin, ymin, xmax, ymax, with others, [n, 4]: float64 [n]."""
+    return pairwise_iou(box[None], others)[0]
+
+
+Overlap = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def best_first(scores: np.ndarray) -> np.ndarray:
+    """Return the places of scores [n], the best first, of equals the earlier; one that is no number leads them all.
+
+    So that it is never lost behind others, and can be counted.
+    """
+    return np.argsort(-np.where(np.isnan(scores), np.inf, scores), kind="stable")
+
+
+def suppress(
+    boxes: np.ndarray, scores: np.ndarray, threshold: float, overlap_with: Overlap = overlap_of_one
+) -> np.ndarray:
+    """Return which boxes of one class remain, best first: those that overlap no better one that does by more.
+
+    An overlap with a box that is not made of numbers is none, so such a box remains and suppresses nothing.
+
+    Args:
+        boxes: float [n, 4].
+        scores: float [n].
+        threshold: largest overlap of two that remain.
+        overlap_with: overlaps, [m], of a box, [4], with others, [m, 4], in the form that `boxes` has.
+
+    Returns:
+        int64 [k], places in `boxes`.
+    """
+    order, kept = best_first(scores), []
+    while len(order):
+        first, order = order[0], order[1:]
+        kept.append(first)
+        with np.errstate(invalid="ignore"):
+            order = order[~(overlap_with(boxes[first], boxes[order]) > threshold)]
+    return np.array(kept, np.int64)
+
+
+def suppress_by_class(
+    boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, threshold: float, overlap_with: Overlap = overlap_of_one
+) -> np.ndarray:
+    """Return which boxes remain, best first, where those of different labels [n] never suppress each other.
+
+    Args and result are those of `suppress`.
+    """
+    parts = [np.zeros(0, np.int64)]
+    for label in np.unique(labels):
+        mine = np.flatnonzero(labels == label)
+        parts.append(mine[suppress(boxes[mine], scores[mine], threshold, overlap_with)])
+    kept = np.concatenate(parts)
+    return kept[best_first(scores[kept])]

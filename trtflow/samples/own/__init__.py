@@ -1,0 +1,201 @@
+"""A model of the user's own: one YAML file says what other samples say in code (docs/your-own-model.md).
+
+The workflow writes what it says, and the model's names and shapes, to `sample.json` beside the model; this reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from trtflow.datasets.own import INPUTS, LABELS, TARGETS, Items, read_items
+from trtflow.formats import FormatError
+from trtflow.formats.damage import refuse_damage
+from trtflow.formats.files import read_json
+from trtflow.runtime.model_file import ModelFile
+from trtflow.samples.own.answers import ANSWERS, RAW
+from trtflow.samples.own.calibration import Calibration, pack, unpack
+from trtflow.samples.own.hook import NO_HOOK, Hook, read_hook
+from trtflow.samples.own.inputs import Input
+
+Arrays = dict[str, np.ndarray]
+KNOWN = 20  # classes that an error names
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output that the engine keeps.
+
+    Attributes:
+        logits: whether a softmax is still to be taken.
+        target: columns, or the array, of the data that say what it should be; empty for the task's usual one.
+    """
+
+    logits: bool = False
+    target: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class OwnSample:
+    """A sample with the attributes that a sample's module has.
+
+    Attributes:
+        INPUT: name of the first input.
+        INPUTS: names of all.
+        OUTPUT: name of the output that is scored, where a task scores one.
+        EXPLICIT_BATCH: whether the model says its batch.
+        model: the model's files.
+        task: one of `ANSWERS`.
+        inputs: what each input takes, in the model's order.
+        outputs: by name; the first is the one that is scored, where a task scores one.
+        classes: their names, in the order of the output; empty where the task has none.
+        calibration: which items calibrate.
+        batch: the batch that the model fixes; None where it is open.
+        compared: of how many items, from the first on, the outputs are kept as they were; None for all.
+        hook: the user's own functions.
+        settings: what the YAML file says besides, for tasks that ask for more.
+    """
+
+    INPUT: str
+    INPUTS: tuple[str, ...]
+    OUTPUT: str
+    EXPLICIT_BATCH: bool
+    model: ModelFile
+    task: str
+    inputs: Mapping[str, Input]
+    outputs: Mapping[str, Output]
+    classes: list[str]
+    calibration: Calibration
+    batch: int | None = None
+    compared: int | None = None
+    hook: Hook = NO_HOOK
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def read_images(self, root: Path, split: str) -> tuple[Items, list[str]]:
+        """Return the items of a split and their names; what calibrates is not scored, where both are of one place.
+
+        Args:
+            root: folder or file of the data, as `trtflow.datasets.own` takes them.
+            split: val or calibration.
+
+        Raises:
+            FormatError: there are too few.
+        """
+        wanted = [name for taken in self.inputs.values() for name in taken.source]
+        wanted += [name for output in self.outputs.values() for name in output.target]
+        items = read_items(root, [*wanted, *self.inputs, *self.outputs, INPUTS, LABELS, TARGETS])
+        if split == "calibration":
+            items = items[self.calibration.places(len(items), root)]
+        elif self.calibration.held_apart:
+            chosen = set(self.calibration.places(len(items), root))
+            items = items[[place for place in range(len(items)) if place not in chosen]]
+        return items, items.names
+
+    def read_truth(self, root: Path) -> np.ndarray:
+        """Return the class of each held-out item, int64 [N]: a number counted from 0 or a name, of a folder or a table.
+
+        Raises:
+            FormatError: a label is no class of the model's.
+        """
+        items, _ = self.read_images(root, "val")
+        name = (self.outputs[self.OUTPUT].target or (LABELS,))[0]
+        labels = items.column(name, "its class, of each item,")
+        known = f"The model's {len(self.classes)} classes are {', '.join(self.classes[:KNOWN])}."
+        if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iuU":
+            shape = f"{labels.dtype} of shape {labels.shape}" if isinstance(labels, np.ndarray) else "pictures"
+            raise FormatError(
+                root, f"labels are {shape}, for {len(items)} inputs", "Give one integer or name an input."
+            )
+        if labels.dtype.kind == "U":
+            places = {name: place for place, name in enumerate(self.classes)}
+            for item, label in zip(items.names, labels.tolist(), strict=True):
+                if label not in places:
+                    where, what = (root / item, "its folder") if root.is_dir() else (root, f"the label of row {item}")
+                    raise FormatError(where, f"{what} {label!r} is no class", known)
+            return np.array([places[label] for label in labels.tolist()], np.int64)
+        if labels.min() < 0 or labels.max() >= len(self.classes):
+            raise FormatError(root, f"labels from {labels.min()} to {labels.max()}", known)
+        return labels.astype(np.int64)
+
+    def read_targets(self, root: Path) -> Arrays:
+        """Return what outputs should be of each held-out item, float64 [N, ...], by the output's name.
+
+        Raises:
+            FormatError: there are none, or they are no numbers.
+        """
+        items, _ = self.read_images(root, "val")
+        found = {}
+        for name, output in self.outputs.items():
+            names = list(output.target) or [name if name in items.columns else TARGETS]
+            if output.target or len(self.outputs) == 1 or names[0] in items.columns:
+                found[name] = items.numbers(names, f"what output {name!r} should be").astype(np.float64)
+        if not found:
+            fault = f"no targets of outputs {', '.join(self.outputs)}"
+            raise FormatError(root, fault, "Name columns as outputs.NAME.target in the sample's YAML file.")
+        return found
+
+    def preprocess(self, items: Items, export: Path) -> Arrays:
+        """Return what each input takes of items, [N, *shape] in its dtype, by name.
+
+        Raises:
+            FormatError: the data have other shapes, or no column of an input.
+        """
+        if self.hook.preprocess is not None:
+            return self.hook.prepared(items, self.inputs)
+        return {name: taken.prepare(items, self._beside(items)) for name, taken in self.inputs.items()}
+
+    def _beside(self, items: Items) -> list[str]:
+        """Return the columns of which the one input without a name in the data is made; none for several inputs."""
+        targets = {name for output in self.outputs.values() for name in output.target}
+        targets |= {*self.outputs, LABELS, TARGETS}
+        return [name for name in items.columns if name not in targets] if len(self.inputs) == 1 else []
+
+    def pack(self, prepared: Arrays) -> np.ndarray:
+        """Return what all inputs take as one array, as a batch file of the calibration has it."""
+        return pack(prepared, self.inputs)
+
+    def unpack(self, images: np.ndarray) -> Arrays:
+        """Return what `pack` packed, as an engine takes it."""
+        return unpack(images, self.inputs)
+
+    def define_network(self, trt: ModuleType, network: Any, export: Path) -> None:
+        """Parse the model."""
+        self.model.define(trt, network)
+
+    def postprocess(self, outputs: Mapping[str, np.ndarray]) -> Arrays:
+        """Return the task's answers, and the outputs as they are under `output/<name>`."""
+        given = {name: outputs[name] for name in self.outputs}
+        if self.hook.postprocess is not None:
+            given = self.hook.processed(given)
+        return {**ANSWERS[self.task](self, given), **{RAW + name: values for name, values in given.items()}}
+
+
+def read_own(path: Path) -> OwnSample:
+    """Return the sample that a `sample.json` describes.
+
+    Raises:
+        FormatError: it is damaged.
+    """
+    with refuse_damage(path, "not a sample of the user's own", "Make it again with snakemake."):
+        values = read_json(path)
+        folder = path.parent
+        model, hook = ModelFile.from_json(values["model"], folder), values["hook"]
+        inputs = {name: Input(name, **taken) for name, taken in values["inputs"].items()}
+        outputs = {name: Output(**output) for name, output in values["outputs"].items()}
+        return OwnSample(
+            INPUT=next(iter(inputs)),
+            INPUTS=tuple(inputs),
+            OUTPUT=next(iter(outputs)),
+            EXPLICIT_BATCH=model.explicit_batch,
+            model=model,
+            inputs=inputs,
+            outputs=outputs,
+            calibration=Calibration(**values["calibration"]),
+            hook=read_hook(folder / hook) if hook else NO_HOOK,
+            **{key: values[key] for key in ("task", "classes", "batch", "compared", "settings")},
+        )

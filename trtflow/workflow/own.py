@@ -1,0 +1,164 @@
+"""Samples of the user's own: their YAML files, completed to the form that the rules take all samples in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from trtflow.workflow.configuration import check, merged, read_mapping, typed
+from trtflow.workflow.errors import PlanError, unknown
+from trtflow.workflow.kinds import Kinds
+
+MADE = {"split": "calibration", "batches": "made"}
+KEPT = ("model", "data", "inputs", "outputs", "hook", "batch_size", "decoding", "drawn")  # what steps read, as it is
+CALIBRATION = {"algorithm": "entropy2"}
+AGREEMENT = ("agreement", "largest_difference", "mean_difference", "snr_db")  # metrics that every task has
+LEAST_SNR_DB = {"fp32": 60, "fp16": 30}  # of outputs against the model as it was, where no gate is set
+LEAST_SNR_INT8_DB = 10
+MOST_LOSS = 0.01  # of the task's metric against fp32, the guide's «within 1 %»
+
+
+def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, path: Path) -> dict[str, Any]:
+    """Return a sample of the user's own, in the form that the rules take all others in.
+
+    Raises:
+        PlanError: its file is wrong, or lacks something; all that it lacks is told at once.
+    """
+    own = merged(read_mapping(path), typed(config["samples"].get(name, {})))
+    check(own, root / "config/schema/own.schema.json", path)
+    if own["name"] != name:
+        raise PlanError(f"{path}: name: {own['name']!r} is not {name!r}")
+    told = _told(kinds, own["task"], path)
+    _normalise(own, path)
+    _check_needs(own, told, path)
+    _check_gates(own, told, path)
+    calibrates = "int8" in own["precisions"]
+    calibration = _calibration(own) if calibrates else {}
+    sample = {
+        **{key: own[key] for key in ("name", "title", "precisions", "task", "max_batch_size")},
+        "gates": _gates(own, told),
+        "chapter": 0,
+        "upstream": "own",
+        "family": "own",
+        "source": "own",
+        "data": ["mini", "full"],
+        "data_set": "own",
+        "splits": {"calibration": calibration.pop("count", 0)},
+        "model": {"framework": "own", "weights": "own"},
+        **({"calibration": calibration} if calibration else {}),
+        "profile_batch_size": own.get("batch_size", 1),
+        **({"batch_sizes": [own["batch_size"]]} if "batch_size" in own else {}),
+        "own": {key: own[key] for key in KEPT if key in own},
+    }
+    if calibrates:
+        sample["own"]["calibration"] = {
+            "automatic": "batches" not in own.get("calibration", {}),
+            "held_apart": own["data"]["calibration"] == own["data"]["val"],
+            "seed": own.get("calibration", {}).get("seed", 0),
+        }
+    kinds.of(sample, str(path))
+    return sample
+
+
+def _told(kinds: Kinds, task: str, path: Path) -> dict[str, Any]:
+    """Return what a task says of samples of the user's own.
+
+    Raises:
+        PlanError: there is no such task, or such samples cannot have it.
+    """
+    told = kinds.get("task", task, str(path)).get("own")
+    if told is None:
+        raise PlanError(f"{path}: task: {unknown('task of a model of your own', task, kinds.own_tasks)}")
+    return dict(told)
+
+
+def _normalise(own: dict[str, Any], path: Path) -> None:
+    """Bring shorthands of a model with one input and one output to the long form, in place.
+
+    Raises:
+        PlanError: both forms are there.
+    """
+    model = own["model"]
+    if "output" in model:
+        if "outputs" in own:
+            raise PlanError(f"{path}: model.output and outputs say the same. Leave one out.")
+        own["outputs"] = {model.pop("output"): {}}
+    if "batch_size" in own:
+        own["max_batch_size"] = own["batch_size"]
+    own.setdefault("max_batch_size", 1)
+    if isinstance(own.get("outputs"), list):
+        own["outputs"] = {name: {} for name in own["outputs"]}
+    own["outputs"] = {name: told or {} for name, told in own.get("outputs", {}).items()}
+    own["inputs"] = {name: told or {} for name, told in own.get("inputs", {}).items()}
+    for key in ("outputs", "inputs"):
+        if not own[key]:
+            del own[key]
+
+
+def _check_needs(own: dict[str, Any], told: Mapping[str, Any], path: Path) -> None:
+    """Refuse a sample that lacks data, and let it calibrate on those that are scored where it has no others.
+
+    Raises:
+        PlanError: it lacks some; all is told at once.
+    """
+    missing = [f"data.{key}" for key in told["needs"] if not own["data"].get(key)]
+    if missing:
+        raise PlanError(f"{path}: {', '.join(missing)}: missing, which task {own['task']!r} needs. Add it below data.")
+    if "int8" in own["precisions"]:
+        own["data"].setdefault("calibration", own["data"]["val"])
+
+
+def _calibration(own: dict[str, Any]) -> dict[str, Any]:
+    """Return the calibration of INT8 with its defaults: entropy2, and as many items as there are, in one file."""
+    told = {**CALIBRATION, "batch_size": own["max_batch_size"], **own.get("calibration", {})}
+    batches = told.pop("batches", None)
+    told.pop("seed", None)
+    return {**told, **MADE, "count": told["batch_size"] * (batches or 1), **({} if batches else {"files": 1})}
+
+
+def _check_gates(own: Mapping[str, Any], told: Mapping[str, Any], path: Path) -> None:
+    """Refuse gates on metrics that the task has not, or on precisions that are not built.
+
+    Raises:
+        PlanError: there are some.
+    """
+    known = [*told["metrics"], *AGREEMENT]
+    for gate in own.get("gates", []):
+        metric = gate["metric"].partition(":")[0]
+        if metric not in known and "hook" not in own:
+            raise PlanError(f"{path}: gates: {gate['name']}: {unknown('metric', metric, known)}")
+
+
+def _gates(own: Mapping[str, Any], told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the gates of a sample: its own, and for each precision without one the usual ones."""
+    gates = [dict(gate) for gate in own.get("gates", [])]
+    guarded = {gate["precision"] for gate in gates}
+    for precision in own["precisions"]:
+        if precision not in guarded:
+            gates += usual_gates(precision, told.get("loses"))
+    return gates
+
+
+def usual_gates(precision: str, loses: str | None) -> list[dict[str, Any]]:
+    """Return the gates of a precision where none are set: on what it loses against fp32, and on its agreement.
+
+    Args:
+        precision: of an engine.
+        loses: metric of the task whose loss is a gate; None where it has none.
+    """
+    least = LEAST_SNR_DB.get(precision, LEAST_SNR_INT8_DB)
+    gates: list[dict[str, Any]] = []
+    if loses and precision != "fp32":
+        gates.append(
+            {
+                "name": f"{precision}_{loses}_drop",
+                "metric": loses,
+                "precision": precision,
+                "against": "fp32",
+                "op": "<=",
+                "limit": MOST_LOSS,
+            }
+        )
+    agreement = {"name": f"{precision}_agreement", "metric": "snr_db", "precision": precision}
+    return [*gates, {**agreement, "op": ">=", "limit": least}]
