@@ -23,11 +23,17 @@ KEEP_ROUNDING = {"Cast", "Concat", "Flatten", "Gather", "Identity", "MaxPool", "
 
 def for_cpu(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy of a lowered network that computes the same with the kernels a CPU has."""
+    copy = with_emulated_half(model)
+    use_integer_kernels(copy)
+    replace_lrn(copy.graph)
+    return copy
+
+
+def with_emulated_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of a lowered network that computes float16 in float32 and rounds it."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     _emulate_half(copy)
-    use_integer_kernels(copy)
-    replace_lrn(copy.graph)
     return copy
 
 
