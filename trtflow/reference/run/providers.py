@@ -21,6 +21,9 @@ from trtflow.reference.run.products import EXACT_PRODUCTS, needs_care, overflows
 
 ONNX_RUNTIME, OPENVINO = PROVIDERS = ("onnxruntime", "openvino")
 
+# the first would quantise weights that are to stay as they are, the second moves quantisers in front of pools
+DISABLED = ["WeightBiasQuantization", "QDQPropagationTransformer"]
+
 
 def version_of(provider: str) -> str:
     """Return name and version of a provider.
@@ -75,7 +78,7 @@ def session_of_onnxruntime(model: onnx.ModelProto, trace: Path | None = None) ->
         model.SerializeToString(),
         options,
         providers=["CPUExecutionProvider"],
-        disabled_optimizers=["WeightBiasQuantization"],  # it would quantise weights that are to stay as they are
+        disabled_optimizers=DISABLED,
     )
 
 
