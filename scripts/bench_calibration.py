@@ -11,7 +11,7 @@ pictures. Skeletons come from scripts/export_sizes.py, which is called where --s
 from __future__ import annotations
 
 import argparse
-import multiprocessing
+import json
 import resource
 import sys
 import tempfile
@@ -133,6 +133,17 @@ def measure(side: str, options: argparse.Namespace) -> dict[str, Any]:
     return {"tensors": tensors, **taken, "peak_mib": _peak_mib() - before}
 
 
+def measure_apart(side: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return what `measure` does, in a process of its own; print it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "found.json"
+        run_command([sys.executable, *sys.argv, "--side", side, "--out", str(path)])
+        found: dict[str, Any] = json.loads(path.read_text())
+    numbers = [str(found["tensors"]), *(f"{found[key]:.1f}" for key in ("seconds", "processor_s", "peak_mib"))]
+    print(columns(["side", "tensors", "s", "processor s", "MiB"], [[side, *numbers]]), flush=True)
+    return found
+
+
 def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -146,17 +157,16 @@ def main() -> None:
     arguments.add_argument("--skeletons", type=Path, default=Path("results/sizes"), help="folder of export_sizes.py")
     arguments.add_argument("--seed", type=int, default=0, help="of the weights")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    arguments.add_argument("--side", choices=list(SIDES), help=argparse.SUPPRESS)
     options = arguments.parse_args()
 
     if not (options.skeletons / options.name).is_dir():
         export = [sys.executable, Path(__file__).with_name("export_sizes.py"), "--out-dir", options.skeletons]
         run_command([*map(str, export), "--networks", options.name])
-    found = {}
-    for side in options.sides:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found[side] = pool.apply(measure, (side, options))
-        numbers = [f"{found[side][key]:.1f}" for key in ("seconds", "processor_s", "peak_mib")]
-        print(columns(["side", "tensors", "s", "processor s", "MiB"], [[side, str(found[side]["tensors"]), *numbers]]))
+    if options.side:
+        write_json(options.out, measure(options.side, options))
+        return
+    found = {side: measure_apart(side, options) for side in options.sides}
     write_json(options.out, {"network": options.name, "pictures": options.pictures, "sides": found})
 
 
