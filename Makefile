@@ -20,7 +20,7 @@ NEED_PYTHON := @command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is n
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help ssd all check report engine-env test-gpu bench-gpu test-slurm test quick soak fuzz sbom audit lint types unit wheel docs clean
+.PHONY: help ssd all check report engine-env test-gpu bench-gpu test-slurm test quick soak bench fuzz sbom audit lint types unit wheel docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,11 @@ sbom: $(SUPPLY)/.ready $(VENV)/.workflow ## write results/sbom.json, what is ins
 
 audit: $(SUPPLY)/.ready ## ask a service for known vulnerabilities of the pinned packages (needs a network)
 	$(SUPPLY)/bin/pip-audit --no-deps --requirement constraints.txt
+
+bench: $(VENV)/.workflow ## time the reference beside its peers on this CPU (docs/performance.md); let the machine be idle
+	mkdir -p results/bench
+	python scripts/bench_cpu_int8.py --precisions fp16 --out results/bench/cpu_int8.json
+	python scripts/bench_calibration.py --out results/bench/calibration.json
 
 soak: $(VENV)/.develop ## kill and stop workers of pools at random moments, KILLS=200 of them
 	python tests/soak/kill_workers.py --kills $(KILLS)

@@ -32,6 +32,11 @@ def reference(plan: Plan) -> list[str]:
     return words(dict(plan.config["reference"]))
 
 
+def lowering(plan: Plan) -> list[str]:
+    """Return the options of config/config.yaml's reference settings that say what a lowered network is."""
+    return words({"beyond_tensorrt": plan.config["reference"]["beyond_tensorrt"]})
+
+
 def algorithm(plan: Plan, name: str) -> str | None:
     """Return the algorithm of a sample's table, where it has one."""
     return None if plan.is_ranged(name) else plan.setting(name, "calibration.algorithm")

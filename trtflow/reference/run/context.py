@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 
 from trtflow.reference.errors import PlanError, ProfileError
 from trtflow.reference.memory import MemoryFaultError, read
@@ -20,14 +19,11 @@ from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import DTYPES, Dims, volume
 from trtflow.reference.run.formats import read_laid_out, strides_of, write_laid_out
 from trtflow.reference.run.profiler import IProfiler, layer_times
+from trtflow.reference.run.providers import open_session, session_of_onnxruntime
 
 if TYPE_CHECKING:
-    import onnxruntime
-
     from trtflow.reference.run.engine import ICudaEngine
 
-# processors without VNNI add two products of uint8 and int8 in 16 bits, which overflow: take uint8 weights there
-EXACT_PRODUCTS = "session.x64quantprecision"
 WARM_UP = 3  # runs before the one that is profiled: the first ones pay for memory
 
 
@@ -57,7 +53,7 @@ class IExecutionContext(Scope, Reporter):
         self._memory = own_memory or engine.device_memory_size == 0  # whether there is some to work in
         self._consumed = 0  # the event that is told when inputs are read
         self._times: dict[str, float] = {}  # of the last run that had a profiler
-        self._session: onnxruntime.InferenceSession | None = None
+        self._session: Any = None
         self._revision = -1  # of the weights that the session holds
         self._profile = 0
         self._shapes: dict[str, Dims] = {}
@@ -416,16 +412,17 @@ class IExecutionContext(Scope, Reporter):
         except Exception as error:  # ONNX Runtime's own classes, which do not say more
             raise PlanError(f"the run failed: {error}") from error
 
-    def _session_of_weights(self) -> onnxruntime.InferenceSession:
+    def _session_of_weights(self) -> Any:
         """Return a session with the engine's weights of now, made again after a refit."""
         if self._session is None or self._revision != self.engine.revision:
-            self._session, self._revision = _session(self.engine.model), self.engine.revision
+            self._session = open_session(self.engine.model, self.engine.provider)
+            self._revision = self.engine.revision
         return self._session
 
     def _infer_profiled(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
         """Run in a session of its own: ONNX Runtime closes a trace only once."""
         with tempfile.TemporaryDirectory() as folder:
-            session = _session(self.engine.model, trace=Path(folder) / "trace")
+            session = session_of_onnxruntime(self.engine.model, trace=Path(folder) / "trace")
             for _ in range(WARM_UP):  # the trace's last run counts
                 session.run(None, feeds)
             results = session.run(None, feeds)
@@ -444,20 +441,3 @@ def _allocate(allocator: IOutputAllocator, name: str, address: int, result: np.n
     if found:
         allocator.notify_shape(name, Dims(result.shape))
     return int(found or 0)
-
-
-def _session(model: onnx.ModelProto, trace: Path | None = None) -> onnxruntime.InferenceSession:
-    import onnxruntime  # noqa: PLC0415 - it takes as long as all else together
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.add_session_config_entry(EXACT_PRODUCTS, "1")
-    if trace is not None:
-        options.enable_profiling = True
-        options.profile_file_prefix = str(trace)
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(),
-        options,
-        providers=["CPUExecutionProvider"],
-        disabled_optimizers=["WeightBiasQuantization"],  # it would quantise weights that are to stay as they are
-    )

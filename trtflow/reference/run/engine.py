@@ -27,8 +27,8 @@ from trtflow.reference.record.values import Dims, IHostMemory, ILogger
 from trtflow.reference.run.context import IExecutionContext
 from trtflow.reference.run.formats import layout_of
 from trtflow.reference.run.inspector import EngineInspector
-from trtflow.reference.run.kernels import for_cpu
 from trtflow.reference.run.plan import read_plan
+from trtflow.reference.run.providers import ONNX_RUNTIME, fitted
 from trtflow.reference.run.shapes import OutputShapes
 
 FROM_ONNX = {int(onnx_type): dtype for dtype, onnx_type in ONNX_TYPES.items()}
@@ -61,7 +61,10 @@ class ICudaEngine(Scope, Reporter):
 
     Attributes:
         revision: grows with each refit, so that contexts notice.
+        provider: what contexts run in, one of `providers.PROVIDERS`; TensorRT has no counterpart.
     """
+
+    provider = ONNX_RUNTIME
 
     default_code = PlanError.code
     read_only = ("has_implicit_batch_dimension", "max_batch_size", "num_aux_streams")
@@ -96,7 +99,7 @@ class ICudaEngine(Scope, Reporter):
     def load(self, plan: bytes) -> onnx.ModelProto:
         """Take the weights of a plan, that of this engine or one that differs in weights only; return its network."""
         model, self.metadata = read_plan(plan)
-        self.plan, self.model = plan, for_cpu(model)
+        self.plan, self.model = plan, fitted(model, self.provider)
         self.revision += 1
         return model
 
