@@ -32,7 +32,13 @@ OWN_EXPORTS = {  # what a model of the user's own becomes, by the end of its nam
     ".pb": ("model.uff",),
     ".caffemodel": ("model.caffemodel", "model.prototxt"),
     ".prototxt": ("model.caffemodel", "model.prototxt"),
+    ".cfg": ("model.onnx",),
+    ".weights": ("model.onnx",),
+    ".pt2": ("model.onnx",),
+    ".keras": ("model.uff",),
+    "": ("model.uff",),  # the folder of a SavedModel
 }
+BESIDE = {".prototxt": ".caffemodel", ".cfg": ".weights", ".weights": ".cfg"}  # files that need another
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,8 @@ class Plan:
         if name in self.own:
             form = os.path.splitext(sample["own"]["model"]["file"])[1]
             hook = ["hook.py"] if "hook" in sample["own"] else []
-            names = ["sample.json", *OWN_EXPORTS[form], *hook, CHECKSUMS]
+            plugins = [f"plugin{number}.py" for number, _ in enumerate(sample["own"]["model"].get("plugins", []))]
+            names = ["sample.json", *OWN_EXPORTS[form], *hook, *plugins, CHECKSUMS]
         else:
             by_source = self.told(name, "exports")
             if sample["source"] not in by_source:
@@ -364,8 +371,7 @@ class Plan:
         files = [model["file"], *(model[key] for key in ("deploy", "preprocessor") if key in model)]
         files += model.get("plugins", [])
         files += [own["hook"]] if "hook" in own else []
-        if form == ".prototxt":
-            files.append(f"{stem}.caffemodel")
+        files += [f"{stem}{BESIDE[form]}"] if form in BESIDE else []
         if form == ".caffemodel" and "deploy" not in model:
             files.append(f"{stem}.prototxt")
         return [*files, classes] if isinstance(classes, str) else files

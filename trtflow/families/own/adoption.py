@@ -18,7 +18,7 @@ import onnx
 
 from trtflow.converters.onnx_model import dtype_of, graph_inputs, shape_of
 from trtflow.families.own.description import NAME
-from trtflow.families.own.forms import take_model
+from trtflow.families.own.forms import take_model, way_out
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.checksums import write_checksums
 from trtflow.formats.damage import read_lines
@@ -27,11 +27,10 @@ from trtflow.job import Job
 from trtflow.migration.agreement import draw_inputs, run_onnx
 from trtflow.migration.lowering import lower_model
 from trtflow.runtime.model_file import ModelFile
-from trtflow.runtime.own_plugins import load_plugin_file
-from trtflow.samples.own import OwnSample, read_own
+from trtflow.runtime.own_plugins import plugin_files
+from trtflow.samples.own import HOOK, OwnSample, read_own
 from trtflow.samples.own.hook import read_hook
 
-HOOK = "hook.py"
 ALL = ("regression", "none")  # tasks that score outputs as they are
 COMPARED_BYTES = 64 << 20  # of outputs that other tasks keep as they are, to compare precisions by
 TRIED = 2  # items of the data that are prepared before anything is built
@@ -45,23 +44,30 @@ def adopt_model(job: Job) -> None:
         UserError: they disagree, or a file is damaged.
     """
     folder, own = job.output("exports").parent, job.settings["own"]
-    for plugin in own["model"].get("plugins", []):
-        load_plugin_file(Path(plugin))
+    plugins = [folder / f"plugin{number}.py" for number, _ in enumerate(own["model"].get("plugins", []))]
+    for plugin, target in zip(own["model"].get("plugins", []), plugins, strict=True):
+        copy_file(Path(plugin), target)
+    with plugin_files(plugins):
+        _adopt(job, folder, own, [path.name for path in plugins])
+
+
+def _adopt(job: Job, folder: Path, own: Mapping[str, Any], plugins: list[str]) -> None:
     model = take_model(own, folder)
     inputs = described_inputs(model, own)
-    network = lower_model(model).model
+    network = lowered(model, Path(own["model"]["file"]))
     batch = fixed_batch(network, job.settings)
     outputs = run_outputs(network, own, batch or min(2, job.settings["max_batch_size"]))
     description = {
         "model": model.to_json(),
         "task": job.task,
         "inputs": inputs,
-        "outputs": described_outputs(model, own),
+        "outputs": described_outputs(model, own, outputs),
         "classes": read_classes(own["data"]["classes"]) if "classes" in own["data"] else [],
         "calibration": described_calibration(job.settings),
         "batch": batch,
         "compared": compared(outputs, job.task, own),
-        "hook": HOOK if "hook" in own else None,
+        "hook": own.get("hook"),
+        "plugins": plugins,
         "settings": {key: own[key] for key in ("decoding", "drawn") if key in own},
     }
     if "hook" in own:
@@ -74,7 +80,21 @@ def adopt_model(job: Job) -> None:
         (folder / NAME).unlink()
         raise
     files = [path.name for path in (model.path, model.deploy) if path is not None]
-    write_checksums(folder, [NAME, *files, *([HOOK] if "hook" in own else [])])
+    write_checksums(folder, [NAME, *files, *plugins, *([HOOK] if "hook" in own else [])])
+
+
+def lowered(model: ModelFile, path: Path) -> onnx.ModelProto:
+    """Return a model as the reference runtime lowers it, which takes and refuses what TensorRT 8.6 does.
+
+    Raises:
+        UserError: TensorRT has no such operator, or not in this form.
+    """
+    try:
+        return lower_model(model).model
+    except UserError as error:
+        told = str(error).split("; node ", 1)[0]  # what comes behind follows from the first
+        told = told.replace(str(model.path), str(path)).rstrip(".")
+        raise UserError(f"{told if str(path) in told else f'{path}: {told}'}. {way_out(path)}.") from error
 
 
 def read_classes(told: str | Path | list[str]) -> list[str]:
@@ -120,11 +140,12 @@ def described_inputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dict
             "dtype": dtypes[name],
             "source": [source] if isinstance(source, str) else source,
             **({"pictures": pictures} if pictures else {}),
+            **({"turned": True} if model.form == "uff" else {}),
         }
     return found
 
 
-def described_outputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def described_outputs(model: ModelFile, own: Mapping[str, Any], shapes: Shapes) -> dict[str, dict[str, Any]]:
     """Return what `sample.json` says of outputs, in the order of the YAML file, which puts the one to score first."""
     said = own.get("outputs", {})
     found = {}
@@ -132,7 +153,11 @@ def described_outputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dic
         told = said.get(name) or {}
         target = told.get("target", [])
         logits = told.get("logits", own["model"].get("logits", False))
-        found[name] = {"logits": logits, "target": [target] if isinstance(target, str) else target}
+        found[name] = {
+            "shape": list(shapes[name]),
+            "logits": logits,
+            "target": [target] if isinstance(target, str) else target,
+        }
     return found
 
 
@@ -195,6 +220,7 @@ def check_sample(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> 
     Raises:
         UserError: they disagree.
     """
+    CHECKS.get(sample.task, lambda *_: None)(sample, own, outputs)
     val = Path(own["data"]["val"])
     items, _ = sample.read_images(val, "val")
     prepared = sample.preprocess(items[:TRIED], Path())
@@ -205,7 +231,6 @@ def check_sample(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> 
     for name, values in prepared.items():
         if not np.isfinite(values).all():
             raise FormatError(val, f"values for input {name!r} are no numbers (NaN or infinite)", "Correct the data.")
-    CHECKS.get(sample.task, lambda *_: None)(sample, own, outputs)
     if sample.hook.postprocess is not None:
         tried = {name: np.zeros((TRIED, *outputs[name]), np.float32) for name in sample.outputs}
         sample.postprocess(tried)
