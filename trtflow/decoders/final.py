@@ -32,7 +32,7 @@ def decode_nms_output(outputs: Sequence[np.ndarray], settings: Decoding) -> list
             return read(outputs, settings)
     shapes = ", ".join(f"{output.dtype} {output.shape}" for output in outputs)
     raise UserError(
-        f"decoding: the outputs {shapes} are none that nms_output reads: {FORMS}. Name them as decoding.outputs."
+        f"decoding: the outputs {shapes} are none that nms_output reads: {FORMS}. Name them as outputs."
     )
 
 

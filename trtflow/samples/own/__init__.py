@@ -169,10 +169,17 @@ class OwnSample:
 
     def postprocess(self, outputs: Mapping[str, np.ndarray]) -> Arrays:
         """Return the task's answers, and the outputs as they are under `output/<name>`."""
+        count = len(outputs[self.INPUT] if self.INPUT in outputs else outputs[self.OUTPUT])
         given = {name: outputs[name] for name in self.outputs}
         if self.hook.postprocess is not None:
             given = self.hook.processed(given)
-        return {**ANSWERS[self.task](self, given), **{RAW + name: values for name, values in given.items()}}
+        raw = {RAW + name: values for name, values in given.items() if len(values) == count or not self.lists}
+        return {**ANSWERS[self.task](self, given, count), **({} if self.lists else raw)}
+
+    @property
+    def lists(self) -> bool:
+        """Whether the model gives lists of what it found, which no two precisions have in one order."""
+        return self.task == "detection" and known_decoder(self.settings["decoding"]["name"]).suppressed
 
 
 def read_own(path: Path) -> OwnSample:
