@@ -22,7 +22,7 @@ from trtflow.decoders.tables import decode_boxes_scores
 from trtflow.formats import UserError
 from trtflow.metrics.suppression import best_first, suppress_by_class
 
-__all__ = ["DECODERS", "Decoding", "decode", "known_decoder"]
+__all__ = ["DECODERS", "Decoding", "decode", "gives_lists"]
 
 
 class Decoder(NamedTuple):
@@ -86,6 +86,16 @@ def known_decoder(name: str) -> Decoder:
     if name not in DECODERS:
         raise UserError(f"decoding.name: unknown {name!r}. Known: {', '.join(DECODERS)}.")
     return DECODERS[name]
+
+
+def gives_lists(name: str, outputs: int) -> bool:
+    """Whether a model gives lists of detections, and no map or table with a place for each box.
+
+    Args:
+        name: of its decoder.
+        outputs: how many there are.
+    """
+    return known_decoder(name).suppressed or (name == "ssd" and outputs == 1)
 
 
 def _best(found: Candidates, settings: Decoding, suppressed: bool) -> np.ndarray:

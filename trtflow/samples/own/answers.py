@@ -50,10 +50,8 @@ def pixels(sample: Any, outputs: Mapping[str, np.ndarray], count: int) -> dict[s
     if values.shape[1] != 1 and values.shape[1] != classes and values.shape[-1] == classes:
         values = np.moveaxis(values, -1, 1)  # channels last
     valid = np.isfinite(values).all(axis=1)
-    if values.shape[1] == 1:
-        best = values[:, 0] > (0 if output.logits else 0.5)
-    else:
-        best = values.argmax(axis=1)
+    least = 0 if output.logits else 0.5
+    best = values[:, 0] > least if values.shape[1] == 1 else values.argmax(axis=1)
     return {"mask": np.where(valid, best, -1).astype(np.int16)}
 
 
