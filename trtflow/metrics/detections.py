@@ -164,7 +164,7 @@ def overlap_agreement(first: np.ndarray, second: np.ndarray) -> float:
             rows = mine[mine[:, 1] >= 0]
             total += float((_best_iou(rows, theirs) * rows[:, 2]).sum())
             weight += float(rows[:, 2].sum())
-    return total / weight if weight else 0.0
+    return min(1.0, total / weight) if weight else 0.0  # sums of rounded parts may end beyond
 
 
 def _best_iou(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
