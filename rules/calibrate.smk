@@ -62,6 +62,32 @@ rule calibrate:
         " --batch-dir {params.folder:q} {params.options:q} --backend-file {input.backend:q} --out {output:q} > {log:q} 2>&1"
 
 
+# Take a table that the user has already, or dynamic ranges, in place of a calibration.
+rule take_table:
+    input:
+        backend="results/backend.json",
+    output:
+        "results/{sample}/calibration/CalibrationTable{sample}",
+    log:
+        "logs/{sample}/take_table.log",
+    benchmark:
+        "benchmarks/{sample}/take_table.tsv"
+    wildcard_constraints:
+        sample=with_setting(**{"calibration.table": "set"}),
+    conda:
+        ENVIRONMENT
+    resources:
+        **takes(500, 5),
+    params:
+        **script("take_table"),
+        table=setting("calibration.table"),
+        state=lambda wildcards: planned(PLAN.given_table_state, wildcards.sample),
+        options=lambda wildcards: options.given_table(PLAN, wildcards.sample),
+    shell:
+        "{params.run:q} {params.table:q} {params.options:q} --backend-file {input.backend:q} --out {output:q}"
+        " > {log:q} 2>&1"
+
+
 # Record the dynamic range of each tensor on the batches, in place of a calibration (guide §9).
 rule record_ranges:
     input:

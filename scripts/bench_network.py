@@ -14,6 +14,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from types import ModuleType
@@ -29,7 +30,7 @@ from trtflow.formats.dynamic_ranges import read_ranges
 from trtflow.formats.files import copy_file, write_bytes, write_json
 from trtflow.formats.skeleton import SUFFIX, fill, read_skeleton
 from trtflow.runtime.backend import load
-from trtflow.runtime.build import build_plan
+from trtflow.runtime.build import INT8, build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
@@ -59,15 +60,24 @@ def give_ranges(trt: ModuleType, network: Any, path: Path) -> None:
         set_range(tensor, ranges.get(tensor.name, usual))
 
 
-def build(trt: ModuleType, options: argparse.Namespace, export: Path, precision: str, batch_size: int) -> bytes:
-    """Return the plan of the network in a precision, for one batch size."""
+def build(
+    trt: ModuleType,
+    options: argparse.Namespace,
+    export: Path,
+    precision: str,
+    batch_size: int,
+    give_form: Callable[[ModuleType, Any], None] | None = None,
+) -> bytes:
+    """Return the plan of the network in a precision, for one batch size; `give_form` changes what its inputs are."""
     sample = load_sample(NETWORKS[options.name].sample)
     define_network = definition(sample, export, precision)
 
     def define(trt: ModuleType, network: Any) -> None:
         define_network(trt, network)
-        if precision == "int8":
+        if precision in INT8:
             give_ranges(trt, network, export / RANGES)
+        if give_form:
+            give_form(trt, network)
 
     explicit, settings = getattr(sample, "EXPLICIT_BATCH", False), builder_settings(options)
     return build_plan(trt, define, precision, batch_size, explicit_batch=explicit, settings=settings)

@@ -38,6 +38,9 @@ def main() -> None:
     arguments.add_argument("--precision", choices=PRECISIONS, required=True, help="lowest precision to use")
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
     arguments.add_argument("--calibration-table", type=Path, help="INT8 scales, needed for int8")
+    arguments.add_argument(
+        "--fallback", action="store_true", help="keep in float32 what reads a tensor that the table lacks"
+    )
     arguments.add_argument("--ranges", type=Path, help="dynamic ranges, which int8 can have instead of a table")
     arguments.add_argument("--keep", type=Path, help="list of layers that are not to be INT8, with --ranges")
     arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
@@ -65,6 +68,7 @@ def main() -> None:
         kept,
         network=options.network,
         recurrent=options.recurrent,
+        fallback=options.calibration_table if calibrator and options.fallback else None,
     )
     listing: list[str] = []
     beyond: list[str] = []

@@ -29,6 +29,9 @@ def main() -> None:
     arguments.add_argument("--precision", choices=PRECISIONS, required=True, help="lowest precision to use")
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
     arguments.add_argument("--calibration-table", type=Path, help="INT8 scales, needed for int8")
+    arguments.add_argument(
+        "--fallback", action="store_true", help="keep in float32 what reads a tensor that the table lacks"
+    )
     arguments.add_argument("--ranges", type=Path, help="dynamic ranges, which int8 can have instead of a table")
     arguments.add_argument("--keep", type=Path, help="list of layers that are not to be INT8, with --ranges")
     arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
@@ -48,7 +51,13 @@ def main() -> None:
         calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
     kept = options.keep.read_text().splitlines() if options.keep else []
     define = definition(
-        sample, options.export_dir, options.precision, options.ranges, kept, recurrent=options.recurrent
+        sample,
+        options.export_dir,
+        options.precision,
+        options.ranges,
+        kept,
+        recurrent=options.recurrent,
+        fallback=options.calibration_table if calibrator and options.fallback else None,
     )
     explicit_batch = getattr(sample, "EXPLICIT_BATCH", False)
     plan = build_plan(

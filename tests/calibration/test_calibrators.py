@@ -115,31 +115,10 @@ def test_wrong_table_is_refused_when_the_calibrator_is_made(
         make_calibrator(trt, "entropy2", stream, table, HostBuffer)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"TRT-8601-EntropyCalibration2\ndata: 3c000889\n",
-        b"TRT-7103-EntropyCalibration2\r\ndata: 3c000889\r\n",
-        b"TRT-8600-MinMaxCalibration\ndata: 3c000889\n",
-        b"0 3ff0000000000000 3fefff2e48e8a71e\ndata: 3c000889\n",
-    ],
-)
-def test_foreign_table_is_taken_where_that_is_asked_for(tmp_path: Path, caplog, text: bytes) -> None:
-    table = tmp_path / "CalibrationTablessd"
-    table.write_bytes(text)
-    calibrator = make_calibrator(trt, "entropy2", None, table, HostBuffer, foreign=True)
-    assert calibrator.read_calibration_cache() == TABLE
-    assert table.read_bytes() == text
-    (record,) = caplog.records
-    header = text.split(b"\r")[0].split(b"\n")[0].decode()
-    assert f"CalibrationTablessd: made by {header!r}; its scales are taken as they are" in record.getMessage()
-
-
-def test_own_table_is_served_to_the_byte_without_a_warning(tmp_path: Path, caplog) -> None:
+def test_own_table_is_served_to_the_byte(tmp_path: Path) -> None:
     (tmp_path / "table").write_bytes(TABLE.replace(b"\n", b"\r\n"))
-    calibrator = make_calibrator(trt, "entropy2", None, tmp_path / "table", HostBuffer, foreign=True)
+    calibrator = make_calibrator(trt, "entropy2", None, tmp_path / "table", HostBuffer)
     assert calibrator.read_calibration_cache() == TABLE.replace(b"\n", b"\r\n")
-    assert not caplog.records
 
 
 def test_neither_batches_nor_table(tmp_path: Path) -> None:

@@ -46,13 +46,17 @@ def parse(trt: ModuleType, path: Path) -> tuple[bool, list[str], bool]:
     return taken, errors, bool(kinds & {trt.LayerType.QUANTIZE, trt.LayerType.DEQUANTIZE})
 
 
-def build(trt: ModuleType, path: Path, int8: bool, batch: int) -> bytes:
-    """Return the plan of a model for a batch; errors as of `build_plan`."""
+def build(trt: ModuleType, path: Path, int8: bool, feeds: dict[str, Any]) -> bytes:
+    """Return the plan of a model for these inputs; errors as of `build_plan`."""
+    batch = max(len(array) for array in feeds.values())
 
     def define(trt: ModuleType, network: Any) -> None:
         parser = trt.OnnxParser(network, trt.Logger(trt.Logger.ERROR))
         if not parser.parse_from_file(str(path)):
             raise UserError(f"{path}: {parser.get_error(0)}")
+        for tensor in (network.get_input(index) for index in range(network.num_inputs)):
+            if -1 in tuple(tensor.shape)[1:]:  # more than the batch is open: fixed at what is fed
+                tensor.shape = feeds[tensor.name].shape
 
     def configure(trt: ModuleType, config: Any) -> None:
         config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
@@ -105,7 +109,7 @@ def verdict(trt: ModuleType, path: Path) -> dict[str, Any]:
         {key[len(part) :]: array for key, array in arrays.items() if key.startswith(part)} for part in ("in:", "out:")
     )
     try:
-        plan = build(trt, path, int8, max(len(array) for array in feeds.values()))
+        plan = build(trt, path, int8, feeds)
         told["built"] = True
         with Session(trt, engine_of(trt, plan)) as session:
             told["outputs"] = differences(session.run(feeds), wanted, int8)

@@ -57,7 +57,7 @@ def main() -> None:
             continue
         print(f"{model.stem}: {[output.shape for output in found.values()]}", flush=True)
         kept |= {f"{model.stem}/{name}": output for name, output in found.items()}
-    write_arrays(options.out, kept)
+        write_arrays(options.out, kept)  # after each: a time limit takes what comes after it
 
 
 if __name__ == "__main__":

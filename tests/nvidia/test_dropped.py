@@ -1,11 +1,13 @@
-"""What NumPy and Pillow dropped is back under the flag, with the meaning that it had, and gone afterwards."""
+"""What NumPy, Pillow and onnx dropped is back under the flag, with the meaning that it had, and gone afterwards."""
 
 from __future__ import annotations
 
 import collections
 import math
+import sys
 import time
 
+import ml_dtypes
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -83,3 +85,25 @@ def test_sizes_of_text() -> None:
     assert drawn[:, 1].max() < width <= drawn[:, 1].max() + 4
     assert drawn[:, 0].max() < height <= drawn[:, 0].max() + 4
     assert not hasattr(font, "getsize")
+
+
+def test_what_onnx_dropped() -> None:
+    with nvidia_names(dropped_names=True):
+        import onnx.mapping  # noqa: PLC0415 - there is none otherwise
+        from onnx import mapping  # noqa: PLC0415
+
+        types = onnx.TensorProto
+        assert mapping.NP_TYPE_TO_TENSOR_TYPE[np.dtype("float16")] == types.FLOAT16
+        assert mapping.TENSOR_TYPE_TO_NP_TYPE[types.INT64] == np.int64
+        assert mapping.TENSOR_TYPE_TO_NP_TYPE[types.STRING].kind == "O"
+        assert mapping.TENSOR_TYPE_TO_NP_TYPE[types.BFLOAT16] == np.float32
+        assert mapping.STORAGE_TENSOR_TYPE_TO_FIELD[types.FLOAT] == "float_data"
+        values = np.float32([1.0, -2.5, 3.14159, 1.00390625, 1e30, np.nan])
+        bits = [onnx.helper.float32_to_bfloat16(value) for value in values]
+        wanted = values.astype(ml_dtypes.bfloat16)
+        assert np.array_equal(np.uint16(bits), wanted.view(np.uint16))
+        found = onnx.numpy_helper.bfloat16_to_float32(np.uint16(bits), (2, 3))
+        assert np.array_equal(found, wanted.astype(np.float32).reshape(2, 3), equal_nan=True)
+        assert onnx.helper.float32_to_bfloat16(3.14159, truncate=True) == 0x4049
+    assert not hasattr(onnx, "mapping")
+    assert "onnx.mapping" not in sys.modules

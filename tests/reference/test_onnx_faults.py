@@ -141,6 +141,18 @@ def test_supports_model_tells_the_runs_of_nodes_between_those_refused():
     assert parser.supports_model(model(node("Relu")).SerializeToString()) == (True, [([0], True)])
 
 
+def test_supports_model_counts_no_node_for_the_input_that_it_lacks():
+    """As TensorRT's importer does, so that Polygraphy can cut the model there; two are at fault, two follow one."""
+    nodes = [
+        helper.make_node("Hardmax", ["x"], ["a"], "hard"),
+        helper.make_node("Add", ["x", "a"], ["b"], "follows"),
+        helper.make_node("Hardmax", ["b"], ["c"], "hard too"),
+        helper.make_node("Relu", ["c"], ["y"], "follows too"),
+    ]
+    parser = trt.OnnxParser(trt.Builder(QUIET).create_network(1), QUIET)
+    assert parser.supports_model(model(*nodes).SerializeToString()) == (False, [([1], False), ([3], False)])
+
+
 def test_a_network_takes_one_model():
     parser = trt.OnnxParser(trt.Builder(QUIET).create_network(1), QUIET)
     assert parser.parse(model(node("Relu")).SerializeToString())

@@ -88,6 +88,37 @@ def written_by_steps(plan: Plan, sample: str) -> set[str]:
     }
 
 
+def test_a_table_that_is_there_takes_the_place_of_a_calibration(tmp_path: Path) -> None:
+    table = tmp_path / "old"
+    given = make_plan(ROOT, {"samples": {"ssd": {"calibration": {"table": str(table), "fallback": True}}}})
+    assert "ssd" not in given.calibrated()
+    assert "int8" in given.calibrated()
+    assert given.table("ssd", "int8") == ["results/ssd/calibration/CalibrationTablessd"]
+    assert "--fallback" in options.network(given, "ssd", "int8")
+    assert "--fallback" not in options.network(given, "ssd", "fp16")
+    with pytest.raises(PlanError, match=r"samples\.ssd\.calibration\.table: .*old: no such file"):
+        given.given_table_state("ssd")
+    table.write_text("one")
+    before = given.given_table_state("ssd")
+    table.write_text("another")
+    assert given.given_table_state("ssd") != before
+
+
+@pytest.mark.parametrize(
+    ("sample", "settings", "fault"),
+    [
+        ("ssd", {"foreign": True}, "'table' is a dependency of 'foreign'"),
+        ("ssd", {"fallback": True}, "'table' is a dependency of 'fallback'"),
+        ("ssd", {"table": ""}, "table"),
+        ("ssd", {"table": 3}, "table"),
+        ("int8_api", {"table": "old"}, "with algorithm: ranges there is no table"),
+    ],
+)
+def test_settings_of_a_table_that_cannot_be(sample: str, settings: dict, fault: str) -> None:
+    with pytest.raises(PlanError, match=f"samples.{sample}: calibration.*{fault}"):
+        make_plan(ROOT, {"samples": {sample: {"calibration": settings}}})
+
+
 def test_every_input_of_a_step_is_made_by_a_step_or_by_a_rule_of_its_own(plan: Plan) -> None:
     by_rules = (".plan", ".json", "inputs.npz", "/artefacts/", "results/downloads/", "/before_refit")
     for sample in plan.samples:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +11,7 @@ import numpy as np
 
 from trtflow.calibration.streams import BatchStream
 from trtflow.formats import UserError
-from trtflow.formats.calibration_table import NO_REGRESSION, QUANTILE, CalibrationTable, read_table, table_version
+from trtflow.formats.calibration_table import NO_REGRESSION, QUANTILE, read_table, table_version
 from trtflow.formats.files import write_bytes
 from trtflow.progress import track
 from trtflow.runtime.devices import Buffer
@@ -25,7 +23,6 @@ BASES = {
     "legacy": ("IInt8LegacyCalibrator", "LegacyCalibration"),
 }
 ALGORITHMS = tuple(BASES)
-logger = logging.getLogger(__name__)
 
 
 def make_calibrator(
@@ -36,8 +33,6 @@ def make_calibrator(
     allocate: Callable[[int], Buffer],
     feeds: Callable[[np.ndarray], Mapping[str, np.ndarray]] | None = None,
     on_table: Callable[[], None] | None = None,
-    *,
-    foreign: bool = False,
 ) -> Any:
     """Return a calibrator for a builder configuration.
 
@@ -49,7 +44,6 @@ def make_calibrator(
         allocate: returns memory that TensorRT can read, of a number of bytes.
         feeds: returns what all inputs get, by name, given a batch; None where there is one input, which gets it.
         on_table: called as soon as a new table is written.
-        foreign: take the scales of a table of another version or algorithm as they are, with a warning.
 
     Raises:
         FormatError: the table is damaged, or of another version or algorithm.
@@ -66,7 +60,8 @@ def make_calibrator(
     # here and not in the callback: TensorRT swallows what a callback raises, and calibrates again
     known = None
     if table is not None and (stream is None or table.exists()):
-        known = _served(table, table_version(trt.__version__), name, foreign)
+        read_table(table).check(table_version(trt.__version__), name, table)
+        known = table.read_bytes()
 
     class Calibrator(getattr(trt, base)):  # type: ignore[misc]
         """Copies each batch of the stream to the device."""
@@ -126,18 +121,3 @@ def make_calibrator(
                 return None
 
     return Calibrator()
-
-
-def _served(path: Path, version: str, algorithm: str, foreign: bool) -> bytes:
-    """Return the table that a builder of this version and algorithm gets.
-
-    Raises:
-        FormatError: it is damaged, or of another version or algorithm and `foreign` is not set.
-    """
-    table: CalibrationTable = read_table(path)
-    if table.is_of(version, algorithm):
-        return path.read_bytes()
-    if not foreign:
-        table.check(version, algorithm, path)
-    logger.warning("%s: made by %r; its scales are taken as they are", path, table.header)
-    return replace(table, version=version, algorithm=algorithm).to_bytes()

@@ -1,18 +1,24 @@
-"""Calibration tables and dynamic ranges: one as the other, and one table beside another."""
+"""Calibration tables and dynamic ranges: one as the other, one table beside another, and one that is there already."""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trtflow.formats import UserError
-from trtflow.formats.calibration_table import CalibrationTable
+from trtflow.formats import FormatError, UserError
+from trtflow.formats.calibration_table import CalibrationTable, read_table
+from trtflow.formats.dynamic_ranges import read_ranges
 
 STEPS = 127  # of INT8, on either side of 0
 EQUAL = 2e-6  # relative: a unit or two in the last place of what tables hold
+TABLE_BEGINS = (b"TRT-", b"0 ")  # the latter of the Legacy calibrator's; a range has no space in front of its number
+logger = logging.getLogger(__name__)
 
 
 def ranges_of(scales: Mapping[str, np.float32]) -> dict[str, float]:
@@ -37,6 +43,33 @@ def scales_of(ranges: Mapping[str, float], source: str) -> dict[str, np.float32]
         if not np.isfinite(scales[name]):
             raise UserError(f"{source}: the range of tensor {name!r} is {value:g}, too large for a scale. Correct it.")
     return scales
+
+
+def take_table(path: Path, version: str, algorithm: str, *, foreign: bool = False) -> CalibrationTable:
+    """Return the table that a builder of this version and algorithm can have, given one that is there already.
+
+    Args:
+        path: a calibration table, or a file of dynamic ranges, which belong to no version.
+        version: of TensorRT, as tables have it: 8600.
+        algorithm: one of `ALGORITHMS`.
+        foreign: take the scales of a table of another version or algorithm as they are, with a warning.
+
+    Raises:
+        FormatError: it is damaged, has no scales, or is of another version or algorithm and `foreign` is not set.
+        UserError: a range is beyond what a float32 scale can say.
+    """
+    if not path.read_bytes().startswith(TABLE_BEGINS):
+        return CalibrationTable(version, algorithm, scales_of(read_ranges(path), str(path)))
+    table = read_table(path)
+    if not table.scales:
+        raise FormatError(path, "there are no scales in it", "Give another table, or leave it out to calibrate.")
+    if table.is_of(version, algorithm):
+        return table
+    if not foreign:
+        fault = f"it was made by TRT-{table.version}-{table.algorithm}, and TRT-{version}-{algorithm} is to use it"
+        raise FormatError(path, fault, "Calibrate again, or take its scales as they are with calibration.foreign.")
+    logger.warning("%s: made by %r; its scales are taken as they are", path, table.header)
+    return replace(table, version=version, algorithm=algorithm)
 
 
 def compare_tables(first: CalibrationTable, second: CalibrationTable, equal: float = EQUAL) -> dict[str, Any]:

@@ -16,8 +16,9 @@ import trtflow.reference as trt
 from trtflow.formats import FormatError
 from trtflow.formats.calibration_table import CalibrationTable, read_table, table_version
 from trtflow.reference.lower.graph import SEPARATOR, lowering_of
+from trtflow.reference.lower.int8_tensors import all_tensors
 from trtflow.reference.lower.lower import lower
-from trtflow.reference.lower.precision import all_tensors, choose
+from trtflow.reference.lower.precision import choose
 from trtflow.reference.record.layers import IPluginV2Layer
 from trtflow.reference.run.plan import read_plan
 from trtflow.runtime.build import build_plan

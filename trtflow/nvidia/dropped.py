@@ -1,11 +1,14 @@
-"""Names that NumPy, Pillow and Python's own library dropped, given back with the meaning that they had.
+"""Names that NumPy, Pillow, onnx and Python's own library dropped, given back with the meaning that they had.
 
 Methods of arrays (`ndarray.tostring`, `ndarray.itemset`) are not among them: types of C code take no new attributes.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import struct
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -108,10 +111,53 @@ def patch_collections(patches: Patches, collections: ModuleType) -> None:
         patches.add(collections, name, getattr(collections.abc, name))
 
 
+def patch_onnx(patches: Patches, onnx: ModuleType) -> None:
+    """Give back `onnx.mapping`, which 1.19 dropped, and the two functions of bfloat16 that graphsurgeon calls."""
+    if importlib.util.find_spec("onnx.mapping") is None:
+        mapping = _mapping(onnx)
+        patches.set(onnx, "mapping", mapping)
+        patches.set_item(sys.modules, mapping.__name__, mapping)
+    patches.add(onnx.helper, "float32_to_bfloat16", _float32_to_bfloat16)
+    patches.add(onnx.numpy_helper, "bfloat16_to_float32", _bfloat16_to_float32)
+
+
+def _mapping(onnx: ModuleType) -> ModuleType:
+    """Return the module's tables, of the types that onnx had when they were last kept."""
+    helper, types = onnx.helper, onnx.TensorProto
+    mapping = ModuleType("onnx.mapping")
+    kinds = range(types.FLOAT, types.BFLOAT16 + 1)
+    of_numpy = {kind: helper.tensor_dtype_to_np_dtype(kind) for kind in kinds if kind != types.BFLOAT16}
+    storage = {kind: helper.tensor_dtype_to_storage_tensor_dtype(kind) for kind in kinds}
+    vars(mapping).update(
+        NP_TYPE_TO_TENSOR_TYPE={value: kind for kind, value in of_numpy.items()},
+        TENSOR_TYPE_TO_NP_TYPE=of_numpy | {int(types.BFLOAT16): of_numpy[types.FLOAT]},
+        TENSOR_TYPE_TO_STORAGE_TENSOR_TYPE=storage,
+        STORAGE_TENSOR_TYPE_TO_FIELD={kind: helper.tensor_dtype_to_field(kind) for kind in {*storage.values()}},
+    )
+    return mapping
+
+
+def _float32_to_bfloat16(fval: float, truncate: bool = False) -> int:
+    """Return the bits of a bfloat16, rounded to even."""
+    bits = int.from_bytes(struct.pack("<f", fval), "little")
+    if truncate:
+        return bits >> 16
+    return 0x7FC0 if math.isnan(fval) else (bits + (bits >> 16 & 1) + 0x7FFF) >> 16
+
+
+def _bfloat16_to_float32(data: Any, dims: Any = None) -> Any:
+    """Return float32 values, given the bits of bfloat16 ones."""
+    import numpy  # noqa: PLC0415 - with onnx it is loaded
+
+    values = (numpy.asarray(data).astype(numpy.int32) << 16).view(numpy.float32)
+    return values if dims is None else values.reshape(dims)
+
+
 HOOKS = {
     "time": patch_time,
     "collections": patch_collections,
     "numpy": patch_numpy,
+    "onnx": patch_onnx,
     "PIL.Image": patch_image,
     "PIL.ImageDraw": patch_draw,
     "PIL.ImageFont": patch_font,

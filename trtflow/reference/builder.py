@@ -7,8 +7,9 @@ import numpy as np
 from trtflow.reference.calibrate import scales
 from trtflow.reference.describe import choose_tactics, describe, inner_bytes
 from trtflow.reference.errors import BuildError
+from trtflow.reference.lower.int8_tensors import all_tensors
 from trtflow.reference.lower.lower import lower, lower_for_engine
-from trtflow.reference.lower.precision import all_tensors, choose
+from trtflow.reference.lower.precision import choose
 from trtflow.reference.record.allocators import IGpuAllocator
 from trtflow.reference.record.answers import Reporter, answers
 from trtflow.reference.record.config import IBuilderConfig

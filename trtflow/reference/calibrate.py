@@ -12,8 +12,9 @@ from trtflow.reference.batches import Shapes, batches, cache_of
 from trtflow.reference.entropy import STEPS, Entropy, Legacy, MinMax
 from trtflow.reference.errors import BuildError
 from trtflow.reference.lower.blocks import layers_in_blocks
+from trtflow.reference.lower.int8_tensors import all_tensors, fused_activation
 from trtflow.reference.lower.lower import lower
-from trtflow.reference.lower.precision import Precisions, all_tensors, fused_activation, quantises_itself
+from trtflow.reference.lower.precision import Precisions, quantises_itself
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.calibrators import IInt8Calibrator, IInt8LegacyCalibrator
 from trtflow.reference.record.enums import ActivationType, CalibrationAlgoType, DataType, PoolingType

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from trtflow.reference.lower.precision import Precisions, fused_activation
+from trtflow.reference.lower.int8_tensors import fused_activation
+from trtflow.reference.lower.precision import Precisions
 from trtflow.reference.record.algorithms import choose_algorithms, offer
 from trtflow.reference.record.config import IBuilderConfig
 from trtflow.reference.record.enumeration import Enumeration

@@ -14,7 +14,8 @@ from trtflow.runtime.messages import because, logger_of
 from trtflow.runtime.plugin_faults import refuse_faulty_int8
 from trtflow.runtime.timing_cache import keep_timing_cache, use_timing_cache
 
-PRECISIONS = ("fp32", "fp16", "int8")
+PRECISIONS = ("fp32", "fp16", "int8", "best")
+INT8 = ("int8", "best")  # those that take scales; best has FP16 for what is no faster in INT8, as trtexec --best
 VERBOSITIES = ("detailed", "layer_names_only", "none")
 
 
@@ -55,7 +56,7 @@ def build_plan(
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
         define: adds the layers to a network and marks its outputs.
-        precision: fp32, fp16 or int8; int8 needs a calibrator, or dynamic ranges that `define` sets.
+        precision: one of `PRECISIONS`; int8 and best need a calibrator, or dynamic ranges that `define` sets.
         max_batch_size: largest batch of the engine. With an explicit batch it bounds the inputs whose first dimension
             is -1; a batch that the network fixes stays what it is.
         calibrator: serves the INT8 table, or the batches to make one; with an explicit batch that is dynamic these
@@ -74,11 +75,11 @@ def build_plan(
     trt.init_libnvinfer_plugins(logger, "")
     builder = create_builder(trt, logger)
     builder.max_batch_size = max_batch_size
-    if precision == "int8" and not builder.platform_has_fast_int8:
+    if precision in INT8 and not builder.platform_has_fast_int8:
         raise UserError("this device has no fast INT8. Leave int8 out of precisions.")
     network = builder.create_network(int(explicit_batch) << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
     define(trt, network)
-    if precision == "int8":
+    if precision in INT8:
         refuse_faulty_int8(trt, network)
 
     config = builder.create_builder_config()
@@ -89,9 +90,9 @@ def build_plan(
         config.clear_flag(trt.BuilderFlag.TF32)
     if settings.timing_cache is not None:
         use_timing_cache(config, settings.timing_cache)
-    if precision == "fp16":
+    if precision in ("fp16", "best"):
         config.set_flag(trt.BuilderFlag.FP16)
-    if precision == "int8":
+    if precision in INT8:
         config.set_flag(trt.BuilderFlag.INT8)
         config.int8_calibrator = calibrator
     if dla_core is not None:

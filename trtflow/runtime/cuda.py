@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pycuda.autoprimaryctx  # noqa: F401 - makes the context, and leaves it wh
 import pycuda.driver as cuda
 
 from trtflow.formats import UserError
-from trtflow.runtime.devices import lay
+from trtflow.runtime.devices import lay, nothing
 
 DEPTH = 2  # as trtexec: the copies of one batch while the other computes
 CAPTURE_THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
@@ -30,6 +30,10 @@ class CudaEvent:
     def record(self, stream: CudaStream) -> None:
         """Mark the moment at which the stream has done what it was given so far."""
         self.event.record(stream.stream)
+
+    def recording(self, stream: CudaStream) -> Callable[[], object]:
+        """Return a call that does what `record` does: PyCUDA's own, with its arguments."""
+        return partial(self.event.record, stream.stream)
 
     def synchronize(self) -> None:
         """Wait for that moment."""
@@ -47,9 +51,9 @@ class CudaStream:
         self.stream = cuda.Stream()
         self.handle = int(self.stream.handle)
 
-    def wait(self, event: CudaEvent) -> None:
-        """Do nothing further before that moment."""
-        self.stream.wait_for_event(event.event)
+    def waiting(self, event: CudaEvent) -> Callable[[], object]:
+        """Return a call that lets the stream do nothing further before that moment."""
+        return partial(self.stream.wait_for_event, event.event)
 
     def synchronize(self) -> None:
         """Wait until all is done."""
@@ -99,10 +103,18 @@ class CudaBuffer:
         if nbytes:
             cuda.memcpy_htod_async(self._device, self._host[:nbytes], stream.stream)
 
+    def uploading(self, nbytes: int, stream: CudaStream) -> Callable[[], object]:
+        """Return a call that does what `upload` does: PyCUDA's own, with its arguments."""
+        return partial(cuda.memcpy_htod_async, self._device, self._host[:nbytes], stream.stream) if nbytes else nothing
+
     def download(self, nbytes: int, stream: CudaStream) -> None:
         """Let the stream copy the first bytes from the device into the pinned memory."""
         if nbytes:
             cuda.memcpy_dtoh_async(self._host[:nbytes], self._device, stream.stream)
+
+    def downloading(self, nbytes: int, stream: CudaStream) -> Callable[[], object]:
+        """Return a call that does what `download` does: PyCUDA's own, with its arguments."""
+        return partial(cuda.memcpy_dtoh_async, self._host[:nbytes], self._device, stream.stream) if nbytes else nothing
 
     def values(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """Return what was downloaded as a new array."""
@@ -162,13 +174,15 @@ class CudaGraph:
             if status or not graph:
                 raise RuntimeError(f"cuStreamEndCapture failed with status {status}")
             self._call("cuGraphInstantiateWithFlags", ctypes.byref(self._launchable), graph, ctypes.c_ulonglong(0))
+            self._launch = partial(self._driver.cuGraphLaunch, self._launchable, self._stream)
         finally:
             if graph:
                 self._driver.cuGraphDestroy(graph)
 
     def launch(self) -> None:
         """Give the recorded work to the stream."""
-        self._call("cuGraphLaunch", self._launchable, self._stream)
+        if status := self._launch():
+            raise RuntimeError(f"cuGraphLaunch failed with status {status}")
 
     def free(self) -> None:
         """Forget the work; harmless when that was done."""

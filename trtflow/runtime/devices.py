@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -23,6 +24,10 @@ class Event(Protocol):
         """Mark the moment at which the stream has done what it was given so far."""
         ...
 
+    def recording(self, stream: Any) -> Callable[[], object]:
+        """Return a call that does what `record` does, made ready to be repeated."""
+        ...
+
     def synchronize(self) -> None:
         """Wait for that moment."""
         ...
@@ -37,8 +42,8 @@ class Stream(Protocol):
 
     handle: int
 
-    def wait(self, event: Any) -> None:
-        """Do nothing further before that moment."""
+    def waiting(self, event: Any) -> Callable[[], object]:
+        """Return a call that lets the stream do nothing further before that moment."""
         ...
 
     def synchronize(self) -> None:
@@ -63,8 +68,16 @@ class Buffer(Protocol):
         """Let the stream copy the first bytes of what was staged to the device."""
         ...
 
+    def uploading(self, nbytes: int, stream: Any) -> Callable[[], object]:
+        """Return a call that does what `upload` does, made ready to be repeated."""
+        ...
+
     def download(self, nbytes: int, stream: Any) -> None:
         """Let the stream copy the first bytes from the device to where `values` finds them."""
+        ...
+
+    def downloading(self, nbytes: int, stream: Any) -> Callable[[], object]:
+        """Return a call that does what `download` does, made ready to be repeated."""
         ...
 
     def values(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -135,6 +148,10 @@ def lay(memory: np.ndarray, values: np.ndarray) -> None:
     memory[: values.nbytes] = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
 
 
+def nothing() -> None:
+    """Do nothing: what is left to do where no copy is."""
+
+
 class HostEvent:
     """A moment on the host, whose work is done as soon as it is given."""
 
@@ -144,6 +161,10 @@ class HostEvent:
     def record(self, stream: Any) -> None:
         """Note the time."""
         self._seconds = time.perf_counter()
+
+    def recording(self, stream: Any) -> Callable[[], object]:
+        """Return a call that notes the time."""
+        return partial(self.record, stream)
 
     def synchronize(self) -> None:
         """Return at once."""
@@ -158,8 +179,9 @@ class HostStream:
 
     handle = 0
 
-    def wait(self, event: Any) -> None:
-        """Return at once."""
+    def waiting(self, event: Any) -> Callable[[], object]:
+        """Return a call that returns at once."""
+        return nothing
 
     def synchronize(self) -> None:
         """Return at once."""
@@ -184,6 +206,14 @@ class HostBuffer:
 
     def upload(self, nbytes: int, stream: Any) -> None:
         """Do nothing: host and device have the same memory."""
+
+    def uploading(self, nbytes: int, stream: Any) -> Callable[[], object]:
+        """Return a call that does what `upload` does."""
+        return partial(self.upload, nbytes, stream)
+
+    def downloading(self, nbytes: int, stream: Any) -> Callable[[], object]:
+        """Return a call that does what `download` does."""
+        return partial(self.download, nbytes, stream)
 
     def download(self, nbytes: int, stream: Any) -> None:
         """Do nothing: host and device have the same memory."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -16,10 +16,11 @@ from trtflow.formats import FormatError, UserError
 from trtflow.runtime.backend import check_device, load_backend
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import create_context, create_runtime
+from trtflow.runtime.layouts import layout_of
 from trtflow.runtime.messages import because, logger_of
 from trtflow.runtime.origin import read_origin, read_plan
 from trtflow.runtime.plugins import load_plugins
-from trtflow.runtime.slots import Query, Slot, Streams
+from trtflow.runtime.slots import Query, Slot, Streams, Way
 
 
 def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
@@ -76,9 +77,7 @@ class Session:
         count = engine.num_bindings // max(1, engine.num_optimization_profiles)
         self.names = [engine.get_binding_name(index) for index in range(count)]
         self._spare = [0] * (engine.num_bindings - count)
-        self._dtypes = {
-            name: np.dtype(trt.nptype(engine.get_binding_dtype(index))) for index, name in enumerate(self.names)
-        }
+        self._layouts = {name: layout_of(trt, engine, index) for index, name in enumerate(self.names)}
         self._inputs = {name: index for index, name in enumerate(self.names) if engine.binding_is_input(index)}
         self._ranges = {name: self._range(index) for name, index in self._inputs.items()}
         self._current: dict[str, tuple[int, ...]] = {}
@@ -178,11 +177,15 @@ class Session:
         origin = self.device.create_event()
         origin.record(self._streams.upload)
         pending: deque[Slot] = deque()
+        ways: dict[Slot, Way] = {}
         try:
             for slot in cycle(self._slots):
                 if len(pending) == len(self._slots):
                     yield pending.popleft().times(origin)
-                slot.send(self._streams, sizes, slot.graph.launch if graph else partial(self._enqueue, slot, shapes))
+                if slot not in ways:
+                    enqueue = slot.graph.launch if graph else self._repeated(slot, shapes)
+                    ways[slot] = slot.way(self._streams, sizes, enqueue)
+                slot.send(ways[slot])
                 pending.append(slot)
         finally:
             for slot in pending:
@@ -204,19 +207,24 @@ class Session:
         shapes = {name: feeds[name].shape for name in self._inputs}
         self._check(shapes)
         for name, values in feeds.items():
-            slot.buffers[name].stage(values.astype(self._dtypes[name], copy=False))
+            slot.buffers[name].stage(self._layouts[name].to_memory(values))
         outputs = self._output_shapes(shapes)
-        slot.send(self._streams, self._sizes({**shapes, **outputs}), partial(self._enqueue, slot, shapes))
+        sizes = self._sizes({**shapes, **outputs})
+        slot.send(slot.way(self._streams, sizes, partial(self._enqueue, slot, shapes)))
         return outputs
 
     def _collect(self, slot: Slot, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
         """Wait for a batch and return its outputs."""
         slot.wait()
-        return {name: slot.buffers[name].values(shape, self._dtypes[name]) for name, shape in shapes.items()}
+        found = {}
+        for name, shape in shapes.items():
+            layout = self._layouts[name]
+            found[name] = layout.from_memory(slot.buffers[name].values(layout.memory_shape(shape), layout.dtype), shape)
+        return found
 
     def _sizes(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
         """Return bytes of arrays of these shapes."""
-        return {name: int(np.prod(shape)) * self._dtypes[name].itemsize for name, shape in shapes.items()}
+        return {name: self._layouts[name].nbytes(shape) for name, shape in shapes.items()}
 
     def _range(self, index: int) -> tuple[tuple[int, ...], ...]:
         """Return the smallest, best and largest shape of an input, with the batch."""
@@ -238,14 +246,26 @@ class Session:
 
     def _enqueue(self, slot: Slot, shapes: dict[str, tuple[int, ...]]) -> None:
         """Let the compute stream run on what a slot's buffers hold."""
-        bindings, stream = [slot.buffers[name].pointer for name in self.names] + self._spare, self._streams.compute
+        self._set_shapes(shapes)
+        self._repeated(slot, shapes)()
+
+    def _repeated(self, slot: Slot, shapes: dict[str, tuple[int, ...]]) -> Callable[[], None]:
+        """Return what lets the compute stream run on a slot's buffers, once the context has the shapes.
+
+        All that is the same from query to query is made ready here: between two queries the host has little time.
+        """
+        bindings = [slot.buffers[name].pointer for name in self.names] + self._spare
+        stream = self._streams.compute.handle
         if self.engine.has_implicit_batch_dimension:
-            done = self.context.execute_async(_batch_size(shapes), bindings, stream.handle)
+            execute = partial(self.context.execute_async, _batch_size(shapes), bindings, stream)
         else:
-            self._set_shapes(shapes)
-            done = self.context.execute_async_v2(bindings, stream.handle)
-        if not done:
-            raise UserError(because("the engine could not run"))
+            execute = partial(self.context.execute_async_v2, bindings, stream)
+
+        def enqueue() -> None:
+            if not execute():
+                raise UserError(because("the engine could not run"))
+
+        return enqueue
 
     def _set_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
         """Tell the context the shapes of the inputs, unless it has them."""

@@ -10,6 +10,8 @@ from typing import Any
 from trtflow.formats import UserError
 from trtflow.runtime.devices import Buffer, Device
 
+Way = tuple[Callable[[], object], ...]  # calls that send a batch through the device
+
 
 @dataclass(frozen=True)
 class Query:
@@ -66,29 +68,42 @@ class Slot:
             self.free()
             raise
 
-    def send(self, streams: Streams, sizes: Mapping[str, int], enqueue: Callable[[], None]) -> None:
-        """Send the batch that is staged on its way.
+    def way(self, streams: Streams, sizes: Mapping[str, int], enqueue: Callable[[], None]) -> Way:
+        """Return the calls that send what is staged on its way, in their order.
+
+        They are made ready beforehand, for a batch that goes the same way again and again: what the host does between
+        the events is part of the times that they tell.
 
         Args:
             streams: what it goes through.
             sizes: bytes of each input and output.
             enqueue: gives the execution to the compute stream.
         """
-        self._sent.record(streams.upload)
-        for name in self._inputs:
-            self.buffers[name].upload(sizes[name], streams.upload)
-        self._there.record(streams.upload)
-        streams.compute.wait(self._there)
-        self._begun.record(streams.compute)
-        start = time.perf_counter()
-        enqueue()
-        self._enqueue_ms = (time.perf_counter() - start) * 1000
-        self._computed.record(streams.compute)
-        streams.download.wait(self._computed)
-        self._returning.record(streams.download)
-        for name in self._outputs:
-            self.buffers[name].download(sizes[name], streams.download)
-        self._back.record(streams.download)
+
+        def execute() -> None:
+            start = time.perf_counter()
+            enqueue()
+            self._enqueue_ms = (time.perf_counter() - start) * 1000
+
+        upload, compute, download = streams.upload, streams.compute, streams.download
+        return (
+            self._sent.recording(upload),
+            *(self.buffers[name].uploading(sizes[name], upload) for name in self._inputs),
+            self._there.recording(upload),
+            compute.waiting(self._there),
+            self._begun.recording(compute),
+            execute,
+            self._computed.recording(compute),
+            download.waiting(self._computed),
+            self._returning.recording(download),
+            *(self.buffers[name].downloading(sizes[name], download) for name in self._outputs),
+            self._back.recording(download),
+        )
+
+    def send(self, way: Way) -> None:
+        """Send the batch that is staged on its way."""
+        for call in way:
+            call()
 
     def wait(self) -> None:
         """Wait until the batch is back."""

@@ -25,8 +25,10 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.calibration.fallback import fall_back
 from trtflow.formats import UserError
 from trtflow.formats.arrays import read_arrays
+from trtflow.formats.calibration_table import read_table
 from trtflow.samples.own.answers import RAW
 
 ITEMS = "images"  # the items' names, in files of prepared inputs and of predictions
@@ -41,6 +43,7 @@ def definition(
     kept: Collection[str] = (),
     network: str | None = None,
     recurrent: str | None = None,
+    fallback: Path | None = None,
 ) -> Callable[[ModuleType, Any], None]:
     """Return what `build_plan` calls to define a sample's network in one precision.
 
@@ -52,6 +55,7 @@ def definition(
         kept: layers that these leave in float32.
         network: which of `NETWORKS`; None for the one that `define_network` defines.
         recurrent: which of `RECURRENT`; None for the guide's form.
+        fallback: calibration table; what reads a tensor that it lacks stays in float32. None where it lacks none.
 
     Raises:
         UserError: there is no network of that name, or no recurrent part.
@@ -69,6 +73,8 @@ def definition(
         define_network(trt, defined, export, *([trt.float16] if half else []), **form)
         if ranges is not None:
             sample.configure_network(trt, defined, ranges, kept)
+        if fallback is not None:
+            fall_back(trt, defined, read_table(fallback).scales, str(fallback))
 
     return define
 

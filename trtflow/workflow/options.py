@@ -45,6 +45,7 @@ def network(plan: Plan, name: str, precision: str) -> list[str]:
             "algorithm": algorithm(plan, name),
             "max_batch_size": plan.sample(name)["max_batch_size"],
             "recurrent": plan.setting(name, "recurrent"),
+            "fallback": precision == "int8" and plan.setting(name, "calibration.fallback"),
         }
     )
 
@@ -73,6 +74,11 @@ def calibration(plan: Plan, name: str) -> list[str]:
     if plan.setting(name, "calibration.files"):
         chosen["batch_size"] = plan.setting(name, "calibration.batch_size")
     return [*words(chosen), *builder(plan)]
+
+
+def given_table(plan: Plan, name: str) -> list[str]:
+    """Return the options of a table that is taken in place of a calibration."""
+    return words({"algorithm": algorithm(plan, name), "foreign": plan.setting(name, "calibration.foreign")})
 
 
 def batches(plan: Plan, name: str) -> list[str]:

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -254,9 +254,9 @@ class Plan:
         return [name for name in self.samples if leaf(self.samples[name], "calibration.algorithm") == "ranges"]
 
     def calibrated(self) -> list[str]:
-        """Return the samples whose INT8 takes a calibration table."""
-        ranged = self.ranged()
-        return [name for name, sample in self.samples.items() if "calibration" in sample and name not in ranged]
+        """Return the samples that are calibrated: INT8 takes a calibration table, which is not there already."""
+        without = {*self.ranged(), *self.with_setting({"calibration.table": "set"})}
+        return [name for name, sample in self.samples.items() if "calibration" in sample and name not in without]
 
     def table(self, name: str, precision: str) -> list[str]:
         """Return the table or the ranges that an int8 engine needs."""
@@ -378,15 +378,32 @@ class Plan:
         Raises:
             PlanError: one is not there, or comes from the future.
         """
-        found = hashlib.sha256()
-        for place in self.own_places(name, part):
-            if not os.path.exists(place):
-                raise PlanError(f"samples.{name}: {place}: no such file or folder. Correct the path in its YAML file.")
-            for file in own_files(place):
-                status = os.stat(file)
-                check_date(f"samples.{name}: {file}", status.st_mtime)
-                found.update(f"{file} {status.st_size} {status.st_mtime_ns}\n".encode())
-        return found.hexdigest()
+        return state_of(f"samples.{name}", self.own_places(name, part), "Correct the path in its YAML file.")
+
+    def given_table_state(self, name: str) -> str:
+        """Return such a hash of the calibration table, or ranges, that the user gives a sample.
+
+        Raises:
+            PlanError: it is not there, or comes from the future.
+        """
+        return state_of(f"samples.{name}.calibration.table", [self.setting(name, "calibration.table")], "Correct it.")
+
+
+def state_of(what: str, places: Iterable[str], way_out: str) -> str:
+    """Return a hash of the names, sizes and dates of files and of those in folders.
+
+    Raises:
+        PlanError: one is not there, with the way out, or comes from the future.
+    """
+    found = hashlib.sha256()
+    for place in places:
+        if not os.path.exists(place):
+            raise PlanError(f"{what}: {place}: no such file or folder. {way_out}")
+        for file in own_files(place):
+            status = os.stat(file)
+            check_date(f"{what}: {file}", status.st_mtime)
+            found.update(f"{file} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return found.hexdigest()
 
 
 def check_date(what: str, changed: float) -> None:

@@ -103,10 +103,13 @@ def _set_limits(sample: dict[str, Any], source: str) -> None:
 
 
 def _check_batches(sample: Mapping[str, Any], source: str) -> None:
-    """Refuse batches that the calibration pictures do not fill, or larger ones than engines take."""
+    """Refuse batches that the calibration pictures do not fill, or larger ones than engines take, and idle tables."""
     if "calibration" in sample:
         split, size = sample["calibration"]["split"], sample["calibration"]["batch_size"]
         pictures = sample["splits"][split]
+        if "table" in sample["calibration"] and sample["calibration"]["algorithm"] == "ranges":
+            way_out = "Leave table out, or name the algorithm that made it"
+            raise PlanError(f"{source}: calibration.table: with algorithm: ranges there is no table. {way_out}.")
         if pictures % size:
             raise PlanError(
                 f"{source}: calibration.batch_size: {pictures} pictures (splits.{split}) do not fill batches of {size}"

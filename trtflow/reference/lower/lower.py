@@ -25,7 +25,8 @@ from trtflow.reference.errors import BuildError, NetworkError
 from trtflow.reference.lower.blocks import Block, Unit, arrange
 from trtflow.reference.lower.flows import lower_block
 from trtflow.reference.lower.graph import BATCH, IR_VERSION, ONNX_TYPES, OPSET, SEPARATOR, Graph, lowering_of
-from trtflow.reference.lower.precision import Precisions, all_tensors
+from trtflow.reference.lower.int8_tensors import all_tensors
+from trtflow.reference.lower.precision import Precisions
 from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.layer import FLOATS, ILayer
 from trtflow.reference.record.network import INetworkDefinition

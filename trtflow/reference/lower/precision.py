@@ -17,23 +17,17 @@ import numpy as np
 
 from trtflow.reference.errors import BuildError
 from trtflow.reference.lower.blocks import layers_in_blocks
+from trtflow.reference.lower.int8_tensors import QUANTISED_LAYERS, Int8Tensors, all_tensors
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.config import IBuilderConfig
 from trtflow.reference.record.enums import (
-    ActivationType,
     BuilderFlag,
     DataType,
-    GatherMode,
-    InterpolationMode,
-    PoolingType,
-    SampleMode,
 )
-from trtflow.reference.record.layer import FLOATS
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.onnx_layer import IOnnxLayer
 from trtflow.reference.record.tensor import ITensor
 
-QUANTISED_LAYERS = (L.IConvolutionLayer, L.IFullyConnectedLayer)
 QUANTISERS = (L.IQuantizeLayer, L.IDequantizeLayer)
 SINGLE_PRECISION_LAYERS = (  # they convert, or TensorRT computes them in float32
     IOnnxLayer,
@@ -107,14 +101,26 @@ def choose(network: INetworkDefinition, config: IBuilderConfig, table: Mapping[s
         chosen = not layer.precision_is_set or layer.precision == DataType.INT8
         if isinstance(layer, QUANTISED_LAYERS) and chosen and layer.get_input(1) is None and layer not in inside:
             layers[layer] = DataType.INT8
-    needed = _quantised_tensors(network, layers)
-    missing = [tensor.name for tensor in needed if _scale(tensor, table) is None]
+    return Precisions(layers, _scales(network, layers, table))
+
+
+def _scales(
+    network: INetworkDefinition, layers: Mapping[L.ILayer, DataType], table: Mapping[str, np.float32] | None
+) -> dict[str, np.float32]:
+    """Return the scale of each tensor that is stored in INT8, in network order.
+
+    Raises:
+        BuildError: an INT8 layer reads a tensor that has none.
+    """
+    tensors = Int8Tensors(network, layers, lambda tensor: _scale(tensor, table))
+    found = [tensor for tensor in all_tensors(network) if tensor in tensors.found]
+    missing = [tensor.name for tensor in found if tensors.found[tensor] and _scale(tensor, table) is None]
     if missing:
         raise BuildError(
             f"INT8 needs the range of {len(missing)} tensors that have none, first {missing[0]!r}. "
             "Delete the calibration table and make it again from this network, or set their dynamic ranges."
         )
-    return Precisions(layers, {tensor.name: _usable(tensor.name, _scale(tensor, table)) for tensor in needed})
+    return {tensor.name: _usable(tensor.name, _scale(tensors.like.get(tensor, tensor), table)) for tensor in found}
 
 
 def quantises_itself(network: INetworkDefinition) -> bool:
@@ -165,56 +171,6 @@ def _give_constants_the_type_of_their_readers(layers: dict[L.ILayer, DataType]) 
     for layer in layers:
         if isinstance(layer, L.IConstantLayer) and not layer.precision_is_set:
             layers[layer] = DataType.HALF if readers.get(layer) == {DataType.HALF} else DataType.FLOAT
-
-
-def _quantised_tensors(network: INetworkDefinition, layers: dict[L.ILayer, DataType]) -> list[ITensor]:
-    """Return the tensors that INT8 layers read, in network order."""
-    needed: dict[ITensor, None] = {}
-    pending = [layer.inputs[0] for layer in network if layers[layer] == DataType.INT8]
-    while pending:
-        tensor = pending.pop()
-        producer = tensor.producer
-        if tensor in needed or isinstance(producer, L.IConstantLayer) or tensor.native_dtype not in FLOATS:
-            continue
-        needed[tensor] = None
-        if producer is not None and _moves_values(producer) and not fused_activation(network, producer):
-            pending += producer.inputs
-    order = {tensor: rank for rank, tensor in enumerate(all_tensors(network))}
-    return sorted(needed, key=order.__getitem__)
-
-
-def all_tensors(network: INetworkDefinition) -> list[ITensor]:
-    """Return the network's inputs, then every layer's outputs, in network order."""
-    inputs = [network.get_input(index) for index in range(network.num_inputs)]
-    return inputs + [output for layer in network for output in layer.outputs]
-
-
-def consumers(network: INetworkDefinition, tensor: ITensor) -> list[L.ILayer]:
-    """Return the layers that read a tensor."""
-    return [layer for layer in network if tensor in layer.inputs]
-
-
-def fused_activation(network: INetworkDefinition, layer: L.ILayer) -> bool:
-    """Whether a layer is a ReLU that TensorRT fuses into the convolution or fully connected layer before it."""
-    if not isinstance(layer, L.IActivationLayer) or layer.activation_type != ActivationType.RELU:
-        return False
-    tensor = layer.inputs[0]
-    alone = not tensor.is_network_output and consumers(network, tensor) == [layer]
-    return isinstance(tensor.producer, QUANTISED_LAYERS) and alone
-
-
-def _moves_values(layer: L.ILayer) -> bool:
-    if isinstance(layer, L.IPoolingLayer):
-        return layer.pooling_type == PoolingType.MAX
-    if isinstance(layer, L.IActivationLayer):
-        return layer.activation_type == ActivationType.RELU
-    if isinstance(layer, L.IGatherLayer):
-        return layer.mode == GatherMode.DEFAULT
-    if isinstance(layer, L.ISliceLayer):
-        return layer.mode != SampleMode.FILL
-    if isinstance(layer, L.IResizeLayer):
-        return layer.resize_mode == InterpolationMode.NEAREST
-    return isinstance(layer, (L.IShuffleLayer, L.IConcatenationLayer, L.IIdentityLayer))
 
 
 def _scale(tensor: ITensor, table: Mapping[str, np.float32] | None) -> np.float32 | None:

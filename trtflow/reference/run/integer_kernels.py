@@ -1,9 +1,9 @@
 """Brings pairs of Q/DQ into the form that ONNX Runtime's integer kernels take, without changing a value they stand for.
 
 Integer products are fast for uint8 inputs only (measured: int8 inputs ten times slower), so zero points move from int8
-0 to uint8 128, the same steps; ReLU moves behind the quantisation, where it is a maximum with 128, so that ONNX Runtime
-recognises DequantizeLinear, Conv, QuantizeLinear as one QLinearConv. Convolutions of few channels take the same
-quantised values through float kernels, which are faster there.
+0 to uint8 128, the same steps. What stands between a product and the quantisation of its result moves
+(`integer_fusions.py`), so that ONNX Runtime recognises DequantizeLinear, Conv, QuantizeLinear as one QLinearConv.
+Convolutions of few channels take the same quantised values through float kernels, which are faster there.
 
 Pairs come from a calibration (scales of tensors, kernels stored in INT8) or from quantize and dequantize layers, whose
 kernels are float constants in front of a pair.
@@ -11,58 +11,16 @@ kernels are float constants in front of a pair.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
-ZERO_POINT = 128
+from trtflow.reference.run.graph_index import Index, reads, replace_nodes
+from trtflow.reference.run.integer_fusions import ZERO_POINT, fold_scales, is_clip, kernel_of, move_clip_behind
+
 LEAST_CHANNELS = 16  # below, integer convolutions are slower than float ones (measured: 3 and 8 channels)
 PRODUCTS = ("Conv", "Gemm")  # MatMul needs no help: ONNX Runtime takes it with a result in float too
 LARGEST_BIAS = 2**30  # leaves room for the sum of products
-
-
-class Index:
-    """Who makes and who reads each value of a graph."""
-
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        self.graph = graph
-        self.initializers = {tensor.name: tensor for tensor in graph.initializer}
-        self.producers = {name: node for node in graph.node for name in node.output}
-        self.consumers: dict[str, list[onnx.NodeProto]] = {}
-        for node in graph.node:
-            for name in _reads(node):
-                self.consumers.setdefault(name, []).append(node)
-        self.outputs = {value.name for value in graph.output}
-
-    def only_consumer(self, node: onnx.NodeProto) -> onnx.NodeProto | None:
-        """Return the node that alone reads the single output of `node`, or None."""
-        readers = self.consumers.get(node.output[0], [])
-        return readers[0] if len(readers) == 1 and node.output[0] not in self.outputs else None
-
-    def array(self, name: str) -> np.ndarray:
-        """Return the values of an initializer."""
-        return numpy_helper.to_array(self.initializers[name])
-
-    def is_scalar(self, name: str) -> bool:
-        """Whether a name is that of an initializer without dimensions."""
-        return name in self.initializers and not self.initializers[name].dims
-
-
-def _reads(node: onnx.NodeProto) -> Iterator[str]:
-    """Yield the names that a node reads, those that graphs inside it read around them too."""
-    yield from node.input
-    for attribute in node.attribute:
-        for graph in (attribute.g, *attribute.graphs):
-            for inner in graph.node:
-                yield from _reads(inner)
-
-
-def replace_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
-    """Give a graph other nodes."""
-    del graph.node[:]
-    graph.node.extend(nodes)
 
 
 def use_integer_kernels(model: onnx.ModelProto) -> None:
@@ -72,18 +30,19 @@ def use_integer_kernels(model: onnx.ModelProto) -> None:
         return
     _pass_identities(graph)
     _fold_kernels(graph)
+    fold_scales(graph)
     index = Index(graph)
     moved = [node for node in graph.node if _is_pair(node, index)]
     if moved:
         _move_zero_points(moved, index)
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        if node.op_type == "Relu" and index.only_consumer(node) in moved:
+        if is_clip(node, index) and index.only_consumer(node) in moved:
             continue  # it is written behind its quantiser
         nodes.append(node)
         if node in moved:
-            _move_relu_behind(node, index, nodes)
-        elif node.op_type in PRODUCTS and (kernel := _weights(node, index)) is not None:
+            move_clip_behind(node, index, nodes)
+        elif node.op_type in PRODUCTS and (kernel := kernel_of(node, index)) is not None:
             _fit_product(node, kernel, index, moved, nodes)
     replace_nodes(graph, nodes)
 
@@ -97,7 +56,7 @@ def _pass_identities(graph: onnx.GraphProto) -> None:
             while name in sources and name not in outputs:
                 name = sources[name]  # noqa: PLW2901
             node.input[place] = name
-    read = {name for node in graph.node for name in _reads(node)} | outputs
+    read = {name for node in graph.node for name in reads(node)} | outputs
     kept = [node for node in graph.node if node.op_type != "Identity" or node.output[0] in read]
     replace_nodes(graph, kept)
 
@@ -144,25 +103,6 @@ def _move_zero_points(quantisers: list[onnx.NodeProto], index: Index) -> None:
             pair.input[2] = name
 
 
-def _move_relu_behind(quantiser: onnx.NodeProto, index: Index, nodes: list[onnx.NodeProto]) -> None:
-    relu = index.producers.get(quantiser.input[0])
-    if relu is None or relu.op_type != "Relu" or index.only_consumer(relu) is not quantiser:
-        return
-    name = quantiser.output[0]
-    quantiser.input[0], quantiser.output[0] = relu.input[0], f"{name}/signed"
-    nodes.append(helper.make_node("Clip", [quantiser.output[0], quantiser.input[2]], [name], name=relu.name))
-
-
-def _weights(node: onnx.NodeProto, index: Index) -> onnx.NodeProto | None:
-    """Return the DequantizeLinear of a product's INT8 kernel, rows along its first axis, that nothing else reads."""
-    producer = index.producers.get(node.input[1])
-    if producer is None or producer.op_type != "DequantizeLinear" or index.only_consumer(producer) is not node:
-        return None
-    axis = next((item.i for item in producer.attribute if item.name == "axis"), 1)
-    rows = index.is_scalar(producer.input[1]) or axis == 0
-    return producer if rows and producer.input[0] in index.initializers else None
-
-
 def _fit_product(
     node: onnx.NodeProto,
     kernel: onnx.NodeProto,
@@ -172,7 +112,7 @@ def _fit_product(
 ) -> None:
     """Quantise the bias of a product whose result is quantised; give any other its kernel in float32."""
     follower = index.only_consumer(node)
-    if follower is not None and follower.op_type == "Relu":
+    if follower is not None and is_clip(follower, index):
         follower = index.only_consumer(follower)
     step = index.producers.get(node.input[0])
     scale = index.array(kernel.input[1])
@@ -199,8 +139,3 @@ def _quantise_bias(
         graph.initializer.append(numpy_helper.from_array(array, name))
     node.input[2] = f"{node.name}/bias_float"
     nodes.insert(-1, helper.make_node("DequantizeLinear", names, [node.input[2]], name=node.input[2], axis=0))
-
-
-def set_initializer(tensor: TensorProto, array: np.ndarray) -> None:
-    """Give an initializer other values; scalars stay scalars, which np.ascontiguousarray would not leave so."""
-    tensor.CopyFrom(numpy_helper.from_array(np.require(array, requirements="C"), tensor.name))

@@ -13,7 +13,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from trtflow.reference.run.integer_kernels import Index, replace_nodes, set_initializer, use_integer_kernels
+from trtflow.reference.run.graph_index import Index, replace_nodes, set_initializer
+from trtflow.reference.run.integer_kernels import use_integer_kernels
 
 KEEP_ROUNDING = {"Cast", "Concat", "Flatten", "Gather", "Identity", "MaxPool", "Relu", "Reshape", "Transpose"}
 

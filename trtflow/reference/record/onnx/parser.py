@@ -7,6 +7,7 @@ TensorRT, what is wrong is collected, not raised: `parse` returns False, and eac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -18,7 +19,7 @@ from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.onnx.errors import ErrorCode, ParserError
 from trtflow.reference.record.onnx.operators import NO_PLUGIN, SUPPORTED
 from trtflow.reference.record.onnx.parse import Parse
-from trtflow.reference.record.onnx.registry import OPSET
+from trtflow.reference.record.onnx.registry import OPSET, captured
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import ILogger, Logger
 
@@ -78,7 +79,8 @@ class OnnxParser(Scope):
 
         Returns:
             whether it is taken whole, and for each run of nodes that are taken their indices and whether they are the
-            whole model, as TensorRT does. The errors tell of the others.
+            whole model, as TensorRT does. A node that fails because another before it did is one that is taken, where
+            there is such an operator: whoever asks cuts the model there and asks again. The errors tell of the others.
         """
         before = len(self._errors)
         scratch = OnnxParser(INetworkDefinition(1), self.logger)
@@ -86,17 +88,27 @@ class OnnxParser(Scope):
         taken = scratch.parse(model, path)
         self._errors += scratch._errors
         try:
-            count = len(onnx.load_from_string(bytes(model)).graph.node)
+            nodes = onnx.load_from_string(bytes(model)).graph.node
         except DecodeError:
             return False, SubGraphCollection()
-        wrong = {error.node() for error in self._errors[before:]}
+        refused = self._refused(nodes, {error.node() for error in self._errors[before:]})
         runs: list[list[int]] = [[]]
-        for index in range(count):
-            if index in wrong:
+        for index in range(len(nodes)):
+            if index in refused:
                 runs.append([])
             else:
                 runs[-1].append(index)
         return taken, SubGraphCollection((NodeIndices(run), taken) for run in runs if run)
+
+    def _refused(self, nodes: Sequence[onnx.NodeProto], wrong: set[int]) -> set[int]:
+        """Return which of the nodes with errors are themselves at fault, and not the inputs that they lack."""
+        refused, lost = set[int](), set[str]()
+        for index in sorted(wrong - {-1}):
+            node = nodes[index]
+            if lost.isdisjoint((*node.input, *captured(node))) or not self.supports_operator(node.op_type):
+                refused.add(index)
+            lost.update(node.output)
+        return refused
 
     def parse_with_weight_descriptors(self, model: bytes) -> bool:
         """Parse a model's bytes, as `parse` does."""
