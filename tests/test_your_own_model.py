@@ -187,7 +187,7 @@ def import_own(folder):
         "settings": {
             "max_batch_size": 10,
             "calibration": {"batch_size": 10},
-            "own": {"model": {"file": "digits.onnx"}, "data": {"classes": "classes.txt"}},
+            "own": {"model": {"file": "digits.onnx"}, "data": {"classes": "classes.txt", "val": "pictures"}},
         },
         "inputs": {},
         "outputs": {"exports": ["results/my_digits/export/sample.json"]},
@@ -236,7 +236,7 @@ def scoring(data):
     [
         ((4, 8, 8), [0] * 4, "inputs of shape (8, 8), but input 'image' takes (1, 8, 8)"),
         ((4, 1, 8, 8), [0, 1, 2, 10], "labels from 0 to 10. The model's 10 classes are 0, 1"),
-        ((4, 1, 8, 8), [0, 1, 2], "labels are int64 of shape (3,), for 4 inputs"),
+        ((4, 1, 8, 8), [0, 1, 2], "its arrays are of several lengths: 4 of inputs, 3 of labels"),
     ],
 )
 def test_arrays_that_do_not_fit(imported, inputs, labels, message):
@@ -265,10 +265,12 @@ def test_pictures_that_do_not_fit(imported, followed):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"modle": {}}, "my_digits.yaml: top level: unknown key modle. Known: name, title, model"),
+        ({"modle": {}}, "my_digits.yaml: top level: unknown key modle. Known: name, title, task, model"),
         ({"name": "yours"}, "my_digits.yaml: name: 'yours' is not 'my_digits'"),
         ({"model": {"file": "digits.h5"}}, "my_digits.yaml: model.file: 'digits.h5' does not match"),
-        ({"data": {"classes": "classes.txt", "val": "pictures"}}, "my_digits.yaml: data: 'calibration' is a required"),
+        ({"data": {}}, "my_digits.yaml: data.classes, data.val: missing, which task 'classification' needs. Add it"),
+        ({"task": "detect"}, "my_digits.yaml: task: unknown task of a model of your own 'detect'."),
+        ({"task": "translation"}, "my_digits.yaml: task: unknown task of a model of your own 'translation'. Known: "),
     ],
 )
 def test_mistake_in_the_file_is_told_before_anything_runs(followed, tmp_path, changes, message):

@@ -167,7 +167,18 @@ def own_descriptions() -> Reader:
     from trtflow.samples.own import read_own
 
     model = {"form": "onnx", "path": "m.onnx", "deploy": None, "inputs": {"x": [3, 8, 8]}, "outputs": ["y"]}
-    seed = {"model": model, "output": "y", "classes": ["a", "b"], "logits": False, "pictures": {}, "calibration": 0}
+    seed = {
+        "model": model,
+        "task": "classification",
+        "inputs": {"x": {"shape": [3, 8, 8], "dtype": "float32", "source": [], "pictures": {"colour": "bgr"}}},
+        "outputs": {"y": {"shape": [2], "logits": False, "target": []}},
+        "classes": ["a", "b"],
+        "calibration": {"count": 0, "batch": 1, "held_apart": False, "seed": 0},
+        "batch": None,
+        "compared": 100,
+        "hook": None,
+        "settings": {},
+    }
     return Reader("sample.json", read_own, (json.dumps(seed).encode(),), "sample.json", "json")
 
 

@@ -21,7 +21,7 @@ from trtflow.formats.arrays import write_arrays
 from trtflow.tasks.files import spoilt_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("classification", "detection", "generation", "recommendation", "translation")
+NAMES = ("classification", "detection", "generation", "none", "recommendation", "regression", "translation")
 ENGINE_HAS_NOT = [
     "PIL",
     "jsonschema",
@@ -184,15 +184,17 @@ def test_a_script_hides_no_module_of_pythons():
 
 STAGES = ("infer", "score", "compare", "draw", "measure", "profile")
 CONFIG = ROOT / "config"
+OWN_TASKS = [path.stem for path in CONFIG.glob("tasks/*.yaml") if "own" in yaml.safe_load(path.read_text())]
 
 
 def declared():
     """Return task, step and function of all steps that config/tasks and config/families declare of these stages."""
     for path in [*CONFIG.glob("tasks/*.yaml"), *CONFIG.glob("families/*.yaml")]:
         values = yaml.safe_load(path.read_text())
+        of_own = OWN_TASKS if path == CONFIG / "families/own.yaml" else [values.get("task", path.stem)]
         for name, says in values["steps"].items():
             if says["stage"] in STAGES:
-                yield values.get("task", path.stem), name, says.get("function", name)
+                yield from ((task, name, says.get("function", name)) for task in of_own)
 
 
 @pytest.mark.parametrize(("task", "name", "function"), sorted(declared()))

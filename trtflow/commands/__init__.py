@@ -18,6 +18,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "list": Command("trtflow.commands.list", "list the samples and how they stand"),
+    "init": Command("trtflow.commands.init", "write the YAML file of a sample for a model of your own"),
     "run": Command("trtflow.nvidia.command", "run a Python script for TensorRT as it is, on a CPU"),
     "inspect": Command("trtflow.commands.inspect", "show the layers, shapes and precisions of a model"),
     "table": Command("trtflow.commands.table", "read, convert and compare INT8 calibration tables"),

@@ -119,17 +119,18 @@ def _caffe_outputs(net: NetParameter, path: Path, outputs: Sequence[str]) -> lis
 def _import_onnx(path: Path, folder: Path, outputs: Sequence[str], shapes: Shapes) -> ModelFile:
     import onnx  # noqa: PLC0415 - who migrates from the other forms needs it later only
 
-    from trtflow.converters.onnx_model import graph_inputs, pruned, read_onnx, refuse_foreign, shape_of  # noqa: PLC0415
+    from trtflow.converters import onnx_model  # noqa: PLC0415 - as above
+    from trtflow.converters.onnx_ml import plain  # noqa: PLC0415
 
-    model = read_onnx(path)
+    model = onnx_model.read_onnx(path)
     try:
-        model = pruned(model, outputs, shapes)
+        model = plain(onnx_model.pruned(model, outputs or onnx_model.tensor_outputs(model), shapes))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    refuse_foreign(path, model)
+    onnx_model.refuse_foreign(path, model)
     target = folder / "model.onnx"
     onnx.save(model, target)  # in one file, wherever the weights were
-    inputs = {value.name: shape_of(value)[1:] for value in graph_inputs(model)}
+    inputs = {value.name: onnx_model.shape_of(value)[1:] for value in onnx_model.graph_inputs(model)}
     return ModelFile("onnx", target, None, inputs, [value.name for value in model.graph.output])
 
 

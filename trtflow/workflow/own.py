@@ -67,10 +67,9 @@ def _told(kinds: Kinds, task: str, path: Path) -> dict[str, Any]:
     Raises:
         PlanError: there is no such task, or such samples cannot have it.
     """
-    told = kinds.get("task", task, str(path)).get("own")
-    if told is None:
+    if task not in kinds.own_tasks:
         raise PlanError(f"{path}: task: {unknown('task of a model of your own', task, kinds.own_tasks)}")
-    return dict(told)
+    return dict(kinds.get("task", task, str(path))["own"])
 
 
 def _normalise(own: dict[str, Any], path: Path) -> None:

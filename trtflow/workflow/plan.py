@@ -31,7 +31,13 @@ OWN_EXPORTS = {  # what a model of the user's own becomes, by the end of its nam
     ".pb": ("model.uff",),
     ".caffemodel": ("model.caffemodel", "model.prototxt"),
     ".prototxt": ("model.caffemodel", "model.prototxt"),
+    ".cfg": ("model.onnx",),
+    ".weights": ("model.onnx",),
+    ".pt2": ("model.onnx",),
+    ".keras": ("model.uff",),
+    "": ("model.uff",),  # the folder of a SavedModel
 }
+BESIDE = {".prototxt": ".caffemodel", ".cfg": ".weights", ".weights": ".cfg"}  # files that need another
 
 
 @dataclass(frozen=True)
@@ -366,8 +372,7 @@ class Plan:
         files += model.get("plugins", [])
         files += [own["hook"]] if "hook" in own else []
         files += [own["decoding"]["priors"]] if "priors" in own.get("decoding", {}) else []
-        if form == ".prototxt":
-            files.append(f"{stem}.caffemodel")
+        files += [f"{stem}{BESIDE[form]}"] if form in BESIDE else []
         if form == ".caffemodel" and "deploy" not in model:
             files.append(f"{stem}.prototxt")
         return [*files, classes] if isinstance(classes, str) else files

@@ -18,7 +18,7 @@ import onnx
 
 from trtflow.converters.onnx_model import dtype_of, graph_inputs, shape_of
 from trtflow.families.own.description import NAME
-from trtflow.families.own.forms import take_model
+from trtflow.families.own.forms import take_model, way_out
 from trtflow.families.own.places import (
     PLACES,
     STRETCH,
@@ -58,7 +58,7 @@ def adopt_model(job: Job) -> None:
         load_plugin_file(Path(plugin))
     model = take_model(own, folder)
     inputs = described_inputs(model, own, job.task)
-    network = lower_model(model).model
+    network = lowered(model, Path(own["model"]["file"]))
     batch = fixed_batch(network, job.settings)
     tried = batch or min(2, job.settings["max_batch_size"])
     answers = run_onnx(network, draw_inputs(network, {}, tried, seed=0))
@@ -70,7 +70,7 @@ def adopt_model(job: Job) -> None:
         "model": model.to_json(),
         "task": job.task,
         "inputs": inputs,
-        "outputs": described_outputs(model, own),
+        "outputs": described_outputs(model, own, outputs),
         "classes": read_classes(own["data"]["classes"]) if "classes" in own["data"] else [],
         "calibration": described_calibration(job.settings),
         "batch": batch,
@@ -90,6 +90,19 @@ def adopt_model(job: Job) -> None:
         raise
     files = [path.name for path in (model.path, model.deploy) if path is not None]
     write_checksums(folder, [NAME, *files, *([HOOK] if "hook" in own else [])])
+
+
+def lowered(model: ModelFile, path: Path) -> onnx.ModelProto:
+    """Return a model as the reference runtime lowers it, which takes and refuses what TensorRT 8.6 does.
+
+    Raises:
+        UserError: TensorRT has no such operator, or not in this form.
+    """
+    try:
+        return lower_model(model).model
+    except UserError as error:
+        told = str(error).replace(str(model.path), str(path)).rstrip(".")
+        raise UserError(f"{told if str(path) in told else f'{path}: {told}'}. {way_out(path)}.") from error
 
 
 def read_classes(told: str | Path | list[str]) -> list[str]:
@@ -137,11 +150,12 @@ def described_inputs(model: ModelFile, own: Mapping[str, Any], task: str) -> dic
             "dtype": dtypes[name],
             "source": [source] if isinstance(source, str) else source,
             **({"pictures": pictures} if pictures else {}),
+            **({"turned": True} if model.form == "uff" else {}),
         }
     return found
 
 
-def described_outputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def described_outputs(model: ModelFile, own: Mapping[str, Any], shapes: Shapes) -> dict[str, dict[str, Any]]:
     """Return what `sample.json` says of outputs, in the order of the YAML file, which puts the one to score first."""
     said = own.get("outputs", {})
     found = {}
@@ -149,7 +163,11 @@ def described_outputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dic
         told = said.get(name) or {}
         target = told.get("target", [])
         logits = told.get("logits", own["model"].get("logits", False))
-        found[name] = {"logits": logits, "target": [target] if isinstance(target, str) else target}
+        found[name] = {
+            "shape": list(shapes[name]),
+            "logits": logits,
+            "target": [target] if isinstance(target, str) else target,
+        }
     return found
 
 
@@ -210,6 +228,7 @@ def check_sample(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> 
     Raises:
         UserError: they disagree.
     """
+    CHECKS.get(sample.task, lambda *_: None)(sample, own, outputs)
     val = Path(own["data"]["val"])
     items, _ = sample.read_images(val, "val")
     prepared = sample.preprocess(items[:TRIED], Path())
@@ -220,7 +239,6 @@ def check_sample(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> 
     for name, values in prepared.items():
         if not np.isfinite(values).all():
             raise FormatError(val, f"values for input {name!r} are no numbers (NaN or infinite)", "Correct the data.")
-    CHECKS.get(sample.task, lambda *_: None)(sample, own, outputs)
     if sample.hook.postprocess is not None:
         tried = {name: np.zeros((TRIED, *outputs[name]), np.float32) for name in sample.outputs}
         sample.postprocess(tried)

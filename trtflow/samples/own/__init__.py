@@ -33,10 +33,12 @@ class Output:
     """An output that the engine keeps.
 
     Attributes:
+        shape: without the batch, as engines give it.
         logits: whether a softmax is still to be taken.
         target: columns, or the array, of the data that say what it should be; empty for the task's usual one.
     """
 
+    shape: Sequence[int]
     logits: bool = False
     target: Sequence[str] = ()
 

@@ -29,6 +29,7 @@ class Input:
         shape: without the batch.
         dtype: NumPy's name of what the model takes.
         source: the array or the columns of the data that it is made of; empty for what has its name, or for all.
+        turned: whether arrays may have channels last or fewer dimensions, as TensorFlow has them and UFF has not.
         pictures: how pictures are prepared: colour, mean, scale, channels_last, resize.
     """
 
@@ -37,6 +38,7 @@ class Input:
     dtype: str = "float32"
     source: Sequence[str] = ()
     pictures: Mapping[str, Any] | None = None
+    turned: bool = False
 
     def prepare(self, items: Items, others: Sequence[str] = ()) -> np.ndarray:
         """Return what the input takes of items, [N, *shape] in its dtype.
@@ -68,6 +70,10 @@ class Input:
         """Return numbers in the input's shape and dtype."""
         shape, kind = tuple(self.shape), np.dtype(self.dtype)
         if source.suffix in TABLES and prod(values.shape[1:]) == prod(shape):
+            values = values.reshape(len(values), *shape)
+        if self.turned and values.ndim == 4 and values.shape[1:] != shape:
+            values = np.moveaxis(values, -1, 1)
+        if self.turned and [size for size in values.shape[1:] if size > 1] == [size for size in shape if size > 1]:
             values = values.reshape(len(values), *shape)
         if values.shape[1:] != shape:
             fault = f"inputs of shape {values.shape[1:]}, but input {self.name!r} takes {shape}"

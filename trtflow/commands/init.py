@@ -1,0 +1,117 @@
+"""Write the YAML file of a sample for a model of your own, complete and with comments, and say what is left to fill in.
+
+examples:
+  trtflow init model.onnx --data pictures    a folder of pictures for each class
+  trtflow init model.onnx --data val.npz --calibration train.npz
+  trtflow init regressor.onnx --data houses.csv --name houses
+  trtflow init model.pt2    without data these are drawn by chance: how fast, and how near to the model as it was
+  trtflow init model.onnx --shape tokens=128    a size that the model leaves open
+
+The model is ONNX, Caffe, UFF, a frozen TensorFlow graph, a SavedModel's folder, .keras, Darknet's cfg with weights or
+PyTorch's exported program (.pt2). The file goes to config/samples, below this folder; one that is there stays as it is.
+docs/your-own-model.md tells more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+from trtflow.cli import quiet_tensorflow
+from trtflow.formats import UserError
+
+
+def named_shape(text: str) -> tuple[str, list[int]]:
+    """Return the name and the sizes of NAME=SIZE,SIZE."""
+    name, _, sizes = text.rpartition("=")
+    if not name or not all(size.isdigit() and int(size) for size in sizes.split(",")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=SIZE,SIZE")
+    return name, [int(size) for size in sizes.split(",")]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("model", type=Path, help="the model")
+    parser.add_argument("--data", type=Path, help="held-out data: a folder of pictures, .npz, .npy, .csv or .parquet")
+    parser.add_argument("--calibration", type=Path, help="data for INT8 calibration; default: some of --data")
+    parser.add_argument("--task", help="classification, regression or none; default: guessed")
+    parser.add_argument("--name", help="name of the sample; default: the model's")
+    parser.add_argument("--deploy", type=Path, help="prototxt of a caffemodel; default: of the same name beside it")
+    parser.add_argument("--preprocessor", type=Path, help="Python file with preprocess(dynamic_graph), for a .pb")
+    parser.add_argument("--plugins", type=Path, action="append", default=[], metavar="FILE.py", help="own plugins")
+    text = "sizes of an input without the batch, where the model leaves them open"
+    parser.add_argument("--shape", type=named_shape, action="append", default=[], metavar="NAME=SIZE,SIZE", help=text)
+    parser.add_argument("--folder", type=Path, default=Path("config/samples"), help="where the file goes")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write the file, and data drawn by chance where there are none.
+
+    Raises:
+        UserError: the file is there already, or something about the model or the data.
+    """
+    quiet_tensorflow()
+    name = options.name or sample_name(options.model)
+    target = options.folder / f"{name}.yaml"
+    if target.exists():
+        raise UserError(f"{target}: it is there already. Remove it, or give another --name.")
+    from trtflow.families.own.init import guess, read_facts, to_yaml  # noqa: PLC0415
+    from trtflow.families.own.init.facts import random_arrays  # noqa: PLC0415
+    from trtflow.formats.arrays import write_arrays  # noqa: PLC0415
+    from trtflow.formats.files import write_text  # noqa: PLC0415
+    from trtflow.runtime.own_plugins import load_plugin_file  # noqa: PLC0415
+
+    for plugin in options.plugins:
+        load_plugin_file(plugin)
+    model = model_settings(options)
+    facts = read_facts(model, dict(options.shape))
+    guessed = guess(facts, options.data, options.task)
+    data = {key: str(place) for key in ("val", "calibration") if (place := _place(options, key))}
+    if "val" not in data:
+        data["val"] = str(options.folder / f"{name}.npz")
+        write_arrays(data["val"], random_arrays(facts))
+    title = name.replace("_", " ")
+    command = f"trtflow init {options.model}" + (f" --data {options.data}" if options.data else "")
+    write_text(target, to_yaml(name, title, model, data, facts, guessed, command))
+    _tell(target, facts, guessed)
+
+
+def _place(options: argparse.Namespace, key: str) -> Path | None:
+    place: Path | None = options.data if key == "val" else options.calibration
+    return place
+
+
+def sample_name(model: Path) -> str:
+    """Return the name of a sample for a model, of letters, digits and _.
+
+    Raises:
+        UserError: its file's name has no letter.
+    """
+    name = re.sub(r"[^a-z0-9]+", "_", model.name.removesuffix(model.suffix).lower()).strip("_0123456789")
+    if not name:
+        raise UserError(f"{model}: no letter in its name. Give --name.")
+    return name
+
+
+def model_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the section `model` of the sample."""
+    file = f"{options.model}/" if options.model.is_dir() else str(options.model)
+    files = {key: str(place) for key in ("deploy", "preprocessor") if (place := getattr(options, key))}
+    plugins = {"plugins": [str(path) for path in options.plugins]} if options.plugins else {}
+    return {"file": file, **files, **plugins}
+
+
+def _tell(target: Path, facts: Any, guessed: Any) -> None:
+    """Print what was written, what is left, and how to run it."""
+    print(f"{target}: {guessed.task}, as {guessed.why}")
+    for kind, values in (("input", facts.inputs), ("output", facts.outputs)):
+        for name, (shape, dtype) in values.items():
+            kept = "" if kind == "input" or name in guessed.outputs else ", left out"
+            print(f"  {kind} {name}: {dtype} {list(shape)}{kept}")
+    for sentence in guessed.left:
+        print(f"to fill in: {sentence}")
+    if not guessed.left:
+        print("nothing is left to fill in")
+    print(f"run it: snakemake results/{target.stem}_report.json")

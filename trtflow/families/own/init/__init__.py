@@ -1,0 +1,7 @@
+"""`trtflow init`: a model is read, and the YAML file of its sample written, with all that can be told from it."""
+
+from trtflow.families.own.init.facts import Facts, read_facts
+from trtflow.families.own.init.guess import Guess, guess
+from trtflow.families.own.init.template import to_yaml
+
+__all__ = ["Facts", "Guess", "guess", "read_facts", "to_yaml"]

@@ -1,0 +1,123 @@
+"""What a model says of itself: its inputs and outputs, and what it gives for values drawn by chance."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from trtflow.converters.onnx_model import dtype_of, graph_inputs, shape_of
+from trtflow.families.own.adoption import lowered
+from trtflow.families.own.forms import take_model
+from trtflow.formats import UserError
+from trtflow.migration.agreement import draw_inputs
+from trtflow.migration.lowering import OnnxRunner
+from trtflow.runtime.model_file import ModelFile
+
+SIDE = 224  # of pictures where a model leaves their size open, as most were trained with
+ITEMS = 64  # that are drawn where there are no data
+SEED = 0
+SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A model.
+
+    Attributes:
+        form: caffe, onnx or uff, what parsers take it as.
+        inputs: shape without the batch and NumPy's name of the type, by name.
+        opened: those inputs whose shape the model leaves open; the shapes are those that were given, or usual ones.
+        outputs: shape without the batch and NumPy's name of the type, by name.
+        probable: outputs of rows that are probabilities, as those of a softmax are.
+        batch: the one that the model fixes; None where it is open.
+    """
+
+    form: str
+    inputs: Mapping[str, tuple[tuple[int, ...], str]]
+    opened: list[str]
+    outputs: Mapping[str, tuple[tuple[int, ...], str]]
+    probable: list[str]
+    batch: int | None
+
+
+def read_facts(model: Mapping[str, Any], shapes: Mapping[str, list[int]]) -> Facts:
+    """Return what a model says of itself.
+
+    Args:
+        model: `file`, and perhaps `deploy`, `preprocessor` and `plugins`, as in a sample's YAML file.
+        shapes: of inputs that the model leaves open, without the batch, by name.
+
+    Raises:
+        UserError: a file is damaged, TensorRT has no way for an operator, or a shape is open and not given.
+    """
+    path = Path(str(model["file"]))
+    own: dict[str, Any] = {"model": dict(model), "inputs": {name: {"shape": shape} for name, shape in shapes.items()}}
+    with tempfile.TemporaryDirectory() as folder:
+        file = take_model(own, Path(folder))
+        opened = [name for name, shape in file.inputs.items() if min(shape, default=1) < 1]
+        if opened:
+            own["inputs"] |= {name: {"shape": _usual(path, name, file.inputs[name])} for name in opened}
+            file = take_model(own, Path(folder))
+        network = lowered(file, path)
+        dtypes = _dtypes(file)
+    batch = next((shape[0] for value in network.graph.input if (shape := shape_of(value)) and shape[0] > 0), None)
+    found = OnnxRunner(network).run(draw_inputs(network, {}, batch or 1, SEED))
+    return Facts(
+        form=file.form,
+        inputs={name: (tuple(shape), dtypes.get(name, "float32")) for name, shape in file.inputs.items()},
+        opened=[*opened, *(name for name in shapes if name not in opened)],
+        outputs={name: (values.shape[1:], str(values.dtype)) for name, values in found.items() if values.ndim},
+        probable=[name for name, values in found.items() if _is_probable(values)],
+        batch=batch,
+    )
+
+
+def _dtypes(file: ModelFile) -> dict[str, str]:
+    if file.form != "onnx":
+        return {}
+    model = onnx.load(file.path, load_external_data=False)
+    return {value.name: dtype_of(value) for value in graph_inputs(model)}
+
+
+def _usual(path: Path, name: str, shape: Any) -> list[int]:
+    """Return the shape of an input of pictures whose height and width are open.
+
+    Raises:
+        UserError: it is of something else.
+    """
+    sizes = list(shape)
+    if len(sizes) == 3 and sizes[1:] == [-1, -1] and sizes[0] > 0:
+        return [sizes[0], SIDE, SIDE]
+    if len(sizes) == 3 and sizes[:2] == [-1, -1] and sizes[2] > 0:
+        return [SIDE, SIDE, sizes[2]]
+    example = ",".join(str(size if size > 0 else 16) for size in sizes)
+    raise UserError(
+        f"{path}: input {name!r} leaves sizes behind the batch open, {sizes}. Say them: --shape {name}={example}"
+    )
+
+
+def _is_probable(values: np.ndarray) -> bool:
+    if values.dtype.kind != "f" or values.ndim < 2:
+        return False
+    rows = values.reshape(len(values), -1)
+    return bool(rows.shape[1] > 1 and rows.min() >= 0 and np.abs(rows.sum(axis=1) - 1).max() < SUM_TOLERANCE)
+
+
+def random_arrays(facts: Facts) -> dict[str, np.ndarray]:
+    """Return what inputs take of `ITEMS` items, normal, of whole numbers 0 and 1, by name."""
+    random = np.random.default_rng(SEED)
+    count = -(-ITEMS // (facts.batch or 1)) * (facts.batch or 1)
+    return {
+        name: (
+            random.integers(0, 2, (count, *shape))
+            if np.dtype(dtype).kind in "iub"
+            else random.normal(size=(count, *shape))
+        ).astype(dtype)
+        for name, (shape, dtype) in facts.inputs.items()
+    }

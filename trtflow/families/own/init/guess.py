@@ -1,0 +1,222 @@
+"""What a model is for, guessed from its outputs and from the data, and what only its user can say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trtflow.datasets.own import FOLDER, INPUTS, LABELS, PICTURE, TABLES, TARGETS, Items, read_items
+from trtflow.families.own.init.facts import Facts
+from trtflow.formats import UserError
+
+TARGET_NAMES = (TARGETS, "target", "y")
+LABEL_NAMES = (LABELS, "label", "class", "classes", "species")
+MOST_CLASSES = 10_000
+TASKS = ("classification", "regression", "none")
+
+
+@dataclass
+class Guess:
+    """What the YAML file of a sample says.
+
+    Attributes:
+        task: of the model.
+        why: what that was told from.
+        inputs: what each input takes, by name, as in the YAML file.
+        outputs: those that are kept, as in the YAML file; the one to score first.
+        classes: names of the classes, in the order of the output.
+        left: what the user has to look at, a sentence each.
+    """
+
+    task: str
+    why: str
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    classes: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+def guess(facts: Facts, data: Path | None, task: str | None = None) -> Guess:
+    """Return what the YAML file of a model says.
+
+    Args:
+        facts: of the model.
+        data: that are scored; None where there are none.
+        task: of the model; None to guess it.
+
+    Raises:
+        UserError: the data have nothing that an input could take, or the task needs data that are not there.
+    """
+    items = read_items(data) if data is not None else None
+    found = Guess(*_task(facts, items, task))
+    if items is None and found.task != "none":
+        raise UserError(f"task {found.task} needs data with labels. Give them with --data, or leave --task out.")
+    found.inputs = {name: _input(facts, name, items, found) for name in facts.inputs}
+    found.outputs = _outputs(facts, found.task)
+    if items is None:
+        found.left.append(
+            "data: they are drawn by chance, so that latency and agreement mean something; give yours, and a task"
+        )
+    if found.task == "classification" and items is not None:
+        _add_classes(facts, items, found)
+    if found.task == "regression" and items is not None:
+        _add_targets(facts, items, found)
+    return found
+
+
+def _task(facts: Facts, items: Items | None, task: str | None) -> tuple[str, str]:
+    if task is not None:
+        return task, "you said so"
+    if items is None:
+        return "none", "there are no data with labels"
+    label = _first(items, LABEL_NAMES)
+    widths = [prod(shape) for shape, dtype in facts.outputs.values() if np.dtype(dtype).kind == "f"]
+    if label and _classes_of(items, label) and max(widths, default=0) <= MOST_CLASSES:
+        kinds = "folders of the pictures" if label == FOLDER and items.source.is_dir() else f"column {label!r}"
+        return "classification", f"{kinds} are labels"
+    targets = [name for name in (*facts.outputs, *TARGET_NAMES, *_unused(facts, items)) if name in items.columns]
+    if targets:
+        return "regression", f"{targets[0]!r} of the data are numbers"
+    return "none", "the data have no labels"
+
+
+def _unused(facts: Facts, items: Items) -> list[str]:
+    """Return the arrays of numbers that no input takes and that are of the size of the only output."""
+    if len(facts.outputs) != 1 or items.source.suffix != ".npz":
+        return []
+    ((shape, _),) = facts.outputs.values()
+    rest = {key: values for key, values in items.columns.items() if key not in (*facts.inputs, INPUTS)}
+    return [
+        key
+        for key, values in rest.items()
+        if isinstance(values, np.ndarray) and values.dtype.kind == "f" and prod(values.shape[1:]) == prod(shape)
+    ]
+
+
+def _first(items: Items, names: Any) -> str | None:
+    return next((name for name in names if name in items.columns), None)
+
+
+def _classes_of(items: Items, label: str) -> list[str]:
+    """Return the classes that labels name, sorted; of numbers none are named; [] where they are no labels."""
+    values = items.columns[label]
+    if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "iuU":
+        return []
+    known = np.unique(values).tolist()
+    if items.source.is_dir() and known == [items.source.name]:  # pictures without folders
+        return []
+    return [str(name) for name in known]
+
+
+def _input(facts: Facts, name: str, items: Items | None, found: Guess) -> dict[str, Any]:
+    """Return what the YAML file says of an input."""
+    shape, _ = facts.inputs[name]
+    told: dict[str, Any] = {"shape": list(shape)} if name in facts.opened else {}
+    if name in facts.opened:
+        found.left.append(
+            f"inputs.{name}.shape: the model leaves it open; {list(shape)} may not be what it was trained with"
+        )
+    if items is None:
+        return told
+    source = next((key for key in (name, INPUTS, PICTURE) if key in items.columns), None)
+    values = items.columns[source] if source else None
+    if values is not None and (not isinstance(values, np.ndarray) or values.dtype.kind == "U"):
+        pictures = pictures_of(shape)
+        if pictures is None:
+            raise UserError(f"{items.source}: pictures, but input {name!r} takes {shape}. Give arrays in an .npz file.")
+        found.left.append(f"inputs.{name}.pictures: mean and scale as the model was trained with; 0 to 1 is a guess")
+        return {**told, "pictures": pictures}
+    if source is None and items.source.suffix in TABLES and len(facts.inputs) == 1:
+        return {**told, "from": _columns(items, name, shape, facts)}
+    if source is None and len(facts.inputs) > 1:
+        columns = [column for column in items.columns if column.startswith((f"{name}_", f"{name}."))]
+        if len(columns) == prod(shape):
+            return {**told, "from": columns}
+    if source is None:
+        known = ", ".join(list(items.columns)[:8])
+        raise UserError(
+            f"{items.source}: nothing for input {name!r} of shape {shape}; it has {known}. Name one {name!r}."
+        )
+    return told
+
+
+def pictures_of(shape: tuple[int, ...]) -> dict[str, Any] | None:
+    """Return how pictures are prepared for an input of a shape; None where it takes none."""
+    plain: dict[str, Any] = {"mean": 0, "scale": round(1 / 255, 9)}
+    if len(shape) == 2:
+        return {"colour": "grey", **plain}
+    if len(shape) != 3:
+        return None
+    for channels, last in ((shape[0], False), (shape[2], True)):
+        if channels in (1, 3):
+            return {"colour": "grey" if channels == 1 else "rgb", **plain, **({"channels_last": True} if last else {})}
+    return None
+
+
+def _columns(items: Items, name: str, shape: tuple[int, ...], facts: Facts) -> list[str]:
+    """Return the columns of a table that are an input: all numbers but labels and targets."""
+    others = {*facts.outputs, *LABEL_NAMES, *TARGET_NAMES}
+    numbers = [
+        key
+        for key, values in items.columns.items()
+        if key not in others and isinstance(values, np.ndarray) and values.dtype.kind in "biuf"
+    ]
+    if len(numbers) != prod(shape):
+        fault = f"{len(numbers)} columns of numbers, but input {name!r} takes {prod(shape)}"
+        raise UserError(
+            f"{items.source}: {fault}. Name what is predicted {TARGETS} or {LABELS}, or as the output, and leave out "
+            "columns that the model does not see."
+        )
+    return numbers
+
+
+def _outputs(facts: Facts, task: str) -> dict[str, dict[str, Any]]:
+    """Return the outputs that make sense: of numbers that are no places; for a classifier one, a softmax's first."""
+    floats = [name for name, (_, dtype) in facts.outputs.items() if np.dtype(dtype).kind == "f"] or list(facts.outputs)
+    if task == "classification":
+        rows = [name for name in floats if name in facts.probable] or floats
+        return {rows[0]: {}}
+    return {name: {} for name in floats}
+
+
+def _add_classes(facts: Facts, items: Items, found: Guess) -> None:
+    """Name the classes, as many as the output has, and say of what column they are."""
+    name = next(iter(found.outputs))
+    width = prod(facts.outputs[name][0])
+    label = _first(items, LABEL_NAMES)
+    if label is None:
+        raise UserError(f"{items.source}: no labels. Call their column or array {LABELS}.")
+    if label != LABELS:
+        found.outputs[name]["target"] = label
+    if name not in facts.probable and width > 1:
+        found.outputs[name]["logits"] = True
+    values = items.columns[label]
+    named = isinstance(values, np.ndarray) and values.dtype.kind == "U"
+    classes = _classes_of(items, label)
+    count = 2 if width == 1 else width
+    if named and len(classes) == count:
+        found.classes = classes
+        found.left.append("data.classes: in alphabetical order; check that the model numbers them so")
+    elif named and len(classes) > count:
+        raise UserError(
+            f"{items.source}: {len(classes)} classes, {', '.join(classes[:5])} …, but output {name!r} has {width} values. "
+            "Give the data of this model."
+        )
+    else:
+        found.classes = [f"class {place}" for place in range(count)] if not named else classes
+        found.left.append(f"data.classes: the names of all {count} classes, in the order of the output")
+        found.classes += [f"class {place}" for place in range(len(found.classes), count)]
+
+
+def _add_targets(facts: Facts, items: Items, found: Guess) -> None:
+    """Say which column an output should be."""
+    for name, told in found.outputs.items():
+        source = next(
+            (key for key in (name, *TARGET_NAMES, *LABEL_NAMES, *_unused(facts, items)) if key in items.columns), None
+        )
+        if source not in (None, name, TARGETS):
+            told["target"] = source

@@ -1,0 +1,112 @@
+"""The YAML file of a sample, with a comment beside all that may be changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from trtflow.families.own.init.facts import Facts
+from trtflow.families.own.init.guess import Guess
+from trtflow.workflow.own import usual_gates
+
+PRECISIONS = ("fp32", "fp16", "int8")
+BATCH = 8  # of the engines where the model leaves it open
+LOSES = {"classification": "top1", "regression": "r2"}
+IMAGENET = "of ImageNet's usual training: mean [123.675, 116.28, 103.53], scale [0.017125, 0.017507, 0.017429]"
+
+
+def to_yaml(
+    name: str, title: str, model: dict[str, Any], data: dict[str, str], facts: Facts, guess: Guess, command: str
+) -> str:
+    """Return the YAML file of a sample.
+
+    Args:
+        name: of the sample.
+        title: what it is.
+        model: its section of that name.
+        data: places of the data, `val` and perhaps `calibration`.
+        facts: of the model.
+        guess: what it is for.
+        command: that wrote it.
+    """
+    lines = [
+        f"# {title}: written by `{command}`; docs/your-own-model.md explains it,",
+        "# config/schema/own.schema.json every key.",
+        "# Paths are from the folder that snakemake runs in.",
+        f"name: {name}",
+        f"title: {_text(title)}",
+        f"task: {guess.task} # as {guess.why}; others are in config/tasks",
+        f"model: {_text(model)}",
+        *_inputs(facts, guess),
+        *_outputs(facts, guess),
+        *_data(data, guess),
+        f"precisions: {_text(list(PRECISIONS))}",
+        *_batch(facts),
+        "# calibration: {algorithm: entropy2, batches: 10, seed: 0} # of INT8; else entropy2 on up to 512 items",
+        "# hook: my_hook.py # preprocess, postprocess and score in Python, where this file cannot say it",
+        *_gates(guess),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: Any) -> str:
+    """Return a value as YAML in one line; names that YAML takes as they are stand without quotes."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_text(key)}: {_text(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_text, value)) + "]"
+    if isinstance(value, str):
+        plain = value.replace("_", "").replace("/", "").replace(".", "").isalnum() and not value[0].isdigit()
+        return (
+            value
+            if plain and value.lower() not in ("true", "false", "null", "yes", "no", "on", "off")
+            else json.dumps(value)
+        )
+    return json.dumps(value)
+
+
+def _inputs(facts: Facts, guess: Guess) -> list[str]:
+    lines = ["inputs: # of the model; an array of the data that has an input's name is what it takes"]
+    for name, (shape, dtype) in facts.inputs.items():
+        told = guess.inputs[name]
+        lines.append(f"  {_text(name)}: {_text(told)} # {dtype} {list(shape)} behind the batch")
+        if "pictures" in told:
+            lines.append(f"    # a pixel p from 0 to 255 becomes (p - mean) * scale; {IMAGENET}")
+    return lines
+
+
+def _outputs(facts: Facts, guess: Guess) -> list[str]:
+    lines = ["outputs: # that are kept; the first is scored where the task scores one"]
+    for name, (shape, dtype) in facts.outputs.items():
+        line = f"  {_text(name)}: {_text(guess.outputs.get(name, {}))} # {dtype} {list(shape)}"
+        lines.append(line if name in guess.outputs else f"  #{line[1:]}")
+    return lines
+
+
+def _data(data: dict[str, str], guess: Guess) -> list[str]:
+    lines = [
+        "data:",
+        f"  val: {_text(data['val'])} # what is scored: pictures in folders, .npz, .npy, .csv or .parquet",
+    ]
+    if "calibration" in data:
+        lines.append(f"  calibration: {_text(data['calibration'])} # of INT8, without labels")
+    else:
+        lines.append(
+            "  # calibration: my_pictures # of INT8; without this a seeded quarter of val, which is not scored then"
+        )
+    if guess.classes:
+        lines.append(f"  classes: {_text(guess.classes)} # in the order of the output")
+    return lines
+
+
+def _batch(facts: Facts) -> list[str]:
+    if facts.batch is not None:
+        return [f"batch_size: {facts.batch} # the model fixes it"]
+    return [f"max_batch_size: {BATCH} # largest batch of the engines"]
+
+
+def _gates(guess: Guess) -> list[str]:
+    lines = ["gates: # what the report must reach; without this the same"]
+    for precision in PRECISIONS:
+        lines += [f"  - {_text(gate)}" for gate in usual_gates(precision, LOSES.get(guess.task))]
+    return lines
