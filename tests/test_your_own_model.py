@@ -1,4 +1,7 @@
-"""docs/your-own-model.md, followed step by step in an empty folder; then models, data and labels that do not fit."""
+"""docs/your-own-model.md, followed step by step in an empty folder; then models, data and labels that do not fit.
+
+The latter are of a sample in the short form, with all of it said: what a file of that form says goes on.
+"""
 
 import json
 import os
@@ -12,15 +15,21 @@ import numpy as np
 import onnx
 import pytest
 import yaml
+from documents import agrees, commands_of, files_of
 from jobs import step
 
 from trtflow.formats.caffe import NetParameter, array_to_blob, write_caffemodel, write_prototxt
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "your-own-model.md").read_text()
-FILES = {text.split("\n", 1)[0][2:]: text for text in re.findall(r"```(?:python|yaml)\n(.*?)```", PAGE, re.DOTALL)}
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+SHORT = ROOT / "tests/data/own_digits"
 MINE = "config/samples/my_digits.yaml"
+FILES = {"make_example.py": (SHORT / "make_example.py").read_text(), MINE: (SHORT / "my_digits.yaml").read_text()}
+COMMANDS = [
+    "python make_example.py",
+    "snakemake --snakefile $TRTFLOW/Snakefile --cores 2 results/my_digits_report.json",
+    "python $TRTFLOW/scripts/check_reports.py results/my_digits_report.json",
+]
 
 
 def shell(command, folder):
@@ -67,9 +76,23 @@ def change(folder, **changes):
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))
 
 
-def test_page_has_all_of_its_steps():
-    assert set(FILES) == {"make_example.py", MINE}
-    assert len(COMMANDS) == 4
+def test_page_is_followed_in_an_empty_folder(tmp_path):
+    """Every file saved, every command run, and what it prints is what the page says."""
+    for name, text in files_of(PAGE).items():
+        (tmp_path / name).write_text(text)
+    commands = commands_of(PAGE)
+    assert sum(len(lines) for lines, _ in commands) == 9
+    for lines, printed in commands:
+        for line in lines:
+            done = shell(f"{line} --config latency_seconds=0.1" if line.startswith("snakemake") else line, tmp_path)
+            assert done.returncode == 0, f"{line}\n{done.stdout}"
+        assert printed is None or agrees(done.stdout, printed), done.stdout
+    for name, metric, least in (("digits", "top1", 0.9), ("houses", "r2", 0.9)):
+        report = json.loads((tmp_path / f"results/{name}_report.json").read_text())
+        assert report["passed"] is True
+        assert {gate["name"] for gate in report["gates"]} >= {"int8_agreement", f"int8_{metric}_drop"}
+        assert report["precisions"]["int8"]["metrics"][metric] > least
+        assert report["precisions"]["fp32"]["metrics"]["snr_db"] > 90  # from PyTorch and from TensorFlow themselves
 
 
 def test_report_has_engines_gates_and_accuracy(followed):

@@ -177,6 +177,7 @@ def own_descriptions() -> Reader:
         "batch": None,
         "compared": 100,
         "hook": None,
+        "plugins": [],
         "settings": {},
     }
     return Reader("sample.json", read_own, (json.dumps(seed).encode(),), "sample.json", "json")

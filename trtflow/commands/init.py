@@ -61,12 +61,11 @@ def main(options: argparse.Namespace) -> None:
     from trtflow.families.own.init.facts import random_arrays  # noqa: PLC0415
     from trtflow.formats.arrays import write_arrays  # noqa: PLC0415
     from trtflow.formats.files import write_text  # noqa: PLC0415
-    from trtflow.runtime.own_plugins import load_plugin_file  # noqa: PLC0415
+    from trtflow.runtime.own_plugins import plugin_files  # noqa: PLC0415
 
-    for plugin in options.plugins:
-        load_plugin_file(plugin)
     model = model_settings(options)
-    facts = read_facts(model, dict(options.shape))
+    with plugin_files(options.plugins):
+        facts = read_facts(model, dict(options.shape))
     guessed = guess(facts, options.data, options.task)
     data = {key: str(place) for key in ("val", "calibration") if (place := _place(options, key))}
     if "val" not in data:

@@ -90,12 +90,11 @@ def with_open_batch(
     """Return a model with an open batch, of the same one traced with the batches `TRACED`.
 
     Tracing makes a constant of every size. One that is not the same in both grows with the batch, a + k * batch, and is
-    computed from the first input's.
+    computed from the first input's; a weight that is repeated for each item is repeated so often.
 
     Raises:
-        FormatError: the two differ in more than whole numbers.
+        FormatError: the two differ in more than that.
     """
-    low, high = TRACED
     nodes = [
         helper.make_node("Shape", [inputs[0]], ["batch/shape"]),
         helper.make_node("Constant", [], ["batch/first"], value_ints=[0]),
@@ -107,12 +106,9 @@ def with_open_batch(
         if not same or node == other:
             nodes.append(node)
             continue
-        values = [_constant(item) for item in (node, other)]
-        if values[0] is None or values[1] is None or values[0].shape != values[1].shape:
-            same = False
-            break
-        growth = (values[1] - values[0]) // (high - low)
-        nodes += _grown(node.output[0], values[0] - growth * low, growth)
+        opened = _opened(node, other)
+        same &= opened is not None
+        nodes += opened or []
     if not same or [item.SerializeToString() for item in first.graph.initializer] != [
         item.SerializeToString() for item in second.graph.initializer
     ]:
@@ -128,12 +124,30 @@ def with_open_batch(
     return first
 
 
+def _opened(node: onnx.NodeProto, other: onnx.NodeProto) -> list[onnx.NodeProto] | None:
+    """Return what stands for a constant that is not the same for both batches; None where nothing can."""
+    low, high = TRACED
+    first, second = (_constant(item) for item in (node, other))
+    if first is None or second is None or first.dtype != second.dtype:
+        return None
+    if first.shape == second.shape and first.dtype == np.int64:
+        growth = (second - first) // (high - low)
+        return _grown(node.output[0], first - growth * low, growth)
+    repeated = first.shape[:1] == (low,) and second.shape[:1] == (high,) and first.shape[1:] == second.shape[1:]
+    if not repeated or (first != first[:1]).any() or (second != first[:1]).any():
+        return None
+    name = node.output[0]  # a weight that was repeated for each item, as the token of a class
+    rest = np.array([0, *first.shape[1:]], np.int64)
+    row = helper.make_node("Constant", [], [f"{name}/row"], value=numpy_helper.from_array(first[:1], "row"))
+    shape = _grown(f"{name}/shape", rest, np.eye(1, len(rest), dtype=np.int64)[0])
+    return [row, *shape, helper.make_node("Expand", [f"{name}/row", f"{name}/shape"], [name])]
+
+
 def _constant(node: onnx.NodeProto) -> np.ndarray | None:
-    """Return the whole numbers of a Constant node; None of any other."""
+    """Return the values of a Constant node; None of any other."""
     if node.op_type != "Constant" or not node.attribute or not node.attribute[0].HasField("t"):
         return None
-    values = numpy_helper.to_array(node.attribute[0].t)
-    return values if values.dtype == np.int64 else None
+    return np.asarray(numpy_helper.to_array(node.attribute[0].t))
 
 
 def _grown(name: str, start: np.ndarray, growth: np.ndarray) -> list[onnx.NodeProto]:

@@ -143,20 +143,28 @@ def _way_out(model: onnx.ModelProto, name: str) -> str:
 def tensor_outputs(model: onnx.ModelProto) -> list[str]:
     """Return the outputs that make sense: tensors of numbers, of a ZipMap the tensor that it is made of.
 
+    What scikit-learn's converters write besides, the likeliest class, is whole numbers or text, and left out.
+
     Raises:
         UserError: there are none.
     """
     names = []
+    floats = any(node.domain == "ai.onnx.ml" for node in model.graph.node)
     for value in model.graph.output:
         zipped = [node.input[0] for node in model.graph.node if value.name in node.output and node.op_type == "ZipMap"]
         if zipped:
             names.append(zipped[0])
-        elif value.type.HasField("tensor_type") and value.type.tensor_type.elem_type != TensorProto.STRING:
+        elif value.type.HasField("tensor_type") and not _is_class(value, floats):
             names.append(value.name)
     if not names:
         told = ", ".join(f"{value.name} ({value.type.WhichOneof('value')})" for value in model.graph.output)
         raise UserError(f"no output is a tensor of numbers: {told or 'there is none'}. Export it with such outputs.")
     return names
+
+
+def _is_class(value: onnx.ValueInfoProto, floats: bool) -> bool:
+    kind = value.type.tensor_type.elem_type
+    return kind == TensorProto.STRING or (floats and kind in (TensorProto.INT64, TensorProto.INT32))
 
 
 def _fix(model: onnx.ModelProto, name: str, shape: Sequence[int]) -> None:

@@ -137,7 +137,8 @@ class Plan:
         if name in self.own:
             form = os.path.splitext(sample["own"]["model"]["file"])[1]
             hook = ["hook.py"] if "hook" in sample["own"] else []
-            names = ["sample.json", *OWN_EXPORTS[form], *hook, CHECKSUMS]
+            plugins = [f"plugin{number}.py" for number, _ in enumerate(sample["own"]["model"].get("plugins", []))]
+            names = ["sample.json", *OWN_EXPORTS[form], *hook, *plugins, CHECKSUMS]
         else:
             by_source = self.told(name, "exports")
             if sample["source"] not in by_source:

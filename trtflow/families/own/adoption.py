@@ -36,11 +36,10 @@ from trtflow.job import Job
 from trtflow.migration.agreement import draw_inputs, run_onnx
 from trtflow.migration.lowering import lower_model
 from trtflow.runtime.model_file import ModelFile
-from trtflow.runtime.own_plugins import load_plugin_file
-from trtflow.samples.own import OwnSample, read_own
+from trtflow.runtime.own_plugins import plugin_files
+from trtflow.samples.own import HOOK, OwnSample, read_own
 from trtflow.samples.own.hook import read_hook
 
-HOOK = "hook.py"
 ALL = ("regression", "none")  # tasks that score outputs as they are
 COMPARED_BYTES = 64 << 20  # of outputs that other tasks keep as they are, to compare precisions by
 TRIED = 2  # items of the data that are prepared before anything is built
@@ -54,8 +53,14 @@ def adopt_model(job: Job) -> None:
         UserError: they disagree, or a file is damaged.
     """
     folder, own = job.output("exports").parent, job.settings["own"]
-    for plugin in own["model"].get("plugins", []):
-        load_plugin_file(Path(plugin))
+    plugins = [folder / f"plugin{number}.py" for number, _ in enumerate(own["model"].get("plugins", []))]
+    for plugin, target in zip(own["model"].get("plugins", []), plugins, strict=True):
+        copy_file(Path(plugin), target)
+    with plugin_files(plugins):
+        _adopt(job, folder, own, [path.name for path in plugins])
+
+
+def _adopt(job: Job, folder: Path, own: Mapping[str, Any], plugins: list[str]) -> None:
     model = take_model(own, folder)
     inputs = described_inputs(model, own, job.task)
     network = lowered(model, Path(own["model"]["file"]))
@@ -75,7 +80,8 @@ def adopt_model(job: Job) -> None:
         "calibration": described_calibration(job.settings),
         "batch": batch,
         "compared": compared(outputs, job.task, own),
-        "hook": HOOK if "hook" in own else None,
+        "hook": own.get("hook"),
+        "plugins": plugins,
         "settings": told,
     }
     if "hook" in own:
@@ -89,7 +95,7 @@ def adopt_model(job: Job) -> None:
         (folder / NAME).unlink()
         raise
     files = [path.name for path in (model.path, model.deploy) if path is not None]
-    write_checksums(folder, [NAME, *files, *([HOOK] if "hook" in own else [])])
+    write_checksums(folder, [NAME, *files, *plugins, *([HOOK] if "hook" in own else [])])
 
 
 def lowered(model: ModelFile, path: Path) -> onnx.ModelProto:
@@ -101,7 +107,8 @@ def lowered(model: ModelFile, path: Path) -> onnx.ModelProto:
     try:
         return lower_model(model).model
     except UserError as error:
-        told = str(error).replace(str(model.path), str(path)).rstrip(".")
+        told = str(error).split("; node ", 1)[0]  # what comes behind follows from the first
+        told = told.replace(str(model.path), str(path)).rstrip(".")
         raise UserError(f"{told if str(path) in told else f'{path}: {told}'}. {way_out(path)}.") from error
 
 

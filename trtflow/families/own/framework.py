@@ -41,6 +41,7 @@ def framework_of(settings: Mapping[str, Any], sample: Any) -> Callable[[Arrays],
 
             graph = FrozenGraph(file, list(sample.outputs))
             return lambda feeds: as_engine(graph.run(feeds), sample.outputs)
+    sample.load_plugins()
     return OnnxRunner(lower_model(sample.model).model).run
 
 

@@ -19,12 +19,15 @@ from trtflow.formats import FormatError
 from trtflow.formats.damage import refuse_damage
 from trtflow.formats.files import read_json
 from trtflow.runtime.model_file import ModelFile
+from trtflow.runtime.own_plugins import load_plugin_file
+from trtflow.runtime.plugins import is_reference
 from trtflow.samples.own.answers import ANSWERS, RAW
 from trtflow.samples.own.calibration import Calibration, pack, unpack
 from trtflow.samples.own.hook import NO_HOOK, Hook, read_hook
 from trtflow.samples.own.inputs import Input
 
 Arrays = dict[str, np.ndarray]
+HOOK = "hook.py"  # the user's, copied beside the model
 KNOWN = 20  # classes that an error names
 
 
@@ -61,6 +64,7 @@ class OwnSample:
         batch: the batch that the model fixes; None where it is open.
         compared: of how many items, from the first on, the outputs are kept as they were; None for all.
         hook: the user's own functions.
+        plugins: files of layers that TensorRT lacks, for the reference runtime.
         settings: what the YAML file says besides, for tasks that ask for more.
     """
 
@@ -77,6 +81,7 @@ class OwnSample:
     batch: int | None = None
     compared: int | None = None
     hook: Hook = NO_HOOK
+    plugins: Sequence[Path] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def read_images(self, root: Path, split: str) -> tuple[Items, list[str]]:
@@ -91,7 +96,8 @@ class OwnSample:
         """
         wanted = [name for taken in self.inputs.values() for name in taken.source]
         wanted += [name for output in self.outputs.values() for name in output.target]
-        items = read_items(root, [*wanted, *self.inputs, *self.outputs, INPUTS, LABELS, TARGETS])
+        usual = [*wanted, *self.inputs, *self.outputs, INPUTS, LABELS, TARGETS]
+        items = read_items(root, [] if self.hook.path.name else usual)  # a hook may look at everything
         if split == "calibration":
             items = items[self.calibration.places(len(items), root)]
         elif self.calibration.held_apart:
@@ -167,8 +173,15 @@ class OwnSample:
         return unpack(images, self.inputs)
 
     def define_network(self, trt: ModuleType, network: Any, export: Path) -> None:
-        """Parse the model."""
+        """Parse the model; TensorRT itself takes plugins as libraries alone (docs/plugins.md)."""
+        if is_reference(trt):
+            self.load_plugins()
         self.model.define(trt, network)
+
+    def load_plugins(self) -> None:
+        """Let the reference runtime know the user's own plugins."""
+        for path in self.plugins:
+            load_plugin_file(path)
 
     def postprocess(self, outputs: Mapping[str, np.ndarray]) -> Arrays:
         """Return the task's answers, and the outputs as they are under `output/<name>`."""
@@ -206,6 +219,7 @@ def read_own(path: Path) -> OwnSample:
             inputs=inputs,
             outputs=outputs,
             calibration=Calibration(**values["calibration"]),
-            hook=read_hook(folder / hook) if hook else NO_HOOK,
+            plugins=[folder / name for name in values["plugins"]],
+            hook=read_hook(folder / HOOK, Path(hook)) if hook else NO_HOOK,
             **{key: values[key] for key in ("task", "classes", "batch", "compared", "settings")},
         )

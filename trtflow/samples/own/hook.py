@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import runpy
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from trtflow.formats.damage import reason
 
 Arrays = dict[str, np.ndarray]
 NAMES = ("preprocess", "postprocess", "score")
+PYTHON = (sys.prefix, sys.base_prefix)  # below these are libraries' files
 PAGE = "docs/your-own-model.md tells what each takes and returns"
 
 
@@ -79,7 +81,7 @@ class Hook:
         try:
             return getattr(self, name)(*arguments)
         except Exception as error:  # whatever a function of the user's raises
-            fault = f"{name} raised {type(error).__name__}: {reason(error)}{_line(error, self.path)}"
+            fault = f"{name} raised {type(error).__name__}: {reason(error)}{_line(error)}"
             raise FormatError(self.path, fault, f"Correct it; {PAGE}.") from error
 
     def _check_names(self, function: str, found: Any, wanted: Mapping[str, Any]) -> None:
@@ -96,18 +98,22 @@ class Hook:
 NO_HOOK = Hook(Path())
 
 
-def _line(error: BaseException, path: Path) -> str:
-    """Return the line of a file that an error was raised in, or below which."""
+def _line(error: BaseException) -> str:
+    """Return the last line of the user's that an error was raised in, or below which."""
     found, place = "", error.__traceback__
     while place is not None:
-        if Path(place.tb_frame.f_code.co_filename).name == path.name:
+        if place.tb_frame.f_code.co_name != "_called" and not place.tb_frame.f_code.co_filename.startswith(PYTHON):
             found = f" at line {place.tb_lineno}"
         place = place.tb_next
     return found
 
 
-def read_hook(path: Path) -> Hook:
+def read_hook(path: Path, known_as: Path | None = None) -> Hook:
     """Return the functions of a file.
+
+    Args:
+        path: the file.
+        known_as: what errors call it, where it is a copy of the user's.
 
     Raises:
         UserError: there is no such file, Python cannot run it, or it has none of the functions.
@@ -123,4 +129,4 @@ def read_hook(path: Path) -> Hook:
     found = {name: names[name] for name in NAMES if callable(names.get(name))}
     if not found:
         raise FormatError(path, f"it has no function {', '.join(NAMES)}", f"Write one; {PAGE}.")
-    return Hook(path, **found)
+    return Hook(known_as or path, **found)

@@ -12,11 +12,11 @@ import numpy as np
 from trtflow.datasets.own import FOLDER, INPUTS, LABELS, PICTURE, TABLES, TARGETS, Items, read_items
 from trtflow.families.own.init.facts import Facts
 from trtflow.formats import UserError
+from trtflow.samples.own.answers import ANSWERS
 
 TARGET_NAMES = (TARGETS, "target", "y")
 LABEL_NAMES = (LABELS, "label", "class", "classes", "species")
 MOST_CLASSES = 10_000
-TASKS = ("classification", "regression", "none")
 
 
 @dataclass
@@ -51,6 +51,8 @@ def guess(facts: Facts, data: Path | None, task: str | None = None) -> Guess:
     Raises:
         UserError: the data have nothing that an input could take, or the task needs data that are not there.
     """
+    if task is not None and task not in ANSWERS:
+        raise UserError(f"--task: unknown task {task!r}. Known: {', '.join(ANSWERS)}.")
     items = read_items(data) if data is not None else None
     found = Guess(*_task(facts, items, task))
     if items is None and found.task != "none":
@@ -203,7 +205,7 @@ def _add_classes(facts: Facts, items: Items, found: Guess) -> None:
         found.left.append("data.classes: in alphabetical order; check that the model numbers them so")
     elif named and len(classes) > count:
         raise UserError(
-            f"{items.source}: {len(classes)} classes, {', '.join(classes[:5])} …, but output {name!r} has {width} values. "
+            f"{items.source}: {len(classes)} classes, such as {classes[0]}, but output {name!r} has {width} values. "
             "Give the data of this model."
         )
     else:
