@@ -93,11 +93,11 @@ def _headline(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"latency_ms": rows[0]["latency_ms"], "throughput_per_s": rows[0]["queries_per_s"], "timing": rows}
 
 
-ITERATIONS = 10  # runs to take the mean of
+ITERATIONS = 11  # runs to take the median of, an odd number
 
 
 def profile(job: Job) -> None:
-    """Time the layers of an engine and write the mean time of each.
+    """Time the layers of an engine and write the median time of each.
 
     The engine is given the inputs `values`, where time depends on values.
     """

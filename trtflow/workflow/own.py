@@ -15,8 +15,8 @@ KEPT = ("model", "data", "inputs", "outputs", "hook", "batch_size", "decoding", 
 CALIBRATION = {"algorithm": "entropy2"}
 AGREEMENT = ("agreement", "largest_difference", "mean_difference", "snr_db")  # metrics that every task has
 INT8 = ("int8", "best")  # precisions whose engines take scales
-LEAST_SNR_DB = {"fp32": 60, "fp16": 30}  # of outputs against the model as it was, where no gate is set
-LEAST_SNR_INT8_DB = 10
+# of outputs against the model as it was, in dB, where neither a gate is set nor the task has another measure
+SNR = {"metric": "snr_db", "least": {"fp32": 60, "fp16": 30, "int8": 10}}
 MOST_LOSS = 0.01  # of the task's metric against fp32, the guide's «within 1 %»
 
 
@@ -104,8 +104,9 @@ def _check_needs(own: dict[str, Any], told: Mapping[str, Any], path: Path) -> No
         PlanError: it lacks some; all is told at once.
     """
     missing = [f"data.{key}" for key in told["needs"] if not own["data"].get(key)]
+    missing += [key for key in told.get("says", []) if key not in own]
     if missing:
-        raise PlanError(f"{path}: {', '.join(missing)}: missing, which task {own['task']!r} needs. Add it below data.")
+        raise PlanError(f"{path}: {', '.join(missing)}: missing, which task {own['task']!r} needs. Add it.")
     if calibrated(own["precisions"]) and "table" not in own.get("calibration", {}):
         own["data"].setdefault("calibration", own["data"]["val"])
 
@@ -151,18 +152,20 @@ def _gates(own: Mapping[str, Any], told: Mapping[str, Any]) -> list[dict[str, An
     guarded = {gate["precision"] for gate in gates}
     for precision in own["precisions"]:
         if precision not in guarded:
-            gates += usual_gates(precision, told.get("loses"))
+            gates += usual_gates(precision, told)
     return gates
 
 
-def usual_gates(precision: str, loses: str | None) -> list[dict[str, Any]]:
+def usual_gates(precision: str, told: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the gates of a precision where none are set: on what it loses against fp32, and on its agreement.
 
     Args:
         precision: of an engine.
-        loses: metric of the task whose loss is a gate; None where it has none.
+        told: what the task says of samples of the user's own: `loses`, the metric whose loss is a gate, and `agrees`,
+            how its answers are held against the model's as it was; each optional.
     """
-    least = LEAST_SNR_DB.get(precision, LEAST_SNR_INT8_DB)
+    agrees, loses = told.get("agrees", SNR), told.get("loses")
+    least = agrees["least"].get(precision, agrees["least"]["int8"])
     gates: list[dict[str, Any]] = []
     if loses and precision != "fp32":
         gates.append(
@@ -175,5 +178,5 @@ def usual_gates(precision: str, loses: str | None) -> list[dict[str, Any]]:
                 "limit": MOST_LOSS,
             }
         )
-    agreement = {"name": f"{precision}_agreement", "metric": "snr_db", "precision": precision}
+    agreement = {"name": f"{precision}_agreement", "metric": agrees["metric"], "precision": precision}
     return [*gates, {**agreement, "op": ">=", "limit": least}]

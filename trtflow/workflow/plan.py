@@ -365,12 +365,14 @@ class Plan:
         """Return the files and folders of the user's own that the model of a sample, or a split, lies in."""
         own = self.sample(name)["own"]
         if part != "model":
-            return [own["data"][part]]
+            labels = [own["data"][key] for key in ("labels", "masks") if part == "val" and key in own["data"]]
+            return [own["data"][part], *labels]
         model, classes = own["model"], own["data"].get("classes")
         stem, form = os.path.splitext(model["file"])
         files = [model["file"], *(model[key] for key in ("deploy", "preprocessor") if key in model)]
         files += model.get("plugins", [])
         files += [own["hook"]] if "hook" in own else []
+        files += [own["decoding"]["priors"]] if "priors" in own.get("decoding", {}) else []
         files += [f"{stem}{BESIDE[form]}"] if form in BESIDE else []
         if form == ".caffemodel" and "deploy" not in model:
             files.append(f"{stem}.prototxt")
