@@ -7,16 +7,20 @@ SECONDS ?= 60
 ENGINE_PYTHON ?= python3.10
 VENV := .venv
 ENGINE := .engine
+TRTEXEC ?=
+GPU_BENCH ?= results/bench_gpu
 CLUSTER := .cluster
 DOCS := .docs
 SUPPLY := .supply
 MNIST := mnist mnist_api uff_mnist onnx_mnist int8 plugin mlp end_to_end_tensorflow_mnist network_api_pytorch_mnist \
 	fc_plugin_caffe_mnist uff_custom_plugin int8_caffe_mnist engine_refit_mnist
+GPU_BUILDS := --skeletons results/sizes --backend tensorrt --workspace-mb 4096 --plans $(GPU_BENCH)/plans \
+	--timing-cache $(GPU_BENCH)/timing.cache
 NEED_PYTHON := @command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there. Install Python 3.11, or set PYTHON to it." >&2; exit 1; }
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help ssd all check report engine-env test-gpu test-slurm test quick soak fuzz sbom audit lint types unit wheel docs clean
+.PHONY: help ssd all check report engine-env test-gpu bench-gpu test-slurm test quick soak bench fuzz sbom audit lint types unit wheel docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +44,16 @@ test-gpu: $(VENV)/.develop $(ENGINE)/.ready ## make all reports with TensorRT, t
 	snakemake --cores $(CORES) all --config backend=tensorrt
 	ENGINE_PYTHON=$(CURDIR)/$(ENGINE)/bin/python pytest tests/gpu -rfEs --numprocesses $(TEST_PROCESSES)
 
+bench-gpu: $(VENV)/.workflow $(ENGINE)/.ready ## time engines beside trtexec (TRTEXEC=its path) and PyTorch on a GPU, as docs/performance.md has it (an hour)
+	test -d results/sizes/yolov3 || python scripts/export_sizes.py --networks resnet50 tf_ssd yolov3 --out-dir results/sizes
+	$(ENGINE)/bin/python scripts/bench_runtime.py $(GPU_BUILDS) $(if $(TRTEXEC),--trtexec $(TRTEXEC)) --out $(GPU_BENCH)/runtime.json \
+	    --engines $(foreach network,resnet50 tf_ssd yolov3,$(foreach batch,1 128,$(network):fp16:$(batch) $(network):int8:$(batch))) \
+	    resnet50:fp16:128:hwc8-fp16 resnet50:int8:256:chw4-int8 resnet50:best:256:chw4-int8 tf_ssd:best:128
+	$(ENGINE)/bin/python scripts/bench_char_rnn.py --backend tensorrt --precision fp16 --recurrent layers --together 50 \
+	    --torch-python $(VENV)/bin/python --out $(GPU_BENCH)/char_rnn.json
+	$(ENGINE)/bin/python scripts/bench_nmt.py --backend tensorrt --precision fp16 --recurrent layers --lanes 2 \
+	    --torch-python $(VENV)/bin/python --out $(GPU_BENCH)/nmt.json
+
 test-slurm: $(CLUSTER)/.ready ## run ssd (small) and the MNIST samples through a Slurm of one node (as root, with Slurm's packages)
 	SLURM_SAMPLES="$${SLURM_SAMPLES-$(MNIST)}" $(CLUSTER)/bin/python -m pytest tests/slurm -rfEs
 
@@ -48,6 +62,11 @@ sbom: $(SUPPLY)/.ready $(VENV)/.workflow ## write results/sbom.json, what is ins
 
 audit: $(SUPPLY)/.ready ## ask a service for known vulnerabilities of the pinned packages (needs a network)
 	$(SUPPLY)/bin/pip-audit --no-deps --requirement constraints.txt
+
+bench: $(VENV)/.workflow ## time the reference beside its peers on this CPU (docs/performance.md); let the machine be idle
+	mkdir -p results/bench
+	python scripts/bench_cpu_int8.py --precisions fp16 --out results/bench/cpu_int8.json
+	python scripts/bench_calibration.py --out results/bench/calibration.json
 
 soak: $(VENV)/.develop ## kill and stop workers of pools at random moments, KILLS=200 of them
 	python tests/soak/kill_workers.py --kills $(KILLS)

@@ -1,8 +1,11 @@
 """NVIDIA's TensorRT samples as one workflow: `snakemake results/ssd_report.json`, `all`, `check`, `fetch`, `list`."""
 
+import os
+
 from snakemake.utils import min_version
 
 min_version("9.0")
+os.environ.setdefault("TRTFLOW_TIMES", "1")  # logs say how long scripts took to start; trtflow list --times reads it
 
 
 # From the workflow's own folder, so that `--directory` and a `module` import find the defaults.

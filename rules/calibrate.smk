@@ -1,7 +1,9 @@
 """INT8: batch files (guide §8.6) and the calibration table (guide §8.2.3)."""
 
 # Preprocess the calibration pictures and write them as batch files (guide §8.6.2).
-for _sample in PLAN.with_setting({"calibration.batches": "made"}):
+for _sample in PLAN.with_setting(
+    {"calibration.batches": "made", "calibration.table": None}
+):
 
     rule:
         name:

@@ -74,7 +74,7 @@ CODE = Code(PLAN)
 
 wildcard_constraints:
     sample="[a-z][a-z0-9_]*",
-    precision="fp32|fp16|int8",
+    precision="fp32|fp16|int8|best",
     program="caffe|uff",
 
 

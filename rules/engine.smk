@@ -161,7 +161,7 @@ rule lower_network:
         kept=lambda wildcards, input: ["--keep", input.kept] if input.kept else [],
         options=lambda wildcards: (
             options.network(PLAN, wildcards.sample, wildcards.precision)
-            + options.reference(PLAN)
+            + options.lowering(PLAN)
         ),
     shell:
         "{params.run:q} {params.options:q} --export-dir {params.export:q} {params.table:q}"

@@ -73,9 +73,14 @@ class Case:
 
 def read_case(text: str) -> Case:
     """Return what an argument says."""
-    name, precision, batch, form = (*text.split(":"), "")[:4]
+    name, precision, batch, form = (*text.split(":"), "", "", "")[:4]
     layout, _, kind = form.partition("-")
-    if name not in NETWORKS or precision not in PRECISIONS or (form and not (layout in FORMATS and kind in TYPES)):
+    if (
+        name not in NETWORKS
+        or not batch.isdecimal()
+        or precision not in PRECISIONS
+        or (form and not (layout in FORMATS and kind in TYPES))
+    ):
         raise argparse.ArgumentTypeError(f"{text!r} is no <network>:<precision>:<batch>[:<format>-<type>]")
     return Case(name, precision, int(batch), form)
 
@@ -205,7 +210,7 @@ def trtexec_queries(options: argparse.Namespace, case: Case, words: list[str], m
     """
     with tempfile.TemporaryDirectory() as folder:
         times = Path(folder) / "times.json"
-        command = [options.trtexec, f"--loadEngine={options.plans / case.plan}", f"--exportTimes={times}", *words]
+        command = [str(options.trtexec), f"--loadEngine={options.plans / case.plan}", f"--exportTimes={times}", *words]
         command += [f"--duration={options.seconds}", f"--warmUp={WARM_UP_S * 1000:.0f}", "--iterations=10"]
         command += ["--useCudaGraph"] if mode == "graph" else []
         command += ["--useSpinWait"] if options.spin else []

@@ -24,6 +24,7 @@ from _sizes import NETWORKS, SETTINGS, add_measure_options, repeated
 
 from trtflow.cli import parser, run
 from trtflow.formats.files import write_json, write_text
+from trtflow.runtime.build import INT8
 from trtflow.runtime.options import add_builder_options
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -108,7 +109,7 @@ def table(results: list[dict[str, Any]]) -> str:
 
 def torch_row(result: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     """Return PyTorch's row of that precision and batch size; an INT8 engine stands beside fp16, PyTorch's fastest."""
-    precision = "fp16" if row["precision"] == "int8" else row["precision"]
+    precision = "fp16" if row["precision"] in INT8 else row["precision"]
     rows = result.get("pytorch", {}).get("rows", [])
     same = (item for item in rows if (item["precision"], item["batch_size"]) == (precision, row["batch_size"]))
     return next(same, {})

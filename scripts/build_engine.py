@@ -18,8 +18,9 @@ from trtflow.formats import UserError
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_text
 from trtflow.runtime.backend import BEYOND, open_backend
-from trtflow.runtime.build import PRECISIONS, build_plan
+from trtflow.runtime.build import INT8, PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
+from trtflow.runtime.io_form import FORMATS, TYPES, form_of, has_form
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.layers import engine_layers, network_layers
 from trtflow.runtime.lstm import RECURRENT
@@ -45,6 +46,8 @@ def main() -> None:
     arguments.add_argument("--keep", type=Path, help="list of layers that are not to be INT8, with --ranges")
     arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
+    arguments.add_argument("--io-format", choices=FORMATS, default="linear", help="how the inputs lie in memory")
+    arguments.add_argument("--io-type", choices=TYPES, help="type of the inputs, for precisions that can have it")
     arguments.add_argument("--max-batch-size", type=int, default=8, help="largest batch of the engine")
     arguments.add_argument("--plan", type=Path, required=True, help="plan to write; a .json beside it tells its origin")
     arguments.add_argument("--layers", type=Path, help="text file for the layers of network and engine")
@@ -55,7 +58,7 @@ def main() -> None:
     verify_checksums(options.export_dir)
     trt, backend = open_backend(options.backend_file)
     calibrator = None
-    if options.precision == "int8" and options.ranges is None:
+    if options.precision in INT8 and options.ranges is None:
         allocate = device_of(trt).allocate
         calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
     sample = load_sample(options.sample)
@@ -72,9 +75,11 @@ def main() -> None:
     )
     listing: list[str] = []
     beyond: list[str] = []
+    scales: dict[str, float] = {}
 
     def define(trt: ModuleType, network: Any) -> None:
         define_network(trt, network)
+        scales.update(form_of(options)(trt, network))
         listing.extend(network_layers(network))
         beyond.extend(getattr(network, BEYOND, []))  # of the reference alone
 
@@ -93,8 +98,8 @@ def main() -> None:
             settings=builder_settings(options),
         )
     except UserError as error:
-        scales = options.calibration_table if calibrator else options.ranges
-        used = f"{options.export_dir} and {scales}" if scales else f"{options.export_dir}"
+        ranges = options.calibration_table if calibrator else options.ranges
+        used = f"{options.export_dir} and {ranges}" if ranges else f"{options.export_dir}"
         raise UserError(f"no {options.precision} engine from {used}: {error}") from error
     seconds = time.perf_counter() - start
     if options.layers:
@@ -106,6 +111,11 @@ def main() -> None:
         **({"recurrent": options.recurrent} if options.recurrent else {}),
         "plugins": list(getattr(sample, "PLUGINS", ())),
         **({BEYOND: beyond} if beyond else {}),
+        **(
+            {"io": {"format": options.io_format, "type": options.io_type, "scales": scales}}
+            if has_form(options)
+            else {}
+        ),
         "builder": builder_origin(options),
         "build_s": round(seconds, 3),
     }

@@ -5,6 +5,8 @@ python scripts/lower_network.py --sample ssd --precision int8 --export-dir resul
 """
 
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import _path  # noqa: F401
 
@@ -13,9 +15,10 @@ from trtflow.cli import parser, run
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_bytes
 from trtflow.runtime.backend import BEYOND, load_backend
-from trtflow.runtime.build import PRECISIONS, build_plan
+from trtflow.runtime.build import INT8, PRECISIONS, build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import engine_of
+from trtflow.runtime.io_form import FORMATS, TYPES, form_of
 from trtflow.runtime.lstm import RECURRENT
 from trtflow.samples import definition
 from trtflow.samples import load as load_sample
@@ -35,6 +38,8 @@ def main() -> None:
     arguments.add_argument("--ranges", type=Path, help="dynamic ranges, which int8 can have instead of a table")
     arguments.add_argument("--keep", type=Path, help="list of layers that are not to be INT8, with --ranges")
     arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
+    arguments.add_argument("--io-format", choices=FORMATS, default="linear", help="how the inputs lie in memory")
+    arguments.add_argument("--io-type", choices=TYPES, help="type of the inputs, for precisions that can have it")
     arguments.add_argument("--max-batch-size", type=int, default=8, help="largest batch of the network")
     arguments.add_argument(
         "--beyond-tensorrt", action="store_true", help="take operators of ONNX that TensorRT refuses, too"
@@ -46,11 +51,11 @@ def main() -> None:
     trt = load_backend({"name": "reference", BEYOND: options.beyond_tensorrt})
     sample = load_sample(options.sample)
     calibrator, refit = None, getattr(sample, "refit", None)
-    if options.precision == "int8" and options.ranges is None:
+    if options.precision in INT8 and options.ranges is None:
         allocate = device_of(trt).allocate
         calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
     kept = options.keep.read_text().splitlines() if options.keep else []
-    define = definition(
+    define_network = definition(
         sample,
         options.export_dir,
         options.precision,
@@ -59,6 +64,11 @@ def main() -> None:
         recurrent=options.recurrent,
         fallback=options.calibration_table if calibrator and options.fallback else None,
     )
+
+    def define(trt: ModuleType, network: Any) -> None:
+        define_network(trt, network)
+        form_of(options)(trt, network)
+
     explicit_batch = getattr(sample, "EXPLICIT_BATCH", False)
     plan = build_plan(
         trt,

@@ -11,7 +11,7 @@ from trtflow.runtime.launch import run_on_backend, switch_python
 
 
 def main() -> None:
-    """Read the command line, profile and write the mean time of each layer."""
+    """Read the command line, profile and write the time of each layer: the median of several runs."""
     job = read_job("profile", __doc__)
     switch_python()
     tasks.load(job)(job)

@@ -9,7 +9,7 @@ import _path  # noqa: F401
 
 from trtflow.cli import parser, run
 from trtflow.formats.files import write_json
-from trtflow.runtime.backend import CHOICES, describe
+from trtflow.runtime.backend import CHOICES, PROVIDERS, describe
 
 
 def main() -> None:
@@ -20,9 +20,12 @@ def main() -> None:
     arguments.add_argument(
         "--beyond-tensorrt", action="store_true", help="have the reference run operators of ONNX that TensorRT refuses"
     )
+    arguments.add_argument(
+        "--provider", choices=PROVIDERS, default=PROVIDERS[0], help="what the reference runs networks in"
+    )
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = arguments.parse_args()
-    backend = describe(options.backend, options.engine_python, options.beyond_tensorrt)
+    backend = describe(options.backend, options.engine_python, options.beyond_tensorrt, options.provider)
     print(f"backend {backend['name']}: {backend['version']} on {backend['device']}")
     if "why" in backend:
         print(f"not TensorRT, because: {backend['why']}")

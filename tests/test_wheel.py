@@ -108,7 +108,7 @@ def test_wheel_has_the_library_and_nothing_else(built: Path) -> None:
     assert f"{info}/licenses/LICENSE" in names
     said = email.message_from_bytes(zipfile.ZipFile(path).read(f"{info}/METADATA"))
     assert said["Version"] == trtflow.__version__
-    assert set(said.get_all("Provides-Extra")) == {"tensorflow", "torch", "migrate", "workflow", "fuzz"}
+    assert set(said.get_all("Provides-Extra")) == {"tensorflow", "torch", "migrate", "openvino", "workflow", "fuzz"}
 
 
 def test_commands_and_the_reference_load_from_it(shell: Shell, built: Path) -> None:

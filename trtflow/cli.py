@@ -9,6 +9,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from trtflow.formats import UserError
+from trtflow.formats.times import TIMES, started_at, time_line
 from trtflow.unforeseen import UNFORESEEN, in_one_line
 from trtflow.workflow.closing import error_in
 
@@ -36,13 +38,17 @@ def run(main: Callable[[], None], trace: bool = True) -> None:
     """Run a script's `main`; a user's error, and one of the system or of memory, becomes one line and exit status 1.
 
     Where standard error is a log file the traceback goes in front of that line, unless `trace` is False; on a
-    terminal the line stands alone. Where a library ends the process, as TensorRT does by
-    an assertion of a parser or a fault of a kernel, Python's stack is written first.
+    terminal the line stands alone. Where a library ends the process, as TensorRT does by an assertion of a parser or a
+    fault of a kernel, Python's stack is written first. Where the variable TRTFLOW_TIMES is set, a last line says how
+    long it took to start and to work, which `trtflow list --times` reads in logs.
     """
     with suppress(ValueError):  # of a standard error that is no file, as where another program runs a command
         faulthandler.enable()
+    begun = time.time()
     try:
         main()
+        if os.environ.get(TIMES):
+            print(time_line(started_at(), begun, time.time()), file=sys.stderr)
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` reads no more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's own flush at the end fails again

@@ -13,6 +13,7 @@ import pytest
 from trtflow.calibration.tables import take_table
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.calibration_table import read_table
+from trtflow.runtime.backend import describe
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ("8600", "EntropyCalibration2")
@@ -76,8 +77,7 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes, fault: str) -> Non
 
 def test_script_writes_the_table_of_the_backend(tmp_path: Path) -> None:
     backend = tmp_path / "backend.json"
-    described = {"name": "reference", "version": "8.6.0", "device": "cpu", "compute_capability": None, "driver": None}
-    backend.write_text(json.dumps(described))
+    backend.write_text(json.dumps(describe("reference")))
     out = tmp_path / "made" / "CalibrationTable"
     out.parent.mkdir()
     script = [sys.executable, ROOT / "scripts/take_table.py", written(tmp_path, FOREIGN["an algorithm"])]

@@ -134,6 +134,12 @@ BY_HAND_CAFFES = {
         + layer("Scale", "scale_param { axis: 0 }", ("data", "m")),
         lambda x, w: x * x.mean((2, 3), keepdims=True),
     ),
+    "a channel's factor and a summand": (
+        layer("Pooling", "pooling_param { pool: AVE global_pooling: true }", tops=("m",))
+        + layer("TanH", tops=("t",))
+        + layer("Axpy", "", ("m", "data", "t")),
+        lambda x, w: x.mean((2, 3), keepdims=True) * x + np.tanh(x),
+    ),
     "tiles": (layer("Tile", "tile_param { axis: 2 tiles: 3 }"), lambda x, w: np.tile(x, (1, 1, 3, 1))),
     "logarithm": (
         layer("Log", "log_param { base: 2 shift: 9 }"),
@@ -251,6 +257,8 @@ def test_layers_that_opencv_does_not_read(tmp_path, name, as_caffe):
         (layer("Reshape", "reshape_param { shape { dim: 2 dim: -1 } }"), "changes the batch"),
         (layer("Permute", "permute_param { order: 1 order: 0 }"), "the batch first"),
         (layer("Scale", "scale_param { axis: 0 }", ("data", "data", "data")), "a second bottom"),
+        (layer("Axpy", "", ("data", "data", "data")), r"bottoms of \[4, 9, 11\].*a factor a channel"),
+        (layer("Axpy", "", ("data", "data")), "expected 3 bottom blobs, found 2"),
         (layer("SpatialMagic"), "unknown type 'SpatialMagic'"),
         (layer("TanH", "include { phase: TEST } exclude { phase: TRAIN }"), "include and exclude rules"),
     ],

@@ -113,8 +113,9 @@ def test_tensors_by_name_are_held_to_the_same(capsys):
     np.testing.assert_array_equal(out, FLOATS)
 
 
-def test_memory_that_was_given_back_is_noticed():
-    pages = mmap.mmap(-1, 4 << 20)
+@pytest.mark.parametrize("nbytes", [mmap.PAGESIZE, 4 << 20])
+def test_memory_that_was_given_back_is_noticed(nbytes):
+    pages = mmap.mmap(-1, nbytes)
     values = np.frombuffer(pages, np.float32)
     values[-1] = 1
     address = values.ctypes.data
@@ -122,7 +123,7 @@ def test_memory_that_was_given_back_is_noticed():
     del values
     pages.close()
     with pytest.raises(MemoryFaultError, match="cannot be read"):
-        read(address, (1 << 20,), trt.float32)
+        read(address, (nbytes // 4,), trt.float32)
 
 
 @pytest.mark.parametrize("count", [0, 1, 12, 1 << 15, 1 << 20])

@@ -178,6 +178,32 @@ def test_inspector_tells_layers_in_detail():
     assert "Name: conv, LayerType: Convolution" in inspector.get_engine_information(trt.LayerInformationFormat.ONELINE)
 
 
+def test_inspector_tells_the_layers_of_each_profile():
+    """As TensorRT: Polygraphy's tests have the names that it gives them."""
+    builder = trt.Builder(trt.Logger())
+    network, config = builder.create_network(1), builder.create_builder_config()
+    x = network.add_input("x", trt.float32, (1, 2, -1, -1))
+    layer = network.add_activation(x, trt.ActivationType.RELU)
+    layer.name, layer.get_output(0).name = "relu", "y"
+    network.mark_output(layer.get_output(0))
+    for size in (3, 4):
+        profile = builder.create_optimization_profile()
+        profile.set_shape("x", (1, 2, size, size), (1, 2, size, size), (1, 2, 6, 6))
+        config.add_optimization_profile(profile)
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    engine = builder.build_engine(network, config)
+    inspector = engine.create_engine_inspector()
+    inspector.execution_context = engine.create_execution_context()
+    assert inspector.execution_context.set_input_shape("x", (1, 2, 3, 5))
+    assert engine.num_layers == 2
+    first, second = (
+        json.loads(inspector.get_layer_information(index, trt.LayerInformationFormat.JSON)) for index in range(2)
+    )
+    assert (first["Name"], second["Name"]) == ("relu", "relu [profile 1]")
+    assert [entry["Name"] for entry in (*second["Inputs"], *second["Outputs"])] == ["x [profile 1]", "y [profile 1]"]
+    assert (first["Inputs"][0]["Dimensions"], second["Inputs"][0]["Dimensions"]) == ([1, 2, 3, 5], [1, 2, -1, -1])
+
+
 def test_inspector_tells_as_much_as_the_engine_holds():
     inspector = build_with().create_engine_inspector()
     assert inspector.get_layer_information(1, trt.LayerInformationFormat.ONELINE) == "relu"

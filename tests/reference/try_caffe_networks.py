@@ -24,6 +24,7 @@ from caffe_weights import random_weights
 import trtflow.reference as trt
 from trtflow.formats import UserError
 from trtflow.formats.caffe import (
+    LayerParameter,
     NetParameter,
     convert_ssd_prototxt,
     inference_layers,
@@ -33,6 +34,7 @@ from trtflow.formats.caffe import (
     write_prototxt,
 )
 from trtflow.runtime.build import build_plan
+from trtflow.runtime.parsers import parse_caffe
 from trtflow.runtime.session import Session
 
 LIMIT = 1e-3  # of the largest value of an output
@@ -45,7 +47,7 @@ def narrowed(net: NetParameter, factor: int) -> NetParameter:
     """Return a network with fewer channels, but for those that a Permute or Reshape reads."""
     made = NetParameter()
     made.CopyFrom(net)
-    shaped = {name for layer in net.layer if layer.type in ("Permute", "Reshape", "Slice") for name in layer.bottom}
+    shaped = {name for layer in net.layer if _counts_channels(layer) for name in layer.bottom}
     for layer in made.layer:
         for part in ("convolution_param", "inner_product_param"):
             if layer.HasField(part) and not shaped.intersection(layer.top):
@@ -54,6 +56,12 @@ def narrowed(net: NetParameter, factor: int) -> NetParameter:
                 if part == "convolution_param" and parameter.group > 2:
                     parameter.group = max(1, parameter.group // factor)
     return made
+
+
+def _counts_channels(layer: LayerParameter) -> bool:
+    """Whether a layer means a number of channels of what it reads; a Reshape of zeros alone keeps any."""
+    reshapes = layer.type == "Reshape" and any(layer.reshape_param.shape.dim)
+    return reshapes or layer.type in ("Permute", "Slice")
 
 
 def prepare(path: Path, folder: Path) -> tuple[NetParameter, list[str]]:
@@ -102,7 +110,12 @@ def prepare(path: Path, folder: Path) -> tuple[NetParameter, list[str]]:
 
 def ask_opencv(folder: Path, feeds: dict[str, np.ndarray], outputs: list[str]) -> dict[str, np.ndarray]:
     """Return OpenCV's outputs."""
-    net = cv2.dnn.readNetFromCaffe(str(folder / "net.prototxt"), str(folder / "net.caffemodel"))
+    given = read_prototxt(folder / "net.prototxt")
+    for layer in given.layer:
+        if layer.type == "Axpy":  # a * x + y by SENet's axpy_layer.cpp; OpenCV 4.13 has a * y + x
+            layer.bottom[1:] = layer.bottom[:0:-1]
+    write_prototxt(given, folder / "opencv.prototxt")
+    net = cv2.dnn.readNetFromCaffe(str(folder / "opencv.prototxt"), str(folder / "net.caffemodel"))
     for name, values in feeds.items():
         net.setInput(values, name)
     makers = {layer.top[0]: layer.name for layer in read_prototxt(folder / "net.prototxt").layer if layer.top}
@@ -115,12 +128,8 @@ def ask_reference(folder: Path, feeds: dict[str, np.ndarray], outputs: list[str]
     """Return the reference's outputs, and what it said that TensorRT ignores."""
 
     def define(trt, network):
-        parser = trt.CaffeParser()
-        parse = parser.parse_as_caffe if as_caffe else parser.parse
         deploy = folder / ("net.prototxt" if as_caffe else "tensorrt.prototxt")
-        tensors = parse(str(deploy), str(folder / "net.caffemodel"), network, trt.float32)
-        for name in outputs:
-            network.mark_output(tensors.find(name))
+        parse_caffe(trt, network, deploy, folder / "net.caffemodel", outputs, as_caffe)
 
     log = io.StringIO()
     with contextlib.redirect_stderr(log):

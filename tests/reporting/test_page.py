@@ -12,7 +12,7 @@ import yaml
 from pages import CPU, H200, ROOT, Outline, make_run
 
 from trtflow.formats import FormatError
-from trtflow.reporting.page.differences import Run, compare_runs
+from trtflow.reporting.page.differences import Run, compare_runs, summarise
 from trtflow.reporting.page.pages import TEMPLATES, comparison_page, index_page, sample_page
 from trtflow.reporting.page.results import read_result, read_run
 from trtflow.reporting.page.words import FIGURES, number, without_markup
@@ -134,6 +134,40 @@ def test_comparison_notes_what_is_worth_a_look(tmp_path):
         "top-1 of int8 differs by -0.05.",
         "The configurations differ.",
     ]
+
+
+def test_comparison_begins_with_a_summary_that_says_which_way_is_good(tmp_path):
+    one, other = (make_run(tmp_path / name).parent for name in ("one", "other"))
+    path = other / "int8_report.json"
+    report = json.loads(path.read_text())
+    report["precisions"]["int8"]["latency_ms"]["median"] *= 2  # half as fast
+    report["precisions"]["int8"]["engine_bytes"] //= 4
+    report["precisions"]["int8"]["metrics"]["top1"] -= 0.05
+    report["precisions"]["fp32"]["latency_ms"]["median"] /= 3
+    path.write_text(json.dumps(report))
+    runs = Run("A", read_run(one)), Run("B", read_run(other))
+    summary = {row.precision: row for row in summarise(compare_runs(*runs))}
+    assert summary["int8"].faster == pytest.approx(1 / 2)
+    assert summary["int8"].smaller == pytest.approx(4, rel=1e-3)
+    assert (summary["int8"].sample, summary["int8"].largest.difference) == ("int8", pytest.approx(-0.05))
+    assert summary["fp32"].faster == pytest.approx(3)
+    text = comparison_page(*runs)
+    rows = text[text.index('id="summary"') : text.index('id="notes"')]
+    assert re.search(r"int8</th><td>1</td><td>2[^<]* slower</td>", rows.replace("\n", "")), rows
+    assert re.search(r"fp32</th><td>1</td><td>3[^<]* faster</td>", rows.replace("\n", "")), rows
+
+
+def test_a_page_says_which_engines_build_on_tensorrt(tmp_path):
+    path = make_run(tmp_path)
+    report = json.loads(path.read_text())
+    report["precisions"]["int8"]["beyond_tensorrt"] = ["Hardmax"]
+    path.write_text(json.dumps(report))
+    page = sample_page(read_result(path))
+    assert "yes, as its parsers answer" in page
+    assert "no: it has no Hardmax" in page
+    report["backend"]["name"] = "tensorrt"
+    path.write_text(json.dumps(report))
+    assert "yes, as its parsers answer" not in sample_page(read_result(path))
 
 
 def contrast(one, other):

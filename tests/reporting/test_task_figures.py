@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from trtflow.reporting import trade_off
+from trtflow.reporting import figures as plots
 from trtflow.reporting.masks import CELL, colours_of, draw_mask, mask_sheet
 
 CLASSES = ["ground", "cat", "a dog with a rather long name", "bird"]
@@ -14,13 +14,13 @@ CLASSES = ["ground", "cat", "a dog with a rather long name", "bird"]
 def figures(monkeypatch):
     """The figures that are saved, to be asked what is on them."""
     saved: list[Figure] = []
-    keep = trade_off.save_figure
+    keep = plots.save_figure
 
     def save(figure, path):
         saved.append(figure)
         keep(figure, path)
 
-    monkeypatch.setattr(trade_off, "save_figure", save)
+    monkeypatch.setattr(plots, "save_figure", save)
     return saved
 
 
@@ -44,19 +44,23 @@ def test_a_sheet_of_masks_has_pictures_of_any_size_and_a_legend():
 
 
 def entry(median, value):
-    return {"latency_ms": {"median": median, "p95": 1.2 * median}, "metrics": {"map": value}}
+    return {
+        "latency_ms": {"median": median, "p95": 1.2 * median},
+        "metrics": {"map": value},
+        "engine_bytes": 1_000_000,
+    }
 
 
 def test_the_trade_off_has_a_named_point_a_precision(figures, tmp_path):
-    precisions = {"fp32": entry(2.0, 0.8), "fp16": entry(1.0, 0.79), "int8": entry(0.5, 0.7), "best": entry(0.6, None)}
-    trade_off.write_trade_off(tmp_path / "a.png", precisions, "map")
-    (axes,) = figures[0].axes
+    precisions = {"fp32": entry(2.0, 0.8), "fp16": entry(1.0, 0.79), "int8": entry(0.5, 0.7)}
+    plots.write_precisions(tmp_path / "a.png", precisions, "map")
+    axes = figures[0].axes[3]
     assert {text.get_text(): text.xy for text in axes.texts} == {
         "fp32": (2, 0.8),
         "fp16": (1, 0.79),
         "int8": (0.5, 0.7),
     }
-    assert "without a number: best" in axes.get_title(loc="left")
     assert "ms" in axes.get_xlabel()
-    assert axes.get_ylabel() == "map (higher is better)"
+    assert axes.get_ylabel() == "map"
     assert axes.get_xlim()[0] == 0
+    assert all("is better" in panel.get_title(loc="left") for panel in figures[0].axes[:3])

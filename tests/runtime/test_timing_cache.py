@@ -4,8 +4,10 @@ import fcntl
 
 import pytest
 
+import trtflow.reference as trt
 from trtflow.runtime import timing_cache
-from trtflow.runtime.timing_cache import keep_timing_cache, use_timing_cache
+from trtflow.runtime.build import Settings, build_plan
+from trtflow.runtime.timing_cache import KEPT, keep_timing_cache, kept_timing_cache, use_timing_cache
 
 
 class Cache(dict):
@@ -84,3 +86,23 @@ def test_a_build_that_holds_the_file_for_good_is_not_waited_for(tmp_path, caplog
         build(path, pool="2")
     assert "another build holds it" in caplog.text
     assert build(path) == {"conv": "1"}
+
+
+def test_the_kept_file_belongs_to_a_gpu_a_tensorrt_and_a_driver():
+    backend = {"device": "NVIDIA H200", "compute_capability": "9.0", "version": "8.6.0", "driver": "580.159.04"}
+    kept = kept_timing_cache(backend)
+    assert kept.as_posix() == "timing_caches/NVIDIA-H200-9.0-TensorRT-8.6.0-driver-580.159.04.cache"
+    others = {kept_timing_cache({**backend, key: "another"}) for key in backend}
+    assert len(others) == len(backend)
+    assert kept not in others
+
+
+def test_the_reference_keeps_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    build_plan(trt, define, "fp32", 1, settings=Settings(timing_cache=KEPT))
+    assert not list(tmp_path.iterdir())
+
+
+def define(trt_module, network):
+    data = network.add_input("data", trt_module.float32, (2,))
+    network.mark_output(network.add_identity(data).get_output(0))

@@ -21,7 +21,16 @@ from trtflow.formats.arrays import write_arrays
 from trtflow.tasks.files import spoilt_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("classification", "detection", "generation", "none", "recommendation", "regression", "translation")
+NAMES = (
+    "classification",
+    "detection",
+    "generation",
+    "none",
+    "recommendation",
+    "regression",
+    "segmentation",
+    "translation",
+)
 ENGINE_HAS_NOT = [
     "PIL",
     "jsonschema",
@@ -154,7 +163,9 @@ def test_an_unknown_task():
         do("score", task="files", inputs={}, outputs={})
 
 
-@pytest.mark.parametrize(("function", "known"), [("draw_digits", "draw, draw_picture"), ("job_classes", "compare, ")])
+@pytest.mark.parametrize(
+    ("function", "known"), [("draw_digits", "draw, draw_objects, draw_picture"), ("job_classes", "compare, ")]
+)
 def test_a_task_without_the_function_of_a_step(function, known):
     with pytest.raises(UserError, match=f"task 'detection' has no function '{function}'. It has .*{known}"):
         do(function, task="detection", inputs={}, outputs={})

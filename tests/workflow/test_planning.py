@@ -264,6 +264,23 @@ def test_own_sample_is_planned_as_all_others(tmp_path: Path, monkeypatch: pytest
     )
 
 
+def test_own_sample_with_a_table_needs_nothing_to_calibrate_on(tmp_path: Path) -> None:
+    def planned(**calibration: Any) -> Plan:
+        own = {**OWN, "precisions": ["fp32", "int8"], "calibration": calibration}
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(own))
+        return make_plan(ROOT, {"own_samples": str(tmp_path)})
+
+    assert planned().batches("mine") == ["results/mine/calibration/batches/batch0"]
+    taken = planned(table="old", foreign=True)
+    assert "mine" not in taken.calibrated()
+    assert "calibration" not in taken.sample("mine")["own"]["data"]
+    assert options.given_table(taken, "mine") == ["--algorithm", "entropy2", "--foreign"]
+    with pytest.raises(PlanError, match=r"mine\.yaml: calibration: with a table .* Leave batches, seed out"):
+        planned(table="old", batches=3, seed=0)
+    with pytest.raises(PlanError, match="'table' is a dependency of 'foreign'"):
+        planned(foreign=True)
+
+
 def test_own_files_are_listed_anew_when_one_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config/samples").mkdir(parents=True)

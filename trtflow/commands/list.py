@@ -4,6 +4,7 @@ examples:
   trtflow list
   trtflow list --folder ~/trtflow    the workflow's folder is elsewhere
   trtflow list --json
+  trtflow list --times               seconds of each rule, from benchmarks/ and logs/: start of the process and work
 
 Samples are made in the workflow's folder, a checkout of the project: snakemake results/mnist_report.json
 """
@@ -17,6 +18,7 @@ from typing import Any
 
 import trtflow
 from trtflow.cli import columns, json_text
+from trtflow.commands.times import print_times
 from trtflow.formats import UserError
 
 # how the docstring of each module of trtflow.samples begins
@@ -27,6 +29,7 @@ HEADING = ("sample", "chapter", "status", "title")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--folder", type=Path, help="the workflow's folder; default: this one, if it is the workflow's")
+    parser.add_argument("--times", action="store_true", help="list rules instead, and how long their jobs took")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -34,12 +37,15 @@ def main(options: argparse.Namespace) -> None:
     """Print a line a sample, in the guide's order.
 
     Raises:
-        UserError: the folder that was named is not the workflow's.
+        UserError: the folder that was named is not the workflow's, or times are asked for where nothing was made.
     """
     folder = options.folder or Path()
     at_hand = (folder / "config/samples").is_dir() and (folder / "Snakefile").is_file()
     if options.folder is not None and not at_hand:
         raise UserError(f"{folder}: not the workflow's folder, it has no Snakefile. Name a checkout of the project.")
+    if options.times:
+        print_times(folder, options.json)
+        return
     found = samples()
     for sample in found:
         sample["status"] = _status(folder / "results" / f"{sample['name']}_report.json") if at_hand else None

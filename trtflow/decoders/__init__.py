@@ -8,7 +8,7 @@ before all others, so that metrics count them as false alarms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from trtflow.decoders.tables import decode_boxes_scores
 from trtflow.formats import UserError
 from trtflow.metrics.suppression import best_first, suppress_by_class
 
-__all__ = ["DECODERS", "Decoding", "decode", "order_outputs"]
+__all__ = ["DECODERS", "Decoding", "decode", "gives_lists"]
 
 
 class Decoder(NamedTuple):
@@ -49,11 +49,11 @@ DECODERS = {
 }
 
 
-def decode(outputs: Mapping[str, np.ndarray], settings: Decoding, count: int) -> np.ndarray:
+def decode(outputs: Sequence[np.ndarray], settings: Decoding, count: int) -> np.ndarray:
     """Return the detections of a batch.
 
     Args:
-        outputs: what the engine gave, by name.
+        outputs: what the engine gave, in the decoder's order.
         settings: how to read it.
         count: pictures of the batch, N; rows with the pictures' numbers do not tell of the last if nothing is on them.
 
@@ -65,10 +65,10 @@ def decode(outputs: Mapping[str, np.ndarray], settings: Decoding, count: int) ->
         UserError: the outputs do not fit.
     """
     decoder = known_decoder(settings.name)
-    found = decoder.read([outputs[name] for name in order_outputs(settings, list(outputs))], settings)
+    found = decoder.read(outputs, settings)
     if len(found) > count:
         fault = f"the model gives detections of {len(found)} pictures for a batch of {count}"
-        raise UserError(f"decoding: {fault}. Export it with a batch, or name other outputs as decoding.outputs.")
+        raise UserError(f"decoding: {fault}. Export it with a batch, or name other outputs.")
     detections = np.zeros((count, settings.keep, 7), np.float32)
     detections[..., 0], detections[..., 1] = np.arange(count)[:, None], -1
     for rows, candidates in zip(detections, found, strict=False):
@@ -88,17 +88,14 @@ def known_decoder(name: str) -> Decoder:
     return DECODERS[name]
 
 
-def order_outputs(settings: Decoding, names: Sequence[str]) -> list[str]:
-    """Return the names of the outputs that are read, in the decoder's order: those of the settings, or all there are.
+def gives_lists(name: str, outputs: int) -> bool:
+    """Whether a model gives lists of detections, and no map or table with a place for each box.
 
-    Raises:
-        UserError: the settings name an output that there is not.
+    Args:
+        name: of its decoder.
+        outputs: how many there are.
     """
-    wanted = list(settings.outputs) or [name for name in names if name not in settings.inputs]
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        raise UserError(f"decoding.outputs: no output {missing[0]!r}. The model has {', '.join(names)}.")
-    return wanted
+    return known_decoder(name).suppressed or (name == "ssd" and outputs == 1)
 
 
 def _best(found: Candidates, settings: Decoding, suppressed: bool) -> np.ndarray:

@@ -31,9 +31,7 @@ def decode_nms_output(outputs: Sequence[np.ndarray], settings: Decoding) -> list
         if fits(outputs):
             return read(outputs, settings)
     shapes = ", ".join(f"{output.dtype} {output.shape}" for output in outputs)
-    raise UserError(
-        f"decoding: the outputs {shapes} are none that nms_output reads: {FORMS}. Name them as decoding.outputs."
-    )
+    raise UserError(f"decoding: the outputs {shapes} are none that nms_output reads: {FORMS}. Name them as outputs.")
 
 
 def _read_rows(outputs: Sequence[np.ndarray], settings: Decoding) -> list[Candidates]:

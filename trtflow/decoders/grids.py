@@ -60,7 +60,7 @@ def _decode_table(tables: Sequence[np.ndarray], settings: Decoding) -> list[Cand
         shapes = ", ".join(str(table.shape) for table in tables)
         raise UserError(
             f"decoding: {settings.name} takes one table [N, boxes, {width}], for {settings.classes} classes, but the "
-            f"outputs have the shapes {shapes}. Name all classes of the model, and one output as decoding.outputs."
+            f"outputs have the shapes {shapes}. Name all classes of the model, and one output as outputs."
         )
     values = tables[0].astype(np.float32)
     boxes = to_unit(to_corners(values[..., :4], settings.boxes or "centre"), settings.units or "pixels", settings)
@@ -84,7 +84,7 @@ def _split(output: np.ndarray, settings: Decoding) -> np.ndarray:
     raise UserError(
         f"decoding: an output of shape {output.shape} is no map of {settings.name} with {settings.classes} classes, "
         f"[N, anchors x {width}, h, w] or [N, anchors, h, w, {width}]. Name all classes of the model, and the maps as "
-        "decoding.outputs."
+        "outputs."
     )
 
 
@@ -126,7 +126,7 @@ def decode_yolov8(outputs: Sequence[np.ndarray], settings: Decoding) -> list[Can
         shapes = ", ".join(str(each.shape) for each in tables)
         raise UserError(
             f"decoding: yolov8 takes one table [N, {width}, boxes], for {settings.classes} classes, but the outputs "
-            f"have the shapes {shapes}. Name all classes of the model, and one output as decoding.outputs."
+            f"have the shapes {shapes}. Name all classes of the model, and one output as outputs."
         )
     if table.shape[1] == width:  # its own form; the other is that of exports that turn it
         table = table.transpose(0, 2, 1)
@@ -143,7 +143,7 @@ def _decode_distances(outputs: Sequence[np.ndarray], settings: Decoding) -> list
         if odd or bins < 1:
             raise UserError(
                 f"decoding: an output of shape {output.shape} is no map of yolov8 with {settings.classes} classes, "
-                "[N, 4 x bins + classes, h, w]. Name all classes of the model, and the maps as decoding.outputs."
+                "[N, 4 x bins + classes, h, w]. Name all classes of the model, and the maps as outputs."
             )
         count, _, rows, columns = output.shape
         values = output.astype(np.float32).transpose(0, 2, 3, 1).reshape(count, rows * columns, -1)

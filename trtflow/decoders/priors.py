@@ -34,7 +34,7 @@ def decode_ssd(outputs: Sequence[np.ndarray], settings: Decoding) -> list[Candid
     if len([*outputs, *given]) != 3:
         raise UserError(
             f"decoding: ssd takes the rows of a DetectionOutput layer, or boxes, scores and priors, but there are "
-            f"{len(outputs)} outputs. Name them in this order as decoding.outputs, or give decoding.priors."
+            f"{len(outputs)} outputs. Name them in this order as outputs, or give decoding.priors."
         )
     priors, variances = _priors([*outputs, *given][2], settings)
     offsets, values = outputs[0], outputs[1]
@@ -42,7 +42,7 @@ def decode_ssd(outputs: Sequence[np.ndarray], settings: Decoding) -> list[Candid
     if offsets[0].size != 4 * count or values[0].size % count:
         raise UserError(
             f"decoding: boxes of shape {offsets.shape} and scores of shape {values.shape} do not fit {count} priors. "
-            "Name the outputs in the order boxes, scores, priors as decoding.outputs."
+            "Name the outputs in the order boxes, scores, priors as outputs."
         )
     scores = to_scores(
         values.reshape(len(values), count, -1),

@@ -39,7 +39,7 @@ def decode_rows(
     if output.ndim not in (2, 3, 4) or output.shape[-1] != len(columns):
         raise UserError(
             f"decoding: an output of shape {output.shape} has no rows of {', '.join(columns)}. Name another output as "
-            "decoding.outputs, or its columns as decoding.columns."
+            "outputs, or its columns as decoding.columns."
         )
     table = output.reshape(-1, output.shape[-2], output.shape[-1]).astype(np.float32)
     first = first_label if settings.first_label is None else settings.first_label

@@ -21,8 +21,6 @@ class Decoding:
         name: of the decoder.
         classes: how many there are, without a background.
         shape: height and width of the network's input in pixels.
-        outputs: names of those that are read, in the decoder's order; empty for all, as the model has them.
-        inputs: names of the network's inputs, which are no outputs.
         score_threshold: least score of a detection.
         nms_iou: largest overlap of two detections of a class; None to suppress nothing.
         keep: most detections of a picture.
@@ -41,8 +39,6 @@ class Decoding:
     name: str
     classes: int
     shape: tuple[int, int]
-    outputs: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = ()
     score_threshold: float = SCORE_THRESHOLD
     nms_iou: float | None = NMS_IOU
     keep: int = KEEP

@@ -20,7 +20,7 @@ def decode_boxes_scores(outputs: Sequence[np.ndarray], settings: Decoding) -> li
     if len(outputs) != 2:
         raise UserError(
             f"decoding: boxes_scores takes two outputs, boxes and scores, but there are {len(outputs)}. Name them in "
-            "this order as decoding.outputs."
+            "this order as outputs."
         )
     boxes, values = outputs
     if boxes.ndim == 4 and boxes.shape[2] == 1:
@@ -28,7 +28,7 @@ def decode_boxes_scores(outputs: Sequence[np.ndarray], settings: Decoding) -> li
     if boxes.ndim not in (3, 4) or boxes.shape[-1] != 4 or values.ndim != 3 or values.shape[:2] != boxes.shape[:2]:
         raise UserError(
             f"decoding: boxes of shape {outputs[0].shape} and scores of shape {values.shape}. They are [N, P, 4] and "
-            "[N, P, classes]. Name the outputs in this order as decoding.outputs."
+            "[N, P, classes]. Name the outputs in this order as outputs."
         )
     scores = to_scores(values, settings, settings.scores or "probabilities", settings.background or "none")
     if boxes.ndim == 4 and boxes.shape[2] != scores.shape[2]:

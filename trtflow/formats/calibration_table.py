@@ -32,8 +32,11 @@ QUANTILE, NO_REGRESSION = 0.9999, 1.0  # of the legacy calibrator
 
 
 def table_version(tensorrt_version: str) -> str:
-    """Return a version of TensorRT as it stands in a table's header: 8600 for 8.6.0, 8502 for 8.5.2."""
-    major, minor, patch = tensorrt_version.split(".")[:3]
+    """Return a version of TensorRT as it stands in a table's header: 8600 for 8.6.0, 8502 for 8.5.2.
+
+    What stands behind it, as in the reference's «8.6.0 on ONNX Runtime 1.32.0», is no part of it.
+    """
+    major, minor, patch = tensorrt_version.split(maxsplit=1)[0].split(".")[:3]
     return f"{major}{minor}{patch:0>2}"
 
 

@@ -146,6 +146,27 @@ def least_matched_iou(first: np.ndarray, second: np.ndarray, threshold: float = 
     return float(np.concatenate(worst).min(initial=1.0)) if any(map(len, worst)) else 0.0
 
 
+def overlap_agreement(first: np.ndarray, second: np.ndarray) -> float:
+    """Return how far two runs over the same images overlap, from 0 to 1.
+
+    It is the mean overlap of all detections of both with the other's best of their label, weighted by their scores; a
+    detection without a match counts as 0, and so does a run of which nothing is left, or one not made of numbers.
+
+    Args:
+        first: float32 [N, K, 7].
+        second: float32 [N, K, 7].
+    """
+    if not (all_finite(first) and all_finite(second)):
+        return 0.0
+    total = weight = 0.0
+    for pair in zip(first, second, strict=True):
+        for mine, theirs in (pair, pair[::-1]):
+            rows = mine[mine[:, 1] >= 0]
+            total += float((_best_iou(rows, theirs) * rows[:, 2]).sum())
+            weight += float(rows[:, 2].sum())
+    return min(1.0, total / weight) if weight else 0.0  # sums of rounded parts may end beyond
+
+
 def _best_iou(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the largest overlap of each row with one of `others` that has its label."""
     overlaps = pairwise_iou(rows[:, 3:], others[:, 3:])

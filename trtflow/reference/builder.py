@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from trtflow.formats.layouts import BOUND, FORMATS
 from trtflow.reference.calibrate import scales
 from trtflow.reference.describe import choose_tactics, describe, inner_bytes
 from trtflow.reference.errors import BuildError
@@ -21,9 +22,8 @@ from trtflow.reference.record.profile import IOptimizationProfile
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.shape_tensors import shape_tensors
 from trtflow.reference.record.tensor import ITensor
-from trtflow.reference.record.values import IHostMemory, ILogger
+from trtflow.reference.record.values import DTYPES, IHostMemory, ILogger
 from trtflow.reference.run.engine import ICudaEngine
-from trtflow.reference.run.formats import CHANNELS_LAST
 from trtflow.reference.run.plan import write_plan
 
 Shapes = dict[str, list[tuple[int, ...]]]  # smallest, best and largest shape of each dynamic input
@@ -139,22 +139,31 @@ def _formats(network: INetworkDefinition) -> dict[str, str]:
     """Return the memory layout of each input and output that is not by rows.
 
     Raises:
-        BuildError: only such are allowed as have several channels in one element.
+        BuildError: none that is allowed is there for the tensor's type and dimensions.
     """
     bound = [*_inputs(network), *(network.get_output(index) for index in range(network.num_outputs))]
     found = {}
     for tensor in bound:
         allowed = bits(TensorFormat, tensor.allowed_formats)
-        known = [layout for layout in (TensorFormat.LINEAR, *CHANNELS_LAST) if layout in allowed]
-        if not known or (known[0] != TensorFormat.LINEAR and len(tensor.shape) < CHANNELS_LAST[known[0]]):
+        known = [layout for layout in allowed if _can_have(tensor, layout)]
+        if not known:
             names = ", ".join(layout.name for layout in allowed) or "none"
-            fault = (
-                f"tensor {tensor.name!r} of shape {tensor.shape}: of the formats {names} the reference runtime has none"
+            kinds = ", ".join(f"{name} of {' and '.join(types)}" for name, types in BOUND.items())
+            what = f"tensor {tensor.name!r}, {tensor.dtype.name} of shape {tensor.shape}"
+            raise BuildError(
+                f"{what}, can have none of the formats {names}. Allow LINEAR, or with enough dimensions {kinds}."
             )
-            raise BuildError(f"{fault}. Allow LINEAR, or HWC or DHWC where there are as many dimensions.")
-        if known[0] != TensorFormat.LINEAR:
+        if TensorFormat.LINEAR not in known:
             found[tensor.name] = known[0].name
     return found
+
+
+def _can_have(tensor: ITensor, layout: TensorFormat) -> bool:
+    """Whether TensorRT's GPUs have a format for a tensor's type and dimensions."""
+    if layout == TensorFormat.LINEAR:
+        return True
+    types = BOUND.get(layout.name, ())
+    return np.dtype(DTYPES[tensor.dtype]).name in types and len(tensor.shape) > FORMATS[layout.name][2]
 
 
 def _check_devices(network: INetworkDefinition, config: IBuilderConfig) -> None:

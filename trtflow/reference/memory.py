@@ -1,9 +1,8 @@
 """Memory by its address, as TensorRT's API passes it around.
 
 An address may be anything. The kernel copies from and to it where it can (process_vm_readv and process_vm_writev of
-Linux, on this very process): unlike a processor, it answers where there is no memory, or none that may be written. That
-costs some microseconds, so a small piece that was there once, which no allocator gives back to the kernel, is copied
-plainly from then on.
+Linux, on this very process): unlike a processor, it answers where there is no memory, or none that may be written. It
+is asked each time, at the cost of some microseconds: memory that was there once may have been given back since.
 """
 
 from __future__ import annotations
@@ -101,18 +100,10 @@ _READ = (_call("process_vm_readv"), _read_plainly)
 _WRITE = (_call("process_vm_writev"), _write_plainly)
 
 
-SMALL = 1 << 16  # bytes; malloc asks the kernel for pieces of 128 KiB, and gives them back
-MOST_KNOWN = 1 << 12
-_known: set[tuple[Call, int, int]] = set()  # small pieces that were read or written: how, where, how long
-
-
 def _copy(calls: tuple[Call | None, Call], address: int, values: np.ndarray, fault: str) -> None:
     """Copy all bytes of an array; the kernel may do less at once than is asked."""
     kernel, plain = calls
     local, nbytes, done = values.__array_interface__["data"][0], values.nbytes, 0
-    if (plain, address, nbytes) in _known:
-        plain(local, address, nbytes)
-        return
     while done < nbytes:
         count = kernel(local + done, address + done, nbytes - done) if kernel is not None else -1
         if count < 0:
@@ -120,7 +111,3 @@ def _copy(calls: tuple[Call | None, Call], address: int, values: np.ndarray, fau
                 raise MemoryFaultError(f"byte {done} of {nbytes} from its address {address:#x} on {fault}")
             count = plain(local + done, address + done, nbytes - done)  # no such call, or one that is forbidden here
         done += count
-    if nbytes <= SMALL:
-        if len(_known) == MOST_KNOWN:
-            _known.clear()
-        _known.add((plain, address, nbytes))

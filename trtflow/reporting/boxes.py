@@ -93,6 +93,18 @@ def _dashed_rectangle(draw: ImageDraw.ImageDraw, box: tuple[int, ...]) -> None:
         draw.line([(right, y), (right, end)], fill=GREEN)
 
 
+def of_one_size(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return pictures, uint8 [H, W, 3], in the middle of white ones that are large enough for each of them."""
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    found = []
+    for picture in pictures:
+        canvas = np.full((height, width, 3), 255, np.uint8)
+        top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
+        canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+        found.append(canvas)
+    return found
+
+
 def contact_sheet(pictures: Sequence[np.ndarray], columns: int = 4, gap: int = 8) -> np.ndarray:
     """Return pictures of one size, uint8 [H, W, 3] each, in a grid on white, row by row."""
     height, width = pictures[0].shape[:2]

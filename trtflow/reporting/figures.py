@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from trtflow.formats.files import atomic_path
 
 # Okabe and Ito's colours, which people with colour blindness can tell apart.
-COLOURS = {"fp32": "#0072B2", "fp16": "#E69F00", "int8": "#009E73"}
+COLOURS = {"fp32": "#0072B2", "fp16": "#E69F00", "int8": "#009E73", "best": "#CC79A7"}
 GREY = "#999999"
 STYLE: dict[Any, Any] = {
     "font.size": 10,
@@ -35,7 +35,7 @@ SMOOTHING = 20  # steps in the running mean of the loss
 
 
 def write_precisions(path: Path, precisions: Mapping[str, Any], metric: str) -> None:
-    """Plot quality, latency and size of a sample's engines side by side.
+    """Plot quality, latency and size of a sample's engines side by side, and quality over latency.
 
     Args:
         path: PNG to write.
@@ -45,22 +45,42 @@ def write_precisions(path: Path, precisions: Mapping[str, Any], metric: str) -> 
     base = next(iter(precisions))
     median = precisions[base]["latency_ms"]["median"]
     panels = {
-        f"{metric} ({'lower' if metric in LOWER_IS_BETTER else 'higher'} is better)": (
+        f"{metric}\n({'lower' if metric in LOWER_IS_BETTER else 'higher'} is better)": (
             [entry["metrics"][metric] for entry in precisions.values()],
             "{:.3f}",
         ),
-        f"median latency relative to {base}": (
+        f"median latency, {base} = 1\n(lower is better)": (
             [entry["latency_ms"]["median"] / median for entry in precisions.values()],
             "{:.2f}",
         ),
-        "engine, MB": ([entry["engine_bytes"] / 1e6 for entry in precisions.values()], "{:.2f}"),
+        "engine, MB\n(lower is better)": ([entry["engine_bytes"] / 1e6 for entry in precisions.values()], "{:.2f}"),
     }
     with rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.2), layout="constrained")
-        for axes, (title, (values, template)) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        figure = Figure(figsize=(6, 6), layout="constrained")  # of which a phone shows every letter
+        *bars, trade_off = figure.subplots(2, 2).ravel()
+        for axes, (title, (values, template)) in zip(bars, panels.items(), strict=True):
             _bars(axes, list(precisions), values, template)
             axes.set_title(title)
+        _trade_off(trade_off, precisions, metric)
         save_figure(figure, path)
+
+
+def _trade_off(axes: Axes, precisions: Mapping[str, Any], metric: str) -> None:
+    """Draw a metric over the latency, a point a precision at the median, a bar from it to the 95th percentile.
+
+    A precision without the metric, because its answers are no numbers, is told in the title.
+    """
+    known = {name: entry for name, entry in precisions.items() if entry["metrics"].get(metric) is not None}
+    for name, entry in known.items():
+        latency, value = entry["latency_ms"], entry["metrics"][metric]
+        axes.plot([latency["median"], latency["p95"]], [value, value], color=COLOURS[name], linewidth=1.5)
+        axes.plot(latency["median"], value, "o", color=COLOURS[name], markersize=8)
+        axes.annotate(name, (latency["median"], value), xytext=(0, 8), textcoords="offset points", ha="center")
+    axes.margins(0.25)
+    axes.set_xlim(left=0)
+    axes.set(xlabel="latency, ms, median to p95", ylabel=metric)
+    missing = [name for name in precisions if name not in known]
+    axes.set_title("trade-off" + (f"\nno number: {', '.join(missing)}" if missing else ""))
 
 
 def _bars(axes: Axes, names: Sequence[str], values: Sequence[float], template: str) -> None:

@@ -36,13 +36,22 @@ def timing_rows(report: Mapping[str, Any]) -> list[Row]:
     """Return a heading and one row a measurement; milliseconds are medians."""
     head = ["precision", "batch", "CUDA graph", "latency ms", "H2D ms", "compute ms", "D2H ms", "enqueue ms"]
     parts = ("h2d_ms", "compute_ms", "d2h_ms", "enqueue_ms", "queries_per_s", "images_per_s")
-    rows: list[Row] = [[*head, "queries/s", "images/s"]]
+    searched = any("best" in entry for entry in report["precisions"].values())
+    rows: list[Row] = [[*head, "queries/s", "images/s", *(["best"] if searched else [])]]
     for precision, entry in report["precisions"].items():
         for row in entry.get("timing", []):
             graph = "yes" if row.get("cuda_graph") else "no"
-            median = row["latency_ms"]["median"]
-            rows.append([precision, row["batch_size"], graph, median, *(row[part] for part in parts)])
+            values = [row["batch_size"], graph, row["latency_ms"]["median"], *(row[part] for part in parts)]
+            rows.append([precision, *values, *([_best_of(row, entry.get("best", {}))] if searched else [])])
     return rows
+
+
+def _best_of(row: Mapping[str, Any], best: Mapping[str, Any]) -> str:
+    """Return in what a measurement is the best of its precision."""
+    form = (row["batch_size"], row.get("cuda_graph", False))
+    names = {"throughput": "images/s", "within": f"within {best.get('limit_ms', 0):g} ms"}
+    found = {name: best[key] for key, name in names.items() if best.get(key)}
+    return ", ".join(name for name, which in found.items() if (which["batch_size"], which["cuda_graph"]) == form)
 
 
 def serving_rows(report: Mapping[str, Any]) -> list[Row]:

@@ -23,6 +23,8 @@ BACKENDS = ("reference", "tensorrt")
 CHOICES = ("auto", *BACKENDS)
 KEYS = ("name", "version", "device", "compute_capability", "driver")
 BEYOND = "beyond_tensorrt"  # of the reference: whether it runs operators of ONNX that TensorRT refuses
+PROVIDER = "provider"  # of the reference: what it runs in, where that is not ONNX Runtime
+PROVIDERS = ("onnxruntime", "openvino")  # the first is what the reference runs in unless told
 ROOT = Path(__file__).resolve().parents[2]
 SWITCHED = "TRTFLOW_SWITCHED_TO"  # keeps a Python without TensorRT from starting itself for ever
 PROBE_S = 120  # a first import from a cold network disk takes long
@@ -74,6 +76,11 @@ def load_backend(backend: dict[str, Any]) -> ModuleType:
     trt = load(backend["name"])
     if backend.get(BEYOND):
         trt.OnnxParser.beyond_tensorrt = True
+    if PROVIDER in backend:
+        from trtflow.reference.run.providers import version_of  # noqa: PLC0415 - needs what the reference needs
+
+        version_of(backend[PROVIDER])  # an error where it is not installed
+        trt.ICudaEngine.provider = backend[PROVIDER]
     return trt
 
 
@@ -90,23 +97,32 @@ def open_backend(path: Path) -> tuple[ModuleType, dict[str, Any]]:
     return trt, backend
 
 
-def describe(choice: str, engine_python: str = "python3.10", beyond_tensorrt: bool = False) -> dict[str, Any]:
+def describe(
+    choice: str,
+    engine_python: str = "python3.10",
+    beyond_tensorrt: bool = False,
+    provider: str = PROVIDERS[0],
+) -> dict[str, Any]:
     """Return what engines of a backend depend on: name, version, device, compute capability, driver.
 
     Args:
         choice: reference, tensorrt, or auto, which takes TensorRT where the engine's Python and a GPU answer.
         engine_python: the Python that has TensorRT; a command or a path.
         beyond_tensorrt: whether the reference is to run operators of ONNX that TensorRT refuses.
+        provider: what the reference runs in, onnxruntime or openvino.
 
     Returns:
         for TensorRT also `python`, that Python; for auto that took the reference also `why`.
 
     Raises:
-        UserError: TensorRT was asked for, and its Python, TensorRT itself, the GPU or its driver is not there.
+        UserError: the provider is not installed, or TensorRT was asked for, and its Python, TensorRT itself, the GPU
+            or its driver is not there.
     """
-    reference = {BEYOND: True} if beyond_tensorrt else {}
+    reference: dict[str, Any] = {BEYOND: True} if beyond_tensorrt else {}
+    if provider != PROVIDERS[0]:
+        reference[PROVIDER] = provider
     if choice == "reference":
-        return {**_describe_reference(), **reference}
+        return {**_describe_reference(provider), **reference}
     if choice not in CHOICES:
         load(choice)
     try:
@@ -114,16 +130,16 @@ def describe(choice: str, engine_python: str = "python3.10", beyond_tensorrt: bo
     except UserError as error:
         if choice == "tensorrt":
             raise
-        return {**_describe_reference(), **reference, "why": str(error)}
+        return {**_describe_reference(provider), **reference, "why": str(error)}
 
 
-def _describe_reference() -> dict[str, Any]:
+def _describe_reference(provider: str) -> dict[str, Any]:
     trt = load("reference")
-    import onnxruntime  # noqa: PLC0415 - absent where TensorRT is the backend
+    from trtflow.reference.run.providers import version_of  # noqa: PLC0415 - needs what the reference needs
 
     return {
         "name": "reference",
-        "version": f"{trt.__version__} on ONNX Runtime {onnxruntime.__version__}",
+        "version": f"{trt.__version__} on {version_of(provider)}",
         "device": _processor(),
         "compute_capability": None,
         "driver": None,

@@ -12,7 +12,9 @@ from trtflow.formats import UserError
 from trtflow.runtime.entry import create_builder
 from trtflow.runtime.messages import because, logger_of
 from trtflow.runtime.plugin_faults import refuse_faulty_int8
-from trtflow.runtime.timing_cache import keep_timing_cache, use_timing_cache
+from trtflow.runtime.plugins import is_reference
+from trtflow.runtime.probe import probe
+from trtflow.runtime.timing_cache import KEPT, keep_timing_cache, kept_timing_cache, use_timing_cache
 
 PRECISIONS = ("fp32", "fp16", "int8", "best")
 INT8 = ("int8", "best")  # those that take scales; best has FP16 for what is no faster in INT8, as trtexec --best
@@ -28,6 +30,7 @@ class Settings:
         tf32: whether float32 layers may round their factors to 10 bits, which is TensorRT's own default.
         optimization_level: 0 to 5, how long TensorRT looks for faster kernels; its default is 3.
         timing_cache: file of kernel times that builds share; it shortens builds, and is written where it is not there.
+            `KEPT` stands for the one that the workflow keeps for the GPU and its TensorRT; the reference has none.
         profiling_verbosity: one of `VERBOSITIES`, what the engine inspector can tell of the engine's layers.
     """
 
@@ -88,8 +91,9 @@ def build_plan(
     config.profiling_verbosity = getattr(trt.ProfilingVerbosity, settings.profiling_verbosity.upper())
     if not settings.tf32:
         config.clear_flag(trt.BuilderFlag.TF32)
-    if settings.timing_cache is not None:
-        use_timing_cache(config, settings.timing_cache)
+    timing_cache = _timing_cache(trt, settings)
+    if timing_cache is not None:
+        use_timing_cache(config, timing_cache)
     if precision in ("fp16", "best"):
         config.set_flag(trt.BuilderFlag.FP16)
     if precision in INT8:
@@ -109,9 +113,16 @@ def build_plan(
             "Where it speaks of memory, lower max_batch_size or builder.workspace_mb, or end what else uses the GPU."
         )
         raise UserError(because("TensorRT could not build the engine", way_out))
-    if settings.timing_cache is not None:
-        keep_timing_cache(config, settings.timing_cache)
+    if timing_cache is not None:
+        keep_timing_cache(config, timing_cache)
     return bytes(plan)
+
+
+def _timing_cache(trt: ModuleType, settings: Settings) -> Path | None:
+    """Return the file of kernel times of a build, where it has one."""
+    if settings.timing_cache != KEPT:
+        return settings.timing_cache
+    return None if is_reference(trt) else kept_timing_cache(probe())
 
 
 def _use_dla(trt: ModuleType, builder: Any, config: Any, core: int) -> None:

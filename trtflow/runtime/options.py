@@ -18,7 +18,9 @@ def add_builder_options(arguments: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--optimization-level", type=int, choices=range(6), default=usual.optimization_level, help="effort of the build"
     )
-    group.add_argument("--timing-cache", type=Path, help="file of kernel times that builds share")
+    group.add_argument(
+        "--timing-cache", type=Path, help="kernel times that builds share: a file, or auto, the one of this GPU"
+    )
     group.add_argument(
         "--profiling-verbosity", choices=VERBOSITIES, default=VERBOSITIES[0], help="what is kept of layers to be told"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from types import ModuleType
 from typing import Any
 
@@ -40,8 +41,17 @@ def mean_times(totals: dict[str, float], runs: int, engine: str = "") -> list[di
 
 
 def profile_layers(trt: ModuleType, session: Session, iterations: int, batch_size: int = 1) -> list[dict[str, Any]]:
-    """Return the mean time of each layer with a batch, in network order: its name and ms."""
+    """Return the median time of each layer with a batch, in network order: its name and ms.
+
+    One run that something else held up so decides nothing.
+    """
     session.context.profiler = recorder = layer_recorder(trt)
+    runs = []
     for _ in range(iterations):
+        recorder.totals = {}
         session.execute(batch_size)
-    return mean_times(recorder.totals, iterations)
+        runs.append(recorder.totals)
+    return [
+        {"name": name, "ms": statistics.median(run.get(name, 0.0) for run in runs)}
+        for name in dict.fromkeys(name for run in runs for name in run)
+    ]

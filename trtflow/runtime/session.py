@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -64,13 +64,16 @@ class Session:
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
         engine: an engine with an implicit batch, or with an explicit one that is fixed or dynamic.
+        scales: of inputs that are INT8 in the engine; arrays of floats for them are rounded to steps of it, as TensorRT
+            does it, and arrays of int8 are taken for steps.
 
     Raises:
         UserError: the shape of an output depends on the values of the inputs, or there is not enough memory.
     """
 
-    def __init__(self, trt: ModuleType, engine: Any) -> None:
+    def __init__(self, trt: ModuleType, engine: Any, scales: Mapping[str, float] = MappingProxyType({})) -> None:
         self._slots: list[Slot] = []
+        self._scales = scales
         self.device = device_of(trt)
         self.engine, self.context = engine, create_context(engine)
         # TensorRT 8.6 repeats all bindings for each further profile
@@ -90,6 +93,12 @@ class Session:
         except UserError:
             self.close()
             raise
+
+    @classmethod
+    def load(cls, plan: Path, backend: dict[str, Any]) -> Session:
+        """Return a session of a plan and of what the file beside it says of its inputs; see `load_engine`."""
+        trt, engine = load_engine(plan, backend)
+        return cls(trt, engine, read_origin(plan).get("io", {}).get("scales", {}))
 
     def __enter__(self) -> Session:
         return self
@@ -207,11 +216,17 @@ class Session:
         shapes = {name: feeds[name].shape for name in self._inputs}
         self._check(shapes)
         for name, values in feeds.items():
-            slot.buffers[name].stage(self._layouts[name].to_memory(values))
+            slot.buffers[name].stage(self._layouts[name].to_memory(self._in_steps(name, values)))
         outputs = self._output_shapes(shapes)
         sizes = self._sizes({**shapes, **outputs})
         slot.send(slot.way(self._streams, sizes, partial(self._enqueue, slot, shapes)))
         return outputs
+
+    def _in_steps(self, name: str, values: np.ndarray) -> np.ndarray:
+        """Return an input of floats in steps of its scale, where the engine takes such."""
+        if name not in self._scales or values.dtype.kind != "f":
+            return values
+        return np.clip(np.rint(values / np.float32(self._scales[name])), -128, 127).astype(np.int8)
 
     def _collect(self, slot: Slot, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
         """Wait for a batch and return its outputs."""

@@ -9,16 +9,31 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import logging
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from trtflow.formats.files import write_bytes, write_text
 
+FOLDER = Path("timing_caches")  # beside results/, so that cleaning up leaves what is dear to measure
+KEPT = Path("auto")  # the file that the workflow keeps for a GPU and a TensorRT
 LOCK_S = 60.0  # that another build is waited for: it holds the file for as long as writing takes
 logger = logging.getLogger(__name__)
+
+
+def kept_timing_cache(backend: Mapping[str, str]) -> Path:
+    """Return the file that the workflow keeps for a GPU and a TensorRT, in the folder that it runs in.
+
+    Args:
+        backend: version, device, compute_capability and driver, as `results/backend.json` has them: what engines belong
+            to, kernel times do too.
+    """
+    gpu = f"{backend['device']} {backend['compute_capability']}"
+    name = f"{gpu} TensorRT {backend['version']} driver {backend['driver']}"
+    return FOLDER / f"{re.sub('[^A-Za-z0-9.]+', '-', name)}.cache"
 
 
 def use_timing_cache(config: Any, path: Path) -> None:

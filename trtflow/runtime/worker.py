@@ -15,7 +15,7 @@ import numpy as np
 
 from trtflow.formats import UserError
 from trtflow.runtime.frames import Frame, Reader, receive, to_bytes
-from trtflow.runtime.session import Session, load_engine
+from trtflow.runtime.session import Session
 
 Feeds = dict[str, np.ndarray]
 
@@ -42,7 +42,7 @@ def _work(connection: socket.socket, frames: Iterator[Frame], given: Mapping[str
     if given["cores"]:
         os.sched_setaffinity(0, given["cores"])
     feeds = _queries(queries, given["feeds"])
-    with Session(*load_engine(Path(given["plan"]), given["backend"])) as session:
+    with Session.load(Path(given["plan"]), given["backend"]) as session:
         connection.sendall(to_bytes({"ready": True}))
         for header, _ in frames:
             if "span" not in header:

@@ -50,7 +50,7 @@ def definition(
     Args:
         sample: what `load` returns.
         export: folder of the exported model.
-        precision: fp32, fp16 or int8.
+        precision: fp32, fp16, int8 or best.
         ranges: file of dynamic ranges, where int8 takes them instead of a calibrator.
         kept: layers that these leave in float32.
         network: which of `NETWORKS`; None for the one that `define_network` defines.

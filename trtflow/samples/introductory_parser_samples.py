@@ -17,9 +17,7 @@ import numpy as np
 from trtflow.datasets.digit_pictures import read_images
 from trtflow.datasets.images import read_pictures
 from trtflow.families.common.input_size import read_input_size, read_pixels
-from trtflow.formats import UserError
-from trtflow.runtime.messages import because
-from trtflow.runtime.parsers import parse_caffe, parse_onnx
+from trtflow.runtime.parsers import parse_caffe, parse_onnx, parse_uff
 
 CAFFE, ONNX, UFF = ("data", "prob"), ("gpu_0/data_0", "gpu_0/softmax_1"), ("input", "output")
 
@@ -45,12 +43,7 @@ def define_onnx(trt: ModuleType, network: Any, export: Path) -> None:
 def define_uff(trt: ModuleType, network: Any, export: Path) -> None:
     """uff_resnet50: input and output are registered before the file is parsed."""
     size = read_input_size(export)
-    parser = trt.UffParser()
-    parser.register_input(UFF[0], (3, size, size))
-    parser.register_output(UFF[1])
-    model = export / "model.uff"
-    if not parser.parse(str(model), network):
-        raise UserError(because(f"{model}: the UFF parser could not read it"))
+    parse_uff(trt, network, export / "model.uff", {UFF[0]: (3, size, size)}, [UFF[1]])
 
 
 @dataclass(frozen=True)

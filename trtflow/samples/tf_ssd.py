@@ -17,8 +17,7 @@ import numpy as np
 
 from trtflow.datasets.images import read_sized_image, to_signed_unit_input
 from trtflow.datasets.voc import read_images
-from trtflow.formats import UserError
-from trtflow.runtime.messages import because
+from trtflow.runtime.parsers import parse_uff
 
 __all__ = ["read_images"]
 
@@ -34,12 +33,7 @@ def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
 
 def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     """§13.3: register input and output, and parse. The one registered output marks both of the plugin's."""
-    parser = trt.UffParser()
-    parser.register_input(INPUT, (3, SIZE, SIZE), trt.UffInputOrder.NCHW)
-    parser.register_output(MARKED)
-    model = export / "model.uff"
-    if not parser.parse(str(model), network):
-        raise UserError(because(f"{model}: the UFF parser could not read it"))
+    parse_uff(trt, network, export / "model.uff", {INPUT: (3, SIZE, SIZE)}, [MARKED])
     for index, name in enumerate(OUTPUTS):
         network.get_output(index).name = name
 

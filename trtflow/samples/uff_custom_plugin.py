@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digits import SIDE, read_images, unit
-from trtflow.formats import UserError
-from trtflow.runtime.messages import because
+from trtflow.runtime.parsers import parse_uff
 from trtflow.runtime.plugins import load_plugins
 
 __all__ = ["read_images"]
@@ -32,12 +31,7 @@ def preprocess(images: np.ndarray, export: Path) -> np.ndarray:
 def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     """Load the plugin's library, register input and output, and parse."""
     load_plugins(trt, PLUGINS)
-    parser = trt.UffParser()
-    parser.register_input(INPUT, (1, SIDE, SIDE))
-    parser.register_output(OUTPUT)
-    model = export / "model.uff"
-    if not parser.parse(str(model), network):
-        raise UserError(because(f"{model}: the UFF parser could not read it"))
+    parse_uff(trt, network, export / "model.uff", {INPUT: (1, SIDE, SIDE)}, [OUTPUT])
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.digits import SIDE, read_images, unit
-from trtflow.formats import UserError
-from trtflow.runtime.messages import because
 from trtflow.runtime.outputs import softmax
+from trtflow.runtime.parsers import parse_uff
 
 __all__ = ["read_images"]
 
@@ -29,12 +28,7 @@ def preprocess(images: np.ndarray, export: Path) -> np.ndarray:
 
 def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     """Register the input in NCHW order and the output, then parse."""
-    parser = trt.UffParser()
-    parser.register_input(INPUT, (1, SIDE, SIDE), trt.UffInputOrder.NCHW)
-    parser.register_output(OUTPUT)
-    model = export / "model.uff"
-    if not parser.parse(str(model), network, trt.float32):
-        raise UserError(because(f"{model}: the UFF parser could not read it"))
+    parse_uff(trt, network, export / "model.uff", {INPUT: (1, SIDE, SIDE)}, [OUTPUT])
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -15,11 +15,10 @@ import numpy as np
 
 from trtflow.datasets.images import read_image, to_unit_input
 from trtflow.datasets.voc import read_images
-from trtflow.formats import UserError
 from trtflow.formats.darknet import input_shape, read_cfg
 from trtflow.metrics.suppression import suppress_by_class
 from trtflow.runtime.darknet_boxes import LARGEST_EXPONENT
-from trtflow.runtime.messages import logger_of
+from trtflow.runtime.parsers import parse_onnx
 
 __all__ = ["read_images"]
 
@@ -45,11 +44,7 @@ def preprocess(paths: Sequence[Path], export: Path) -> np.ndarray:
 
 def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     """The parser adds the layers and marks the three outputs."""
-    model = export / "model.onnx"
-    parser = trt.OnnxParser(network, logger_of(trt))
-    if not parser.parse_from_file(str(model)):
-        reasons = "; ".join(parser.get_error(index).desc() for index in range(parser.num_errors))
-        raise UserError(f"{model}: the ONNX parser could not read it: {reasons}")
+    parse_onnx(trt, network, export / "model.onnx")
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from trtflow.datasets.images import read_image
+from trtflow.datasets.labelled import Labelled, read_objects
+from trtflow.datasets.labelled.voc_xml import BACKGROUND
 from trtflow.datasets.manifest import locate
 from trtflow.datasets.objects import classes_of
+from trtflow.datasets.placement import boxes_in_picture
 from trtflow.datasets.voc import Annotation, image_path, read_predictions
 from trtflow.formats import FormatError
 from trtflow.formats.arrays import read_arrays
@@ -16,11 +20,26 @@ from trtflow.formats.netpbm import write_ppm
 from trtflow.job import Job
 from trtflow.metrics.detections import LEAST_SCORE, holds_something, least_matched_iou, max_difference
 from trtflow.metrics.scores import detection_scores
+from trtflow.samples import ITEMS
+from trtflow.samples import load as load_sample
 from trtflow.tasks.files import by_precision, read_alike, write_metrics, write_scores
 from trtflow.tasks.inference import infer
 from trtflow.tasks.measurement import measure, profile
+from trtflow.tasks.own import compare_outputs, hook_scores
 
-__all__ = ["compare", "compare_map", "draw", "draw_picture", "infer", "measure", "profile", "score"]
+__all__ = [
+    "compare",
+    "compare_map",
+    "compare_outputs",
+    "draw",
+    "draw_objects",
+    "draw_picture",
+    "infer",
+    "measure",
+    "profile",
+    "score",
+    "score_objects",
+]
 
 OBJECTS = "digits"  # what is looked for where nothing else is set
 
@@ -48,7 +67,50 @@ def score(job: Job) -> None:
     write_scores(job, scores, {"detections": detections[holds_something(detections)]})
 
 
+def read_objects_found(job: Job) -> tuple[Labelled, list[Annotation], np.ndarray, Any]:
+    """Return a user's labelled pictures, the objects on those that were asked, what is found, and the sample.
+
+    Detections, float32 [N, K, 7], are in parts of the pictures, however these got into the network's input.
+    """
+    sample = load_sample(job.sample)
+    (detections, names) = read_arrays(job.input("predictions"), "detections", ITEMS)
+    folder, labels = Path(job.setting("own.data.val")), Path(job.setting("own.data.labels"))
+    labelled = read_objects(folder, labels, sample.classes)
+    truths = labelled.of(names.tolist(), labels)
+    taken = sample.inputs[sample.INPUT]
+    for rows, truth in zip(detections, truths, strict=True):
+        rows[:, 3:] = boxes_in_picture(rows[:, 3:], truth.size, taken.size, taken.resize)
+    return labelled, truths, detections, sample
+
+
+def score_objects(job: Job) -> None:
+    """Write VOC's and COCO's mean average precision of a user's model, and the metrics of its hook."""
+    _, truths, detections, sample = read_objects_found(job)
+    scores = detection_scores(detections, truths, (BACKGROUND, *sample.classes))
+    scores["metrics"] |= hook_scores(job)
+    write_scores(job, scores, {"detections": detections[holds_something(detections)]})
+
+
+def draw_objects(job: Job) -> None:
+    """Draw what a user's model finds on the first held-out pictures, its boxes whole and the true ones dashed."""
+    from trtflow.reporting import boxes  # noqa: PLC0415 - Pillow, which the engine's Python lacks
+    from trtflow.reporting.masks import into_cell  # noqa: PLC0415 - as above
+
+    labelled, truths, detections, sample = read_objects_found(job)
+    (names,) = read_arrays(job.input("predictions"), ITEMS)
+    paths, drawn = dict(zip(labelled.names, labelled.pictures, strict=True)), job.setting("own.drawn", {})
+    sheet = []
+    shown = zip(names.tolist(), truths, detections, strict=True)
+    for name, truth, rows in list(shown)[: drawn.get("count", COUNT)]:
+        image = np.asarray(into_cell(read_image(paths[name])))
+        found = boxes.visible(rows, drawn.get("threshold", DRAWN_THRESHOLD))
+        classes = (BACKGROUND, *sample.classes)
+        sheet.append(boxes.draw_labelled_boxes(image, found, classes, truth.normalised_boxes()))
+    boxes.write_png(job.output("picture"), boxes.contact_sheet(boxes.of_one_size(sheet), columns=2))
+
+
 PRECISION = "fp32"  # of the engine that is compared with the framework alone
+DRAWN_THRESHOLD = 0.3  # least score of a box that is drawn of a user's model, where none is set
 THRESHOLD = 0.5  # least score of a box whose partner is sought, where none is set
 
 

@@ -10,7 +10,7 @@ from trtflow.formats.arrays import write_arrays
 from trtflow.job import Job
 from trtflow.metrics.finite import count_not_finite
 from trtflow.runtime.backend import read_backend
-from trtflow.runtime.session import Session, load_engine
+from trtflow.runtime.session import Session
 from trtflow.samples import ITEMS, Answers, batches_of, read_prepared
 from trtflow.samples import load as load_sample
 from trtflow.tasks.files import spoilt_arrays
@@ -27,7 +27,7 @@ def infer(job: Job) -> None:
     values, names = read_prepared(sample, job.input("inputs"))
     batches = batches_of(sample, values, job.setting("max_batch_size", BATCH))
     answers, spoilt = Answers(sample), Counter[str]()
-    with Session(*load_engine(job.input("plan"), read_backend(job.input("backend")))) as session:
+    with Session.load(job.input("plan"), read_backend(job.input("backend"))) as session:
         for inputs, outputs in zip(batches, session.run_all(batches), strict=True):
             spoilt.update(count_not_finite({**inputs, **outputs}))
             answers.add(sample.postprocess({**inputs, **outputs}))

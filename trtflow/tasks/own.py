@@ -12,6 +12,8 @@ from trtflow.formats.arrays import names_in, read_arrays
 from trtflow.job import Job
 from trtflow.metrics.agreement import output_agreement, top1_agreement
 from trtflow.metrics.classification import largest_difference
+from trtflow.metrics.detections import LEAST_SCORE, least_matched_iou, max_difference, overlap_agreement
+from trtflow.metrics.segmentation import pixel_agreement
 from trtflow.samples import ITEMS, load
 from trtflow.samples.own.answers import RAW
 from trtflow.tasks.files import by_precision, write_metrics
@@ -40,9 +42,35 @@ def compare_outputs(job: Job) -> None:
             if name not in outputs or outputs[name].shape != values.shape:
                 shape = outputs[name].shape if name in outputs else "no such output"
                 raise FormatError(path, f"output {name!r}: {shape}, but the framework's has {values.shape}", "")
-        metrics = output_agreement(outputs, wanted)
-        found[precision] = {"agreement": metrics["largest_difference"], **metrics, **_top1(path, framework)}
+        found[precision] = {**_outputs_agreement(outputs, wanted), **_answers_agreement(path, framework)}
     write_metrics(job.output("agreement"), found)
+
+
+def _outputs_agreement(outputs: Arrays, wanted: Arrays) -> dict[str, float]:
+    """Return how outputs agree as they are; nothing of a model whose outputs are lists."""
+    metrics = output_agreement(outputs, wanted) if wanted else {}
+    return {"agreement": metrics["largest_difference"], **metrics} if metrics else {}
+
+
+def _answers_agreement(path: Path, framework: Path) -> dict[str, float]:
+    """Return how what the task makes of the outputs agrees."""
+    names = names_in(path)
+    for name, compare in (("detections", _detections_agreement), ("mask", _masks_agreement)):
+        if name in names:
+            return compare(*(read_arrays(file, name)[0] for file in (path, framework)))
+    return _top1(path, framework)
+
+
+def _detections_agreement(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
+    return {
+        "agreement": max_difference(found, wanted, LEAST_SCORE),
+        "matched_iou": least_matched_iou(found, wanted),
+        "overlap_agreement": overlap_agreement(found, wanted),
+    }
+
+
+def _masks_agreement(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
+    return {"pixel_agreement": pixel_agreement(found, wanted)}
 
 
 def _check_items(path: Path, other: Path) -> None:

@@ -16,7 +16,7 @@ from trtflow.metrics.classification import largest_difference
 from trtflow.metrics.finite import finite_rows
 from trtflow.metrics.ranking import hit_ratio, ndcg, ranks
 from trtflow.runtime.backend import read_backend
-from trtflow.runtime.session import Session, load_engine
+from trtflow.runtime.session import Session
 from trtflow.samples import load as load_sample
 from trtflow.tasks.files import by_precision, write_metrics, write_scores
 from trtflow.tasks.measurement import measure, profile
@@ -31,7 +31,7 @@ def infer(job: Job) -> None:
     """Ask for all users which movies they would like best, and write the answers."""
     users, choices = read_choices(job.input("choices"), **read_sizes(job.input("export").parent))
     sample = load_sample(job.sample)
-    with Session(*load_engine(job.input("plan"), read_backend(job.input("backend")))) as session:
+    with Session.load(job.input("plan"), read_backend(job.input("backend"))) as session:
         answers = sample.recommend(session, users, choices, job.setting("max_batch_size", BATCH))
     write_arrays(job.output("predictions"), {"users": users, "choices": choices, **answers})
 

@@ -29,7 +29,7 @@ def plan_step(
         sample: name of the sample.
         stage: such as train.
         step: its name; by default that of the stage's name, or the only one of the stage.
-        precision: fp32, fp16 or int8; by default the first where the step is of one.
+        precision: one of the sample's; by default the first where the step is of one.
         data: mini or full.
         changes: KEY=VALUE, settings that differ from the sample's configuration.
         program: another form of the model, caffe or uff; by default the first where the step is of one.

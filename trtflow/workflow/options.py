@@ -7,6 +7,7 @@ import os
 import shutil
 from typing import Any
 
+from trtflow.workflow.own import INT8
 from trtflow.workflow.plan import Plan
 
 
@@ -31,6 +32,11 @@ def reference(plan: Plan) -> list[str]:
     return words(dict(plan.config["reference"]))
 
 
+def lowering(plan: Plan) -> list[str]:
+    """Return the options of config/config.yaml's reference settings that say what a lowered network is."""
+    return words({"beyond_tensorrt": plan.config["reference"]["beyond_tensorrt"]})
+
+
 def algorithm(plan: Plan, name: str) -> str | None:
     """Return the algorithm of a sample's table, where it has one."""
     return None if plan.is_ranged(name) else plan.setting(name, "calibration.algorithm")
@@ -45,7 +51,9 @@ def network(plan: Plan, name: str, precision: str) -> list[str]:
             "algorithm": algorithm(plan, name),
             "max_batch_size": plan.sample(name)["max_batch_size"],
             "recurrent": plan.setting(name, "recurrent"),
-            "fallback": precision == "int8" and plan.setting(name, "calibration.fallback"),
+            "io_format": plan.setting(name, "io.format"),
+            "io_type": plan.setting(name, "io.type"),
+            "fallback": precision in INT8 and plan.setting(name, "calibration.fallback"),
         }
     )
 

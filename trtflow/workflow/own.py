@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ MADE = {"split": "calibration", "batches": "made"}
 KEPT = ("model", "data", "inputs", "outputs", "hook", "batch_size", "decoding", "drawn")  # what steps read, as it is
 CALIBRATION = {"algorithm": "entropy2"}
 AGREEMENT = ("agreement", "largest_difference", "mean_difference", "snr_db")  # metrics that every task has
-LEAST_SNR_DB = {"fp32": 60, "fp16": 30}  # of outputs against the model as it was, where no gate is set
-LEAST_SNR_INT8_DB = 10
+INT8 = ("int8", "best")  # precisions whose engines take scales
+# of outputs against the model as it was, in dB, where neither a gate is set nor the task has another measure
+SNR = {"metric": "snr_db", "least": {"fp32": 60, "fp16": 30, "int8": 10}}
 MOST_LOSS = 0.01  # of the task's metric against fp32, the guide's «within 1 %»
 
 
@@ -33,11 +34,12 @@ def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pat
     _normalise(own, path)
     _check_needs(own, told, path)
     _check_gates(own, told, path)
-    calibrates = "int8" in own["precisions"]
-    calibration = _calibration(own) if calibrates else {}
-    sample = {
+    calibrates = calibrated(own["precisions"])
+    calibration = _calibration(own, path) if calibrates else {}
+    sample: dict[str, Any] = {
         **{key: own[key] for key in ("name", "title", "precisions", "task", "max_batch_size")},
         "gates": _gates(own, told),
+        **{key: own[key] for key in ("io", "measure", "latency_limit_ms") if key in own},
         "chapter": 0,
         "upstream": "own",
         "family": "own",
@@ -51,7 +53,7 @@ def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pat
         **({"batch_sizes": [own["batch_size"]]} if "batch_size" in own else {}),
         "own": {key: own[key] for key in KEPT if key in own},
     }
-    if calibrates:
+    if calibrates and "table" not in calibration:
         sample["own"]["calibration"] = {
             "automatic": "batches" not in own.get("calibration", {}),
             "held_apart": own["data"]["calibration"] == own["data"]["val"],
@@ -102,15 +104,30 @@ def _check_needs(own: dict[str, Any], told: Mapping[str, Any], path: Path) -> No
         PlanError: it lacks some; all is told at once.
     """
     missing = [f"data.{key}" for key in told["needs"] if not own["data"].get(key)]
+    missing += [key for key in told.get("says", []) if key not in own]
     if missing:
-        raise PlanError(f"{path}: {', '.join(missing)}: missing, which task {own['task']!r} needs. Add it below data.")
-    if "int8" in own["precisions"]:
+        raise PlanError(f"{path}: {', '.join(missing)}: missing, which task {own['task']!r} needs. Add it.")
+    if calibrated(own["precisions"]) and "table" not in own.get("calibration", {}):
         own["data"].setdefault("calibration", own["data"]["val"])
 
 
-def _calibration(own: dict[str, Any]) -> dict[str, Any]:
-    """Return the calibration of INT8 with its defaults: entropy2, and as many items as there are, in one file."""
+def calibrated(precisions: Iterable[str]) -> bool:
+    """Whether engines of any of these precisions take scales."""
+    return any(precision in INT8 for precision in precisions)
+
+
+def _calibration(own: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the calibration of INT8 with its defaults: entropy2, and as many items as there are, in one file.
+
+    Raises:
+        PlanError: it has a table, and says how to calibrate too.
+    """
     told = {**CALIBRATION, "batch_size": own["max_batch_size"], **own.get("calibration", {})}
+    if "table" in told:
+        idle = [key for key in ("batch_size", "batches", "seed") if key in own["calibration"]]
+        if idle:
+            raise PlanError(f"{path}: calibration: with a table nothing is calibrated. Leave {', '.join(idle)} out.")
+        return {**told, **MADE}
     batches = told.pop("batches", None)
     told.pop("seed", None)
     return {**told, **MADE, "count": told["batch_size"] * (batches or 1), **({} if batches else {"files": 1})}
@@ -135,18 +152,20 @@ def _gates(own: Mapping[str, Any], told: Mapping[str, Any]) -> list[dict[str, An
     guarded = {gate["precision"] for gate in gates}
     for precision in own["precisions"]:
         if precision not in guarded:
-            gates += usual_gates(precision, told.get("loses"))
+            gates += usual_gates(precision, told)
     return gates
 
 
-def usual_gates(precision: str, loses: str | None) -> list[dict[str, Any]]:
+def usual_gates(precision: str, told: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the gates of a precision where none are set: on what it loses against fp32, and on its agreement.
 
     Args:
         precision: of an engine.
-        loses: metric of the task whose loss is a gate; None where it has none.
+        told: what the task says of samples of the user's own: `loses`, the metric whose loss is a gate, and `agrees`,
+            how its answers are held against the model's as it was; each optional.
     """
-    least = LEAST_SNR_DB.get(precision, LEAST_SNR_INT8_DB)
+    agrees, loses = told.get("agrees", SNR), told.get("loses")
+    least = agrees["least"].get(precision, agrees["least"]["int8"])
     gates: list[dict[str, Any]] = []
     if loses and precision != "fp32":
         gates.append(
@@ -159,5 +178,5 @@ def usual_gates(precision: str, loses: str | None) -> list[dict[str, Any]]:
                 "limit": MOST_LOSS,
             }
         )
-    agreement = {"name": f"{precision}_agreement", "metric": "snr_db", "precision": precision}
+    agreement = {"name": f"{precision}_agreement", "metric": agrees["metric"], "precision": precision}
     return [*gates, {**agreement, "op": ">=", "limit": least}]

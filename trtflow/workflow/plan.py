@@ -16,6 +16,7 @@ import yaml
 from trtflow.workflow.configuration import check, holds, leaf, merged, read_yaml, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
+from trtflow.workflow.own import INT8
 from trtflow.workflow.samples import find_own_samples, guide_samples, load_samples, own_files, read_downloads
 
 CHECKSUMS = "SHA256SUMS"
@@ -97,7 +98,7 @@ class Plan:
 
     def with_form(self, form: str) -> list[str]:
         """Return the names of the samples with an engine that is built from a form, such as uff."""
-        return [name for name in self.samples if form in self.forms(name, check=False)]
+        return [name for name in self.samples if form in forms_of(self.samples[name])]
 
     def owner(self, name: str) -> str:
         """Return the sample that trains the model of a sample."""
@@ -148,10 +149,9 @@ class Plan:
             names += [item["file"] for item in also if holds(item.get("when"), self.values(name))]
         return [self.path(name, f"export/{file}") for file in dict.fromkeys(names)]
 
-    def forms(self, name: str, *, check: bool = True) -> list[str]:
+    def forms(self, name: str) -> list[str]:
         """Return the forms in which the engines of a sample take its model."""
-        sample = self.sample(name) if check else self.samples[name]
-        return [sample["source"], *sample.get("programs", [])]
+        return forms_of(self.sample(name))
 
     def exported(self, name: str, by: str) -> list[str]:
         """Return those files of `exports` that one step writes: no other step, and no converter."""
@@ -266,20 +266,20 @@ class Plan:
         return [name for name, sample in self.samples.items() if "calibration" in sample and name not in without]
 
     def table(self, name: str, precision: str) -> list[str]:
-        """Return the table or the ranges that an int8 engine needs."""
-        if precision != "int8":
+        """Return the table or the ranges that an engine with INT8 needs."""
+        if precision not in INT8:
             return []
         file = "ranges.txt" if self.is_ranged(name) else f"CalibrationTable{name}"
         return [self.path(name, f"calibration/{file}")]
 
     def kept_layers(self, name: str, precision: str) -> list[str]:
-        """Return the list of layers that an int8 engine leaves in float32, where one is searched."""
-        searched = precision == "int8" and "mixed_precision" in self.sample(name)
+        """Return the list of layers that an engine with INT8 does not run in it, where one is searched."""
+        searched = precision in INT8 and "mixed_precision" in self.sample(name)
         return [self.path(name, "calibration/kept_layers.txt")] if searched else []
 
     def calibration(self, name: str) -> list[str]:
         """Return the table or the ranges that a sample's page shows."""
-        return self.table(name, "int8") if "int8" in self.sample(name)["precisions"] else []
+        return next(filter(None, (self.table(name, precision) for precision in self.sample(name)["precisions"])), [])
 
     def networks(self) -> list[str]:
         """Return the names of the engines that samples have besides their own."""
@@ -295,9 +295,9 @@ class Plan:
         """Return the two files of the TensorFlow checkpoint of a sample."""
         return [f"{self.of_owner(name, 'checkpoint')}.{end}" for end in ("index", "data-00000-of-00001")]
 
-    def darknet(self, name: str, kind: str) -> list[str]:
-        """Return Darknet's cfg or weights of a sample."""
-        return [f"{self.of_owner(name, 'darknet')}/yolov3.{kind}"]
+    def darknet(self, name: str, file: str = "") -> list[str]:
+        """Return a file of Darknet's of a sample, or the folder of them."""
+        return [os.path.join(self.of_owner(name, "darknet"), file).rstrip("/")]
 
     def picture(self, name: str) -> list[str]:
         """Return the picture that a chapter looks at."""
@@ -365,12 +365,14 @@ class Plan:
         """Return the files and folders of the user's own that the model of a sample, or a split, lies in."""
         own = self.sample(name)["own"]
         if part != "model":
-            return [own["data"][part]]
+            labels = [own["data"][key] for key in ("labels", "masks") if part == "val" and key in own["data"]]
+            return [own["data"][part], *labels]
         model, classes = own["model"], own["data"].get("classes")
         stem, form = os.path.splitext(model["file"])
         files = [model["file"], *(model[key] for key in ("deploy", "preprocessor") if key in model)]
         files += model.get("plugins", [])
         files += [own["hook"]] if "hook" in own else []
+        files += [own["decoding"]["priors"]] if "priors" in own.get("decoding", {}) else []
         files += [f"{stem}{BESIDE[form]}"] if form in BESIDE else []
         if form == ".caffemodel" and "deploy" not in model:
             files.append(f"{stem}.prototxt")
@@ -391,6 +393,11 @@ class Plan:
             PlanError: it is not there, or comes from the future.
         """
         return state_of(f"samples.{name}.calibration.table", [self.setting(name, "calibration.table")], "Correct it.")
+
+
+def forms_of(sample: Mapping[str, Any]) -> list[str]:
+    """Return the forms in which the engines of a sample take its model, given its configuration."""
+    return [sample["source"], *sample.get("programs", [])]
 
 
 def state_of(what: str, places: Iterable[str], way_out: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,7 @@ def _load_sample(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str)
     sample["model"].setdefault("weights", "trained")
     kinds.check_sample(sample, source)
     _set_limits(sample, source)
+    sample["gates"] = with_best(sample["gates"], sample["precisions"])
     _check_batches(sample, source)
     return sample
 
@@ -100,6 +101,20 @@ def _set_limits(sample: dict[str, Any], source: str) -> None:
         if name not in gates:
             raise PlanError(f"{source}: limits: {unknown('gate', name, gates)}")
         gates[name]["limit"] = limit
+
+
+def with_best(gates: list[dict[str, Any]], precisions: Collection[str]) -> list[dict[str, Any]]:
+    """Return gates, and where there is an engine `best` those of int8 for it too, unless it has its own of a metric."""
+    if "best" not in precisions:
+        return gates
+    own = {gate["metric"] for gate in gates if gate["precision"] == "best"}
+    taken = {gate["name"] for gate in gates}
+    more = []
+    for gate in gates:
+        name = gate["name"].replace("int8", "best") if "int8" in gate["name"] else f"best_{gate['name']}"
+        if gate["precision"] == "int8" and gate["metric"] not in own and name not in taken:
+            more.append({**gate, "name": name, "precision": "best"})
+    return [*gates, *more]
 
 
 def _check_batches(sample: Mapping[str, Any], source: str) -> None:

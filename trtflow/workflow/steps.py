@@ -136,7 +136,7 @@ SYMBOLS: dict[str, Callable[[Plan, str], list[str]]] = {
     "picture": Plan.picture,
     "programs": lambda plan, sample: [plan.path(sample, name) for name in plan.sample(sample).get("programs", [])],
     "frozen": Plan.frozen,
-    "darknet": lambda plan, sample: [plan.of_owner(sample, "darknet")],
+    "darknet": Plan.darknet,
     "checkpoint": Plan.checkpoint,
     "choices": lambda plan, sample: [
         plan.path(sample, f"{'data' if plan.is_trained(sample) else 'artefacts'}/test.negative")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import runpy
 import sys
 from collections.abc import Callable, Sequence
@@ -49,6 +50,7 @@ def from_tensorflow(
     return_graph_info: bool = False,
     strict: bool = False,
     input_node: Sequence[str] = (),
+    **ignored: Any,
 ) -> Any:
     """Convert a frozen TensorFlow graph to UFF; the same graph gives the same bytes.
 
@@ -66,6 +68,7 @@ def from_tensorflow(
         strict: whether an operation of TensorFlow's that UFF does not have is an error; otherwise it becomes a custom
             node, with a warning. Plugins, whose operations TensorFlow does not know, are custom nodes in any case.
         input_node: inputs to set anew, each as name,new_name,dtype,dim1,dim2,...
+        ignored: what NVIDIA's passes over in silence, as Polygraphy's `save_preprocessed`; here with a warning.
 
     Returns:
         The UFF graph as bytes; with `return_graph_info` also the NodeDefs of the inputs, and those of the outputs.
@@ -73,6 +76,13 @@ def from_tensorflow(
     Raises:
         UserError: there is no such output, or a node that cannot be converted, which is named.
     """
+    for name in ignored:
+        near = difflib.get_close_matches(name, inspect.signature(from_tensorflow).parameters, 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        print(
+            f"warning: from_tensorflow has no option {name!r}, and passes it over as NVIDIA's does.{hint}",
+            file=sys.stderr,
+        )
     say = SILENT if quiet else print
     prepared = _prepared(graphdef, preprocessor)
     outputs = list(dict.fromkeys(_name(prepared, name) for name in output_nodes)) or _leaves(prepared)

@@ -36,6 +36,24 @@ class Labelled:
     names: list[str]
     annotations: list[Annotation]
 
+    def of(self, names: Sequence[str], source: Path) -> list[Annotation]:
+        """Return the objects of pictures by their names.
+
+        Args:
+            names: of some of the pictures.
+            source: of the labels, for errors.
+
+        Raises:
+            FormatError: one has no labels.
+        """
+        known = dict(zip(self.names, self.annotations, strict=True))
+        missing = [name for name in names if name not in known]
+        if missing:
+            others = f" (nor have {len(missing) - 1} more)" if len(missing) > 1 else ""
+            fault = f"the picture {missing[0]} has no labels in it{others}"
+            raise FormatError(source, fault, "Add them, or take it out.")
+        return [known[name] for name in names]
+
 
 def read_objects(folder: Path, labels: Path | None, classes: Sequence[str]) -> Labelled:
     """Return the pictures of a folder with the objects on them.

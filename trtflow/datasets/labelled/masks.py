@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from trtflow.datasets.labelled.boxes import label_of
 from trtflow.datasets.labelled.pictures import find_pictures, label_file, size_of
 from trtflow.formats import FormatError
 from trtflow.formats.damage import refuse_damage
@@ -34,6 +36,20 @@ class MaskForm:
     colours: Mapping[str, Colour] = field(default_factory=dict)
     void: tuple[int, ...] = (BORDER,)
     void_colours: tuple[Colour, ...] = ()
+
+
+def mask_form(data: Mapping[str, Any], classes: Sequence[str]) -> MaskForm:
+    """Return what pixels mean as a YAML file's `data` says: `colours` and `void`.
+
+    Raises:
+        UserError: a colour is of no class.
+    """
+    colours, void = data.get("colours", {}), data.get("void", [BORDER])
+    for name in colours:
+        label_of(name, list(classes), Path("data.colours"), "the class")
+    numbers = tuple(value for value in void if isinstance(value, int))
+    of_colours = tuple((value[0], value[1], value[2]) for value in void if not isinstance(value, int))
+    return MaskForm(classes, {name: tuple(colour) for name, colour in colours.items()}, numbers, of_colours)
 
 
 def find_masks(folder: Path, masks: Path) -> tuple[list[Path], list[Path]]:

@@ -14,7 +14,7 @@ import numpy as np
 from trtflow.formats import UserError
 from trtflow.formats.damage import refuse_damage
 from trtflow.formats.files import read_json
-from trtflow.runtime.messages import because
+from trtflow.runtime.parsers import parse_uff
 
 USER, MOVIE = "user_input", "item_input"
 OUTPUT, TOP_VALUES, TOP_PLACES = "prediction/Sigmoid", "topk_values", "topk_items"
@@ -24,12 +24,7 @@ BEST = 10  # of which are reported
 
 def parse_model(trt: ModuleType, network: Any, model: Path) -> Any:
     """Parse a UFF file whose inputs take the numbers of 100 users and movies; return its output's tensor."""
-    parser = trt.UffParser()
-    for name in (USER, MOVIE):
-        parser.register_input(name, (CHOICES, 1, 1), trt.UffInputOrder.NCHW)
-    parser.register_output(OUTPUT)
-    if not parser.parse(str(model), network, trt.float32):
-        raise UserError(because(f"{model}: the UFF parser could not read it"))
+    parse_uff(trt, network, model, dict.fromkeys((USER, MOVIE), (CHOICES, 1, 1)), [OUTPUT])
     return network.get_output(0)
 
 

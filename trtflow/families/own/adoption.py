@@ -19,6 +19,15 @@ import onnx
 from trtflow.converters.onnx_model import dtype_of, graph_inputs, shape_of
 from trtflow.families.own.description import NAME
 from trtflow.families.own.forms import take_model, way_out
+from trtflow.families.own.places import (
+    PLACES,
+    STRETCH,
+    check_answers,
+    check_masks,
+    check_objects,
+    decoding_told,
+    has_lists,
+)
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.checksums import write_checksums
 from trtflow.formats.damage import read_lines
@@ -53,10 +62,15 @@ def adopt_model(job: Job) -> None:
 
 def _adopt(job: Job, folder: Path, own: Mapping[str, Any], plugins: list[str]) -> None:
     model = take_model(own, folder)
-    inputs = described_inputs(model, own)
+    inputs = described_inputs(model, own, job.task)
     network = lowered(model, Path(own["model"]["file"]))
     batch = fixed_batch(network, job.settings)
-    outputs = run_outputs(network, own, batch or min(2, job.settings["max_batch_size"]))
+    tried = batch or min(2, job.settings["max_batch_size"])
+    answers = run_onnx(network, draw_inputs(network, {}, tried, seed=0))
+    told = decoding_told(own, job.task)
+    if not has_lists(told, len(answers)):
+        check_batch(answers, own, tried)
+    outputs = {name: values.shape[1:] for name, values in answers.items()}
     description = {
         "model": model.to_json(),
         "task": job.task,
@@ -68,7 +82,7 @@ def _adopt(job: Job, folder: Path, own: Mapping[str, Any], plugins: list[str]) -
         "compared": compared(outputs, job.task, own),
         "hook": own.get("hook"),
         "plugins": plugins,
-        "settings": {key: own[key] for key in ("decoding", "drawn") if key in own},
+        "settings": told,
     }
     if "hook" in own:
         read_hook(Path(own["hook"]))
@@ -76,6 +90,7 @@ def _adopt(job: Job, folder: Path, own: Mapping[str, Any], plugins: list[str]) -
     write_json(folder / NAME, description)
     try:
         check_sample(read_own(folder / NAME), own, outputs)
+        check_answers(read_own(folder / NAME), own, answers, tried)
     except UserError:
         (folder / NAME).unlink()
         raise
@@ -110,7 +125,7 @@ def read_classes(told: str | Path | list[str]) -> list[str]:
     return names
 
 
-def described_inputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def described_inputs(model: ModelFile, own: Mapping[str, Any], task: str) -> dict[str, dict[str, Any]]:
     """Return what `sample.json` says of inputs.
 
     Raises:
@@ -135,6 +150,8 @@ def described_inputs(model: ModelFile, own: Mapping[str, Any]) -> dict[str, dict
             )
         source = told.get("from", [])
         pictures = told.get("pictures", own["data"].get("pictures") if len(model.inputs) == 1 else None)
+        if task in PLACES:
+            pictures = {"resize": STRETCH, **(pictures or {})}
         found[name] = {
             "shape": list(shape),
             "dtype": dtypes[name],
@@ -191,20 +208,18 @@ def fixed_batch(network: onnx.ModelProto, settings: Mapping[str, Any]) -> int | 
     return fixed.pop()
 
 
-def run_outputs(network: onnx.ModelProto, own: Mapping[str, Any], batch: int) -> Shapes:
-    """Return the shapes of the outputs without the batch, as the lowered network gives them when it is run once.
+def check_batch(found: Mapping[str, np.ndarray], own: Mapping[str, Any], batch: int) -> None:
+    """Hold the outputs of a batch, as the lowered network gives them when it is run once, against its size.
 
     Raises:
         UserError: an output has no batch.
     """
-    found = run_onnx(network, draw_inputs(network, {}, batch, seed=0))
     for name, values in found.items():
         if values.ndim == 0 or len(values) != batch:
             raise UserError(
                 f"{own['model']['file']}: output {name!r} has the shape {values.shape} for a batch of {batch}. Export "
                 "the model with the batch first, or leave this one out of outputs."
             )
-    return {name: values.shape[1:] for name, values in found.items()}
 
 
 def compared(outputs: Shapes, task: str, own: Mapping[str, Any]) -> int | None:
@@ -272,5 +287,10 @@ def check_targets(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) ->
             raise FormatError(place, f"targets of output {name!r} are no numbers (NaN or infinite)", "Correct them.")
 
 
-CHECKS = {"classification": check_classes, "regression": check_targets}
+CHECKS = {
+    "classification": check_classes,
+    "detection": check_objects,
+    "segmentation": check_masks,
+    "regression": check_targets,
+}
 """By task, what is held against the data before anything is built, given sample, `own` and the outputs' shapes."""

@@ -95,5 +95,5 @@ def predict_batches(job: Job) -> None:
     values, names = read_prepared(sample, job.input("inputs"))
     answers = Answers(sample)
     for batch in batches_of(sample, values, size):
-        answers.add(sample.postprocess(run_model(batch)))
+        answers.add(sample.postprocess({**batch, **run_model(batch)}))
     write_arrays(job.output("predictions"), {**answers.joined(len(names)), ITEMS: names})

@@ -128,8 +128,29 @@ class Lowering:
         if dtype == DataType.HALF:
             self.graph.layer_name, dtype = tensor.name, DataType.FLOAT
             value = self.graph.node("Cast", [value], to=ONNX_TYPES[dtype])
-        self.define(tensor, value, dtype)
+        if tensor.is_quantised_input:
+            self.graph.layer_name, dtype = tensor.name, DataType.FLOAT
+            value = self._dequantised(tensor, value)
+            self.native[tensor], self.values[tensor, dtype] = dtype, value
+        else:
+            self.define(tensor, value, dtype)
         self.graph.batched.add(tensor)
+
+    def _dequantised(self, tensor: ITensor, value: str) -> str:
+        """Return the floats of an input whose binding is INT8.
+
+        Raises:
+            BuildError: the builder may not use INT8.
+        """
+        scale = self.precisions.scales.get(tensor.name)
+        if scale is None:
+            raise BuildError(
+                f"input {tensor.name!r} is INT8, but INT8 is not configured in the builder. "
+                "Allow it with config.set_flag(BuilderFlag.INT8)."
+            )
+        step = [self.graph.constant("scale", scale, np.float32), self.graph.constant("zero", 0, np.int8)]
+        self.scales[tensor.name] = step[0]
+        return self.graph.node("DequantizeLinear", [value, *step])
 
     def lower_unit(self, unit: Unit) -> None:
         """Lower a layer, or a loop or a conditional with all that it holds."""

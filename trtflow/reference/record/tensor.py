@@ -26,7 +26,8 @@ class ITensor(Sealed):
 
     Attributes:
         name: its name; that of a binding where the tensor is an input or output of the network.
-        location, allowed_formats, broadcast_across_batch: recorded only: all memory is the host's, in rows.
+        allowed_formats: bits of TensorFormat, of which the engine takes rows, or else the first that the type has.
+        location, broadcast_across_batch: recorded only: all memory is the host's.
     """
 
     read_only = ("is_network_input", "producer", "index")
@@ -71,7 +72,7 @@ class ITensor(Sealed):
         """
         if self.is_network_output and self._bound_dtype is not None:
             return self._bound_dtype
-        return self.native_dtype
+        return self._dtype if self.producer is None else self.native_dtype
 
     @dtype.setter
     def dtype(self, dtype: DataType) -> None:
@@ -83,8 +84,18 @@ class ITensor(Sealed):
 
     @property
     def native_dtype(self) -> DataType:
-        """Type that layers read: that of an input, or what follows from the layer."""
-        return self._dtype if self.producer is None else self._derive("dtype")
+        """Type that layers read: that of an input, or what follows from the layer.
+
+        An input that is INT8 and has a range holds floats, whose binding alone is INT8.
+        """
+        if self.producer is not None:
+            return DataType(self._derive("dtype"))
+        return DataType.FLOAT if self.is_quantised_input else self._dtype
+
+    @property
+    def is_quantised_input(self) -> bool:
+        """Whether the binding has steps of a range for what layers read as floats."""
+        return self.producer is None and self._dtype == DataType.INT8 and self._range is not None
 
     @property
     def dynamic_range(self) -> tuple[float, float] | None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 
 from trtflow.reference.errors import PlanError, ProfileError
 from trtflow.reference.memory import MemoryFaultError, read
@@ -18,16 +17,13 @@ from trtflow.reference.record.dims import InvalidDims
 from trtflow.reference.record.enums import ErrorCodeTRT
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import DTYPES, Dims, volume
-from trtflow.reference.run.formats import order_of, read_laid_out, write_laid_out
+from trtflow.reference.run.formats import read_laid_out, strides_of, write_laid_out
 from trtflow.reference.run.profiler import IProfiler, layer_times
+from trtflow.reference.run.providers import open_session, session_of_onnxruntime
 
 if TYPE_CHECKING:
-    import onnxruntime
-
     from trtflow.reference.run.engine import ICudaEngine
 
-# processors without VNNI add two products of uint8 and int8 in 16 bits, which overflow: take uint8 weights there
-EXACT_PRODUCTS = "session.x64quantprecision"
 WARM_UP = 3  # runs before the one that is profiled: the first ones pay for memory
 
 
@@ -57,7 +53,7 @@ class IExecutionContext(Scope, Reporter):
         self._memory = own_memory or engine.device_memory_size == 0  # whether there is some to work in
         self._consumed = 0  # the event that is told when inputs are read
         self._times: dict[str, float] = {}  # of the last run that had a profiler
-        self._session: onnxruntime.InferenceSession | None = None
+        self._session: Any = None
         self._revision = -1  # of the weights that the session holds
         self._profile = 0
         self._shapes: dict[str, Dims] = {}
@@ -144,10 +140,8 @@ class IExecutionContext(Scope, Reporter):
         return self._strides_of(binding)
 
     def _strides_of(self, key: int | str) -> Dims:
-        shape, layout = self._shape_of(key), self.engine.tensor(key).layout
-        order = order_of(len(shape), layout)
-        steps = {axis: volume(shape[other] for other in order[place + 1 :]) for place, axis in enumerate(order)}
-        return Dims(steps[axis] for axis in range(len(shape)))
+        tensor = self.engine.tensor(key)
+        return Dims(strides_of(tuple(self._shape_of(key)), tensor.dtype, tensor.layout))
 
     @answers(False)
     def set_shape_input(self, binding: int, shape: list[int]) -> bool:
@@ -327,10 +321,10 @@ class IExecutionContext(Scope, Reporter):
         return {tensor.name: self._shapes.get(tensor.name, tensor.shape) for tensor in tensors if tensor.is_input}
 
     def _run_bindings(self, bindings: list[int], batch: tuple[int, ...]) -> bool:
-        if len(bindings) != self.engine.num_bindings:
-            return self._error(f"{len(bindings)} bindings, but the engine has {self.engine.num_bindings}")
         first = self._profile * self.engine.num_io_tensors
-        addresses = bindings[first : first + self.engine.num_io_tensors]
+        addresses = bindings[first : first + self.engine.num_io_tensors]  # what lies behind is not read, as in TensorRT
+        if len(addresses) != self.engine.num_io_tensors or len(bindings) > self.engine.num_bindings:
+            return self._error(f"{len(bindings)} bindings, but the engine has {self.engine.num_bindings}")
         return self._run(dict(zip(self.engine.tensors, addresses, strict=True)), batch)
 
     def _run(
@@ -392,7 +386,7 @@ class IExecutionContext(Scope, Reporter):
                 if not address:
                     return self._error(f"the allocator of the output {name!r} gave no memory")
             try:
-                write_laid_out(address, result, self.engine.tensors[name].layout)
+                write_laid_out(address, result, self.engine.tensors[name].dtype, self.engine.tensors[name].layout)
             except MemoryFaultError as fault:
                 return self._error(f"output {name!r}: {fault}")
         return True
@@ -418,16 +412,17 @@ class IExecutionContext(Scope, Reporter):
         except Exception as error:  # ONNX Runtime's own classes, which do not say more
             raise PlanError(f"the run failed: {error}") from error
 
-    def _session_of_weights(self) -> onnxruntime.InferenceSession:
+    def _session_of_weights(self) -> Any:
         """Return a session with the engine's weights of now, made again after a refit."""
         if self._session is None or self._revision != self.engine.revision:
-            self._session, self._revision = _session(self.engine.model), self.engine.revision
+            self._session = open_session(self.engine.model, self.engine.provider)
+            self._revision = self.engine.revision
         return self._session
 
     def _infer_profiled(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
         """Run in a session of its own: ONNX Runtime closes a trace only once."""
         with tempfile.TemporaryDirectory() as folder:
-            session = _session(self.engine.model, trace=Path(folder) / "trace")
+            session = session_of_onnxruntime(self.engine.model, trace=Path(folder) / "trace")
             for _ in range(WARM_UP):  # the trace's last run counts
                 session.run(None, feeds)
             results = session.run(None, feeds)
@@ -446,20 +441,3 @@ def _allocate(allocator: IOutputAllocator, name: str, address: int, result: np.n
     if found:
         allocator.notify_shape(name, Dims(result.shape))
     return int(found or 0)
-
-
-def _session(model: onnx.ModelProto, trace: Path | None = None) -> onnxruntime.InferenceSession:
-    import onnxruntime  # noqa: PLC0415 - it takes as long as all else together
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.add_session_config_entry(EXACT_PRODUCTS, "1")
-    if trace is not None:
-        options.enable_profiling = True
-        options.profile_file_prefix = str(trace)
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(),
-        options,
-        providers=["CPUExecutionProvider"],
-        disabled_optimizers=["WeightBiasQuantization"],  # it would quantise weights that are to stay as they are
-    )

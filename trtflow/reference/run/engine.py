@@ -6,6 +6,7 @@ from typing import Any
 
 import onnx
 
+from trtflow.formats.layouts import Layout
 from trtflow.reference.errors import PlanError, ProfileError
 from trtflow.reference.lower.graph import ONNX_TYPES
 from trtflow.reference.record.allocators import IGpuAllocator, hold
@@ -24,9 +25,10 @@ from trtflow.reference.record.profile import Range
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import Dims, IHostMemory, ILogger
 from trtflow.reference.run.context import IExecutionContext
+from trtflow.reference.run.formats import layout_of
 from trtflow.reference.run.inspector import EngineInspector
-from trtflow.reference.run.kernels import for_cpu
 from trtflow.reference.run.plan import read_plan
+from trtflow.reference.run.providers import ONNX_RUNTIME, fitted
 from trtflow.reference.run.shapes import OutputShapes
 
 FROM_ONNX = {int(onnx_type): dtype for dtype, onnx_type in ONNX_TYPES.items()}
@@ -59,7 +61,10 @@ class ICudaEngine(Scope, Reporter):
 
     Attributes:
         revision: grows with each refit, so that contexts notice.
+        provider: what contexts run in, one of `providers.PROVIDERS`; TensorRT has no counterpart.
     """
+
+    provider = ONNX_RUNTIME
 
     default_code = PlanError.code
     read_only = ("has_implicit_batch_dimension", "max_batch_size", "num_aux_streams")
@@ -94,11 +99,13 @@ class ICudaEngine(Scope, Reporter):
     def load(self, plan: bytes) -> onnx.ModelProto:
         """Take the weights of a plan, that of this engine or one that differs in weights only; return its network."""
         model, self.metadata = read_plan(plan)
-        self.plan, self.model = plan, for_cpu(model)
+        self.plan, self.model = plan, fitted(model, self.provider)
         self.revision += 1
         return model
 
-    num_layers = property(lambda self: len(self.layers), doc="Number of layers of the network.")
+    num_layers = property(
+        lambda self: len(self.layers) * len(self.profiles), doc="Number of layers of the network, times profiles."
+    )
     num_bindings = property(lambda self: len(self._binding_names), doc="Inputs and outputs, times profiles.")
     num_io_tensors = property(lambda self: len(self.tensors), doc="Number of inputs and outputs.")
     num_optimization_profiles = property(lambda self: len(self.profiles), doc="Number of profiles, at least one.")
@@ -217,7 +224,14 @@ class ICudaEngine(Scope, Reporter):
         """Return the memory layout and type of a binding in words."""
         tensor = self.tensor(index)
         layout = "Row major linear" if tensor.layout == TensorFormat.LINEAR else "Channel major"
+        form = self._form_of(index)
+        if form.components > 1:
+            layout = f"{'Channel' if form.last else 'Row'} major {form.components} channels a vector"
         return f"{layout} {NAMES.get(tensor.dtype, tensor.dtype.name)} format"
+
+    def _form_of(self, index: int | str) -> Layout:
+        tensor = self.tensor(index)
+        return layout_of(tensor.dtype, tensor.layout)
 
     def get_tensor_format_desc(self, name: str) -> str:
         """Return the memory layout and type of an input or output in words."""
@@ -234,31 +248,32 @@ class ICudaEngine(Scope, Reporter):
 
     @answers(-1)
     def get_binding_components_per_element(self, index: int | str) -> int:
-        """Return 1: no layout has vectors."""
-        self.tensor(index)
-        return 1
+        """Return how many channels are one element of a binding."""
+        return self._form_of(index).components
 
     def get_tensor_components_per_element(self, name: str, profile_index: int = 0) -> int:
-        """Return 1: no layout has vectors."""
+        """Return how many channels are one element of an input or output."""
         return self.get_binding_components_per_element(name)
 
     @answers(-1)
     def get_binding_vectorized_dim(self, index: int | str) -> int:
-        """Return -1: no layout has vectors."""
-        self.tensor(index)
-        return -1
+        """Return the axis of which several are one element of a binding; -1 where it has no such elements."""
+        form = self._form_of(index)
+        return form.channel_axis(len(self.tensor(index).shape)) if form.components > 1 else -1
 
     def get_tensor_vectorized_dim(self, name: str, profile_index: int = 0) -> int:
-        """Return -1: no layout has vectors."""
+        """Return the axis of which several are one element of an input or output; -1 where it has no such elements."""
         return self.get_binding_vectorized_dim(name)
 
     @answers([])
     def get_profile_shape(self, profile_index: int, binding: int | str) -> list[Dims]:
-        """Return the smallest, best and largest shape of an input under a profile; nothing where there is none."""
+        """Return the smallest, best and largest shape of an input under a profile; nothing where there is none.
+
+        Of an output, which no profile bounds, it is the engine's shape thrice: NVIDIA's samples of 8.6 allocate the
+        memory of every tensor by the last of the three (samples/python/common.py).
+        """
         tensor = self.tensor(binding)
         self.check_profile(profile_index)
-        if not tensor.is_input:
-            raise PlanError(f"{tensor.name!r} is an output; only inputs have shapes in a profile.")
         return list(self.profile_range(tensor.name, profile_index))
 
     def get_tensor_profile_shape(self, name: str, profile_index: int) -> list[Dims]:
@@ -278,7 +293,7 @@ class ICudaEngine(Scope, Reporter):
         return [list(values) for values in self.shape_values[profile_index].get(tensor.name, [])]
 
     def profile_range(self, name: str, profile_index: int) -> Range:
-        """Return the smallest, best and largest shape of an input; its own shape thrice where that is fixed."""
+        """Return the smallest, best and largest shape of a tensor; its own thrice where no profile says them."""
         shape = list(self.tensors[name].sizes)
         smallest, best, largest = self.profiles[profile_index].get(name, [shape] * 3)
         return Dims(smallest), Dims(best), Dims(largest)

@@ -1,4 +1,4 @@
-"""Memory layouts of inputs and outputs: by rows, or with the channels last."""
+"""Memory layouts of inputs and outputs: by rows, in elements of several channels, or with the channels last."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.formats.layouts import FORMATS, Layout
 from trtflow.reference.memory import read, write
 from trtflow.reference.record.enums import DataType, TensorFormat
+from trtflow.reference.record.values import DTYPES
 
-CHANNELS_LAST = {TensorFormat.HWC: 3, TensorFormat.DHWC: 4}  # and how many dimensions, from the channels on, they have
+
+def layout_of(dtype: DataType, layout: TensorFormat) -> Layout:
+    """Return how values of a type lie in a format, which is none of a DLA's."""
+    return Layout(np.dtype(DTYPES[dtype]), *FORMATS[layout.name])
 
 
 def read_laid_out(address: Any, shape: tuple[int, ...], dtype: DataType, layout: TensorFormat) -> np.ndarray:
@@ -18,23 +23,30 @@ def read_laid_out(address: Any, shape: tuple[int, ...], dtype: DataType, layout:
     Raises:
         MemoryFaultError: there is no such memory.
     """
-    order = order_of(len(shape), layout)
-    values = read(address, tuple(shape[axis] for axis in order), dtype)
-    return values.transpose(np.argsort(order)) if layout in CHANNELS_LAST else values
+    form = layout_of(dtype, layout)
+    return form.from_memory(read(address, form.memory_shape(shape), dtype), shape)
 
 
-def write_laid_out(address: Any, values: np.ndarray, layout: TensorFormat) -> None:
+def write_laid_out(address: Any, values: np.ndarray, dtype: DataType, layout: TensorFormat) -> None:
     """Lay an array (…, C, H, W) at an address, as a format has it there.
 
     Raises:
         MemoryFaultError: there is no such memory, or it may only be read.
     """
-    write(address, values.transpose(order_of(values.ndim, layout)) if layout in CHANNELS_LAST else values)
+    write(address, layout_of(dtype, layout).to_memory(values))
 
 
-def order_of(rank: int, layout: TensorFormat) -> list[int]:
-    """Return the axes in the order in which they lie in memory."""
-    if layout == TensorFormat.LINEAR:
-        return list(range(rank))
-    channels = rank - CHANNELS_LAST[layout]
-    return [*range(channels), *range(channels + 1, rank), channels]
+def strides_of(shape: tuple[int, ...], dtype: DataType, layout: TensorFormat) -> tuple[int, ...]:
+    """Return how far apart neighbours lie along each axis of a shape, in elements, of which some hold several channels.
+
+    Channels that come last are no such element: there a neighbour is one further.
+    """
+    form = layout_of(dtype, layout)
+    place, sizes = form.channel_axis(len(shape)), list(form.memory_shape(shape))
+    axes = list(range(len(shape)))
+    if form.last:
+        axes = [*axes[:place], *axes[place + 1 :], place]
+    elif form.components > 1:
+        sizes.pop()
+    steps = {axis: int(np.prod(sizes[order + 1 :], dtype=np.int64)) for order, axis in enumerate(axes)}
+    return tuple(steps[axis] for axis in range(len(shape)))

@@ -66,6 +66,17 @@ def replace_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
     graph.node.extend(nodes)
 
 
+def drop_unread(graph: onnx.GraphProto) -> None:
+    """Remove nodes none of whose results anything reads."""
+    read = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if read.intersection(node.output):
+            kept.append(node)
+            read.update(reads(node))
+    replace_nodes(graph, kept[::-1])
+
+
 def set_initializer(tensor: TensorProto, array: np.ndarray) -> None:
     """Give an initializer other values; scalars stay scalars, which np.ascontiguousarray would not leave so."""
     tensor.CopyFrom(numpy_helper.from_array(np.require(array, requirements="C"), tensor.name))

@@ -19,10 +19,12 @@ class EngineInspector(Reporter):
 
     LAYER_NAMES_ONLY gives names, NONE nothing, and DETAILED for each layer its type, its inputs and outputs with
     shapes (-1 where they are dynamic) and types, and its parameters; beyond TensorRT's, the precision that it computes
-    in and the group that it is timed with.
+    in and the group that it is timed with. As in TensorRT each profile has layers of its own: behind those of profile 0
+    come those of profile 1, under names that end in " [profile 1]".
 
     Attributes:
-        execution_context: may be set, as in TensorRT; the shapes of inputs and outputs are then those that it has.
+        execution_context: may be set, as in TensorRT; the shapes of inputs and outputs are then those that it has, in
+            the layers of its profile.
     """
 
     def __init__(self, engine: ICudaEngine) -> None:
@@ -35,26 +37,32 @@ class EngineInspector(Reporter):
         """Return one layer, in network order; nothing, and a message in the log, where there is none."""
         if not 0 <= layer_index < self.engine.num_layers:
             raise PlanError(f"no layer {layer_index}: the engine has {self.engine.num_layers}, counted from 0.")
-        return _text(self._layer(self.engine.layers[layer_index]), format)
+        return _text(self._layer(layer_index), format)
 
     def get_engine_information(self, format: LayerInformationFormat) -> str:
         """Return all layers and the names of the bindings."""
-        layers = [self._layer(layer) for layer in self.engine.layers]
+        layers = [self._layer(index) for index in range(self.engine.num_layers)]
         bindings = [self.engine[index] for index in range(self.engine.num_bindings)]
         if format == LayerInformationFormat.JSON:
             return _text({"Layers": layers, "Bindings": bindings}, format)
         lines = ["Layers:", *(_text(layer, format) for layer in layers), "", "Bindings:", *map(str, bindings)]
         return "\n".join(lines)
 
-    def _layer(self, layer: dict[str, Any]) -> Any:
+    def _layer(self, index: int) -> Any:
+        profile, place = divmod(index, len(self.engine.layers))
+        layer, suffix = self.engine.layers[place], f" [profile {profile}]" if profile else ""
         verbosity = self.engine.profiling_verbosity
         if verbosity == ProfilingVerbosity.NONE:
             return ""
         if verbosity == ProfilingVerbosity.LAYER_NAMES_ONLY:
-            return layer["name"]
+            return layer["name"] + suffix
         told: dict[str, Any] = dict(layer["told"])  # pairs, as a plan sorts what has names
-        if self.execution_context is not None:
-            told |= {side: [self._sized(tensor) for tensor in told[side]] for side in ("Inputs", "Outputs")}
+        told["Name"] += suffix
+        context = self.execution_context
+        sized = context is not None and context.active_optimization_profile == profile
+        for side in ("Inputs", "Outputs"):
+            tensors = [self._sized(tensor) if sized else tensor for tensor in told[side]]
+            told[side] = [{**tensor, "Name": tensor["Name"] + suffix} for tensor in tensors]
         return told
 
     def _sized(self, tensor: dict[str, Any]) -> dict[str, Any]:

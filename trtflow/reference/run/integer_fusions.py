@@ -3,6 +3,7 @@
 - A scale and a shift of each channel, as a batch normalisation is, become the kernel's own scales and bias: TensorRT
   fuses them too.
 - ReLU and clips move behind the quantisation: both are monotone, so that it is the same steps that are clipped.
+- A maximum of what float kernels compute moves in front of it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from trtflow.reference.run.graph_index import Index, replace_nodes
+from trtflow.reference.run.graph_index import Index, drop_unread, replace_nodes
+from trtflow.reference.run.step_ranges import STEPS, Span
 
 ZERO_POINT = 128
 LARGEST_STEP = 255
+LEAST_CHANNELS = 16  # below, integer convolutions are slower than float ones (measured: 3 and 8 channels)
+PRODUCTS = ("Conv", "Gemm")  # MatMul needs no help: ONNX Runtime takes it with a result in float too
 
 
 def kernel_of(node: onnx.NodeProto, index: Index) -> onnx.NodeProto | None:
@@ -95,24 +99,84 @@ def is_clip(node: onnx.NodeProto, index: Index) -> bool:
     return node.op_type == "Relu" or (node.op_type == "Clip" and bounds)
 
 
-def move_clip_behind(quantiser: onnx.NodeProto, index: Index, nodes: list[onnx.NodeProto]) -> None:
-    """Write a ReLU or a clip that a quantiser alone reads behind it, its bounds in steps."""
+def move_clip_behind(quantiser: onnx.NodeProto, span: Span, index: Index, nodes: list[onnx.NodeProto]) -> None:
+    """Write a ReLU or a clip that a quantiser alone reads behind it, its bounds in steps.
+
+    Args:
+        quantiser: of which uint8 steps are counted from 0 where there are no negative ones.
+        span: between what the values lie that it reads.
+        index: of the graph.
+        nodes: to add to.
+    """
     clip = index.producers.get(quantiser.input[0])
-    if clip is None or not is_clip(clip, index) or index.only_consumer(clip) is not quantiser:
+    if clip is not None and (not is_clip(clip, index) or index.only_consumer(clip) is not quantiser):
+        clip = None
+    scale, zero = (float(index.array(name)) for name in quantiser.input[1:])
+    low, high = _bounds(clip, index) if clip else (-np.inf, np.inf)
+    if zero == 0 and (clip or span.exceeds(scale)):
+        high = min(high, STEPS * scale)
+    steps = np.clip(np.rint(np.array([low, high]) / scale) + zero, 0, LARGEST_STEP)
+    if clip:
+        quantiser.input[0] = clip.input[0]
+    if steps[0] == 0 and steps[1] == LARGEST_STEP:
         return
     name = quantiser.output[0]
-    low, high = _bounds(clip, float(index.array(quantiser.input[1])), index)
-    bounds = [index.add(f"{name}/{what}", np.array(step, np.uint8)) for what, step in (("low", low), ("high", high))]
-    quantiser.input[0], quantiser.output[0] = clip.input[0], f"{name}/signed"
-    inputs = [quantiser.output[0], bounds[0], *([bounds[1]] if high < LARGEST_STEP else [])]
-    nodes.append(helper.make_node("Clip", inputs, [name], name=clip.name))
+    quantiser.output[0] = f"{name}/all"
+    bounds = [
+        index.add(f"{name}/{what}", step.astype(np.uint8)) for what, step in zip(("low", "high"), steps, strict=True)
+    ]
+    inputs = [quantiser.output[0], *(bounds if steps[1] < LARGEST_STEP else bounds[:1])]
+    nodes.append(helper.make_node("Clip", inputs, [name], name=clip.name if clip else f"{name}/clip"))
 
 
-def _bounds(clip: onnx.NodeProto, scale: float, index: Index) -> tuple[int, int]:
-    """Return the bounds of a ReLU or a clip in steps counted from 128."""
-    given = [float(index.array(name)) if name else None for name in clip.input[1:]] + [None, None]
-    low = 0.0 if clip.op_type == "Relu" else given[0]
-    low = low if low is not None else -np.inf
-    high = given[1] if given[1] is not None else np.inf
-    steps = np.clip(np.rint(np.array([low, high]) / scale) + ZERO_POINT, 0, LARGEST_STEP)
-    return int(steps[0]), int(steps[1])
+def _bounds(clip: onnx.NodeProto, index: Index) -> tuple[float, float]:
+    """Return the bounds of a ReLU or a clip, infinite where it has none."""
+    low, high = (*(float(index.array(name)) if name else None for name in clip.input[1:]), None, None)[:2]
+    if clip.op_type == "Relu":
+        low = 0
+    return -np.inf if low is None else low, np.inf if high is None else high
+
+
+def pool_before_quantising(graph: onnx.GraphProto) -> None:
+    """Let the maximum of what float kernels compute be found before it is quantised, by the same scale behind it.
+
+    Rounding is monotone, so that the steps are the same; pooling of uint8 is slow where channels are not last
+    (measured: five times slower than of float32).
+    """
+    index = Index(graph)
+    for node in graph.node:
+        if node.op_type != "MaxPool" or len(node.output) != 1:
+            continue
+        quantiser, follower = _quantiser_of(node.input[0], index), index.only_consumer(node)
+        if quantiser is None or follower is None or follower.op_type != "QuantizeLinear":
+            continue
+        same = all(index.is_scalar(name) for pair in (quantiser, follower) for name in pair.input[1:]) and all(
+            index.array(one) == index.array(other)
+            for one, other in zip(quantiser.input[1:], follower.input[1:], strict=True)
+        )
+        if same and not _is_integer(quantiser.input[0], index):
+            node.input[0] = quantiser.input[0]
+    drop_unread(graph)
+
+
+def _quantiser_of(name: str, index: Index) -> onnx.NodeProto | None:
+    """Return the QuantizeLinear whose steps become a value."""
+    node = index.producers.get(name)
+    quantiser = index.producers.get(node.input[0]) if node is not None and node.op_type == "DequantizeLinear" else None
+    return quantiser if quantiser is not None and quantiser.op_type == "QuantizeLinear" else None
+
+
+def _is_integer(name: str, index: Index) -> bool:
+    """Whether an integer kernel gives a value: what computes it reads steps, and is no convolution of few channels."""
+    node = index.producers.get(name)
+    while node is not None and is_clip(node, index):
+        node = index.producers.get(node.input[0])
+    if node is None or node.op_type not in PRODUCTS:
+        return node is not None and any(_quantiser_of(name, index) is not None for name in node.input)
+    kernel = kernel_of(node, index)
+    return kernel is not None and is_wide(node, kernel, index) and _quantiser_of(node.input[0], index) is not None
+
+
+def is_wide(node: onnx.NodeProto, kernel: onnx.NodeProto, index: Index) -> bool:
+    """Whether a product has as many channels as make integers faster than floats."""
+    return node.op_type != "Conv" or index.array(kernel.input[0]).shape[1] >= LEAST_CHANNELS

@@ -11,15 +11,26 @@ kernels are float constants in front of a pair.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from trtflow.reference.run.graph_index import Index, reads, replace_nodes
-from trtflow.reference.run.integer_fusions import ZERO_POINT, fold_scales, is_clip, kernel_of, move_clip_behind
+from trtflow.reference.run.integer_fusions import (
+    PRODUCTS,
+    ZERO_POINT,
+    fold_scales,
+    is_clip,
+    is_wide,
+    kernel_of,
+    move_clip_behind,
+    pool_before_quantising,
+)
+from trtflow.reference.run.products import overflows, risky_kernels
+from trtflow.reference.run.step_ranges import Span, spans
 
-LEAST_CHANNELS = 16  # below, integer convolutions are slower than float ones (measured: 3 and 8 channels)
-PRODUCTS = ("Conv", "Gemm")  # MatMul needs no help: ONNX Runtime takes it with a result in float too
 LARGEST_BIAS = 2**30  # leaves room for the sum of products
 
 
@@ -31,20 +42,35 @@ def use_integer_kernels(model: onnx.ModelProto) -> None:
     _pass_identities(graph)
     _fold_kernels(graph)
     fold_scales(graph)
+    pool_before_quantising(graph)
     index = Index(graph)
     moved = [node for node in graph.node if _is_pair(node, index)]
-    if moved:
-        _move_zero_points(moved, index)
+    known = spans(graph, index)
+    read = {node.output[0]: known.get(node.input[0], Span()) for node in moved}
+    _move_zero_points(moved, read, index)
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         if is_clip(node, index) and index.only_consumer(node) in moved:
             continue  # it is written behind its quantiser
         nodes.append(node)
         if node in moved:
-            move_clip_behind(node, index, nodes)
+            move_clip_behind(node, read[node.output[0]], index, nodes)
         elif node.op_type in PRODUCTS and (kernel := kernel_of(node, index)) is not None:
             _fit_product(node, kernel, index, moved, nodes)
     replace_nodes(graph, nodes)
+    if overflows():
+        _widen_kernels(graph)
+
+
+def _widen_kernels(graph: onnx.GraphProto) -> None:
+    """Store kernels in uint8 where products of uint8 and int8 could overflow."""
+    index = Index(graph)
+    for kernel, zero in risky_kernels(index):
+        if zero is None or zero.dtype != np.uint8:
+            continue  # left to ONNX Runtime, which then takes care of all of them
+        for place in (0, 2):
+            steps = index.array(kernel.input[place]).astype(np.int16) + ZERO_POINT
+            index.put(kernel, place, steps.astype(np.uint8))
 
 
 def _pass_identities(graph: onnx.GraphProto) -> None:
@@ -94,11 +120,11 @@ def _is_pair(node: onnx.NodeProto, index: Index) -> bool:
     return dequantise and all(index.is_scalar(name) for pair in (node, *readers) for name in pair.input[1:])
 
 
-def _move_zero_points(quantisers: list[onnx.NodeProto], index: Index) -> None:
-    """Count the steps from 128 in uint8."""
+def _move_zero_points(quantisers: list[onnx.NodeProto], read: Mapping[str, Span], index: Index) -> None:
+    """Count the steps in uint8: from 128, or from 0 where there are no negative ones."""
     for node in quantisers:
-        name = f"{node.output[0]}/zero"
-        index.graph.initializer.append(numpy_helper.from_array(np.array(ZERO_POINT, np.uint8), name))
+        zero = 0 if read[node.output[0]].is_positive else ZERO_POINT
+        name = index.add(f"{node.output[0]}/zero", np.array(zero, np.uint8))
         for pair in (node, *index.consumers.get(node.output[0], [])):
             pair.input[2] = name
 
@@ -116,7 +142,7 @@ def _fit_product(
         follower = index.only_consumer(follower)
     step = index.producers.get(node.input[0])
     scale = index.array(kernel.input[1])
-    wide = node.op_type != "Conv" or index.array(kernel.input[0]).shape[1] >= LEAST_CHANNELS
+    wide = is_wide(node, kernel, index)
     fixed = len(node.input) < 3 or node.input[2] in index.initializers
     if wide and fixed and follower in quantisers and step is not None and step.op_type == "DequantizeLinear":
         if len(node.input) > 2:

@@ -4,6 +4,7 @@ The lowered network is written for everybody: float16 tensors and symmetric INT8
 
 - float16 operators are missing or are silently run in float32 from end to end, so each is run in float32 and its
   result rounded to float16 by a pair of casts, which ONNX Runtime keeps;
+- local response normalisation has no vector kernel, so others take its place (`normalisation.py`);
 - Q/DQ pairs are brought into the form that the integer kernels take (`integer_kernels.py`).
 """
 
@@ -15,16 +16,24 @@ from onnx import TensorProto, helper, numpy_helper
 
 from trtflow.reference.run.graph_index import Index, replace_nodes, set_initializer
 from trtflow.reference.run.integer_kernels import use_integer_kernels
+from trtflow.reference.run.normalisation import replace_lrn
 
 KEEP_ROUNDING = {"Cast", "Concat", "Flatten", "Gather", "Identity", "MaxPool", "Relu", "Reshape", "Transpose"}
 
 
 def for_cpu(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy of a lowered network that computes the same with the kernels a CPU has."""
+    copy = with_emulated_half(model)
+    use_integer_kernels(copy)
+    replace_lrn(copy.graph)
+    return copy
+
+
+def with_emulated_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of a lowered network that computes float16 in float32 and rounds it."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     _emulate_half(copy)
-    use_integer_kernels(copy)
     return copy
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import geometric_mean
 from typing import Any
 
 from trtflow.reporting.comparison import leading_metric
@@ -64,6 +65,53 @@ def compare_runs(first: Run, second: Run) -> dict[str, Compared]:
     """Return the samples of either run, in the guide's order."""
     every = in_order([*{**first.results, **second.results}.values()])
     return {name: compare_sample(name, first, second) for name in every}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All samples of a precision that both runs have.
+
+    Attributes:
+        precision: its name.
+        samples: how many have it in both runs.
+        faster: how many times as fast the second run is as the first, the geometric mean; None where none is timed.
+        slowest, fastest: the least and the most of it.
+        smaller: how many times as small the second run's engines are, the geometric mean.
+        largest: the metric that differs most, as a row of its sample; None where none is in both.
+        sample: that it is of.
+    """
+
+    precision: str
+    samples: int
+    faster: float | None
+    slowest: float | None
+    fastest: float | None
+    smaller: float | None
+    largest: Row | None
+    sample: str
+
+
+def summarise(compared: Mapping[str, Compared]) -> list[Summary]:
+    """Return a summary a precision, of the samples of both runs."""
+    names = dict.fromkeys(precision for entry in compared.values() for precision in entry.rows)
+    return [_summary(precision, compared) for precision in names]
+
+
+def _summary(precision: str, compared: Mapping[str, Compared]) -> Summary:
+    rows = {name: entry.rows[precision] for name, entry in compared.items() if precision in entry.rows}
+    speeds, sizes = ([ratio for row in rows.values() if (ratio := row[place].ratio)] for place in (1, 2))
+    differing = {name: row[0] for name, row in rows.items() if row[0].difference is not None}
+    sample = max(differing, key=lambda name: abs(differing[name].difference or 0.0), default="")
+    return Summary(
+        precision,
+        len(rows),
+        geometric_mean(speeds) if speeds else None,
+        min(speeds, default=None),
+        max(speeds, default=None),
+        geometric_mean(sizes) if sizes else None,
+        differing.get(sample),
+        sample,
+    )
 
 
 def compare_sample(name: str, first: Run, second: Run) -> Compared:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from trtflow.reporting.comparison import leading_metric
 from trtflow.reporting.page import words
-from trtflow.reporting.page.differences import Run, compare_runs
+from trtflow.reporting.page.differences import Run, compare_runs, summarise
 from trtflow.reporting.page.pictures import THUMBNAIL, Picture, inline
 from trtflow.reporting.page.results import Ranges, Result
 from trtflow.reporting.tables import serving_rows, timing_rows
@@ -21,6 +21,7 @@ CAPTIONS = Path(__file__).resolve().parents[3] / "report"
 TEMPLATES = CAPTIONS / "page"
 COSTLIEST = 15  # layers of a profile that are shown at once
 PLOTS = ("precisions", "profile", "training", "serving")  # pictures that stand behind the others
+DRAWN = (*PLOTS, "confusion", "scatter", "ranking")  # that are lines on white, and may be turned to white on black
 
 
 def environment() -> Environment:
@@ -42,7 +43,7 @@ def environment() -> Environment:
         text_heading=words.text,
     )
     style = (TEMPLATES / "page.css").read_text()
-    templates.globals.update(style=Markup(style), leading=leading_metric, picture_of=picture_of)
+    templates.globals.update(drawn=DRAWN, style=Markup(style), leading=leading_metric, picture_of=picture_of)
     return templates
 
 
@@ -116,14 +117,21 @@ def comparison_page(first: Run, second: Run) -> str:
     return (
         environment()
         .get_template("comparison.html.j2")
-        .render(first=first, second=second, compared=both, alone=alone, pictures=pictures)
+        .render(
+            first=first,
+            second=second,
+            compared=both,
+            alone=alone,
+            pictures=pictures,
+            summary=summarise(both),
+        )
     )
 
 
 def precisions_of(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the precisions that any of the reports has, the highest first."""
     found = {precision for report in reports for precision in report["precisions"]}
-    return [precision for precision in ("fp32", "fp16", "int8") if precision in found]
+    return [precision for precision in ("fp32", "fp16", "int8", "best") if precision in found]
 
 
 def thumbnail(result: Result) -> Picture | None:

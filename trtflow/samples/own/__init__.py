@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.own import INPUTS, LABELS, TARGETS, Items, read_items
+from trtflow.decoders import gives_lists
 from trtflow.formats import FormatError
 from trtflow.formats.damage import refuse_damage
 from trtflow.formats.files import read_json
@@ -184,10 +185,17 @@ class OwnSample:
 
     def postprocess(self, outputs: Mapping[str, np.ndarray]) -> Arrays:
         """Return the task's answers, and the outputs as they are under `output/<name>`."""
+        count = len(outputs[self.INPUT] if self.INPUT in outputs else outputs[self.OUTPUT])
         given = {name: outputs[name] for name in self.outputs}
         if self.hook.postprocess is not None:
             given = self.hook.processed(given)
-        return {**ANSWERS[self.task](self, given), **{RAW + name: values for name, values in given.items()}}
+        raw = {} if self.lists else {RAW + name: values for name, values in given.items()}
+        return {**ANSWERS[self.task](self, given, count), **raw}
+
+    @property
+    def lists(self) -> bool:
+        """Whether the model gives lists of what it found, which no two precisions have in one order."""
+        return self.task == "detection" and gives_lists(self.settings["decoding"]["name"], len(self.outputs))
 
 
 def read_own(path: Path) -> OwnSample:

@@ -12,10 +12,12 @@ import numpy as np
 
 from trtflow.datasets.images import fit, read_image
 from trtflow.datasets.own import INPUTS, PICTURE, TABLES, Items
-from trtflow.formats import FormatError
+from trtflow.datasets.placement import put
+from trtflow.formats import FormatError, UserError
 
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in most libraries
-PLAIN = {"colour": "rgb", "mean": 0, "scale": 1, "channels_last": False}
+CROP = "crop"  # the middle of a picture; all other ways show the whole of it
+PLAIN = {"colour": "rgb", "mean": 0, "scale": 1, "channels_last": False, "resize": CROP}
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Input:
         dtype: NumPy's name of what the model takes.
         source: the array or the columns of the data that it is made of; empty for what has its name, or for all.
         turned: whether arrays may have channels last or fewer dimensions, as TensorFlow has them and UFF has not.
-        pictures: how pictures are prepared: colour, mean, scale, channels_last.
+        pictures: how pictures are prepared: colour, mean, scale, channels_last, resize.
     """
 
     name: str
@@ -87,6 +89,23 @@ class Input:
             raise FormatError(source, fault, "Give arrays in an .npz file, or set pictures.channels_last and colour.")
         return np.stack([self._picture(read_image(path)) for path in paths]).astype(self.dtype, copy=False)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of pictures that the input takes.
+
+        Raises:
+            UserError: it takes none.
+        """
+        layout = self._layout()
+        if layout is None:
+            raise UserError(f"input {self.name!r} of shape {tuple(self.shape)} takes no pictures, in which places are.")
+        return layout[1:]
+
+    @property
+    def resize(self) -> str:
+        """How a picture gets into the input."""
+        return str(self._options["resize"])
+
     def _layout(self) -> tuple[int, int, int] | None:
         """Return channels, height and width of pictures that the input takes; None where it takes none."""
         if len(self.shape) == 2:
@@ -104,7 +123,8 @@ class Input:
     def _picture(self, image: np.ndarray) -> np.ndarray:
         options, layout = self._options, self._layout()
         assert layout is not None
-        values = _sized(image, *layout[1:]).astype(np.float32)
+        size, resize = layout[1:], options["resize"]
+        values = (_sized(image, *size) if resize == CROP else put(image, size, resize)).astype(np.float32)
         colour = options["colour"]
         values = values[..., ::-1] if colour == "bgr" else (values @ GREY)[..., None] if colour == "grey" else values
         mean, scale = (np.array(options[key], np.float32) for key in ("mean", "scale"))

@@ -108,5 +108,5 @@ def _batch(facts: Facts) -> list[str]:
 def _gates(guess: Guess) -> list[str]:
     lines = ["gates: # what the report must reach; without this the same"]
     for precision in PRECISIONS:
-        lines += [f"  - {_text(gate)}" for gate in usual_gates(precision, LOSES.get(guess.task))]
+        lines += [f"  - {_text(gate)}" for gate in usual_gates(precision, {"loses": LOSES.get(guess.task)})]
     return lines

@@ -173,6 +173,18 @@ def relu6(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
     return activation(net, inputs[0], ActivationType.CLIP, 0.0, 6.0)
 
 
+@imports("Axpy", bottoms=3, meaning=True)
+def axpy(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
+    """a * x + y, a one value a channel: a type of SENet's branch of Caffe."""
+    factor, tensor, added = inputs
+    shape, wanted = net.shape(factor), net.shape(tensor)
+    if net.shape(added) != wanted or len(wanted) != 3 or shape not in ([wanted[0], 1, 1], [wanted[0]]):
+        fault = f"bottoms of {shape}, {wanted} and {net.shape(added)} behind the batch in {net.deploy}"
+        raise NetworkError(layer.name, fault, "It needs a factor a channel, [C, 1, 1], and two of the same [C, H, W].")
+    product = net.network.add_elementwise(reshaped(net, layer, factor, [wanted[0], 1, 1]), tensor, PROD)
+    return net.network.add_elementwise(product.outputs[0], added, SUM)
+
+
 @imports("MVN", parameters="mvn_param", reads="normalize_variance across_channels eps", meaning=True)
 def mean_and_variance(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
     """(x - mean) / (deviation + eps), the moments of a channel or of a picture."""

@@ -1,0 +1,197 @@
+"""Time the guide's networks at their original sizes on a CPU, in INT8 beside float32, in one run.
+
+python scripts/bench_cpu_int8.py --out bench_cpu_int8.json
+python scripts/bench_cpu_int8.py --networks resnet50 --precisions fp16 --threads 1 --out bench_cpu_int8.json
+
+The same network with the same random weights runs in our fp32 and int8, in ONNX Runtime's own quantize_static Q/DQ of
+our float32 network (kernels by row; activations as int8, its default, and as uint8), and in OpenVINO where that is
+installed. Sides take turns, so that whatever else the machine does meets them alike; the median counts. Skeletons come
+from scripts/export_sizes.py, which is called where --skeletons lacks a network (minutes).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import logging
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import _path  # noqa: F401
+import numpy as np
+import onnx
+import onnxruntime
+from _sizes import NETWORKS, Network, random_pictures
+from bench_network import build, fill_folder
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quant_pre_process, quantize_static
+
+from trtflow.cli import columns, parser, run, run_command
+from trtflow.formats.files import write_json
+from trtflow.reference.run.plan import read_plan
+from trtflow.reference.run.products import EXACT_PRODUCTS, needs_care, overflows
+from trtflow.reference.run.providers import DISABLED, ONNX_RUNTIME, OPENVINO, OpenVinoSession, fitted, version_of
+from trtflow.runtime.backend import load
+from trtflow.runtime.options import add_builder_options
+from trtflow.samples import load as load_sample
+
+DEFAULT = ("resnet50", "googlenet", "yolov3", "ssd", "tf_ssd")
+ORT_TYPES = {"ort int8": QuantType.QInt8, "ort uint8": QuantType.QUInt8}
+Feeds = Mapping[str, np.ndarray]
+Query = Callable[[], object]
+
+
+class OnePicture(CalibrationDataReader):
+    """Serves one feed: speed does not depend on the ranges."""
+
+    def __init__(self, feeds: Feeds) -> None:
+        self.left = [dict(feeds)]
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """Return the feed, then None."""
+        return self.left.pop() if self.left else None
+
+
+def quantise(model: onnx.ModelProto, feeds: Feeds, folder: Path, activations: QuantType) -> onnx.ModelProto:
+    """Return what ONNX Runtime's own quantize_static makes of a float32 network, as its guide says to call it."""
+    given, prepared, quantised = (str(folder / f"{name}.onnx") for name in ("given", "prepared", "quantised"))
+    onnx.save(model, given)
+    quant_pre_process(given, prepared, skip_symbolic_shape=True)
+    options = {"QDQDisableWeightAdjustForInt32Bias": True}  # it fails on biases of one value
+    reader = OnePicture(feeds)
+    quantize_static(prepared, quantised, reader, per_channel=True, activation_type=activations, extra_options=options)
+    return onnx.load(quantised)
+
+
+def session(model: onnx.ModelProto, threads: int, *, ours: bool) -> onnxruntime.InferenceSession:
+    """Return a session with a number of threads; ours with the settings that contexts have, others with the default."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    if ours and needs_care(model):
+        options.add_session_config_entry(EXACT_PRODUCTS, "1")
+    disabled = DISABLED if ours else []
+    content = model.SerializeToString()
+    providers = ["CPUExecutionProvider"]
+    return onnxruntime.InferenceSession(content, options, providers=providers, disabled_optimizers=disabled)
+
+
+def feeds_of(network: Network, model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """Return a seeded picture, and what other inputs would have."""
+    picture = random_pictures(network, 1, seed=0)
+    feeds = getattr(load_sample(network.sample), "feeds", None)
+    return dict(feeds(picture)) if feeds else {model.graph.input[0].name: picture}
+
+
+def sides_of(name: str, options: argparse.Namespace) -> dict[str, Query]:
+    """Build a network's sides; return for each a function that answers one query."""
+    trt, threads = load("reference"), options.threads
+    with tempfile.TemporaryDirectory() as folder:
+        export = Path(folder) / "export"
+        fill_folder(options.skeletons / name, export, options.seed)
+        kinds = dict.fromkeys(["fp32", *options.precisions, "int8"])
+        options.name = name
+        lowered = {kind: read_plan(build(trt, options, export, kind, 1))[0] for kind in kinds}
+        feeds = feeds_of(NETWORKS[name], lowered["fp32"])
+        sessions: dict[str, Any] = {}
+        for kind, model in lowered.items():
+            sessions[kind] = session(fitted(model, ONNX_RUNTIME), threads, ours=True)
+        for title, kind in ORT_TYPES.items():
+            sessions[title] = session(quantise(lowered["fp32"], feeds, Path(folder), kind), threads, ours=False)
+    if importlib.util.find_spec(OPENVINO) is not None:
+        sessions["openvino fp32"] = OpenVinoSession(fitted(lowered["fp32"], OPENVINO), threads)
+        if not overflows():
+            sessions["openvino int8"] = OpenVinoSession(fitted(lowered["int8"], OPENVINO), threads)
+    return {title: lambda found=found: found.run(None, feeds) for title, found in sessions.items()}
+
+
+def measure(sides: Mapping[str, Query], seconds: float) -> dict[str, dict[str, float]]:
+    """Time the sides in turns; return median, least and processor's milliseconds of each."""
+    taken: dict[str, list[tuple[float, float]]] = {title: [] for title in sides}
+    for query in sides.values():
+        query()
+    end = time.perf_counter() + seconds * len(sides)
+    while time.perf_counter() < end or min(map(len, taken.values())) < 5:
+        for title, query in sides.items():
+            wall, used = time.perf_counter(), time.process_time()
+            query()
+            taken[title].append((time.perf_counter() - wall, time.process_time() - used))
+    return {title: _summary(times) for title, times in taken.items()}
+
+
+def _summary(times: list[tuple[float, float]]) -> dict[str, float]:
+    walls, used = zip(*times, strict=True)
+    found = {"median_ms": median(walls), "least_ms": min(walls), "processor_ms": median(used)}
+    return {key: round(1000 * value, 3) for key, value in found.items()} | {"queries": len(times)}
+
+
+def row_of(name: str, found: Mapping[str, dict[str, float]]) -> dict[str, Any]:
+    """Return a network's row: how many times faster INT8 is than float32, and than the faster of ONNX Runtime's own."""
+    times = {title: values["median_ms"] for title, values in found.items()}
+    peer = min(times[title] for title in ORT_TYPES)
+    ratios = {"fp32 / int8": times["fp32"] / times["int8"], "ort / int8": peer / times["int8"]}
+    if "fp16" in times:
+        ratios["fp16 / fp32"] = times["fp16"] / times["fp32"]
+    if "openvino int8" in times:
+        ratios["fp32 / openvino int8"] = times["fp32"] / times["openvino int8"]
+    return {"network": name, "sides": found, "ratios": {key: round(value, 2) for key, value in ratios.items()}}
+
+
+def machine() -> dict[str, Any]:
+    """Return what the numbers depend on."""
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text().splitlines() if cpu.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    versions = {"onnxruntime": version_of(ONNX_RUNTIME)}
+    if importlib.util.find_spec(OPENVINO) is not None:
+        versions["openvino"] = version_of(OPENVINO)
+    what = {"processor": models[0] if models else platform.processor(), "cores": len(models), "vnni": not overflows()}
+    return {**what, "date": f"{datetime.now(UTC):%Y-%m-%d}", **versions}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows for people, milliseconds and ratios."""
+    sides = list(dict.fromkeys(title for row in rows for title in row["sides"]))
+    ratios = list(dict.fromkeys(title for row in rows for title in row["ratios"]))
+    cells = [
+        [row["network"]]
+        + [f"{row['sides'][side]['median_ms']:.1f}" if side in row["sides"] else "" for side in sides]
+        + [str(row["ratios"].get(ratio, "")) for ratio in ratios]
+        for row in rows
+    ]
+    return columns(["network", *(f"{side} ms" for side in sides), *ratios], cells)
+
+
+def main() -> None:
+    """Read the command line, time each network, print and write the table."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(DEFAULT), help="which")
+    arguments.add_argument("--skeletons", type=Path, default=Path("results/sizes"), help="folder of export_sizes.py")
+    arguments.add_argument("--precisions", nargs="*", choices=["fp16"], default=[], help="beside fp32 and int8")
+    arguments.add_argument("--threads", type=int, default=0, help="of each session; 0: as many as there are cores")
+    arguments.add_argument("--seconds", type=float, default=4.0, help="of each side")
+    arguments.add_argument("--seed", type=int, default=0, help="of the weights")
+    arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    add_builder_options(arguments)
+    options = arguments.parse_args()
+    logging.getLogger().setLevel(logging.ERROR)  # quantize_static's advice
+
+    missing = [name for name in options.networks if not (options.skeletons / name).is_dir()]
+    if missing:
+        export = [sys.executable, Path(__file__).with_name("export_sizes.py"), "--out-dir", options.skeletons]
+        run_command([*map(str, export), "--networks", *missing])
+    result: dict[str, Any] = {"machine": machine(), "threads": options.threads, "rows": []}
+    for name in options.networks:
+        result["rows"].append(row_of(name, measure(sides_of(name, options), options.seconds)))
+        write_json(options.out, result)
+        print(table(result["rows"][-1:]), flush=True)
+    print(table(result["rows"]))
+
+
+if __name__ == "__main__":
+    run(main)

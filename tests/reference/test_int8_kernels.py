@@ -1,0 +1,184 @@
+"""What a CPU's integer kernels compute, held against ONNX Runtime on the lowered network as it stands."""
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from networks import build
+from onnx import TensorProto, helper, numpy_helper
+
+import trtflow.reference as trt
+from trtflow.reference.run.kernels import for_cpu
+from trtflow.reference.run.products import needs_care, overflows
+
+RNG = np.random.default_rng(2)
+CHANNELS = 16
+KERNELS = RNG.normal(size=(4, CHANNELS, CHANNELS, 3, 3)).astype(np.float32) / 12
+BIAS, FACTORS, SHIFT = (RNG.normal(size=CHANNELS).astype(np.float32) for _ in range(3))
+FACTORS[3] = 0  # a channel that a normalisation switches off
+X = RNG.normal(size=(2, CHANNELS, 12, 12)).astype(np.float32)
+
+
+def convolution(network, tensor, index, *, scaled=False):
+    layer = network.add_convolution(tensor, CHANNELS, (3, 3), KERNELS[index], BIAS)
+    layer.padding = (1, 1)
+    if not scaled:
+        return layer.get_output(0)
+    return network.add_scale(layer.get_output(0), trt.ScaleMode.CHANNEL, SHIFT, FACTORS).get_output(0)
+
+
+def activation(network, tensor, kind, alpha=0.0, beta=0.0):
+    layer = network.add_activation(tensor, kind)
+    layer.alpha, layer.beta = alpha, beta
+    return layer.get_output(0)
+
+
+def relu(network, tensor):
+    return activation(network, tensor, trt.ActivationType.RELU)
+
+
+def normalised(network, tensor):
+    tensor = relu(network, convolution(network, tensor, 0, scaled=True))
+    return convolution(network, tensor, 1)
+
+
+def residual(network, tensor):
+    first = relu(network, convolution(network, tensor, 0))
+    added = network.add_elementwise(
+        convolution(network, first, 1, scaled=True), first, trt.ElementWiseOperation.SUM
+    ).get_output(0)
+    return convolution(network, relu(network, added), 2)
+
+
+def leaky(network, tensor):
+    tensor = activation(network, convolution(network, tensor, 0), trt.ActivationType.LEAKY_RELU, 0.1)
+    return convolution(network, tensor, 1)
+
+
+def clipped(network, tensor):
+    tensor = activation(network, convolution(network, tensor, 0), trt.ActivationType.CLIP, 0.0, 6.0)
+    return convolution(network, tensor, 1)
+
+
+def clipped_both_ways(network, tensor):
+    tensor = activation(network, convolution(network, tensor, 0), trt.ActivationType.CLIP, -0.5, 0.25)
+    return convolution(network, tensor, 1)
+
+
+def averaged(network, tensor):
+    tensor = relu(network, convolution(network, tensor, 0))
+    pool = network.add_pooling(tensor, trt.PoolingType.AVERAGE, (3, 3))
+    pool.stride, pool.padding = (1, 1), (1, 1)
+    return convolution(network, pool.get_output(0), 1)
+
+
+def joined(network, tensor):
+    first = relu(network, convolution(network, tensor, 0))
+    second = relu(network, convolution(network, tensor, 1))
+    both = network.add_concatenation([first, second]).get_output(0)
+    return network.add_convolution(both, 4, (1, 1), np.resize(KERNELS, (4, 2 * CHANNELS))).get_output(0)
+
+
+def pooled_floats(network, tensor):
+    tensor = network.add_lrn(tensor, 5, 0.5, 0.75, 1.0).get_output(0)
+    pool = network.add_pooling(tensor, trt.PoolingType.MAX, (2, 2))
+    pool.stride = (2, 2)
+    return convolution(network, pool.get_output(0), 1)
+
+
+# what ONNX Runtime is to make of each, beside the last convolution, whose result is float
+NETWORKS = {
+    normalised: {"QLinearConv": 1},
+    residual: {"QLinearConv": 2, "QLinearAdd": 1},
+    leaky: {"QLinearConv": 1, "QLinearLeakyRelu": 1},
+    clipped: {"QLinearConv": 1},
+    clipped_both_ways: {"QLinearConv": 1},
+    averaged: {"QLinearConv": 1, "QLinearAveragePool": 1},
+    joined: {"QLinearConv": 2, "QLinearConcat": 1},
+    pooled_floats: {},
+}
+
+
+class Calibrator(trt.IInt8MinMaxCalibrator):
+    """Serves one batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches = [X]
+
+    def get_batch_size(self):
+        return len(X)
+
+    def get_batch(self, names):
+        return [self.batches.pop().ctypes.data] if self.batches else None
+
+    def read_calibration_cache(self):
+        return None
+
+    def write_calibration_cache(self, cache):
+        pass
+
+
+def fused(model, path):
+    """Return how often each operator is in what ONNX Runtime makes of a model."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath, options.log_severity_level = str(path), 3
+    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return Counter(node.op_type for node in onnx.load(path).graph.node)
+
+
+def as_it_stands(plan):
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(plan, options, providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": X})[0]
+
+
+@pytest.mark.parametrize("define", NETWORKS, ids=lambda define: define.__name__)
+def test_integer_kernels_give_what_the_lowered_network_says(define, tmp_path):
+    session = build(define, X.shape[1:], trt.BuilderFlag.INT8, calibrator=Calibrator())
+    plan = bytes(session.engine.serialize())
+    found, wanted = session.run({"x": X})["y"], as_it_stands(plan)
+    exact = build(define, X.shape[1:]).run({"x": X})["y"]
+    rounding = np.abs(wanted - exact).mean()
+    assert rounding > 0
+    assert np.abs(found - wanted).mean() < 0.1 * rounding
+    assert rounding < 0.05 * np.abs(exact).mean()
+    operators = fused(for_cpu(onnx.load_from_string(plan)), tmp_path / "fused.onnx")
+    assert {name: operators[name] for name in NETWORKS[define]} == NETWORKS[define]
+    assert not operators["QuantizeLinear"] - 1  # the input alone
+
+
+def test_steps_without_negative_values_count_from_nought():
+    session = build(residual, X.shape[1:], trt.BuilderFlag.INT8, calibrator=Calibrator())
+    model = for_cpu(onnx.load_from_string(bytes(session.engine.serialize())))
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    zeros = Counter(int(stored[node.input[2]]) for node in model.graph.node if node.op_type == "QuantizeLinear")
+    assert zeros == {0: 2, 128: 2}  # both ReLUs; the input and the summand
+    assert not needs_care(model) or not overflows()
+
+
+def test_overflow_is_what_products_of_large_steps_show():
+    """Every product is exact where int8 kernels are read with steps up to 127, whatever the processor."""
+    a, b = np.full((1, 64), 127, np.uint8), np.full((64, 1), 127, np.int8)
+    names = [("a", TensorProto.UINT8, (1, 64)), ("y", TensorProto.INT32, None)]
+    source, target = (helper.make_tensor_value_info(*name) for name in names)
+    node = helper.make_node("MatMulInteger", ["a", "b"], ["y"])
+    graph = helper.make_graph([node], "products", [source], [target], [numpy_helper.from_array(b, "b")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert session.run(None, {"a": a})[0] == 64 * 127 * 127
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.75, 1.0, 0.6])
+@pytest.mark.parametrize("window", [3, 5])
+def test_lrn_is_pytorchs(beta, window):
+    def define(network, tensor):
+        return network.add_lrn(tensor, window, 0.3, beta, 2.0).get_output(0)
+
+    found = build(define, X.shape[1:]).run({"x": X})["y"]
+    wanted = torch.nn.functional.local_response_norm(torch.tensor(X), window, 0.3, beta, 2.0).numpy()
+    np.testing.assert_allclose(found, wanted, rtol=2e-6, atol=1e-7)

@@ -1,0 +1,75 @@
+"""trtexec, a session and a bare loop side by side: on the reference, with a program in trtexec's place."""
+
+import json
+import sys
+
+import bench_runtime
+import pytest
+
+from tests.scripts.test_bench_sizes import skeletons  # noqa: F401 - a fixture
+from trtflow.formats import UserError
+
+# three queries of 1, 2 and 4 ms, overlapped; as sampleReporting.cpp of NVIDIA/TensorRT 8.6 exports times
+TIMES = """#!{python}
+import json, sys
+words = dict(word.lstrip("-").partition("=")[::2] for word in sys.argv[1:])
+if "loadEngine" not in words:
+    sys.exit("no engine")
+keys = "startEnqMs endEnqMs startH2dMs endH2dMs startComputeMs endComputeMs startD2hMs endD2hMs h2dMs computeMs d2hMs"
+rows = [(0, 0.5, 0, 1, 1, 3, 3, 7), (2, 2.5, 2, 3, 3, 5, 5, 9), (4, 4.5, 4, 5, 5, 7, 7, 11)]
+queries = [dict(zip(keys.split(), (*row, row[3] - row[2], row[5] - row[4], row[7] - row[6]))) for row in rows]
+json.dump(queries, open(words["exportTimes"], "w"))
+"""
+
+
+@pytest.fixture
+def trtexec(tmp_path):
+    path = tmp_path / "trtexec"
+    path.write_text(TIMES.replace("{python}", sys.executable))
+    path.chmod(0o755)
+    return path
+
+
+def bench(monkeypatch, skeletons, tmp_path, *words):  # noqa: F811
+    out = tmp_path / "found.json"
+    given = ["--skeletons", skeletons, "--plans", tmp_path / "plans", "--out", out, "--rounds", "2", "--seconds", "0"]
+    monkeypatch.setattr(bench_runtime, "WARM_UP_S", 0.0)
+    monkeypatch.setattr(sys, "argv", ["bench_runtime.py", *map(str, (*given, *words))])
+    bench_runtime.main()
+    return json.loads(out.read_text())
+
+
+def test_all_sides_of_a_plan_are_timed_by_one_formula(monkeypatch, skeletons, tmp_path, trtexec, capsys):  # noqa: F811
+    engines = ["resnet50:fp16:2", "resnet50:best:2:chw4-int8"]
+    found = bench(monkeypatch, skeletons, tmp_path, "--engines", *engines, "--trtexec", trtexec)
+    rows = found["rows"]
+    assert [row["engine"] for row in rows] == ["resnet50.fp16.2", "resnet50.best.2.chw4-int8"]
+    for row in rows:
+        assert set(row["plain"]) == {"trtexec", "session", "bare"}
+        assert row["plain"]["trtexec"]["queries_per_s"] == pytest.approx(3 / 11 * 1000)  # from first start to last end
+        assert row["plain"]["trtexec"]["latency_ms"] == 7
+        assert row["plain"]["session"]["compute_ms"] > 0
+        assert row["plain"]["bare"]["compute_ms"] > 0
+        assert "only a GPU has CUDA graphs" in row["graph"]["skipped"]
+    told = capsys.readouterr().out
+    assert "| resnet50.fp16.2 | plain | trtexec | 273 | 545 | 1.000 | 7.0000 | 1.000 | 1.000 | 2.000 | 4.000 |" in told
+    again = bench(monkeypatch, skeletons, tmp_path, "--engines", engines[0], "--no-build")
+    assert again["rows"][0]["build_s"] == 0
+
+
+def test_what_fails_is_a_row_with_the_reason(monkeypatch, skeletons, tmp_path):  # noqa: F811
+    found = bench(monkeypatch, skeletons, tmp_path, "--engines", "resnet50:fp32:1", "--no-build")
+    assert "has no resnet50.fp32.1.plan" in found["rows"][0]["skipped"]
+
+
+@pytest.mark.parametrize("text", ["resnet50", "lenet:fp16:1", "resnet50:fp8:1", "resnet50:fp16:1:chw5-int8"])
+def test_engines_that_are_none_are_refused(text):
+    with pytest.raises(bench_runtime.argparse.ArgumentTypeError, match="is no <network>"):
+        bench_runtime.read_case(text)
+
+
+def test_a_program_that_fails_is_told_with_its_last_words(tmp_path, trtexec):
+    trtexec.write_text("#!/bin/sh\necho '[E] cannot load'\nexit 1\n")
+    options = bench_runtime.argparse.Namespace(trtexec=trtexec, plans=tmp_path, seconds=1, spin=False)
+    with pytest.raises(UserError, match=r"exit status 1: \[E\] cannot load"):
+        bench_runtime.trtexec_queries(options, bench_runtime.Case("resnet50", "fp16", 1), [], "plain")

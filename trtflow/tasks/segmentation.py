@@ -1,0 +1,66 @@
+"""Which class each pixel of a picture is of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trtflow.datasets.images import read_image
+from trtflow.datasets.labelled.masks import find_masks, mask_form, read_mask
+from trtflow.datasets.placement import map_in_picture
+from trtflow.formats.arrays import read_arrays
+from trtflow.job import Job
+from trtflow.metrics.segmentation import confusion, segmentation_scores
+from trtflow.samples import ITEMS
+from trtflow.samples import load as load_sample
+from trtflow.tasks.files import write_scores
+from trtflow.tasks.inference import infer
+from trtflow.tasks.measurement import measure, profile
+from trtflow.tasks.own import compare_outputs, hook_scores
+
+__all__ = ["compare_outputs", "draw_masks", "infer", "measure", "profile", "score"]
+
+COUNT = 4  # pictures to draw where no number is set
+
+
+def read_masks(job: Job, sample: Any) -> Iterator[tuple[Path, np.ndarray, np.ndarray]]:
+    """Yield each picture that was asked, its true mask, and what is said of it, int [H, W] both."""
+    data = job.setting("own.data")
+    folder, taken = Path(data["val"]), sample.inputs[sample.INPUT]
+    form = mask_form(data, sample.classes)
+    known = {
+        path.relative_to(folder).as_posix(): mask
+        for path, mask in zip(*find_masks(folder, Path(data["masks"])), strict=True)
+    }
+    answers, names = read_arrays(job.input("predictions"), "mask", ITEMS)
+    for name, said in zip(names.tolist(), answers, strict=True):
+        truth = read_mask(known[name], form)
+        size = truth.shape[0], truth.shape[1]
+        yield folder / name, truth, map_in_picture(said, size, taken.size, taken.resize)
+
+
+def score(job: Job) -> None:
+    """Write mean intersection over union and accuracy of the pixels, and the metrics of the user's hook."""
+    sample = load_sample(job.sample)
+    found = [confusion(truth, said, len(sample.classes)) for _, truth, said in read_masks(job, sample)]
+    scores = segmentation_scores(found, sample.classes)
+    scores["metrics"] |= hook_scores(job)
+    write_scores(job, scores, {})
+
+
+def draw_masks(job: Job) -> None:
+    """Draw the first held-out pictures as they are, with their true masks, and with what the engine says."""
+    from trtflow.reporting.boxes import write_png  # noqa: PLC0415 - Pillow, which the engine's Python lacks
+    from trtflow.reporting.masks import colours_of, draw_mask, mask_sheet  # noqa: PLC0415 - as above
+
+    sample = load_sample(job.sample)
+    colours, rows = colours_of(sample.classes), []
+    for _, (path, truth, said) in zip(
+        range(job.setting("own.drawn.count", COUNT)), read_masks(job, sample), strict=False
+    ):
+        image = read_image(path)
+        rows.append([image, draw_mask(image, truth, colours), draw_mask(image, said, colours)])
+    write_png(job.output("picture"), mask_sheet(rows, ["picture", "truth", "engine"], sample.classes))
