@@ -50,7 +50,7 @@ def test_the_engines_detections_are_pytorchs(network, export):
     values = network.to_input(pictures)
     plan = build_plan(trt, lambda _, layers: sample.define_network(trt, layers, export), "fp32", 2)
     session = Session(trt, trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan))
-    batches = batches_of(sample, values, 2)
+    batches = batches_of(sample, {sample.INPUT: values}, 2)
     answers = [sample.postprocess({**batch, **session.run(batch)}) for batch in batches]
     mine = np.concatenate([answer["detections"] for answer in answers])
     mine[..., 0] = np.arange(3)[:, None]
