@@ -41,6 +41,7 @@ from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import create_context, engine_of
 from trtflow.runtime.io_form import FORMATS, TYPES, give_form
 from trtflow.runtime.layouts import layout_of
+from trtflow.runtime.messages import logger_of
 from trtflow.runtime.options import add_builder_options, builder_origin
 from trtflow.runtime.probe import probe
 from trtflow.runtime.session import Session
@@ -232,7 +233,10 @@ def trtexec_queries(options: argparse.Namespace, case: Case, words: list[str], m
 
 def time_case(trt: ModuleType, options: argparse.Namespace, case: Case) -> dict[str, Any]:
     """Return what each side takes for a plan, in each mode, round for round: {mode: {side: [summary]}}."""
-    engine = engine_of(trt, (options.plans / case.plan).read_bytes())
+    trt.init_libnvinfer_plugins(logger_of(trt), "")  # a plan that holds one of TensorRT's own cannot be read without
+    plan = (options.plans / case.plan).read_bytes()
+    # a context holds the engine's one optimization profile, so that the bare loop's is of another engine
+    engine, other = engine_of(trt, plan), engine_of(trt, plan)
     found: dict[str, Any] = {}
     with Session(trt, engine) as session:
         shapes = session.best_shapes(case.batch)
@@ -240,7 +244,7 @@ def time_case(trt: ModuleType, options: argparse.Namespace, case: Case) -> dict[
         session.fill({name: noise(trt, engine, index[name], shape) for name, shape in shapes.items()})
         words = _shape_words(engine, shapes, case.batch)
         for mode in MODES:
-            bare = Bare(trt, engine, shapes, case.batch)
+            bare = Bare(trt, other, shapes, case.batch)
             try:
                 if mode == "graph":
                     bare.record()
