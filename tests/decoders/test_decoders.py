@@ -10,10 +10,10 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from trtflow.boxes import suppress, suppress_by_class
 from trtflow.decoders import DECODERS, Decoding
 from trtflow.decoders import decode as decode_outputs
 from trtflow.formats import UserError
-from trtflow.metrics.suppression import suppress, suppress_by_class
 
 SHAPE, CLASSES = (64, 96), 3  # height and width
 SIDES = torch.tensor([96.0, 64.0])

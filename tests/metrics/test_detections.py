@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from trtflow.metrics.detections import least_matched_iou, max_difference, pairwise_iou
+from trtflow.boxes import pairwise_iou
+from trtflow.metrics.detections import least_matched_iou, max_difference
 
 BOX, OTHER = (0.1, 0.1, 0.3, 0.3), (0.6, 0.6, 0.9, 0.9)
 

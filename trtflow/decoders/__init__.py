@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trtflow.boxes import best_first, suppress_by_class
 from trtflow.decoders.candidates import Candidates
 from trtflow.decoders.final import decode_nms_output
 from trtflow.decoders.grids import decode_yolov3, decode_yolov5, decode_yolov8
@@ -20,7 +21,6 @@ from trtflow.decoders.priors import decode_ssd
 from trtflow.decoders.settings import Decoding
 from trtflow.decoders.tables import decode_boxes_scores
 from trtflow.formats import UserError
-from trtflow.metrics.suppression import best_first, suppress_by_class
 
 __all__ = ["DECODERS", "Decoding", "decode", "gives_lists"]
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from trtflow.boxes import pairwise_iou
 from trtflow.metrics.finite import finite_rows
 
 # Of a box that both of two runs have to report. Fainter ones may rightly be in one of them only: NMS_TRT suppresses
@@ -71,29 +72,6 @@ def rows_of(detections: np.ndarray, label: int) -> np.ndarray:
     rows = detections[mine].astype(np.float64)
     rows[~finite_rows(rows)] = (0, label, math.inf, 0, 0, 0, 0)
     return rows
-
-
-def pairwise_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the intersection over union of each box of `first` with each of `second`.
-
-    Coordinates are continuous, so a side is max - min; VOC's own tools add 1 because theirs are the numbers of pixels.
-
-    Args:
-        first: float [n, 4], xmin, ymin, xmax, ymax.
-        second: float [m, 4].
-
-    Returns:
-        float64 [n, m]; 0 where both boxes are empty.
-    """
-    a, b = first[:, None].astype(np.float64), second[None].astype(np.float64)
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    intersection = sides.clip(0).prod(-1)
-    union = _area(a) + _area(b) - intersection
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
-
-
-def _area(boxes: np.ndarray) -> np.ndarray:
-    return (boxes[..., 2:] - boxes[..., :2]).clip(0).prod(-1)
 
 
 def max_difference(

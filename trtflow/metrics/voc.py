@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from trtflow.metrics.detections import GroundTruth, labels_of, pairwise_iou, rows_of
+from trtflow.boxes import pairwise_iou
+from trtflow.metrics.detections import GroundTruth, labels_of, rows_of
 
 LEAST_IOU = 0.5
 

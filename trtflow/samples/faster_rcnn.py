@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.boxes import suppress
 from trtflow.datasets.images import read_sized_image, to_faster_rcnn_input
 from trtflow.datasets.voc import read_images
 from trtflow.families.common.input_size import read_input_shape
-from trtflow.metrics.suppression import suppress
 from trtflow.runtime.darknet_boxes import LARGEST_EXPONENT
 from trtflow.runtime.parsers import parse_caffe
 

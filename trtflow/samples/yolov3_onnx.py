@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.boxes import suppress_by_class
 from trtflow.datasets.images import read_image, to_unit_input
 from trtflow.datasets.voc import read_images
 from trtflow.formats.darknet import input_shape, read_cfg
-from trtflow.metrics.suppression import suppress_by_class
 from trtflow.runtime.darknet_boxes import LARGEST_EXPONENT
 from trtflow.runtime.parsers import parse_onnx
 

@@ -117,6 +117,12 @@ class Plan:
         self._steps[name] = declared
         return declared
 
+    def _idle(self, name: str) -> set[str]:
+        """Return the files of steps that are declared for samples of other kinds alone, and that no step makes here."""
+        declared = [says for told in self.kinds.of(self.values(name)).values() for says in told["steps"].values()]
+        made = {str(file) for says in self.steps(name).values() for file in says.get("output", {}).values()}
+        return {str(file) for says in declared for file in says.get("output", {}).values()} - made
+
     def is_trained(self, name: str) -> bool:
         """Whether the model of a sample is trained here, by itself or by the sample whose model it takes."""
         return any(step["stage"] == "train" for step in self.steps(self.owner(name)).values())
@@ -238,7 +244,9 @@ class Plan:
     def figures(self, name: str) -> list[str]:
         """Return the pictures that the report of a sample names, the one that it is known by first."""
         sample = self.sample(name)
-        names = [*self.told(name, "figures", []), "precisions", "profile"]
+        idle = self._idle(name)
+        told = [figure for figure in self.told(name, "figures", []) if f"figures/{figure}.png" not in idle]
+        names = [*told, "precisions", "profile"]
         names += ["dog_bboxes"] if sample.get("picture") else []
         names += ["training"] if self.is_trained(name) else []
         names += ["serving"] if sample.get("serving") else []
@@ -248,7 +256,8 @@ class Plan:
         """Return the texts that a report holds: the answers as the guide prints them, and the layers."""
         sample = self.sample(name)
         files = ["figures/serving.txt"] if sample.get("serving") else []
-        files += self.told(name, "texts", [])
+        idle = self._idle(name)
+        files += [file for file in self.told(name, "texts", []) if file not in idle]
         files += ["tensors.txt"] if self.is_ranged(name) else []
         return [self.path(name, file) for file in (*files, f"layers.{sample['precisions'][0]}.txt")]
 

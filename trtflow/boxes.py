@@ -1,4 +1,4 @@
-"""Non-maximum suppression: of boxes of an object that overlap too much the best one stays."""
+"""Boxes: how far they overlap, and non-maximum suppression: of those that overlap too much the best one stays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from trtflow.metrics.detections import pairwise_iou
+
+def pairwise_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the intersection over union of each box of `first` with each of `second`.
+
+    Coordinates are continuous, so a side is max - min; VOC's own tools add 1 because theirs are the numbers of pixels.
+
+    Args:
+        first: float [n, 4], xmin, ymin, xmax, ymax.
+        second: float [m, 4].
+
+    Returns:
+        float64 [n, m]; 0 where both boxes are empty.
+    """
+    a, b = first[:, None].astype(np.float64), second[None].astype(np.float64)
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    intersection = sides.clip(0).prod(-1)
+    union = _area(a) + _area(b) - intersection
+    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+
+
+def _area(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[..., 2:] - boxes[..., :2]).clip(0).prod(-1)
 
 
 def overlap_of_one(box: np.ndarray, others: np.ndarray) -> np.ndarray:
