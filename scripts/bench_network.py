@@ -23,7 +23,7 @@ from typing import Any
 import _path  # noqa: F401
 from _sizes import NETWORKS, RANGES, Network, add_measure_options, random_pictures
 
-from trtflow.calibration.ranges import ranged_tensors, set_range
+from trtflow.calibration.tensors import ranged_tensors, set_range
 from trtflow.cli import parser, run
 from trtflow.formats import UserError
 from trtflow.formats.dynamic_ranges import read_ranges

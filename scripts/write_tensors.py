@@ -8,7 +8,7 @@ from pathlib import Path
 
 import _path  # noqa: F401
 
-from trtflow.calibration.ranges import ranged_tensors
+from trtflow.calibration.tensors import ranged_tensors
 from trtflow.cli import parser
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_text

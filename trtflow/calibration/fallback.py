@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from trtflow.calibration.ranges import ranged_tensors
+from trtflow.calibration.tensors import ranged_tensors
 
 logger = logging.getLogger(__name__)
 # layers whose output has its input's values: in front of them a scale is needed that is needed behind them

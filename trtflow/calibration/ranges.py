@@ -1,4 +1,4 @@
-"""Dynamic ranges of a network's tensors: which tensors there are, and how large each becomes on given batches."""
+"""Dynamic ranges of a network's tensors: how large each becomes on given batches."""
 
 from __future__ import annotations
 
@@ -8,32 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.calibration.tensors import ranged_tensors
 from trtflow.formats import UserError
 from trtflow.runtime.build import Settings, build_plan
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.session import Session
-
-LEAST_RANGE = 1e-6  # a tensor that is nothing but noughts would have no scale
-
-
-def ranged_tensors(trt: ModuleType, network: Any) -> list[Any]:
-    """Return the tensors that INT8 needs a range of: inputs, then every layer's float outputs, constants left out."""
-    inputs = [network.get_input(index) for index in range(network.num_inputs)]
-    layers = [network.get_layer(index) for index in range(network.num_layers)]
-    outputs = [
-        layer.get_output(place)
-        for layer in layers
-        if layer.type != trt.LayerType.CONSTANT
-        for place in range(layer.num_outputs)
-    ]
-    floats = (trt.float32, trt.float16)
-    return [tensor for tensor in [*inputs, *outputs] if tensor.dtype in floats and not tensor.is_shape_tensor]
-
-
-def set_range(tensor: Any, largest: float) -> None:
-    """Give a tensor its range for INT8: its largest absolute value both ways, `LEAST_RANGE` at least."""
-    magnitude = max(largest, LEAST_RANGE)
-    tensor.set_dynamic_range(-magnitude, magnitude)
 
 
 def record_ranges(

@@ -29,8 +29,8 @@ from trtflow.calibration.fallback import fall_back
 from trtflow.formats import UserError
 from trtflow.formats.arrays import read_arrays
 from trtflow.formats.calibration_table import read_table
-from trtflow.samples.own.answers import RAW
 
+RAW = "output/"  # what the names of outputs begin with that are kept as they were
 ITEMS = "images"  # the items' names, in files of prepared inputs and of predictions
 OWN = "results/{name}/export/sample.json"  # where the workflow says what a sample of the user's own is
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trtflow.calibration.ranges import ranged_tensors, set_range
+from trtflow.calibration.tensors import ranged_tensors, set_range
 from trtflow.datasets.digit_pictures import read_images, read_labels
 from trtflow.datasets.images import read_pictures
 from trtflow.families.common.input_size import read_input_size

@@ -14,8 +14,7 @@ from trtflow.metrics.agreement import output_agreement, top1_agreement
 from trtflow.metrics.classification import largest_difference
 from trtflow.metrics.detections import LEAST_SCORE, least_matched_iou, max_difference, overlap_agreement
 from trtflow.metrics.segmentation import pixel_agreement
-from trtflow.samples import ITEMS, load
-from trtflow.samples.own.answers import RAW
+from trtflow.samples import ITEMS, RAW, load
 from trtflow.tasks.files import by_precision, write_metrics
 
 Arrays = dict[str, np.ndarray]

@@ -21,7 +21,8 @@ from trtflow.formats.files import read_json
 from trtflow.runtime.model_file import ModelFile
 from trtflow.runtime.own_plugins import load_plugin_file
 from trtflow.runtime.plugins import is_reference
-from trtflow.samples.own.answers import ANSWERS, RAW
+from trtflow.samples import RAW
+from trtflow.samples.own.answers import ANSWERS
 from trtflow.samples.own.calibration import Calibration, pack, unpack
 from trtflow.samples.own.hook import NO_HOOK, Hook, read_hook
 from trtflow.samples.own.inputs import Input

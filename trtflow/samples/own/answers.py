@@ -10,7 +10,6 @@ import numpy as np
 from trtflow.decoders import Decoding, decode
 from trtflow.runtime.outputs import softmax
 
-RAW = "output/"  # what the names of outputs begin with that are kept as they were
 Answer = Callable[[Any, Mapping[str, np.ndarray], int], dict[str, np.ndarray]]
 
 
