@@ -77,13 +77,14 @@ REPORT: dict[str, Any] = {
 @reader
 def own_yaml() -> Reader:
     from trtflow.workflow.kinds import Kinds
-    from trtflow.workflow.samples import _load_own, find_own_samples, guide_samples
+    from trtflow.workflow.own import load_own
+    from trtflow.workflow.samples import find_own_samples, guide_samples
 
     guide, kinds = guide_samples(ROOT), Kinds(ROOT)
 
     def read(path: Path) -> list[dict[str, Any]]:
         found = find_own_samples(str(path.parent), guide)
-        return [_load_own(ROOT, {"samples": {}}, kinds, name, file) for name, file in found.items()]
+        return [load_own(ROOT, {"samples": {}}, kinds, name, file) for name, file in found.items()]
 
     return Reader("YAML of an own sample", read, (OWN,), "own/mine.yaml", "text", YAML, PLAN_ERRORS)
 
