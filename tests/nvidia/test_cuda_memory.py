@@ -34,6 +34,24 @@ def test_copies_there_and_back() -> None:
     assert np.array_equal(part, VALUES[1])
 
 
+def test_memory_like_an_array_has_its_size() -> None:
+    memory = cuda.mem_alloc_like(VALUES)
+    cuda.memcpy_htod(memory, VALUES)
+    assert np.array_equal(cuda.from_device_like(memory, VALUES), VALUES)
+    with pytest.raises(cuda.LogicError, match=f"{VALUES.nbytes} are left"):
+        cuda.memcpy_htod(memory, np.concatenate([VALUES, VALUES]))
+
+
+def test_errors_have_cudas_names_and_texts() -> None:
+    code = cudart.cudaError_t.cudaErrorInvalidValue
+    assert cudart.cudaGetErrorName(code)[1] == b"cudaErrorInvalidValue"
+    assert cudart.cudaGetErrorString(code)[1] == b"invalid argument"
+    assert driver.cuGetErrorString(driver.CUresult.CUDA_ERROR_INVALID_CONTEXT)[1] == b"invalid device context"
+    for answer in (*map(cudart.cudaGetErrorString, cudart.cudaError_t), *map(driver.cuGetErrorString, driver.CUresult)):
+        assert answer[0] == 0
+        assert b" " in answer[1]
+
+
 def test_device_addresses_are_real() -> None:
     memory = cuda.to_device(VALUES)
     assert np.array_equal((ctypes.c_float * 12).from_address(int(memory)), VALUES.ravel())
@@ -239,7 +257,7 @@ def test_the_runtime_library_by_ctypes() -> None:
         assert np.array_equal(found, VALUES)
         assert library.cudaFree(pointer) == 0
         assert library.cudaFree(pointer) == 1
-        assert library.cudaGetErrorString(1) == b"cudaErrorInvalidValue"
+        assert library.cudaGetErrorString(1) == b"invalid argument"
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
         assert library.cudaMemGetInfo(ctypes.byref(free), ctypes.byref(total)) == 0
         assert 0 < free.value <= total.value

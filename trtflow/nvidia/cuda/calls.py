@@ -17,6 +17,22 @@ from trtflow.nvidia.pycuda.contexts import Device, init
 VERSION = 12000  # of CUDA, as TensorRT 8.6 was built with
 SUCCESS, INVALID_VALUE, OUT_OF_MEMORY = 0, 1, 2  # codes that both interfaces share
 INVALID_DEVICE, INVALID_HANDLE, NOT_SUPPORTED = 101, 400, 801
+TEXTS = {  # CUDA's own, which both interfaces share
+    SUCCESS: b"no error",
+    INVALID_VALUE: b"invalid argument",
+    OUT_OF_MEMORY: b"out of memory",
+    3: b"initialization error",
+    21: b"invalid copy direction for memcpy",
+    35: b"CUDA driver version is insufficient for CUDA runtime version",
+    100: b"no CUDA-capable device is detected",
+    INVALID_DEVICE: b"invalid device ordinal",
+    201: b"invalid device context",
+    INVALID_HANDLE: b"invalid resource handle",
+    600: b"device not ready",
+    700: b"an illegal memory access was encountered",
+    NOT_SUPPORTED: b"operation not supported",
+    999: b"unknown error",
+}
 
 
 class CallError(Exception):

@@ -9,6 +9,7 @@ from trtflow.nvidia.cuda.calls import (
     EVENTS,
     NOT_SUPPORTED,
     STREAMS,
+    TEXTS,
     VERSION,
     CallError,
     Event,
@@ -392,8 +393,8 @@ def cuGetErrorName(error: int) -> bytes:
 
 @_answer
 def cuGetErrorString(error: int) -> bytes:
-    """Return the name of an error."""
-    return CUresult(error).name.encode()
+    """Return what an error means, in CUDA's words."""
+    return TEXTS[CUresult(error)]
 
 
 __getattr__ = module_getattr("cuda.cuda", "cu")

@@ -9,6 +9,7 @@ from trtflow.nvidia.cuda.calls import (
     EVENTS,
     NOT_SUPPORTED,
     STREAMS,
+    TEXTS,
     VERSION,
     CallError,
     Event,
@@ -383,8 +384,8 @@ def cudaGetErrorName(error: int) -> bytes:
 
 @_answer
 def cudaGetErrorString(error: int) -> bytes:
-    """Return the name of an error."""
-    return cudaError_t(error).name.encode()
+    """Return what an error means, in CUDA's words."""
+    return TEXTS[cudaError_t(error)]
 
 
 @_answer

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trtflow.nvidia.cuda import cudart
+from trtflow.nvidia.cuda.calls import TEXTS
 
 _POINTER, _SIZE, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_float
 _SIGNATURES: dict[str, tuple[list[Any], list[Any]]] = {  # what is returned through pointers, and what is given
@@ -54,8 +55,8 @@ def _function(name: str, results: list[Any], arguments: list[Any]) -> Any:
 
 
 def _error_string(status: Any) -> bytes:
-    """Return the name of an error, given as a number of Python's or C's."""
-    return cudart.cudaError_t(getattr(status, "value", status)).name.encode()
+    """Return what an error means, given as a number of Python's or C's."""
+    return TEXTS[cudart.cudaError_t(getattr(status, "value", status))]
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -40,6 +40,7 @@ from trtflow.nvidia.pycuda.memory import (
     managed_zeros,
     managed_zeros_like,
     mem_alloc,
+    mem_alloc_like,
     mem_alloc_pitch,
     mem_attach_flags,
     mem_get_info,
@@ -72,10 +73,11 @@ __all__ = [
     "RegisteredHostMemory", "RuntimeError", "Stream", "aligned_empty", "aligned_zeros", "ctx_flags",
     "device_attribute", "event_flags", "from_device", "from_device_like", "get_driver_version", "get_version",
     "host_alloc_flags", "init", "managed_empty", "managed_empty_like", "managed_zeros", "managed_zeros_like",
-    "mem_alloc", "mem_alloc_pitch", "mem_attach_flags", "mem_get_info", "mem_host_register_flags", "memcpy_dtod",
-    "memcpy_dtod_async", "memcpy_dtoh", "memcpy_dtoh_async", "memcpy_htod", "memcpy_htod_async", "memcpy_peer",
-    "memcpy_peer_async", "memset_d8", "memset_d8_async", "memset_d16", "memset_d16_async", "memset_d32",
-    "memset_d32_async", "module_from_buffer", "module_from_file", "pagelocked_empty", "pagelocked_empty_like",
+    "mem_alloc", "mem_alloc_like", "mem_alloc_pitch", "mem_attach_flags", "mem_get_info", "mem_host_register_flags",
+    "memcpy_dtod", "memcpy_dtod_async", "memcpy_dtoh", "memcpy_dtoh_async", "memcpy_htod", "memcpy_htod_async",
+    "memcpy_peer", "memcpy_peer_async", "memset_d8", "memset_d8_async", "memset_d16", "memset_d16_async", 
+    "memset_d32", "memset_d32_async",
+    "module_from_buffer", "module_from_file", "pagelocked_empty", "pagelocked_empty_like",
     "pagelocked_zeros", "pagelocked_zeros_like", "register_host_memory", "start_profiler", "stop_profiler", "to_device",
 ]  # fmt: skip
 

@@ -215,6 +215,11 @@ def mem_alloc(nbytes: int) -> DeviceAllocation:
     return DeviceAllocation(nbytes)
 
 
+def mem_alloc_like(ary: Any) -> DeviceAllocation:
+    """Return device memory of an array's size."""
+    return mem_alloc(ary.nbytes)
+
+
 def mem_alloc_pitch(width: int, height: int, access_size: int) -> tuple[DeviceAllocation, int]:
     """Return device memory for rows, and the bytes from one row to the next."""
     pitch = -(-width // 256) * 256
