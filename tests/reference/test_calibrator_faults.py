@@ -45,8 +45,9 @@ def calibrate(given, size=2):
         (["x"], "'x' is no address. TensorRT would take that for the end of the batches"),
         ([1.5], "is no address"),
         ([None], "is no address"),
+        ([BATCH], "is no address"),
     ],
-    ids=["number", "bool", "text", "set", "two", "null", "unmapped", "unaligned", "word", "fraction", "none"],
+    ids=["number", "bool", "text", "set", "two", "null", "unmapped", "unaligned", "word", "fraction", "none", "array"],
 )
 def test_batches_that_are_none(given, message):
     with pytest.raises(trt.BuildError, match=message):

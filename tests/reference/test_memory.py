@@ -55,8 +55,13 @@ def run(context, capsys, source, target):
         ("x", "is no address"),
         (1e6, "is no address"),
         ([FLOATS.ctypes.data], "is no address"),
+        (FLOATS, "is no address"),
+        (np.float64(64), "is no address"),
     ],
-    ids=["null", "low", "unaligned", "unmapped", "negative", "large", "none", "text", "fraction", "list"],
+    ids=[
+        *("null", "low", "unaligned", "unmapped", "negative", "large", "none", "text", "fraction", "list", "array"),
+        "numpys_fraction",
+    ],
 )
 def test_an_input_that_lies_nowhere(context, capsys, address, fault):
     out = np.full(12, 7, np.float32)
@@ -74,6 +79,14 @@ def test_an_output_that_lies_nowhere(context, capsys, address):
     done, said = run(context, capsys, FLOATS.ctypes.data, address)
     assert not done
     assert "output 'y'" in said
+
+
+def test_bindings_may_be_an_array_of_addresses(context, capsys):
+    out = np.zeros(12, np.float32)
+    assert context.execute(1, np.array([FLOATS.ctypes.data, out.ctypes.data]))
+    np.testing.assert_array_equal(out, FLOATS)
+    assert not context.execute(1, np.array([], np.int64))
+    assert "0 bindings, but the engine has 2" in capsys.readouterr().err
 
 
 def test_memory_that_may_only_be_read_or_is_too_small(context, capsys, read_only):
@@ -111,6 +124,12 @@ def test_tensors_by_name_are_held_to_the_same(capsys):
     context.set_tensor_address("x", FLOATS.ctypes.data)
     assert context.execute_async_v3(0)
     np.testing.assert_array_equal(out, FLOATS)
+
+
+@pytest.mark.parametrize("address", [FLOATS, "8", 1.5, None], ids=["array", "text", "fraction", "none"])
+def test_an_address_that_is_no_number_is_none_by_name(address):
+    with pytest.raises(TypeError, match="set_tensor_address of 'x': .* is no address"):
+        context_by_name().set_tensor_address("x", address)
 
 
 @pytest.mark.parametrize("nbytes", [mmap.PAGESIZE, 4 << 20])
@@ -156,7 +175,7 @@ def test_an_allocator_that_gives_no_memory_is_told(capsys):
 
     context = context_by_name()
     context.set_tensor_address("x", FLOATS.ctypes.data)
-    for address in (8, FLOATS.ctypes.data + 1, 1 << 46):
+    for address in (8, FLOATS.ctypes.data + 1, 1 << 46, "x", FLOATS, 1.5):
         context.set_output_allocator("y", Allocator(address))
         assert not context.execute_async_v3(0)
         assert "output 'y'" in capsys.readouterr().err

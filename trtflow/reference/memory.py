@@ -53,9 +53,7 @@ def checked(address: Any, values: np.ndarray) -> int:
     Raises:
         MemoryFaultError: it is null, no number, or not a multiple of the values' size.
     """
-    if isinstance(address, float) or not hasattr(address, "__int__"):
-        raise MemoryFaultError(f"{address!r} is no address")
-    found = int(address)
+    found = as_number(address)
     if values.nbytes and not found:
         raise MemoryFaultError("its address is null")
     if not 0 <= found < 1 << 64:
@@ -65,6 +63,21 @@ def checked(address: Any, values: np.ndarray) -> int:
         size = values.dtype.itemsize
         raise MemoryFaultError(f"its address {found:#x} is not a multiple of {size}, the bytes of a {values.dtype}")
     return found
+
+
+def as_number(address: Any) -> int:
+    """Return what stands for an address, a number or what has one, as one.
+
+    Raises:
+        MemoryFaultError: it is none, as a fraction, a text or an array of values in place of where they lie.
+    """
+    try:
+        if isinstance(address, (float, np.floating)) or not hasattr(address, "__int__"):
+            raise TypeError
+        return int(address)
+    except (TypeError, ValueError):
+        told = " ".join(repr(address).split())
+        raise MemoryFaultError(f"{told:.60} is no address") from None
 
 
 _Vectors = ctypes.c_size_t * 4  # two of struct iovec, local and remote: where memory begins and its bytes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtflow.reference.errors import PlanError, ProfileError
-from trtflow.reference.memory import MemoryFaultError, read
+from trtflow.reference.memory import MemoryFaultError, as_number, read
 from trtflow.reference.record.allocators import ALIGNMENT, IGpuAllocator, IOutputAllocator
 from trtflow.reference.record.answers import Reporter, answers
 from trtflow.reference.record.dims import InvalidDims
@@ -261,8 +261,16 @@ class IExecutionContext(Scope, Reporter):
 
     @answers(False)
     def set_tensor_address(self, name: str, memory: int) -> bool:
-        """Set the address of an input or output."""
-        self._addresses[self.engine.tensor(name).name] = int(memory)
+        """Set the address of an input or output.
+
+        Raises:
+            TypeError: it is no number, as TensorRT raises it.
+        """
+        tensor = self.engine.tensor(name)
+        try:
+            self._addresses[tensor.name] = as_number(memory)
+        except MemoryFaultError as fault:
+            raise TypeError(f"set_tensor_address of {name!r}: {fault}") from None
         return True
 
     @answers(0)
@@ -278,7 +286,7 @@ class IExecutionContext(Scope, Reporter):
         if not 1 <= batch_size <= self.engine.max_batch_size:
             largest = self.engine.max_batch_size
             return self._error(f"batch size {batch_size}, but the engine was built for 1 to {largest}")
-        return self._run_bindings(bindings or [], (batch_size,))
+        return self._run_bindings([] if bindings is None else bindings, (batch_size,))
 
     @answers(False)
     def execute_v2(self, bindings: list[int]) -> bool:
@@ -381,11 +389,11 @@ class IExecutionContext(Scope, Reporter):
                 return self._error(f"output {name!r} came out as {result.shape}, not {expected}: {remedy}")
         for name, result in results.items():
             address = addresses.get(name, 0)
-            if allocators and name in allocators:
-                address = _allocate(allocators[name], name, address, result)
-                if not address:
-                    return self._error(f"the allocator of the output {name!r} gave no memory")
             try:
+                if allocators and name in allocators:
+                    address = _allocate(allocators[name], name, address, result)
+                    if not address:
+                        return self._error(f"the allocator of the output {name!r} gave no memory")
                 write_laid_out(address, result, self.engine.tensors[name].dtype, self.engine.tensors[name].layout)
             except MemoryFaultError as fault:
                 return self._error(f"output {name!r}: {fault}")
@@ -437,7 +445,8 @@ class IExecutionContext(Scope, Reporter):
 def _allocate(allocator: IOutputAllocator, name: str, address: int, result: np.ndarray) -> int:
     """Ask an allocator for the memory of an output, and tell it the shape; return the address."""
     # TensorRT asks for a byte at least, so that there is memory for an empty tensor too
-    found = allocator.reallocate_output(name, address, max(1, result.nbytes), ALIGNMENT)
+    given: Any = allocator.reallocate_output(name, address, max(1, result.nbytes), ALIGNMENT)
+    found = 0 if given is None else as_number(given)
     if found:
         allocator.notify_shape(name, Dims(result.shape))
-    return int(found or 0)
+    return found
