@@ -65,6 +65,8 @@ def test_ranges_become_the_table_of_their_scales(tmp_path: Path) -> None:
         (b"TRT-8600-EntropyCalibration2\n", "no scales in it"),
         (b"TRT-8600-EntropyCalibration2\ndata 3c000889\n", "line 2"),
         (b"TRT-8600-Guess\ndata: 3c000889\n", "begins with"),
+        (b"\xef\xbb\xbf" + TABLE, "not a calibration table"),
+        (TABLE.decode().encode("utf-16"), "not a calibration table"),
         (b"data:nan\n", "line 1"),
         (b"data:1e300\n", "too large"),
         (b"\xff\xd8\xff\xe0", "not a text"),

@@ -35,6 +35,7 @@ def test_a_line_is_nvidias(path):
         ("a\n", "line 1: 'a' is not <tensor>:<largest absolute value>"),
         (":3\n", "line 1: ':3' is not"),
         ("a:1\na:2\n", "line 2: a second range of tensor 'a'"),
+        ("a:1_0\n", "line 1: 'a:1_0' is not <tensor>"),
         ("\n", "there are no ranges in it"),
     ],
 )

@@ -163,5 +163,11 @@ def test_checksums_find_a_flipped_bit_and_a_missing_file(tmp_path):
         verify_checksums(tmp_path)
 
 
+def test_a_list_of_nothing_is_no_list(tmp_path):
+    write_checksums(tmp_path, [])
+    with pytest.raises(FormatError, match="SHA256SUMS: lists no file"):
+        verify_checksums(tmp_path)
+
+
 def test_folder_without_checksums_passes(tmp_path):
     verify_checksums(tmp_path)

@@ -162,7 +162,7 @@ def drawn_on_the_chapters_picture(workflow):
     np.testing.assert_array_equal(read_ppm(folder / "figures/dog_bboxes.ppm"), draw_boxes(image, shown[:, 3:]))
     assert Image.open(folder / "figures/dog_bboxes.png").size == (2 * image.shape[1], 2 * image.shape[0])
     log = (workflow.folder / "logs/yolov3_onnx/draw_picture.log").read_text()
-    lines = LINE.sub("", log).splitlines()  # without the one of times
+    lines = LINE.sub("", log).strip().splitlines()  # without the one of times
     assert lines[0].startswith(f"{coco.CLASSES[int(shown[0, 1])]} {shown[0, 2]:.4f} ")
     assert len(lines) == len(shown)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 import math
 from collections.abc import Mapping
@@ -58,7 +59,7 @@ def take_table(path: Path, version: str, algorithm: str, *, foreign: bool = Fals
         FormatError: it is damaged, has no scales, or is of another version or algorithm and `foreign` is not set.
         UserError: a range is beyond what a float32 scale can say.
     """
-    if not path.read_bytes().startswith(TABLE_BEGINS):
+    if not _is_table(path.read_bytes()):
         return CalibrationTable(version, algorithm, scales_of(read_ranges(path), str(path)))
     table = read_table(path)
     if not table.scales:
@@ -70,6 +71,14 @@ def take_table(path: Path, version: str, algorithm: str, *, foreign: bool = Fals
         raise FormatError(path, fault, "Calibrate again, or take its scales as they are with calibration.foreign.")
     logger.warning("%s: made by %r; its scales are taken as they are", path, table.header)
     return replace(table, version=version, algorithm=algorithm)
+
+
+def _is_table(data: bytes) -> bool:
+    """Whether a file is a calibration table and no list of ranges, in an encoding that TensorRT does not read too."""
+    begins = data[:16].removeprefix(codecs.BOM_UTF8)
+    if begins.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        begins = begins.replace(b"\0", b"")[2:]  # of ASCII every second byte is nought
+    return begins.startswith(TABLE_BEGINS)
 
 
 def compare_tables(first: CalibrationTable, second: CalibrationTable, equal: float = EQUAL) -> dict[str, Any]:

@@ -29,7 +29,10 @@ def verify_checksums(folder: Path) -> None:
     listing = folder / NAME
     if not listing.exists():
         return
-    for line in read_lines(listing, AGAIN):
+    lines = read_lines(listing, AGAIN)
+    if not lines:
+        raise FormatError(listing, "lists no file", AGAIN)
+    for line in lines:
         match = LINE.fullmatch(line)
         if match is None or not is_name_within(match[2]):
             raise FormatError(listing, f"not a line of checksums: {line[:80]!r}", AGAIN)
