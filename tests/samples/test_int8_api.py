@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import trtflow.reference as trt
-from trtflow.calibration.ranges import LEAST_RANGE, record_ranges
+from trtflow.calibration.ranges import record_ranges
+from trtflow.calibration.tensors import LEAST_RANGE
 from trtflow.families.classifiers.exporters import to_onnx
 from trtflow.families.classifiers.network import Classifier, probabilities, randomise
 from trtflow.families.common.input_size import read_input_size, read_pixels, write_input_size

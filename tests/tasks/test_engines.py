@@ -107,7 +107,7 @@ def test_layers_are_timed(folder, tmp_path):
     files = {"plan": folder / "engine.fp32.plan", "values": folder / "inputs.npz"}
     do("profile", folder, files, {"profile": tmp_path / "p.json"}, profile_batch_size=2)
     found = json.loads((tmp_path / "p.json").read_text())
-    assert (found["precision"], found["batch_size"], found["iterations"]) == ("fp32", 2, 10)
+    assert (found["precision"], found["batch_size"], found["iterations"]) == ("fp32", 2, 11)
     assert {layer["name"] for layer in found["layers"]} >= {"conv_1", "fc_2"}
     assert all(layer["ms"] >= 0 for layer in found["layers"])
 
