@@ -5,9 +5,8 @@ import os
 from snakemake.utils import min_version
 
 min_version("9.0")
-os.environ.setdefault(
-    "TRTFLOW_TIMES", "1"
-)  # logs say how long scripts took to start; trtflow list --times reads it
+# Logs say how long scripts took to start; trtflow list --times reads it.
+os.environ.setdefault("TRTFLOW_TIMES", "1")
 
 
 # From the workflow's own folder, so that `--directory` and a `module` import find the defaults.

@@ -76,8 +76,8 @@ rule dump_tf_weights:
 # Convert Darknet's cfg and weights to ONNX.
 rule convert_darknet:
     input:
-        cfg=file_of(PLAN.darknet, "yolov3.cfg"),
-        weights=file_of(PLAN.darknet, "yolov3.weights"),
+        cfg=file_of(PLAN.darknet, "cfg"),
+        weights=file_of(PLAN.darknet, "weights"),
     output:
         model="results/{sample}/export/model.onnx",
         cfg="results/{sample}/export/yolov3.cfg",

@@ -12,42 +12,27 @@ from typing import Any
 
 import _path  # noqa: F401
 
-from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
 from trtflow.cli import parser
+from trtflow.engine_options import add_network_options, network_of
 from trtflow.formats import UserError
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_text
 from trtflow.runtime.backend import BEYOND, open_backend
-from trtflow.runtime.build import INT8, PRECISIONS, build_plan
-from trtflow.runtime.devices import device_of
-from trtflow.runtime.io_form import FORMATS, TYPES, form_of, has_form
+from trtflow.runtime.build import build_plan
+from trtflow.runtime.io_form import has_form
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.layers import engine_layers, network_layers
-from trtflow.runtime.lstm import RECURRENT
 from trtflow.runtime.options import add_builder_options, builder_origin, builder_settings
 from trtflow.runtime.origin import write_engine
-from trtflow.samples import definition
 from trtflow.samples import load as load_sample
 
 
 def main() -> None:
     """Read the command line; write the plan, where and how it was built, and its layers."""
     arguments = parser(__doc__)
-    arguments.add_argument("--sample", required=True, help="name of the sample")
+    add_network_options(arguments)
     arguments.add_argument("--network", help="which of the sample's networks, where it has several")
-    arguments.add_argument("--recurrent", choices=RECURRENT, help="what recurrent parts are made of, where it has such")
-    arguments.add_argument("--precision", choices=PRECISIONS, required=True, help="lowest precision to use")
-    arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
-    arguments.add_argument("--calibration-table", type=Path, help="INT8 scales, needed for int8")
-    arguments.add_argument(
-        "--fallback", action="store_true", help="keep in float32 what reads a tensor that the table lacks"
-    )
-    arguments.add_argument("--ranges", type=Path, help="dynamic ranges, which int8 can have instead of a table")
-    arguments.add_argument("--keep", type=Path, help="list of layers that are not to be INT8, with --ranges")
-    arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
-    arguments.add_argument("--io-format", choices=FORMATS, default="linear", help="how the inputs lie in memory")
-    arguments.add_argument("--io-type", choices=TYPES, help="type of the inputs, for precisions that can have it")
     arguments.add_argument("--max-batch-size", type=int, default=8, help="largest batch of the engine")
     arguments.add_argument("--plan", type=Path, required=True, help="plan to write; a .json beside it tells its origin")
     arguments.add_argument("--layers", type=Path, help="text file for the layers of network and engine")
@@ -57,29 +42,13 @@ def main() -> None:
 
     verify_checksums(options.export_dir)
     trt, backend = open_backend(options.backend_file)
-    calibrator = None
-    if options.precision in INT8 and options.ranges is None:
-        allocate = device_of(trt).allocate
-        calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
     sample = load_sample(options.sample)
-    kept = options.keep.read_text().splitlines() if options.keep else []
-    define_network = definition(
-        sample,
-        options.export_dir,
-        options.precision,
-        options.ranges,
-        kept,
-        network=options.network,
-        recurrent=options.recurrent,
-        fallback=options.calibration_table if calibrator and options.fallback else None,
-    )
+    described = network_of(options, trt, sample, options.network)
     listing: list[str] = []
     beyond: list[str] = []
-    scales: dict[str, float] = {}
 
     def define(trt: ModuleType, network: Any) -> None:
-        define_network(trt, network)
-        scales.update(form_of(options)(trt, network))
+        described.define(trt, network)
         listing.extend(network_layers(network))
         beyond.extend(getattr(network, BEYOND, []))  # of the reference alone
 
@@ -90,7 +59,7 @@ def main() -> None:
             define,
             options.precision,
             options.max_batch_size,
-            calibrator,
+            described.calibrator,
             explicit_batch=getattr(sample, "EXPLICIT_BATCH", False),
             refit=getattr(sample, "REFIT", False),
             configure=sample.configure_builder if options.ranges else None,
@@ -98,7 +67,7 @@ def main() -> None:
             settings=builder_settings(options),
         )
     except UserError as error:
-        ranges = options.calibration_table if calibrator else options.ranges
+        ranges = options.calibration_table if described.calibrator else options.ranges
         used = f"{options.export_dir} and {ranges}" if ranges else f"{options.export_dir}"
         raise UserError(f"no {options.precision} engine from {used}: {error}") from error
     seconds = time.perf_counter() - start
@@ -112,7 +81,7 @@ def main() -> None:
         "plugins": list(getattr(sample, "PLUGINS", ())),
         **({BEYOND: beyond} if beyond else {}),
         **(
-            {"io": {"format": options.io_format, "type": options.io_type, "scales": scales}}
+            {"io": {"format": options.io_format, "type": options.io_type, "scales": described.input_scales}}
             if has_form(options)
             else {}
         ),

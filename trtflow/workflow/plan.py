@@ -304,9 +304,10 @@ class Plan:
         """Return the two files of the TensorFlow checkpoint of a sample."""
         return [f"{self.of_owner(name, 'checkpoint')}.{end}" for end in ("index", "data-00000-of-00001")]
 
-    def darknet(self, name: str, file: str = "") -> list[str]:
-        """Return a file of Darknet's of a sample, or the folder of them."""
-        return [os.path.join(self.of_owner(name, "darknet"), file).rstrip("/")]
+    def darknet(self, name: str, kind: str = "") -> list[str]:
+        """Return Darknet's cfg or weights of a sample, or without a kind the folder of both."""
+        folder = self.of_owner(name, "darknet")
+        return [f"{folder}/yolov3.{kind}" if kind else folder]
 
     def picture(self, name: str) -> list[str]:
         """Return the picture that a chapter looks at."""

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from trtflow.datasets.labelled.boxes import check_boxes
 from trtflow.datasets.labelled.coco_json import read_coco
 from trtflow.datasets.labelled.pictures import find_pictures
@@ -118,9 +116,3 @@ def _form(labels: Path) -> str:
         fault = "both .xml and .txt files" if len(found) == 2 else "neither .xml nor .txt files, and no .json file"
         raise FormatError(labels, fault, "Give a COCO file, or a folder of VOC's .xml or of YOLO's .txt files.")
     return found[0]
-
-
-def object_counts(labelled: Labelled, classes: Sequence[str]) -> dict[str, int]:
-    """Return how many objects of each class there are."""
-    labels = np.concatenate([annotation.labels for annotation in labelled.annotations])
-    return {name: int((labels == place).sum()) for place, name in enumerate(classes, 1)}

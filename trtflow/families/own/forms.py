@@ -15,9 +15,9 @@ from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_bytes
 from trtflow.runtime.model_file import ModelFile
 
-TENSORFLOW = (".keras", ".pb", "")  # "" is the folder of a SavedModel
 EXPORT = {  # what to do where a framework's model cannot be taken as it is
     ".keras": "Export it with model.export('model.onnx', format='onnx') of Keras, or with tf2onnx, and give that",
+    # the folder of a SavedModel
     "": "Export it with python -m tf2onnx.convert --saved-model, and give the ONNX file",
     ".pb": "Export it with python -m tf2onnx.convert --graphdef, and give the ONNX file",
     ".pt2": "Export it with torch.onnx.export, opset 17 or lower, and give the ONNX file",
