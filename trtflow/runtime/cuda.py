@@ -29,7 +29,7 @@ class CudaEvent:
 
     def record(self, stream: CudaStream) -> None:
         """Mark the moment at which the stream has done what it was given so far."""
-        self.event.record(stream.stream)
+        self.recording(stream)()
 
     def recording(self, stream: CudaStream) -> Callable[[], object]:
         """Return a call that does what `record` does: PyCUDA's own, with its arguments."""
@@ -100,8 +100,7 @@ class CudaBuffer:
 
     def upload(self, nbytes: int, stream: CudaStream) -> None:
         """Let the stream copy the first bytes of what was staged to the device."""
-        if nbytes:
-            cuda.memcpy_htod_async(self._device, self._host[:nbytes], stream.stream)
+        self.uploading(nbytes, stream)()
 
     def uploading(self, nbytes: int, stream: CudaStream) -> Callable[[], object]:
         """Return a call that does what `upload` does: PyCUDA's own, with its arguments."""
@@ -109,8 +108,7 @@ class CudaBuffer:
 
     def download(self, nbytes: int, stream: CudaStream) -> None:
         """Let the stream copy the first bytes from the device into the pinned memory."""
-        if nbytes:
-            cuda.memcpy_dtoh_async(self._host[:nbytes], self._device, stream.stream)
+        self.downloading(nbytes, stream)()
 
     def downloading(self, nbytes: int, stream: CudaStream) -> Callable[[], object]:
         """Return a call that does what `download` does: PyCUDA's own, with its arguments."""

@@ -13,7 +13,7 @@ import onnx
 from onnx import helper
 
 from trtflow.reference.run.graph_index import Index, drop_unread, replace_nodes
-from trtflow.reference.run.step_ranges import STEPS, Span
+from trtflow.reference.run.step_ranges import STEPS, Span, clip_bounds
 
 ZERO_POINT = 128
 LARGEST_STEP = 255
@@ -112,7 +112,7 @@ def move_clip_behind(quantiser: onnx.NodeProto, span: Span, index: Index, nodes:
     if clip is not None and (not is_clip(clip, index) or index.only_consumer(clip) is not quantiser):
         clip = None
     scale, zero = (float(index.array(name)) for name in quantiser.input[1:])
-    low, high = _bounds(clip, index) if clip else (-np.inf, np.inf)
+    low, high = clip_bounds(clip, index) if clip else (-np.inf, np.inf)
     if zero == 0 and (clip or span.exceeds(scale)):
         high = min(high, STEPS * scale)
     steps = np.clip(np.rint(np.array([low, high]) / scale) + zero, 0, LARGEST_STEP)
@@ -127,14 +127,6 @@ def move_clip_behind(quantiser: onnx.NodeProto, span: Span, index: Index, nodes:
     ]
     inputs = [quantiser.output[0], *(bounds if steps[1] < LARGEST_STEP else bounds[:1])]
     nodes.append(helper.make_node("Clip", inputs, [name], name=clip.name if clip else f"{name}/clip"))
-
-
-def _bounds(clip: onnx.NodeProto, index: Index) -> tuple[float, float]:
-    """Return the bounds of a ReLU or a clip, infinite where it has none."""
-    low, high = (*(float(index.array(name)) if name else None for name in clip.input[1:]), None, None)[:2]
-    if clip.op_type == "Relu":
-        low = 0
-    return -np.inf if low is None else low, np.inf if high is None else high
 
 
 def pool_before_quantising(graph: onnx.GraphProto) -> None:

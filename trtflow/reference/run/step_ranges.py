@@ -82,16 +82,17 @@ def _added(node: onnx.NodeProto, index: Index, known: Known) -> Span:
     return Span(sum(part.low for part in parts), sum(part.high for part in parts))
 
 
-def _rectified(node: onnx.NodeProto, index: Index, known: Known) -> Span:
-    span = _of(node.input[0], index, known)
-    return Span(max(span.low, 0), max(span.high, 0))
+def clip_bounds(node: onnx.NodeProto, index: Index) -> tuple[float, float]:
+    """Return the bounds of a ReLU or a clip, infinite where it has none or they are not known."""
+    if node.op_type == "Relu":
+        return 0, np.inf
+    given = [float(index.array(name)) if index.is_scalar(name) else None for name in node.input[1:]]
+    low, high = (*given, None, None)[:2]
+    return -np.inf if low is None else low, np.inf if high is None else high
 
 
 def _clipped(node: onnx.NodeProto, index: Index, known: Known) -> Span:
-    span = _of(node.input[0], index, known)
-    given = [float(index.array(name)) if index.is_scalar(name) else None for name in node.input[1:]]
-    low, high = (*given, None, None)[:2]
-    low, high = (-np.inf if low is None else low), (np.inf if high is None else high)
+    span, (low, high) = _of(node.input[0], index, known), clip_bounds(node, index)
     return Span(min(max(span.low, low), high), max(min(span.high, high), low))
 
 
@@ -114,5 +115,5 @@ _FUNCTIONS: dict[str, Callable[[onnx.NodeProto, Index, Known], Span]] = {
     "Concat": _joined,
     "DequantizeLinear": _dequantised,
     "LRN": _normalised,
-    "Relu": _rectified,
+    "Relu": _clipped,
 }

@@ -38,10 +38,9 @@ def _reduce(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeP
     drop(node, "noop_with_empty_axes")
     del node.input[1:]
     if axes:
+        # seen on an H200: [2, 512, 7, 7] became [1, 1, 1, 1]
         what = f"the axes of {node.name!r} ({node.op_type}), an input since opset 18, and reduces along all"
-        around.warn(
-            f"TensorRT 8.6 ignores {what}. {EXPORT_AGAIN}"
-        )  # seen on an H200: [2, 512, 7, 7] became [1, 1, 1, 1]
+        around.warn(f"TensorRT 8.6 ignores {what}. {EXPORT_AGAIN}")
         node.attribute.append(helper.make_attribute("axes", axes))
     elif noop:
         raise Refusal(f"{node.op_type} with noop_with_empty_axes and no axes", EXPORT_AGAIN)
