@@ -302,11 +302,17 @@ class IResizeLayer(ILayer):
             value = [float(scale) for scale in value]
         super().__setattr__(name, sizes_of(value) if name == "shape" else value)
 
+    def is_told(self) -> bool:
+        """Whether new sizes are set, in one of the three ways."""
+        return bool(self.shape or self.scales or self.get_input(1) is not None)
+
     def output_shape(self, index: int) -> tuple[int, ...]:
-        """Return the new sizes."""
+        """Return the new sizes; the input's as long as none are set, which scripts ask for before they set some."""
         shape, sizes = self.inputs[0].shape, self.get_input(1)
         if sizes is not None:
             return known_values(sizes, len(shape))
+        if not self.is_told():
+            return tuple(shape)
         if len(self.shape or self.scales) != len(shape):
             fault = f"shape {self.shape} and scales {self.scales} for an input of shape {shape}"
             raise NetworkError(self.name, fault, "Set one of them, with an entry for each dimension.")
