@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import ctypes
 import io
 from collections.abc import Callable, Iterator
@@ -184,6 +185,17 @@ def test_moves_are_copies() -> None:
 )
 def test_results_are_where_a_gpu_has_them(make: Callable[[torch.Tensor], torch.Tensor], cuda: bool) -> None:
     assert make(torch.randn(2, 3).cuda()).is_cuda is cuda
+
+
+@pytest.mark.usefixtures("names")
+def test_texts_are_those_of_a_gpu() -> None:
+    value = torch.tensor(2.5).cuda()
+    assert f"{value:.2f}" == "2.50"
+    assert repr(value) == "tensor(2.5000, device='cuda:0')"
+    assert str(torch.ones(2).cuda().type()) == "torch.cuda.FloatTensor"
+    assert "device='cuda:0'" in repr(torch.nn.Linear(1, 1).cuda().weight)
+    assert [float(part) for part in torch.ones(2).cuda()] == [1, 1]
+    assert copy.deepcopy(value).is_cuda
 
 
 @pytest.mark.usefixtures("names")

@@ -163,6 +163,9 @@ class CudaTensor(Tensor):
     def record_stream(self, stream: Any) -> None:
         """Do nothing: what a stream is given is done when the call returns."""
 
+    def __format__(self, format_spec: str) -> str:
+        return format(on_host(self.detach()), format_spec) if not self.ndim else object.__format__(self, format_spec)
+
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         shown = repr(on_host(self.detach()))
         return f"{shown[:-1]}, device='cuda:0')" if shown.startswith("tensor(") else shown
