@@ -41,11 +41,19 @@ class IFullyConnectedLayer(ILayer):
         if len(input.shape) < 3:
             raise NetworkError(self.name, f"its input {input.name!r} has shape {input.shape}, not (…, C, H, W)")
         self.num_output_channels, self.kernel, self.bias = int(num_outputs), kernel, bias
-        if kernel.size != self.num_output_channels * volume(input.shape[-3:]):
+
+    def check_weights(self) -> None:
+        """Make sure that there are as many weights as products, which scripts may set one by one.
+
+        Raises:
+            NetworkError: there are not.
+        """
+        shape, outputs = self.inputs[0].shape, self.num_output_channels
+        if self.kernel.size != outputs * volume(shape[-3:]):
             raise NetworkError(
                 self.name,
-                f"{kernel.size} kernel weights, but {num_outputs} outputs of an input {input.shape} "
-                f"need {self.num_output_channels * volume(input.shape[-3:])}",
+                f"{self.kernel.size} kernel weights, but {outputs} outputs of an input {shape} "
+                f"need {outputs * volume(shape[-3:])}",
             )
 
     def output_shape(self, index: int) -> tuple[int, ...]:
