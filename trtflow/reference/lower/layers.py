@@ -176,10 +176,9 @@ def padding(layer: L.IPaddingLayer, graph: Graph, inputs: list[str]) -> list[str
 
 @lowers(L.IResizeLayer)
 def resize(layer: L.IResizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Resize by the scales, or to the sizes: coordinates follow from what is given, in TensorRT and ONNX alike."""
+    """Resize by the scales, or to the sizes: coordinates follow from what is given; without either, nothing is done."""
     if not layer.is_told():
-        fault = f"shape () and scales [] for an input of shape {layer.inputs[0].shape}"
-        raise NetworkError(layer.name, fault, "Set one of them, with an entry for each dimension.")
+        return [graph.node("Identity", inputs)]
     given, shape = layer.by_input(inputs), layer.output_shape(0)
     coordinates = COORDINATES[layer.coordinate_transformation]
     if coordinates == "half_pixel" and layer.selector_for_single_pixel == ResizeSelector.UPPER:

@@ -200,7 +200,7 @@ class IIdentityLayer(ILayer):
     layer_type, title = LayerType.IDENTITY, "Identity"
 
     def output_dtype(self, index: int) -> DataType:
-        """Return the type that was set, else the input's, of floats FLOAT; steps of a range are the binding's affair."""
+        """Return the type that was set, else the input's, of floats FLOAT; steps of a range are the binding's."""
         given = super().output_dtype(index)
         if given in FLOATS and self.outputs[index].is_quantised_output:
             return given

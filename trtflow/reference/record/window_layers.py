@@ -307,7 +307,7 @@ class IResizeLayer(ILayer):
         return bool(self.shape or self.scales or self.get_input(1) is not None)
 
     def output_shape(self, index: int) -> tuple[int, ...]:
-        """Return the new sizes; the input's as long as none are set, which scripts ask for before they set some."""
+        """Return the new sizes; the input's as long as none are set."""
         shape, sizes = self.inputs[0].shape, self.get_input(1)
         if sizes is not None:
             return known_values(sizes, len(shape))
