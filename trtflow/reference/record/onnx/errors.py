@@ -68,5 +68,13 @@ class Refusal(Exception):  # noqa: N818 - an answer, which becomes a ParserError
         self.code = code
 
 
+class UnknownRank(Refusal):
+    """The number of dimensions of a value depends on an input."""
+
+    def __init__(self) -> None:
+        remedy = "The number of dimensions of an output depends on an input. Simplify the model first."
+        super().__init__("TensorRT could not compute output dimensions", remedy)
+
+
 class UnsupportedForm(Exception):  # noqa: N818 - no error: another way is tried
     """A node that its operator's own layer cannot express, but the node itself can."""

@@ -8,7 +8,7 @@ import onnx
 
 from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.onnx.errors import ErrorCode, Refusal
-from trtflow.reference.record.onnx.registry import OPSET, REFUSALS, graphs_of
+from trtflow.reference.record.onnx.registry import OPSET, REFUSALS
 from trtflow.reference.record.tensor import ITensor
 
 if TYPE_CHECKING:
@@ -63,8 +63,6 @@ def check_node(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
 def _check(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     if is_beyond(node):
         raise Refusal(NO_PLUGIN, _way_out(node))
-    for graph in graphs_of(node):
-        _check_graph(graph)
     for check in REFUSALS.get(node.op_type, []):
         check(parse, node, operands)
     if node.op_type not in (*ANY_OUTPUTS, *VARIANTS) and len(node.output) > OUTPUTS.get(node.op_type, 1):
@@ -74,14 +72,6 @@ def _check(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
             ErrorCode.INVALID_GRAPH,
         )
     _check_uint8(parse, node, operands)
-
-
-def _check_graph(graph: onnx.GraphProto) -> None:
-    for node in graph.node:
-        if is_beyond(node):
-            raise Refusal(NO_PLUGIN, f"In the graph of the node: {_way_out(node)}")
-        for inner in graphs_of(node):
-            _check_graph(inner)
 
 
 def _way_out(node: onnx.NodeProto) -> str:
