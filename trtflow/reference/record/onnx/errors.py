@@ -39,7 +39,7 @@ class ParserError(Sealed):
         return self._node
 
     def file(self) -> str:
-        """Return the model's path, where it came from a file."""
+        """Return the name of an input of the network that is wrong, else the model's path, where it has one."""
         return self._file
 
     def line(self) -> int:

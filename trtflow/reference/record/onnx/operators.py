@@ -28,6 +28,10 @@ ScatterElements ScatterND Selu Shape Shrink Sigmoid Sign Sin Sinh Size Slice Sof
 Split Sqrt Squeeze Sub Sum Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where Xor
 """
 SUPPORTED = frozenset(_SUPPORTED_NAMES.split())
+# TensorRT's parser takes these and says that it does not, for the sizes of what they give depend on values; and of the
+# plugins that it falls back to it says that it takes these
+UNPROMISED = frozenset(("NonMaxSuppression", "NonZero", "RoiAlign"))
+PROMISED = ("EfficientNMS_TRT", "PyramidROIAlign_TRT", "MultilevelCropAndResize_TRT", "DisentangledAttention_TRT")
 NO_PLUGIN = "Plugin not found, are the plugin name, version, and namespace correct?"
 OUTPUTS = {"TopK": 2, "Dropout": 2, "LSTM": 3, "GRU": 2, "RNN": 2}  # as many as TensorRT makes, where not one
 ANY_OUTPUTS = ("Split", "If", "Loop", "Scan")

@@ -39,7 +39,7 @@ from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import ILogger, Logger, Weights
 
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
-Fail = Callable[[ErrorCode, str, int], bool]
+Fail = Callable[..., bool]  # takes ErrorCode, text, node and the name of a wrong input
 
 
 class Parse:
@@ -79,12 +79,16 @@ class Parse:
         try:
             for initializer in self.graph.initializer:
                 self.add_initializer(initializer)
-            for value in self.graph.input:
+        except Refusal as refusal:
+            self._fail(refusal.code, str(refusal), -1, "")
+            return
+        for value in self.graph.input:
+            try:
                 if value.name not in self.values:
                     self.add_input(value)
-        except Refusal as refusal:
-            self._fail(refusal.code, str(refusal), -1)
-            return
+            except Refusal as refusal:
+                self._fail(refusal.code, str(refusal), -1, value.name)
+                return
         for index, node in enumerate(self.graph.node):
             try:
                 self.add(node)
