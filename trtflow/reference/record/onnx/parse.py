@@ -69,6 +69,7 @@ class Parse:
         self.weights: set[str] = set()
         self.warned: set[str] = set()
         self._names: dict[tuple[int, int], str] = {}  # of weights, by the memory that they lie in
+        self._kept: list[np.ndarray] = []
         self.inference = Inference(OPSET)
         self.results: list[Told] = []
         self._declared = {value.name: value for value in (*model.graph.value_info, *model.graph.output)}
@@ -394,7 +395,7 @@ class Parse:
         try:
             if function is None:
                 raise UnsupportedForm
-            made = function(self, node, operands)
+            made = function(self, node, [self._single(item) for item in operands])
             values = made if isinstance(made, list) else [made]
             _check_shapes(node, values, results)
         except (UnsupportedForm, NetworkError):
@@ -405,6 +406,16 @@ class Parse:
             if name:
                 self.told[name] = next(told)
         self._name(node, first, values)
+
+    def _single(self, operand: Operand | None) -> Operand | None:
+        """Return a constant of double precision as TensorRT has it, under the name of its weights."""
+        if not isinstance(operand, np.ndarray) or operand.dtype != np.float64:
+            return operand
+        array = narrowed(operand)
+        if operand.size and (name := self._names.get(_memory(operand))):
+            self._names[_memory(array)] = name
+        self._kept.append(array)  # so that its memory is no other's
+        return array
 
     def _add_own(self, node: onnx.NodeProto, operands: list[Operand | None]) -> None:
         """Add a node of whose outputs only its layers tell."""
