@@ -280,3 +280,52 @@ def test_a_branch_that_is_not_chosen_is_not_read():
         "else_branch = e () => (float[4] b) { b = Neg(x) }>(c) }"
     )
     check_values(model_of(text))
+
+
+LOOP = "<int64 n={2}, bool c={1}> { y = Loop<body = b (int64 i, bool ci, float[M,4] s) => (bool co, float[M,4] so)"
+TAKEN = {
+    "a state of a dynamic batch": (
+        f"(float[N,4] x) => (float[N,4] y) {LOOP} {{ co = Identity(ci) so = Add(s, x) }}>(n, c, x) }}",
+        {},
+    ),
+    "sizes that a loop makes of its state": (
+        f"(float[N,4] x) => (float[N,4] y) {LOOP} "
+        "{ co = Identity(ci) t = Shape(s) z = ConstantOfShape<value = float[1] {1}>(t) so = Add(s, z) }>(n, c, x) }",
+        {},
+    ),
+    "a loop in a loop": (
+        f"(float[3,4] x) => (float[3,4] y) {LOOP} {{ co = Identity(ci) "
+        "so = Loop<body = d (int64 j, bool cj, float[3,4] t) => (bool cp, float[3,4] to) { cp = Identity(cj) to = Add(t, x) }>(n, c, s) }>(n, c, x) }",
+        {},
+    ),
+    "rows with padding and strides": (
+        "(float[N,4,9] x) => (float[N,6,A] y) { y = Conv<strides=[2], pads=[1,2], dilations=[2]>(x, w, b) }",
+        {"w": RANDOM.normal(size=(6, 4, 3)).astype(np.float32), "b": np.arange(6, dtype=np.float32)},
+    ),
+    "rows of a length that is not known": (
+        '(float[N,4,L] x) => (float[N,8,A] y) { y = Conv<group=2, auto_pad="VALID">(x, w) }',
+        {"w": RANDOM.normal(size=(8, 2, 3)).astype(np.float32)},
+    ),
+    "weights of double precision": (
+        "(double[2,4] x) => (double[2,3] y) { y = Gemm<transB=1>(x, w, b) }",
+        {"w": RANDOM.normal(size=(3, 4)), "b": RANDOM.normal(size=3)},
+    ),
+    "a scale of double precision": (
+        "(double[1,3,4,4] x) => (double[1,3,4,4] y) { y = BatchNormalization(x, m, m, m, m) }",
+        {"m": np.float64([1, 2, 3])},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_taken_with_the_values_of_onnx_runtime(name):
+    text, weights = TAKEN[name]
+    check_values(model_of(text, **weights))
+
+
+def test_rows_are_a_convolution_whose_kernel_has_the_models_name():
+    text, weights = TAKEN["rows with padding and strides"]
+    _, parser, _ = parsed(model_of(text, **weights))
+    layers = {layer.type: layer for layer in parser.network}
+    assert trt.LayerType.CONVOLUTION in layers
+    assert layers[trt.LayerType.CONVOLUTION].kernel.name == "w"
