@@ -295,7 +295,8 @@ TAKEN = {
     ),
     "a loop in a loop": (
         f"(float[3,4] x) => (float[3,4] y) {LOOP} {{ co = Identity(ci) "
-        "so = Loop<body = d (int64 j, bool cj, float[3,4] t) => (bool cp, float[3,4] to) { cp = Identity(cj) to = Add(t, x) }>(n, c, s) }>(n, c, x) }",
+        "so = Loop<body = d (int64 j, bool cj, float[3,4] t) => (bool cp, float[3,4] to) "
+        "{ cp = Identity(cj) to = Add(t, x) }>(n, c, s) }>(n, c, x) }",
         {},
     ),
     "rows with padding and strides": (
