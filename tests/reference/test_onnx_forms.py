@@ -246,6 +246,10 @@ CONSTANTS = {
         {"w": np.float32(-3.4028235e38), "z": np.float32(0)},
     ),
     "a large number": ("c = Neg(w) y = Max(x, c)", {"w": np.float32([3.4e38, 1e20, 2**25 + 2, 5])}),
+    "the upper half of a mask": (
+        "s = Shape(x) e = ConstantOfShape<value = float[1] {-inf}>(s) m2 = Where(m, e, z) y = Add(x, m2)",
+        {"z": np.float32(0)},
+    ),
     "a negative nought": ("c = Neg(w) r = Reciprocal(c) y = Max(x, r)", {"w": np.float32(0)}),
     "a product that float32 has not": ("c = Mul(w, w) y = Add(x, c)", {"w": np.float32(1e30)}),
     "a remainder of the dividend's sign": (

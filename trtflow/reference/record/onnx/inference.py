@@ -180,7 +180,7 @@ class Inference:
         shapes = [() if item is None or item.shape is None else item.shape for item in inputs]
         try:
             return rule(node, values, shapes)
-        except (TypeError, ValueError, IndexError):  # a fault that the check of the node tells
+        except (TypeError, ValueError, IndexError, ArithmeticError):  # a fault that the check of the node tells
             return None
 
     def _values(self, told: Told) -> Values:

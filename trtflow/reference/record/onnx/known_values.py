@@ -29,7 +29,7 @@ def known_results(node: onnx.NodeProto, values: list[Values], shapes: list[Shape
     rule = RULES.get(node.op_type)
     try:
         results = None if rule is None else rule(node, values, shapes)
-    except (TypeError, ValueError, IndexError):  # undecidable, or a fault that inference tells
+    except (TypeError, ValueError, IndexError, ArithmeticError):  # undecidable, or a fault that inference tells
         return None
     return results if results and all(result.size <= LARGEST for result in results) else None
 
@@ -176,10 +176,10 @@ def _expand(node: onnx.NodeProto, data: np.ndarray, shape: Any) -> np.ndarray:
 
 def _filled(node: onnx.NodeProto, shape: Any) -> np.ndarray:
     value = attribute(node, "value")
-    number = 0.0 if value is None else onnx.numpy_helper.to_array(value).item()
-    if number != int(number):
+    number = as_known(np.zeros(1, np.float32) if value is None else onnx.numpy_helper.to_array(value))
+    if number is None:
         raise ValueError("no whole number")
-    return np.full([operator.index(size) for size in shape], int(number), object)
+    return np.full([operator.index(size) for size in shape], number.ravel()[0], object)
 
 
 def _split(node: onnx.NodeProto, values: list[Values], shapes: list[Shape | None]) -> list[np.ndarray] | None:
