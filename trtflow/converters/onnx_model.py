@@ -24,8 +24,11 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     """
     also = (DecodeError, onnx.checker.ValidationError)
     with refuse_damage(path, "not an ONNX model, or a damaged one", "Export it again.", also):
-        model = onnx.load(path)
+        model = onnx.load(path, load_external_data=False)
         check_texts(model)
+    with refuse_damage(path, "its weights lie in another file, which cannot be read", "Put it beside the model.", also):
+        onnx.load_external_data_for_model(model, str(path.parent))
+    with refuse_damage(path, "not an ONNX model, or a damaged one", "Export it again.", also):
         onnx.checker.check_model(model)
     return model
 
