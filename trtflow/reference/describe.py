@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from trtflow.reference.lower.int8_tensors import fused_activation
 from trtflow.reference.lower.precision import Precisions
 from trtflow.reference.record.algorithms import choose_algorithms, offer
@@ -123,7 +125,8 @@ def _tensor(tensor: ITensor, precision: DataType, precisions: Precisions) -> dic
 
 def _value(value: Any) -> Any:
     """Return a parameter as the inspector prints it."""
-    if isinstance(value, Weights):
+    if isinstance(value, np.ndarray):
+        value = Weights(value)
         return {"Type": TYPES.get(value.dtype, value.dtype.name.capitalize()), "Count": value.size}
     if isinstance(value, PaddingMode):
         return f"k{value.name}"

@@ -21,6 +21,7 @@ from trtflow.reference.record.layer import (
     NUMBERS,
     ILayer,
     Types,
+    WeightsAttribute,
     alias,
     axes_of,
     broadcast,
@@ -87,6 +88,7 @@ class IScaleLayer(ILayer):
     layer_type, title = LayerType.SCALE, "Scale"
     takes = (FLOATS,)
     weight_names = ("shift", "scale", "power")
+    shift, scale, power = WeightsAttribute(), WeightsAttribute(), WeightsAttribute()
 
     def __init__(
         self,
@@ -117,7 +119,7 @@ class IScaleLayer(ILayer):
             ScaleMode.ELEMENTWISE: (1,) * channel + tuple(shape[channel:]),
         }[self.mode]
         for name in self.weight_names:
-            count = getattr(self, name).size
+            count = self.held(name).size
             if count not in (0, volume(wanted)):
                 fault = f"{count} {name} weights, but mode {self.mode.name} on an input of shape {shape}"
                 raise NetworkError(self.name, f"{fault} needs {volume(wanted)}")

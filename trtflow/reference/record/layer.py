@@ -23,6 +23,24 @@ BOOL: Types = (DataType.BOOL,)
 # attributes of layers that TensorRT has not, and that a look at one does not show
 OWN = {"network", "layer_type", "node", "names", "elem_types", "shapes", "dtypes", "constants", "fault", "known"}
 ANY: Types = tuple(members(DataType))
+PLACE = "_{}_weights"  # where a layer keeps the weights of an attribute
+
+
+class WeightsAttribute:
+    """An attribute of a layer that holds weights.
+
+    It is set to weights, an array or None, and read, as in TensorRT, as a flat array of their type, not a copy; empty
+    where there are none.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._place = PLACE.format(name)
+
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        return self if layer is None else vars(layer)[self._place].numpy().reshape(-1)
+
+    def __set__(self, layer: Any, value: Any) -> None:
+        object.__setattr__(layer, self._place, Weights.of(value))
 
 
 class ILayer(Sealed):
@@ -35,7 +53,7 @@ class ILayer(Sealed):
         takes: types that each input may have; the last entry stands for all inputs behind it too.
         most_inputs: number of inputs where `set_input` can add some to those that the layer begins with.
         input_instead: attributes that an input can stand in for, and its index; setting the attribute removes it.
-        weight_names: attributes that hold weights; they can be set to weights, arrays or None.
+        weight_names: attributes that are a `WeightsAttribute`.
         carries_sizes: whether TensorRT computes it on the host where what it makes is a size.
         explicit_batch_only, implicit_batch_only: whether TensorRT refuses the layer with the other kind of batch.
         metadata: text that an engine inspector tells.
@@ -89,7 +107,7 @@ class ILayer(Sealed):
         self.outputs = [ITensor(name, self, index) for index, name in enumerate(names)]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, Weights.of(value) if name in self.weight_names else value)
+        super().__setattr__(name, value)
         if name in self.input_instead:
             self._places.pop(self.input_instead[name], None)
         if name not in ("name", "metadata", "outputs") and not name.startswith("_"):
@@ -106,6 +124,11 @@ class ILayer(Sealed):
                 tensor.forget()
         elif any(tensor.is_known for tensor in self.outputs):
             self.network.revision += 1
+
+    def held(self, name: str) -> Weights:
+        """Return the weights that an attribute holds; empty where there are none."""
+        found: Weights = vars(self)[PLACE.format(name)]
+        return found
 
     @property
     def inputs(self) -> list[ITensor]:

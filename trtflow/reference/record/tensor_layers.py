@@ -15,7 +15,18 @@ from trtflow.reference.record.enums import (
     SampleMode,
     TopKOperation,
 )
-from trtflow.reference.record.layer import ANY, FLOATS, INT32, NUMBERS, ILayer, Types, axes_of, broadcast, one_axis
+from trtflow.reference.record.layer import (
+    ANY,
+    FLOATS,
+    INT32,
+    NUMBERS,
+    ILayer,
+    Types,
+    WeightsAttribute,
+    axes_of,
+    broadcast,
+    one_axis,
+)
 from trtflow.reference.record.plugins import IPluginV2
 from trtflow.reference.record.shape_values import constant_values, known_values
 from trtflow.reference.record.tensor import ITensor
@@ -33,6 +44,7 @@ class IFullyConnectedLayer(ILayer):
     layer_type, title = LayerType.FULLY_CONNECTED, "Fully Connected"
     takes = (FLOATS,)
     weight_names = ("kernel", "bias")
+    kernel, bias = WeightsAttribute(), WeightsAttribute()
 
     def __init__(
         self, network: INetworkDefinition, input: ITensor, num_outputs: int, kernel: Weights, bias: Weights
@@ -41,12 +53,17 @@ class IFullyConnectedLayer(ILayer):
         if len(input.shape) < 3:
             raise NetworkError(self.name, f"its input {input.name!r} has shape {input.shape}, not (…, C, H, W)")
         self.num_output_channels, self.kernel, self.bias = int(num_outputs), kernel, bias
-        if kernel.size != self.num_output_channels * volume(input.shape[-3:]):
-            raise NetworkError(
-                self.name,
-                f"{kernel.size} kernel weights, but {num_outputs} outputs of an input {input.shape} "
-                f"need {self.num_output_channels * volume(input.shape[-3:])}",
-            )
+
+    def kernel_shape(self) -> tuple[int, int]:
+        """Return (K, C * H * W), checked against the number of weights, which may be set after the layer is added."""
+        outputs, shape = self.num_output_channels, self.inputs[0].shape
+        wanted, count = outputs * volume(shape[-3:]), self.held("kernel").size
+        if count != wanted:
+            fault = f"{count} kernel weights, but {outputs} outputs of an input {shape} need {wanted}"
+            raise NetworkError(self.name, fault)
+        if self.held("bias").size not in (0, outputs):
+            raise NetworkError(self.name, f"{self.held('bias').size} bias weights for {outputs} outputs")
+        return outputs, wanted // outputs
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return (…, K, 1, 1)."""
@@ -413,6 +430,7 @@ class IConstantLayer(ILayer):
 
     layer_type, title = LayerType.CONSTANT, "Constant"
     weight_names = ("weights",)
+    weights = WeightsAttribute()
 
     def __init__(self, network: INetworkDefinition, shape: Any, weights: Weights) -> None:
         super().__init__(network, [])
@@ -426,7 +444,8 @@ class IConstantLayer(ILayer):
 
     def output_dtype(self, index: int) -> DataType:
         """Return the weights' type; floats of any precision are FLOAT."""
-        return DataType.FLOAT if self.weights.dtype in FLOATS else self.weights.dtype
+        dtype = self.held("weights").dtype
+        return DataType.FLOAT if dtype in FLOATS else dtype
 
 
 class IPluginV2Layer(ILayer):
