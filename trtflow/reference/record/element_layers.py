@@ -202,8 +202,10 @@ class IIdentityLayer(ILayer):
     layer_type, title = LayerType.IDENTITY, "Identity"
 
     def output_dtype(self, index: int) -> DataType:
-        """Return the type that was set, else the input's, of floats FLOAT."""
-        return self._output_types.get(index, super().output_dtype(index))
+        """Return the type that was set, else the input's, of floats FLOAT: they stay floats where INT8 stores them."""
+        given = super().output_dtype(index)
+        wanted = self._output_types.get(index, given)
+        return given if wanted == DataType.INT8 and given in FLOATS else wanted
 
 
 class ICastLayer(ILayer):
