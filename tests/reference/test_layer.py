@@ -205,3 +205,17 @@ def test_a_scale_takes_its_channel_axis_by_position(network):
     np.testing.assert_allclose(found, DATA * scale[:, None] + shift[:, None], rtol=1e-6)
     with pytest.raises(TypeError, match="channel_axis"):
         network.add_scale_nd(network.add_input("x", trt.float32, (2, 1, 1, 2)), trt.ScaleMode.UNIFORM)
+
+
+def test_a_shuffle_tells_what_it_was_not_told_as_tensorrt_does(network):
+    layer = network.add_shuffle(network.add_input("x", trt.float32, (2, 3, 4)))
+    assert list(layer.first_transpose) == list(layer.second_transpose) == list(range(8))
+    with pytest.raises(ValueError, match="should return >= 0"):
+        len(layer.reshape_dims)
+    layer.first_transpose = trt.Permutation([2, 0, 1])  # eight entries, of which three are read
+    assert layer.get_output(0).shape == (4, 2, 3)
+    layer.reshape_dims = (4, 6)
+    assert (layer.reshape_dims, layer.get_output(0).shape) == ((4, 6), (4, 6))
+    other = network.add_shuffle(network.add_input("y", trt.float32, (2, 3, 4)))
+    other.first_transpose, other.second_transpose = layer.first_transpose, layer.second_transpose
+    assert other.get_output(0).shape == (4, 2, 3)

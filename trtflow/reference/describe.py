@@ -37,9 +37,9 @@ PARAMETERS: dict[LayerType, dict[str, str]] = {
     },
     LayerType.ACTIVATION: {"ActivationType": "activation_type", "Alpha": "alpha", "Beta": "beta"},
     LayerType.SHUFFLE: {
-        "FirstTranspose": "first_transpose",
-        "Reshape": "reshape_dims",
-        "SecondTranspose": "second_transpose",
+        "FirstTranspose": "_first_transpose",
+        "Reshape": "_reshape_dims",
+        "SecondTranspose": "_second_transpose",
         "ZeroIsPlaceholder": "zero_is_placeholder",
     },
     LayerType.SLICE: {"Start": "start", "Size": "shape", "Stride": "stride", "Mode": "mode"},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.attributes import WeightsAttribute
 from trtflow.reference.record.enums import (
     ActivationType,
     DataType,
@@ -21,7 +22,6 @@ from trtflow.reference.record.layer import (
     NUMBERS,
     ILayer,
     Types,
-    WeightsAttribute,
     alias,
     axes_of,
     broadcast,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.attributes import PLACE
 from trtflow.reference.record.dims import MAX_DIMS
 from trtflow.reference.record.enumeration import members
 from trtflow.reference.record.enums import DataType, LayerType
@@ -23,24 +24,6 @@ BOOL: Types = (DataType.BOOL,)
 # attributes of layers that TensorRT has not, and that a look at one does not show
 OWN = {"network", "layer_type", "node", "names", "elem_types", "shapes", "dtypes", "constants", "fault", "known"}
 ANY: Types = tuple(members(DataType))
-PLACE = "_{}_weights"  # where a layer keeps the weights of an attribute
-
-
-class WeightsAttribute:
-    """An attribute of a layer that holds weights.
-
-    It is set to weights, an array or None, and read, as in TensorRT, as a flat array of their type, not a copy; empty
-    where there are none.
-    """
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._place = PLACE.format(name)
-
-    def __get__(self, layer: Any, owner: type | None = None) -> Any:
-        return self if layer is None else vars(layer)[self._place].numpy().reshape(-1)
-
-    def __set__(self, layer: Any, value: Any) -> None:
-        object.__setattr__(layer, self._place, Weights.of(value))
 
 
 class ILayer(Sealed):

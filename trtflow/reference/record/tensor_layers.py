@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.attributes import OrderAttribute, SizesAttribute, WeightsAttribute
 from trtflow.reference.record.dims import sizes_of
 from trtflow.reference.record.enums import (
     DataType,
@@ -22,7 +23,6 @@ from trtflow.reference.record.layer import (
     NUMBERS,
     ILayer,
     Types,
-    WeightsAttribute,
     axes_of,
     broadcast,
     one_axis,
@@ -313,19 +313,21 @@ class IShuffleLayer(ILayer):
     layer_type, title = LayerType.SHUFFLE, "Shuffle"
     takes, most_inputs = (ANY, INT32), 2
     input_instead = {"reshape_dims": 1}  # noqa: RUF012
+    first_transpose, second_transpose, reshape_dims = OrderAttribute(), OrderAttribute(), SizesAttribute()
+    _first_transpose: tuple[int, ...] | None
+    _second_transpose: tuple[int, ...] | None
+    _reshape_dims: tuple[int, ...] | None
 
     def __init__(self, network: INetworkDefinition, input: ITensor) -> None:
         super().__init__(network, [input])
-        self.first_transpose: tuple[int, ...] | None = None
-        self.reshape_dims: tuple[int, ...] | None = None
-        self.second_transpose: tuple[int, ...] | None = None
+        self.first_transpose = self.reshape_dims = self.second_transpose = None
         self.zero_is_placeholder = True
 
     def sizes(self) -> tuple[int, ...] | None:
         """Return the sizes of the reshape as they are given, None where there is none; -1 also where unknown."""
         given = self.get_input(1)
         if given is None:
-            return None if self.reshape_dims is None else tuple(self.reshape_dims)
+            return self._reshape_dims
         if len(given.shape) != 1 or given.shape[0] < 0:
             fault = f"sizes of shape {given.shape} for its reshape"
             raise NetworkError(self.name, fault, "Give them as a tensor of one dimension, whose size is known.")
@@ -333,7 +335,7 @@ class IShuffleLayer(ILayer):
 
     def reshaped(self) -> tuple[int, ...]:
         """Return the shape after the reshape."""
-        shape, given = self._permuted(tuple(self.inputs[0].shape), self.first_transpose), self.sizes()
+        shape, given = self._permuted(tuple(self.inputs[0].shape), self._first_transpose), self.sizes()
         if given is None:
             return shape
         if self.zero_is_placeholder and any(size == 0 and axis >= len(shape) for axis, size in enumerate(given)):
@@ -366,15 +368,25 @@ class IShuffleLayer(ILayer):
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the shape after all three steps."""
-        return self._permuted(self.reshaped(), self.second_transpose)
+        return self._permuted(self.reshaped(), self._second_transpose)
 
-    def _permuted(self, shape: tuple[int, ...], order: tuple[int, ...] | None) -> tuple[int, ...]:
+    def axes(self, order: tuple[int, ...] | None, shape: Any) -> tuple[int, ...] | None:
+        """Return as many axes of an order as a shape has, which are all that is read; None where there is no order.
+
+        Raises:
+            NetworkError: they do not name each axis once.
+        """
         if order is None:
-            return tuple(shape)
-        if sorted(order) != list(range(len(shape))):
+            return None
+        read = order[: len(shape)]
+        if sorted(read) != list(range(len(shape))):
             fault = f"the transposition {tuple(order)} of a shape {Dims(shape)}"
             raise NetworkError(self.name, fault, "Name each of its axes once.")
-        return tuple(shape[axis] for axis in order)
+        return read
+
+    def _permuted(self, shape: tuple[int, ...], order: tuple[int, ...] | None) -> tuple[int, ...]:
+        axes = self.axes(order, shape)
+        return tuple(shape) if axes is None else tuple(shape[axis] for axis in axes)
 
 
 class IShapeLayer(ILayer):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.attributes import WeightsAttribute
 from trtflow.reference.record.dims import sizes_of
 from trtflow.reference.record.enums import (
     InterpolationMode,
@@ -22,7 +23,7 @@ from trtflow.reference.record.enums import (
     ResizeRoundMode,
     ResizeSelector,
 )
-from trtflow.reference.record.layer import FLOATS, INT32, NUMBERS, ILayer, Types, WeightsAttribute, alias
+from trtflow.reference.record.layer import FLOATS, INT32, NUMBERS, ILayer, Types, alias
 from trtflow.reference.record.shape_values import known_values
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Dims, Weights, volume
