@@ -214,7 +214,7 @@ def concatenation(layer: L.IConcatenationLayer, graph: Graph, inputs: list[str])
 @lowers(L.IShuffleLayer)
 def shuffle(layer: L.IShuffleLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """Transpose and Reshape, as far as they are set."""
-    value = _transposed(graph, inputs[0], layer.first_transpose)
+    value = _transposed(graph, inputs[0], layer.axes(layer._first_transpose, layer.inputs[0].shape))
     given, shape = layer.sizes(), layer.reshaped()
     if given is not None:
         copies = layer.zero_is_placeholder
@@ -229,7 +229,7 @@ def shuffle(layer: L.IShuffleLayer, graph: Graph, inputs: list[str]) -> list[str
         if not copies and graph.batch_axes and 0 in given:
             raise NetworkError(layer.name, "an empty tensor with an implicit batch", "Make the batch explicit.")
         value = graph.node("Reshape", [value, sizes], allowzero=int(not copies and not graph.batch_axes))
-    value = _transposed(graph, value, layer.second_transpose)
+    value = _transposed(graph, value, layer.axes(layer._second_transpose, shape))
     return [value if value != inputs[0] else graph.node("Identity", inputs[:1])]
 
 

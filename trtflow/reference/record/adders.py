@@ -97,10 +97,10 @@ class Adders(Reporter):
         """Add what `add_scale` does, with channels along any axis.
 
         Raises:
-            TypeError: no axis is given.
+            TypeError: there is no channel axis. (In TensorRT it has no default, though it follows some that have.)
         """
         if channel_axis is None:
-            raise TypeError("add_scale_nd() lacks its channel_axis, the last argument")
+            raise TypeError("add_scale_nd() needs channel_axis")
         weights = (Weights.of(shift), Weights.of(scale), Weights.of(power))
         return self.add_layer(L.IScaleLayer(self._network, input, mode, *weights, channel_axis))
 
