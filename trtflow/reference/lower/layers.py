@@ -153,7 +153,6 @@ def _overshoots(layer: SlidingLayer, window: dict[str, Any]) -> bool:
 @lowers(L.IFullyConnectedLayer)
 def fully_connected(layer: L.IFullyConnectedLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """Flatten the last three dimensions, Gemm, and put the ones back."""
-    layer.check_weights()
     leading = ([-1] * graph.batch_axes + list(layer.inputs[0].shape))[:-3]
     if leading.count(-1) > 1:
         fault = f"an input of shape {layer.inputs[0].shape}, several of whose sizes are only known at run time"
@@ -190,8 +189,8 @@ def resize(layer: L.IResizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
     }
     if layer.resize_mode == InterpolationMode.CUBIC:
         attributes |= {"cubic_coeff_a": layer.cubic_coeff, "exclude_outside": int(layer.exclude_outside)}
-    if 1 not in given and layer.scales and not _rounds_otherwise(layer):
-        scales = graph.constant("scales", [1.0] * graph.batch_axes + layer.scales, np.float32)
+    if 1 not in given and layer.scales:
+        scales = graph.constant("scales", [1.0] * graph.batch_axes + _scales(layer), np.float32)
         return [graph.node("Resize", [given[0], "", scales], **attributes)]
     if 1 in given:
         sizes = graph.wide(graph.without_batch(layer, layer.inputs[1], given[1]))
@@ -202,10 +201,19 @@ def resize(layer: L.IResizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
     return [graph.node("Resize", [given[0], "", "", sizes], **attributes)]
 
 
-def _rounds_otherwise(layer: L.IResizeLayer) -> bool:
-    """Whether ONNX's inference, in double precision, gives other sizes than the kernels: 7 * 13 / 7 is 12 there."""
-    sizes = zip(layer.inputs[0].shape, layer.scales, layer.output_shape(0), strict=True)
-    return any(size >= 0 and int(size * float(np.float32(scale))) != found for size, scale, found in sizes)
+def _scales(layer: L.IResizeLayer) -> list[float]:
+    """Return the scales, those a hair larger by which ONNX's inference gives other sizes than the kernels.
+
+    It multiplies in double precision, and they in float32: 7 * 13 / 7 is 12 there. Sizes in place of scales would move
+    the coordinates of the other axes, which follow from what is given.
+    """
+    scales = []
+    for size, scale, found in zip(layer.inputs[0].shape, layer.scales, layer.output_shape(0), strict=True):
+        near = np.float32(scale)
+        if size >= 0 and int(size * float(near)) != found:
+            near = np.nextafter(near, np.float32(np.inf))
+        scales.append(float(near))
+    return scales
 
 
 @lowers(L.IConstantLayer)

@@ -12,6 +12,7 @@ from trtflow.reference.run.value_sizes import ValueSizes
 
 Key = tuple[tuple[str, tuple[int, ...]], ...]
 Run = Callable[[Mapping[str, Dims]], list[tuple[int, ...]]]
+DYADIC = 256  # scales that are a multiple of one part in so many give the same product in any precision
 LARGEST = 64  # elements of an initializer whose values may be part of a shape
 
 
@@ -30,6 +31,7 @@ class OutputShapes:
         inputs = [value.name for value in model.graph.input if value.name not in initializers]
         self.by_values = ValueSizes(self._model, [name for name in inputs if name not in shape_inputs])
         self.by_any_values = ValueSizes(self._model, inputs)
+        self._rounds = any(_rounds(node, model.graph) for node in model.graph.node)
         self._known: dict[Key, dict[str, Dims]] = {}
 
     def by_shape_values(self, output: str) -> bool:
@@ -48,7 +50,7 @@ class OutputShapes:
         key += tuple((name, tuple(sizes.ravel().tolist())) for name, sizes in values.items())
         if key not in self._known:
             found = self._infer(inputs)
-            if any(-1 in shape for shape in found.values()):
+            if self._rounds or any(-1 in shape for shape in found.values()):
                 found = {name: Dims(shape) for name, shape in zip(self._names, run(inputs), strict=True)}
             self._known[key] = found
         return self._known[key]
@@ -84,6 +86,14 @@ def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         else:
             copy.graph.initializer.append(tensor)
     return copy
+
+
+def _rounds(node: onnx.NodeProto, graph: onnx.GraphProto) -> bool:
+    """Whether inference may round a product of a size and a scale otherwise than kernels, which have float32."""
+    if node.op_type != "Resize" or len(node.input) < 3 or not node.input[2]:
+        return False
+    scales = [onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer if tensor.name == node.input[2]]
+    return any((values.astype(np.float64) * DYADIC % 1).any() for values in scales)
 
 
 def _shape(value: onnx.ValueInfoProto) -> Dims:

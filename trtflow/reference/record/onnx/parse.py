@@ -20,7 +20,7 @@ from trtflow.reference.record.onnx.inference import Inference, Told, title
 from trtflow.reference.record.onnx.known_values import as_known, known_results
 from trtflow.reference.record.onnx.loops import varying_size
 from trtflow.reference.record.onnx.operators import check_node, is_beyond
-from trtflow.reference.record.onnx.opsets import Around, bring
+from trtflow.reference.record.onnx.opsets import Around, bring, drop
 from trtflow.reference.record.onnx.registry import (
     BODIES,
     OPERATORS,
@@ -181,6 +181,7 @@ class Parse:
         if schema_of(node, OPSET) is None:  # an operator that TensorRT has, and ONNX of that opset has not
             self._add_own(node, operands)
             return
+        self._drop_unknown(node)
         self.results = results = self._infer(node)
         if self._fold(node, operands, results):
             return
@@ -189,6 +190,15 @@ class Parse:
             if told.shape is None:
                 raise UnknownRank
         self._add_layers(node, operands, results)
+
+    def _drop_unknown(self, node: onnx.NodeProto) -> None:
+        """Leave out attributes that an operator has not; the checker passes them where it is newer than the model."""
+        known = schema_of(node, OPSET).attributes
+        for name in [item.name for item in node.attribute if item.name not in known]:
+            self.warn(
+                f"node {node.name!r} ({node.op_type}): TensorRT passes over {name!r}, which is no attribute of it."
+            )
+            drop(node, name)
 
     def warn(self, message: str) -> None:
         """Log what a user should know of a model that is taken, once."""
