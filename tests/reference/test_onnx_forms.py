@@ -333,4 +333,4 @@ def test_rows_are_a_convolution_whose_kernel_has_the_models_name():
     _, parser, _ = parsed(model_of(text, **weights))
     layers = {layer.type: layer for layer in parser.network}
     assert trt.LayerType.CONVOLUTION in layers
-    assert layers[trt.LayerType.CONVOLUTION].kernel.name == "w"
+    assert layers[trt.LayerType.CONVOLUTION].held("kernel").name == "w"

@@ -153,7 +153,6 @@ def _overshoots(layer: SlidingLayer, window: dict[str, Any]) -> bool:
 @lowers(L.IFullyConnectedLayer)
 def fully_connected(layer: L.IFullyConnectedLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """Flatten the last three dimensions, Gemm, and put the ones back."""
-    layer.check_weights()
     leading = ([-1] * graph.batch_axes + list(layer.inputs[0].shape))[:-3]
     if leading.count(-1) > 1:
         fault = f"an input of shape {layer.inputs[0].shape}, several of whose sizes are only known at run time"

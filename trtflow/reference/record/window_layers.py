@@ -304,10 +304,6 @@ class IResizeLayer(ILayer):
             value = [float(scale) for scale in value]
         super().__setattr__(name, sizes_of(value) if name == "shape" else value)
 
-    def is_told(self) -> bool:
-        """Whether new sizes are set, in one of the three ways."""
-        return bool(self.shape or self.scales or self.get_input(1) is not None)
-
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the new sizes; the input's as long as none are set."""
         shape, sizes = self.inputs[0].shape, self.get_input(1)
