@@ -16,6 +16,7 @@ REACHES_OUT = re.compile(
     r"|Save(V2|Slices)?|Restore(V2|Slice)?|MergeV2Checkpoints|ImmutableConst|LoadAndRemapMatrix|GenerateVocabRemapping"
     r"|Send|Recv|_(Host)?(Send|Recv)|Collective\w*|\w*Bigtable\w*|\w*Sql\w*|XlaLaunch\w*|RemoteCall|TPU\w*|Load\w*Library"
 )
+VARIABLES = ("Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable")
 # of the functions that restore and save a model's variables, and of the tables of its vocabularies
 OF_SAVING = re.compile(
     r"Save(V2|Slices)?|Restore(V2|Slice)?|MergeV2Checkpoints|ShardedFilename|InitializeTableFromTextFile(V2)?"
@@ -25,14 +26,17 @@ OF_SAVING = re.compile(
 def check_harmless(path: Path, graphdef: Any, saved: bool = False) -> None:
     """Refuse a graph with operations that reach out of it.
 
+    Those that save and restore are let pass where there are variables to save; they write checkpoints and nothing else.
+
     Args:
         path: its file, for errors.
         graphdef: the GraphDef.
-        saved: whether it is of a saved model, which restores and saves its variables.
+        saved: whether it is of a saved model, which has them in any case.
 
     Raises:
         FormatError: it has one; it is named.
     """
+    saved = saved or any(node.op in VARIABLES for node in _nodes(graphdef))
     for node in _nodes(graphdef):
         if REACHES_OUT.fullmatch(node.op) and not (saved and OF_SAVING.fullmatch(node.op)):
             fault = f"its node {node.name!r} is a {node.op}, which reaches out of the graph: no network needs it"
