@@ -83,7 +83,7 @@ class _Mapping:
         """
         if self.nodes % 2 == 0 and isinstance(event, yaml.ScalarEvent) and event.value != "<<":
             if event.value in self.keys:
-                line = event.start_mark.line + 1
+                line = event.start_mark.line + 1 if event.start_mark else 0
                 raise ValueError(f"the key {event.value!r} stands twice in a mapping, again at line {line}")
             self.keys.add(event.value)
         self.nodes += 1
