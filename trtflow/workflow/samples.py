@@ -28,9 +28,12 @@ def find_own_samples(folder: str, guide: list[str]) -> dict[str, Path]:
     """Return the files in the folder `own_samples` that describe no chapter of the guide, by their names.
 
     Raises:
-        PlanError: one has the name of a sample of the guide's, or cannot be read.
+        PlanError: one has the name of a sample of the guide's, cannot be read, or ends in `.yml`.
     """
     found = {}
+    for path in Path(folder).glob("*"):
+        if path.suffix.lower() in (".yml", ".yaml") and path.suffix != ".yaml":
+            raise PlanError(f"{path}: samples end in .yaml. Rename it to {path.stem}.yaml, or move it elsewhere.")
     for path in sorted(Path(folder).glob("*.yaml")):
         if path.is_file() and path.stem in guide and _chapter(path):
             continue
