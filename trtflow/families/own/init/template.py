@@ -7,11 +7,13 @@ from typing import Any
 
 from trtflow.families.own.init.facts import Facts
 from trtflow.families.own.init.guess import Guess
+from trtflow.workflow.by_hand import ROOT
+from trtflow.workflow.kinds import Kinds
 from trtflow.workflow.own import usual_gates
 
 PRECISIONS = ("fp32", "fp16", "int8")
 BATCH = 8  # of the engines where the model leaves it open
-LOSES = {"classification": "top1", "regression": "r2"}
+LABELS = {"labels": "boxes of COCO, VOC or YOLO", "masks": "a .png file a picture; 255 does not count"}
 IMAGENET = "of ImageNet's usual training: mean [123.675, 116.28, 103.53], scale [0.017125, 0.017507, 0.017429]"
 
 
@@ -24,7 +26,7 @@ def to_yaml(
         name: of the sample.
         title: what it is.
         model: its section of that name.
-        data: places of the data, `val` and perhaps `calibration`.
+        data: places of the data: `val`, and perhaps `labels`, `masks` and `calibration`.
         facts: of the model.
         guess: what it is for.
         command: that wrote it.
@@ -39,6 +41,7 @@ def to_yaml(
         f"model: {_text(model)}",
         *_inputs(facts, guess),
         *_outputs(facts, guess),
+        *_decoding(guess),
         *_data(data, guess),
         f"precisions: {_text(list(PRECISIONS))}",
         *_batch(facts),
@@ -83,11 +86,23 @@ def _outputs(facts: Facts, guess: Guess) -> list[str]:
     return lines
 
 
+def _decoding(guess: Guess) -> list[str]:
+    if not guess.decoding:
+        return []
+    return [
+        f"decoding: {_text(guess.decoding)} # how the outputs are read; docs/your-own-detector.md",
+        "  # score_threshold: 0.01, nms_iou: 0.5 and keep: 100 hold where nothing else is set",
+    ]
+
+
 def _data(data: dict[str, str], guess: Guess) -> list[str]:
     lines = [
         "data:",
         f"  val: {_text(data['val'])} # what is scored: pictures in folders, .npz, .npy, .csv or .parquet",
+        *(f"  {key}: {_text(data[key])} # {LABELS[key]}" for key in LABELS if key in data),
     ]
+    if guess.colours:
+        lines.append(f"  colours: {_text(guess.colours)} # of masks")
     if "calibration" in data:
         lines.append(f"  calibration: {_text(data['calibration'])} # of INT8, without labels")
     else:
@@ -106,7 +121,8 @@ def _batch(facts: Facts) -> list[str]:
 
 
 def _gates(guess: Guess) -> list[str]:
+    told = Kinds(ROOT).get("task", guess.task, "--task")["own"]
     lines = ["gates: # what the report must reach; without this the same"]
     for precision in PRECISIONS:
-        lines += [f"  - {_text(gate)}" for gate in usual_gates(precision, {"loses": LOSES.get(guess.task)})]
+        lines += [f"  - {_text(gate)}" for gate in usual_gates(precision, told)]
     return lines
