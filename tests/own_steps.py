@@ -50,7 +50,7 @@ def run_engine(sample, values, count):
     answers = Answers(sample)
     with Session(trt, engine_of(trt, plan)) as session:
         for batch in batches_of(sample, values, 8):
-            answers.add(sample.postprocess(session.run(batch)))
+            answers.add(sample.postprocess({**batch, **session.run(batch)}))
     return answers.joined(count)
 
 

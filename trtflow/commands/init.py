@@ -17,11 +17,14 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from trtflow.cli import quiet_tensorflow
 from trtflow.formats import UserError
+from trtflow.workflow.by_hand import ROOT
+from trtflow.workflow.samples import guide_samples
 
 
 def named_shape(text: str) -> tuple[str, list[int]]:
@@ -56,7 +59,7 @@ def main(options: argparse.Namespace) -> None:
         UserError: the file is there already, or something about the model or the data.
     """
     quiet_tensorflow()
-    name = options.name or sample_name(options.model)
+    name = options.name or sample_name(options.model, guide_samples(ROOT))
     target = options.folder / f"{name}.yaml"
     if target.exists():
         raise UserError(f"{target}: it is there already. Remove it, or give another --name.")
@@ -89,8 +92,8 @@ def command_of(options: argparse.Namespace) -> str:
     return " ".join([f"trtflow init {options.model}", *given])
 
 
-def sample_name(model: Path) -> str:
-    """Return the name of a sample for a model, of letters, digits and _.
+def sample_name(model: Path, taken: Collection[str]) -> str:
+    """Return the name of a sample for a model, of letters, digits and _, which is none of those that are taken.
 
     Raises:
         UserError: its file's name has no letter.
@@ -98,7 +101,7 @@ def sample_name(model: Path) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", model.name.removesuffix(model.suffix).lower()).strip("_").lstrip("_0123456789")
     if not name:
         raise UserError(f"{model}: no letter in its name. Give --name.")
-    return name
+    return f"my_{name}" if name in taken else name
 
 
 def model_settings(options: argparse.Namespace) -> dict[str, Any]:

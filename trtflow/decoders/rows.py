@@ -41,7 +41,8 @@ def decode_rows(
             f"decoding: an output of shape {output.shape} has no rows of {', '.join(columns)}. Name another output as "
             "outputs, or its columns as decoding.columns."
         )
-    table = output.reshape(-1, output.shape[-2], output.shape[-1]).astype(np.float32)
+    count = output.size // max(1, output.shape[-2] * output.shape[-1]) if output.size else 1
+    table = output.reshape(count, output.shape[-2], output.shape[-1]).astype(np.float32)
     first = first_label if settings.first_label is None else settings.first_label
     together = "image" in columns and len(table) == 1
     pictures = _by_picture(table[0], columns.index("image")) if together else list(table)

@@ -19,7 +19,8 @@ ANCHORS = (1, 3, 2, 5)  # boxes a cell
 PLAIN = 5  # values of a box of YOLO before its classes: middle, sides, objectness
 BINS = 64  # channels of the distances of YOLOv8's raw maps: four sides of 16 bins
 NEGATIVE = 0.2  # of the values of boxes for noise, from which on these are offsets
-USUAL_ANCHORS: Mapping[str, set[tuple[int, ...]]] = {"yolov3": {(3, 3, 3), (3, 3)}, "yolov5": {(3, 3, 3)}}  # a map, of decoders that know them
+# boxes a map, of decoders that know their sizes
+USUAL_ANCHORS: Mapping[str, set[tuple[int, ...]]] = {"yolov3": {(3, 3, 3), (3, 3)}, "yolov5": {(3, 3, 3)}}
 ROLES = {  # words in names of outputs
     "labels": ("class", "label", "cls"),
     "scores": ("score", "conf", "prob"),
@@ -121,16 +122,16 @@ def _torchvision(outputs: Arrays, size: tuple[int, int], known: Known) -> Iterat
 
 def _rows(outputs: Arrays, size: tuple[int, int], known: Known) -> Iterator[Head]:
     """Rows of detections: DetectionOutput's, those of YOLOv10 and others, YOLOv7's end2end export."""
-    name = next(iter(outputs))
-    values = outputs[name]
-    if len(outputs) != 1 or values.shape[-1] not in (6, 7) or values.ndim not in (2, 3, 4):
+    rows = [name for name, values in outputs.items() if values.ndim >= 2 and values.shape[-1] in (6, 7)]
+    # TensorRT's DetectionOutput tells besides how many there are
+    if len(rows) != 1 or any(values[0].size > 1 for name, values in outputs.items() if name not in rows):
         return
-    if values.ndim == 3 and (_is_grid(values.shape[1], size) or values.shape[-1] == 7):
-        return
-    if values.ndim == 4 and values.shape[1] == 1 and values.shape[-1] == 7:
-        yield Head({"name": "ssd"}, [name], left=[FIRST.format(first=1)])
-    elif values.ndim < 4 and (values.ndim == 2) == (values.shape[-1] == 7):
-        yield Head({"name": "nms_output", "units": "pixels"}, [name], resize=LETTERBOX, left=[UNITS])
+    values = outputs[rows[0]]
+    form = (values.ndim, values.shape[-1])
+    if form == (4, 7) and values.shape[1] == 1 and _are_whole(values[..., :2]):
+        yield Head({"name": "ssd"}, rows, left=[FIRST.format(first=1)])
+    elif (form == (2, 7) and _are_whole(values[:, [0, 5]])) or (form == (3, 6) and _are_whole(values[..., 5])):
+        yield Head({"name": "nms_output", "units": "pixels"}, rows, resize=LETTERBOX, left=[UNITS])
 
 
 def _maps(outputs: Arrays, size: tuple[int, int], known: Known) -> Iterator[Head]:
@@ -182,11 +183,11 @@ def _pairs(outputs: Arrays, size: tuple[int, int], known: Known) -> Iterator[Hea
     """Boxes and scores: SSD's offsets with priors, DETR's, or decoded boxes."""
     floats = {name: values for name, values in outputs.items() if values.dtype.kind == "f"}
     for box, values in floats.items():
-        if not (values.ndim >= 2 and values.size % 4 == 0 and (values.shape[-1] == 4 or values.ndim == 2)):
+        if values.ndim < 2 or not values.size or values[0].size % 4 or (values.shape[-1] != 4 and values.ndim > 2):
             continue
         count = values[0].size // 4
         for score, others in floats.items():
-            if score == box or others.ndim not in (2, 3) or others[0].size % max(count, 1) or _role(box) == "scores":
+            if score == box or others.ndim not in (2, 3) or others[0].size % count or _role(box) == "scores":
                 continue
             if others.ndim == 3 and others.shape[1] != count:
                 continue
@@ -228,6 +229,11 @@ FIRST = "decoding.first_label: the number of the first class; {first} is usual"
 
 def _is(values: np.ndarray, rank: int, last: int) -> bool:
     return values.ndim == rank and values.shape[-1] == last
+
+
+def _are_whole(values: np.ndarray) -> bool:
+    """Whether all are whole numbers, as those of classes and pictures are, which scores of noise are not."""
+    return bool((values == np.round(values)).all())
 
 
 def _units(boxes: np.ndarray, size: tuple[int, int]) -> dict[str, str]:

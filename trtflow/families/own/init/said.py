@@ -18,6 +18,7 @@ class Guess:
         classes: names of the classes, in the order of the output.
         decoding: how a detector's outputs are read, as in the YAML file.
         colours: of masks by class, where their pixels are colours.
+        items: how many the data have; None where there are none.
         left: what the user has to look at, a sentence each.
     """
 
@@ -28,4 +29,5 @@ class Guess:
     classes: list[str] = field(default_factory=list)
     decoding: dict[str, Any] = field(default_factory=dict)
     colours: dict[str, list[int]] = field(default_factory=dict)
+    items: int | None = None
     left: list[str] = field(default_factory=list)

@@ -7,6 +7,7 @@ from typing import Any
 
 from trtflow.families.own.init.facts import Facts
 from trtflow.families.own.init.guess import Guess
+from trtflow.samples.own.calibration import SHARE
 from trtflow.workflow.by_hand import ROOT
 from trtflow.workflow.kinds import Kinds
 from trtflow.workflow.own import usual_gates
@@ -44,7 +45,7 @@ def to_yaml(
         *_decoding(guess),
         *_data(data, guess),
         f"precisions: {_text(list(PRECISIONS))}",
-        *_batch(facts),
+        *_batch(facts, guess),
         "# calibration: {algorithm: entropy2, batches: 10, seed: 0} # of INT8; else entropy2 on up to 512 items",
         "# hook: my_hook.py # preprocess, postprocess and score in Python, where this file cannot say it",
         *_gates(guess),
@@ -80,7 +81,8 @@ def _inputs(facts: Facts, guess: Guess) -> list[str]:
 
 def _outputs(facts: Facts, guess: Guess) -> list[str]:
     lines = ["outputs: # that are kept; the first is scored where the task scores one"]
-    for name, (shape, dtype) in facts.outputs.items():
+    for name in dict.fromkeys([*guess.outputs, *facts.outputs]):  # a decoder takes them in an order of its own
+        shape, dtype = facts.outputs[name]
         line = f"  {_text(name)}: {_text(guess.outputs.get(name, {}))} # {dtype} {list(shape)}"
         lines.append(line if name in guess.outputs else f"  #{line[1:]}")
     return lines
@@ -114,10 +116,12 @@ def _data(data: dict[str, str], guess: Guess) -> list[str]:
     return lines
 
 
-def _batch(facts: Facts) -> list[str]:
+def _batch(facts: Facts, guess: Guess) -> list[str]:
+    """Return the lines of the batch: where items are few, one that the share of them that calibrates fills."""
     if facts.batch is not None:
         return [f"batch_size: {facts.batch} # the model fixes it"]
-    return [f"max_batch_size: {BATCH} # largest batch of the engines"]
+    share = BATCH if guess.items is None else max(1, guess.items // SHARE)
+    return [f"max_batch_size: {min(BATCH, share)} # largest batch of the engines"]
 
 
 def _gates(guess: Guess) -> list[str]:
