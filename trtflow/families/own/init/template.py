@@ -14,6 +14,7 @@ from trtflow.workflow.own import usual_gates
 
 PRECISIONS = ("fp32", "fp16", "int8")
 BATCH = 8  # of the engines where the model leaves it open
+WHOLE_RANGE = ("segmentation",)  # tasks whose INT8 keeps the whole range of each tensor
 LABELS = {"labels": "boxes of COCO, VOC or YOLO", "masks": "a .png file a picture; 255 does not count"}
 IMAGENET = "of ImageNet's usual training: mean [123.675, 116.28, 103.53], scale [0.017125, 0.017507, 0.017429]"
 
@@ -46,7 +47,8 @@ def to_yaml(
         *_data(data, guess),
         f"precisions: {_text(list(PRECISIONS))}",
         *_batch(facts, guess),
-        "# calibration: {algorithm: entropy2, batches: 10, seed: 0} # of INT8; else entropy2 on up to 512 items",
+        *_calibration(guess),
+        "# mixed_precision: auto # search the layers that INT8 must leave in float32 to reach its gate on the agreement",
         "# hook: my_hook.py # preprocess, postprocess and score in Python, where this file cannot say it",
         *_gates(guess),
     ]
@@ -122,6 +124,15 @@ def _batch(facts: Facts, guess: Guess) -> list[str]:
         return [f"batch_size: {facts.batch} # the model fixes it"]
     share = BATCH if guess.items is None else max(1, guess.items // SHARE)
     return [f"max_batch_size: {min(BATCH, share)} # largest batch of the engines"]
+
+
+def _calibration(guess: Guess) -> list[str]:
+    if guess.task in WHOLE_RANGE:
+        return [
+            "calibration: {algorithm: minmax} # of INT8, on up to 512 items; entropy2, which else is usual, cuts off",
+            "  # what is rare, and of a picture's pixels the objects often are (docs/your-own-detector.md)",
+        ]
+    return ["# calibration: {algorithm: entropy2, batches: 10, seed: 0} # of INT8; else entropy2 on up to 512 items"]
 
 
 def _gates(guess: Guess) -> list[str]:
