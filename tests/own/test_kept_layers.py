@@ -10,6 +10,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import yaml
 from find_mixed_precision import Trial, agreement_loss
@@ -23,6 +25,7 @@ from trtflow.calibration.streams import BatchStream
 from trtflow.formats import UserError
 from trtflow.formats.batch_file import Batch, read_batch, write_batch
 from trtflow.formats.calibration_table import read_table
+from trtflow.losses import losses_text, measure_losses
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.samples import load
@@ -111,3 +114,40 @@ def test_a_search_that_cannot_be_is_told_at_once(adopted, tmp_path, monkeypatch,
     FILE.write_text(yaml.safe_dump({**told, **change}))
     with pytest.raises(PlanError, match=message):
         make_plan(ROOT, {})
+
+
+def test_losses_are_those_of_an_onnx_runtime_of_its_own(adopted, monkeypatch):
+    """What a tensor is in float32 comes from ONNX Runtime; what INT8 loses most is what was cut off, and is told."""
+    monkeypatch.chdir(adopted)
+    trial = trial_of("entropy2")
+    (batch,), table = trial.batches, trial.options.calibration_table
+    scales = {name: float(scale) for name, scale in read_table(table).scales.items()}
+    define = lambda trt, network: trial.sample.define_network(trt, network, Path())  # noqa: E731
+    served = make_calibrator(trt, "entropy2", None, table, device_of(trt).allocate)
+    losses = measure_losses(
+        trt,
+        define,
+        define,
+        [trial.sample.unpack(batch.images)],
+        scales,
+        explicit_batch=True,
+        calibrator=served,
+        configure=None,
+    )
+    found = {loss.tensor: loss for loss in losses}
+    relu = found["/first/first.1/Relu_output_0"]
+    model = onnx.load("unet.onnx")
+    model.graph.output.append(onnx.helper.make_tensor_value_info(relu.tensor, onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    (exact,) = session.run([relu.tensor], {"image": batch.images})
+    assert relu.layer == "/first/first.1/Relu"
+    assert relu.largest == pytest.approx(np.abs(exact).max(), rel=1e-5)
+    assert relu.range == pytest.approx(scales[relu.tensor] * 127)
+    assert relu.range < 0.2 * relu.largest
+    noise = exact - exact.clip(-relu.range, relu.range)  # what is cut off; the steps themselves are small
+    told = 10 * np.log10(np.square(exact).sum() / np.square(noise).sum())
+    assert relu.snr_db == pytest.approx(told, abs=0.5)
+    text = losses_text(losses)
+    assert "The calibration cut" in text
+    worst = text.splitlines()[1]
+    assert float(worst.split()[0]) <= relu.snr_db

@@ -94,6 +94,7 @@ def sample_page(result: Result, index: str | None = "../index.html") -> str:
             layers=layer_rows(result.profiles),
             profiles={profile["precision"]: profile for profile in result.profiles},
             costliest=COSTLIEST,
+            losses=loss_rows(result.losses),
             ranges=result.ranges,
             range_rows=range_rows(result.ranges),
             details=detail_tables(entries),
@@ -180,6 +181,18 @@ def range_rows(ranges: Ranges | None) -> list[tuple[str, float, float]]:
     return [
         (tensor, value, (math.log10(value) - low) / (high - low) if value > 0 else 0.0)
         for tensor, value in ranges.values.items()
+    ]
+
+
+def loss_rows(losses: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], float]]:
+    """Return what INT8 loses of tensors, those that lose most first, each with its place between worst and best."""
+    known = [loss for loss in losses if loss["snr_db"] is not None]
+    least = min((loss["snr_db"] for loss in known), default=0.0)
+    spread = max((loss["snr_db"] for loss in known), default=0.0) - least or 1.0
+    lost: list[tuple[Mapping[str, Any], float]] = [(loss, 0.0) for loss in losses if loss["snr_db"] is None]
+    return [
+        *lost,
+        *((loss, (loss["snr_db"] - least) / spread) for loss in sorted(known, key=lambda one: one["snr_db"])),
     ]
 
 

@@ -48,7 +48,7 @@ def to_yaml(
         f"precisions: {_text(list(PRECISIONS))}",
         *_batch(facts, guess),
         *_calibration(guess),
-        "# mixed_precision: auto # search the layers that INT8 must leave in float32 to reach its gate on the agreement",
+        "# mixed_precision: auto # keep the layers in float32 without which INT8 misses its gate on the agreement",
         "# hook: my_hook.py # preprocess, postprocess and score in Python, where this file cannot say it",
         *_gates(guess),
     ]
