@@ -146,42 +146,6 @@ rule write_tensors:
         " --backend-file {input.backend:q} --out {output:q} > {log:q} 2>&1"
 
 
-# Measure what INT8 loses of each tensor.
-rule measure_losses:
-    input:
-        table=file_of(PLAN.table, "int8"),
-        kept=file_of(PLAN.kept_layers, "int8"),
-        batches=file_of(PLAN.batches),
-        export=file_of(PLAN.exports),
-        plugins=compiled_plugins,
-        backend="results/backend.json",
-    output:
-        losses="results/{sample}/calibration/losses.json",
-        text="results/{sample}/figures/losses.txt",
-    log:
-        "logs/{sample}/measure_losses.log",
-    benchmark:
-        "benchmarks/{sample}/measure_losses.tsv"
-    wildcard_constraints:
-        sample=one_of(PLAN.calibrated()),
-    conda:
-        ENVIRONMENT
-    threads: 2
-    resources:
-        **takes(in_full(3000, 12000), 30, engine=True),
-    params:
-        **script("measure_losses"),
-        export=folder_of("export"),
-        folder=folder_of("batches"),
-        table=table_option,
-        kept=lambda wildcards, input: ["--keep", input.kept] if input.kept else [],
-        options=lambda wildcards: options.losses(PLAN, wildcards.sample),
-    shell:
-        "{params.run:q} {params.options:q} --export-dir {params.export:q} {params.table:q} {params.kept:q}"
-        " --batch-dir {params.folder:q} --backend-file {input.backend:q} --out {output.losses:q}"
-        " --text-out {output.text:q} > {log:q} 2>&1"
-
-
 # Search the layers that must not be INT8, where mixed_precision is set.
 rule find_mixed_precision:
     input:

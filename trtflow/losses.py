@@ -45,6 +45,21 @@ class Loss:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Precise:
+    """A network in INT8.
+
+    Attributes:
+        define: adds its layers.
+        calibrator: serves the table; None with ranges.
+        configure: sets what the builder must heed; None for nothing.
+    """
+
+    define: Define
+    calibrator: Any
+    configure: Define | None
+
+
 @dataclass
 class _Sums:
     signal: float = 0.0
@@ -66,16 +81,14 @@ class _Sums:
         return min(MOST_DB, float(10 * np.log10(self.signal / self.noise))) if self.signal else -MOST_DB
 
 
-def measure_losses(
+def tensor_losses(
     trt: ModuleType,
     exact: Define,
-    quantised: Define,
+    quantised: Precise,
     batches: Sequence[Feeds],
-    scales: Mapping[str, float],
+    scales: Mapping[str, Any],
     *,
     explicit_batch: bool,
-    calibrator: Any,
-    configure: Callable[[ModuleType, Any], None] | None,
 ) -> list[Loss]:
     """Run a network in float32 and in INT8 with every tensor an output.
 
@@ -83,12 +96,11 @@ def measure_losses(
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
-        exact, quantised: define the network in float32, and as INT8 takes it.
+        exact: defines the network in float32.
+        quantised: the same in INT8.
         batches: what the inputs get, by name, of one size each.
         scales: of the calibration table or the ranges, by tensor: range / 127.
         explicit_batch: whether shapes of the network include the batch.
-        calibrator: serves the table; None with ranges.
-        configure: what the builder must heed in INT8.
 
     Returns:
         a loss for each tensor that has a range or could have one, in network order.
@@ -100,7 +112,13 @@ def measure_losses(
     )
     plans = [
         build(trt, _watched(exact, makers), "fp32"),
-        build(trt, _watched(quantised, makers), "int8", calibrator=calibrator, configure=configure),
+        build(
+            trt,
+            _watched(quantised.define, makers),
+            "int8",
+            calibrator=quantised.calibrator,
+            configure=quantised.configure,
+        ),
     ]
     sums = {name: _Sums() for name in makers}
     with Session(trt, engine_of(trt, plans[0])) as first, Session(trt, engine_of(trt, plans[1])) as second:

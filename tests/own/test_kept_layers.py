@@ -25,7 +25,7 @@ from trtflow.calibration.streams import BatchStream
 from trtflow.formats import UserError
 from trtflow.formats.batch_file import Batch, read_batch, write_batch
 from trtflow.formats.calibration_table import read_table
-from trtflow.losses import losses_text, measure_losses
+from trtflow.losses import Precise, losses_text, tensor_losses
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.samples import load
@@ -124,15 +124,13 @@ def test_losses_are_those_of_an_onnx_runtime_of_its_own(adopted, monkeypatch):
     scales = {name: float(scale) for name, scale in read_table(table).scales.items()}
     define = lambda trt, network: trial.sample.define_network(trt, network, Path())  # noqa: E731
     served = make_calibrator(trt, "entropy2", None, table, device_of(trt).allocate)
-    losses = measure_losses(
+    losses = tensor_losses(
         trt,
         define,
-        define,
+        Precise(define, served, None),
         [trial.sample.unpack(batch.images)],
         scales,
         explicit_batch=True,
-        calibrator=served,
-        configure=None,
     )
     found = {loss.tensor: loss for loss in losses}
     relu = found["/first/first.1/Relu_output_0"]

@@ -23,8 +23,6 @@ from typing import Any
 
 from trtflow.cli import quiet_tensorflow
 from trtflow.formats import UserError
-from trtflow.workflow.by_hand import ROOT
-from trtflow.workflow.samples import guide_samples
 
 
 def named_shape(text: str) -> tuple[str, list[int]]:
@@ -58,6 +56,9 @@ def main(options: argparse.Namespace) -> None:
     Raises:
         UserError: the file is there already, or something about the model or the data.
     """
+    from trtflow.workflow.by_hand import ROOT  # noqa: PLC0415 - as below, the command's help is to be quick
+    from trtflow.workflow.samples import guide_samples  # noqa: PLC0415
+
     quiet_tensorflow()
     name = options.name or sample_name(options.model, guide_samples(ROOT))
     target = options.folder / f"{name}.yaml"

@@ -20,6 +20,7 @@ from trtflow.metrics.classification import classification_scores, largest_differ
 from trtflow.samples import load as load_sample
 from trtflow.tasks.files import by_precision, read_alike, write_metrics, write_scores
 from trtflow.tasks.inference import infer
+from trtflow.tasks.losses import measure_losses
 from trtflow.tasks.measurement import measure, profile
 from trtflow.tasks.own import compare_outputs, hook_scores
 
@@ -33,6 +34,7 @@ __all__ = [
     "draw_pictures",
     "infer",
     "measure",
+    "measure_losses",
     "profile",
     "score",
 ]

@@ -10,8 +10,6 @@ from typing import Any
 from trtflow.workflow.own import INT8
 from trtflow.workflow.plan import Plan
 
-BATCH = 8  # items of a run that has every tensor as an output
-
 
 def words(settings: dict[str, Any]) -> list[str]:
     """Return settings as command-line options: {batch_size: 8} is --batch-size 8, and true a flag."""
@@ -90,12 +88,6 @@ def mixed_precision(plan: Plan, name: str) -> list[str]:
     """Return the options of the search of layers that a sample keeps in float32."""
     chosen = {"batches": len(plan.batches(name)), "algorithm": algorithm(plan, name)}
     return words({**chosen, **plan.sample(name)["mixed_precision"]})
-
-
-def losses(plan: Plan, name: str) -> list[str]:
-    """Return the options of the measurement of what INT8 loses of a sample's tensors."""
-    batch = plan.setting(name, "own.batch_size") or min(BATCH, plan.sample(name)["max_batch_size"])
-    return [*network(plan, name, "int8"), *words({"batches": len(plan.batches(name)), "batch_size": batch})]
 
 
 def given_table(plan: Plan, name: str) -> list[str]:
