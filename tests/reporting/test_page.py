@@ -251,6 +251,10 @@ def test_what_int8_loses_and_what_classes_are_taken_for(run):
     report = json.loads(run.read_text())
     for entry in report["precisions"].values():
         entry["details"] = {"iou": {"ground": 0.5}, "confusion": [[7, 2, 0], [1, 90125, 3]]}
+    latency = dict.fromkeys(("mean", "median", "p95", "p99"), 1.5)
+    measured = {"metrics": {"engine_snr_db": 61.5}, "batch_size": 4, "latency_ms": latency}
+    told = {"fp32": measured, "int8": {"refused": "it has no such operator"}}
+    report["targets"] = {"openvino": {"version": "2026.4.1", "precisions": told}}
     run.write_text(json.dumps(report))
     losses = [
         {"tensor": "kept", "layer": "a", "largest": 1.0, "range": 1.0, "snr_db": 41.5},
@@ -266,3 +270,6 @@ def test_what_int8_loses_and_what_classes_are_taken_for(run):
     assert "3.25" in section
     assert "± 0.5" in section
     assert "90125" in outline.text
+    assert "openvino 2026.4.1" in outline.text
+    assert "61.5" in outline.text
+    assert "it has no such operator" in outline.text

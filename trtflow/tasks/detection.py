@@ -27,6 +27,7 @@ from trtflow.tasks.inference import infer
 from trtflow.tasks.losses import measure_losses
 from trtflow.tasks.measurement import measure, profile
 from trtflow.tasks.own import compare_outputs, hook_scores
+from trtflow.tasks.targets import run_targets
 
 __all__ = [
     "compare",
@@ -39,6 +40,7 @@ __all__ = [
     "measure",
     "measure_losses",
     "profile",
+    "run_targets",
     "score",
     "score_objects",
 ]

@@ -12,8 +12,9 @@ from trtflow.tasks.inference import infer
 from trtflow.tasks.losses import measure_losses
 from trtflow.tasks.measurement import measure, profile
 from trtflow.tasks.own import compare_outputs, hook_scores, read_same
+from trtflow.tasks.targets import run_targets
 
-__all__ = ["compare_outputs", "draw_scatter", "infer", "measure", "measure_losses", "profile", "score"]
+__all__ = ["compare_outputs", "draw_scatter", "infer", "measure", "measure_losses", "profile", "run_targets", "score"]
 
 
 def score(job: Job) -> None:

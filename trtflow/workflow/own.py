@@ -11,7 +11,17 @@ from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
 
 MADE = {"split": "calibration", "batches": "made"}
-KEPT = ("model", "data", "inputs", "outputs", "hook", "batch_size", "decoding", "drawn")  # what steps read, as it is
+KEPT = (
+    "model",
+    "data",
+    "inputs",
+    "outputs",
+    "hook",
+    "batch_size",
+    "decoding",
+    "drawn",
+    "targets",
+)  # what steps read, as it is
 CALIBRATION = {"algorithm": "entropy2"}
 AGREEMENT = ("agreement", "largest_difference", "mean_difference", "snr_db")  # metrics that every task has
 INT8 = ("int8", "best")  # precisions whose engines take scales

@@ -143,6 +143,7 @@ SYMBOLS: dict[str, Callable[[Plan, str], list[str]]] = {
     ],
     "table": lambda plan, sample: plan.table(sample, "int8"),
     "kept_layers": lambda plan, sample: plan.kept_layers(sample, "int8"),
+    "networks": _each("network.{precision}.onnx"),
     "predictions": _each("predictions.{precision}.npz"),
     "plans": _each("engine.{precision}.plan"),
     "origins": _each("engine.{precision}.json"),

@@ -95,6 +95,7 @@ def sample_page(result: Result, index: str | None = "../index.html") -> str:
             profiles={profile["precision"]: profile for profile in result.profiles},
             costliest=COSTLIEST,
             losses=loss_rows(result.losses),
+            target_metrics=target_metrics,
             ranges=result.ranges,
             range_rows=range_rows(result.ranges),
             details=detail_tables(entries),
@@ -189,6 +190,11 @@ def _matrix_rows(matrix: Sequence[Sequence[float]]) -> list[list[Any]]:
     classes = [str(place) for place in range(len(matrix))]
     heading = ["true, found", *classes, *["none"] * (len(matrix[0]) - len(classes))]
     return [heading, *([name, *row] for name, row in zip(classes, matrix, strict=True))]
+
+
+def target_metrics(target: Mapping[str, Any]) -> list[str]:
+    """Return the metrics that a runtime gives of any precision."""
+    return list(dict.fromkeys(name for entry in target["precisions"].values() for name in entry.get("metrics", {})))
 
 
 def loss_rows(losses: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], float]]:
