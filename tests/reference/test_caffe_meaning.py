@@ -288,6 +288,21 @@ def test_what_caffe_does_not_say_is_refused(tmp_path, text, message):
         run(tmp_path, np.zeros((1, 4, 9, 11), np.float32), True)
 
 
+def test_normalisation_by_four_blobs(tmp_path):
+    (tmp_path / "net.prototxt").write_text(HEAD + layer("BN", "bn_param { frozen: true eps: 0.5 }"))
+    slope, bias, mean, variance = np.random.default_rng(2).uniform(0.5, 2, (4, 1, 4, 1, 1)).astype(np.float32)
+    net = NetParameter()
+    net.layer.add(name="out").blobs.extend(array_to_blob(values) for values in (slope, bias, mean, variance))
+    write_caffemodel(net, tmp_path / "net.caffemodel")
+    x = np.random.default_rng(1).normal(size=(1, 4, 9, 11)).astype(np.float32)
+    expected = slope * (x - mean) / np.sqrt(variance + 0.5) + bias
+    np.testing.assert_allclose(run(tmp_path, x, True), expected, rtol=1e-4, atol=1e-5)
+    net.layer[0].blobs[3].data[2] = -1
+    write_caffemodel(net, tmp_path / "net.caffemodel")
+    with pytest.raises(UserError, match="a variance below 0 in blob 3"):
+        run(tmp_path, x, True)
+
+
 def test_level_and_stage_decide(tmp_path, ask):
     text = (
         'state { level: 2 stage: "deploy" }\n'

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from trtflow.formats.caffe import LayerParameter
 from trtflow.formats.caffe.caffe_pb2 import InterpParameter
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record.caffe.meaning_shapes import blob
 from trtflow.reference.record.caffe.net import Net
 from trtflow.reference.record.caffe.table import imports
-from trtflow.reference.record.enums import InterpolationMode, ResizeCoordinateTransformation
+from trtflow.reference.record.enums import InterpolationMode, ResizeCoordinateTransformation, ScaleMode
 from trtflow.reference.record.layers import ILayer
 from trtflow.reference.record.tensor import ITensor
 
@@ -39,6 +41,18 @@ def reorg(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
     return _rearranged(net, layer, inputs[0], split, (2, 4, 0, 1, 3), sizes)
 
 
+@imports("BN", parameters="bn_param", reads="eps", idle="slope_filler momentum frozen", meaning=True)
+def normalize(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
+    """Normalisation by four blobs a channel: slope, bias, mean and variance (PSPNet, ICNet)."""
+    channels, *_ = _picture(net, layer, inputs[0])
+    slope, bias, mean, variance = (net.weights(layer, blob, channels).astype(np.float64) for blob in range(4))
+    if (variance < 0).any():
+        raise NetworkError(layer.name, "a variance below 0 in blob 3", net.right_model())
+    factors = slope / np.sqrt(variance + layer.bn_param.eps)
+    shift = bias - mean * factors
+    return net.network.add_scale(inputs[0], ScaleMode.CHANNEL, np.float32(shift), np.float32(factors))
+
+
 @imports("Interp", parameters="interp_param", reads="height width zoom_factor shrink_factor", meaning=True)
 def interpolate(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
     """Bilinear at another size, corners onto corners (DeepLab, PSPNet, ICNet)."""
@@ -48,7 +62,7 @@ def interpolate(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILaye
         fault = f"an Interp of {sides} to {sizes} in {net.deploy}"
         raise NetworkError(layer.name, fault, "Give it height and width, zoom_factor or shrink_factor.")
     added = net.network.add_resize(inputs[0])
-    added.shape = (channels, *sizes) if net.skip else (inputs[0].shape[0], channels, *sizes)
+    added.shape = (*inputs[0].shape[: 1 - net.skip], channels, *sizes)
     added.resize_mode = InterpolationMode.LINEAR
     added.coordinate_transformation = ResizeCoordinateTransformation.ALIGN_CORNERS
     return added
