@@ -69,7 +69,7 @@ def write_char_rnn(folder: Path) -> list[str]:
     values |= {f"{phase}/loss_monitor/{part}": np.float32(9) for phase in phases for part in parts}
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         variables = [tf.compat.v1.Variable(tf.cast(v, tf.float32), name=name) for name, v in values.items()]
-        variables.append(tf.compat.v1.Variable(85340, name="global_step"))
+        variables.append(tf.compat.v1.Variable(85340.0, name="global_step"))
         session.run([variable.initializer for variable in variables])
         saver = tf.compat.v1.train.Saver(variables)
         saver.save(session, str(folder / "model"), global_step=85340, write_meta_graph=False)
