@@ -288,6 +288,7 @@ class IResizeLayer(ILayer):
     layer_type, title = LayerType.RESIZE, "Resize"
     takes, most_inputs = (FLOATS, INT32), 2
     input_instead = {"shape": 1}  # noqa: RUF012
+    shape: tuple[int, ...]
     scales: list[float]
 
     def __init__(self, network: INetworkDefinition, input: ITensor) -> None:
