@@ -188,29 +188,3 @@ def test_bindings_may_be_any_contiguous_memory():
     source, target = (ctypes.c_float * x.size)(*x.ravel()), (ctypes.c_float * (16 * 2 * 2))()
     assert session.context.execute(1, [ctypes.addressof(source), ctypes.addressof(target)])
     np.testing.assert_array_equal(np.array(target).reshape(1, 16, 2, 2), session.run({"x": x})["y"])
-
-
-@pytest.mark.parametrize("typed", [False, True])
-def test_an_output_of_steps_has_those_of_its_range(typed):
-    def define(network, tensor):
-        layer = network.add_identity(tensor)
-        if typed:
-            layer.set_output_type(0, trt.int8)
-        found = layer.get_output(0)
-        found.dtype, found.dynamic_range = trt.int8, (-2, 4)
-        return found
-
-    x = RNG.normal(size=(2, 3, 4, 4)).astype(np.float32) * 3
-    result = build(define, (3, 4, 4), trt.BuilderFlag.INT8).run({"x": x})["y"]
-    assert result.dtype == np.int8
-    np.testing.assert_array_equal(result, np.clip(np.round(x / np.float32(4 / 127)), -128, 127))
-
-
-def test_an_output_of_steps_wants_a_range():
-    def define(network, tensor):
-        found = network.add_activation(tensor, trt.ActivationType.RELU).get_output(0)
-        found.dtype = trt.int8
-        return found
-
-    with pytest.raises(trt.NetworkError, match="its output 'y' is FLOAT, but the binding INT8"):
-        build(define, (3, 4, 4), trt.BuilderFlag.INT8)

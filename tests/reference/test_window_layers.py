@@ -239,16 +239,6 @@ def test_resize_to_the_nearest(rounding, places):
     np.testing.assert_array_equal(run_layer(add, data, explicit=True)[0].ravel(), [int(place) for place in places])
 
 
-def test_a_resize_that_is_not_told_its_sizes_has_those_of_its_input():
-    def add(network, tensor):
-        layer = network.add_resize(tensor)
-        layer.shape = (*layer.get_output(0).shape[:-1], 8)
-        return layer
-
-    assert run_layer(add, IMAGES)[0].shape == (*IMAGES.shape[:-1], 8)
-    np.testing.assert_array_equal(run_layer(lambda network, tensor: network.add_resize(tensor), IMAGES)[0], IMAGES)
-
-
 def test_resize_to_the_size_of_another_tensor():
     def add(network, tensor, like):
         layer = network.add_resize(tensor)

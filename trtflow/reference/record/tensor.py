@@ -110,11 +110,6 @@ class ITensor(Sealed):
         return self.producer is None and self._dtype == DataType.INT8 and self._range is not None
 
     @property
-    def is_quantised_output(self) -> bool:
-        """Whether the binding has steps of a range for what its layer computes in floats."""
-        return self._marked and self._bound_dtype == DataType.INT8 and self._range is not None
-
-    @property
     def dynamic_range(self) -> tuple[float, float] | None:
         """Range of values for INT8, (min, max), or None."""
         return self._range

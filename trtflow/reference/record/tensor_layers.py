@@ -323,11 +323,6 @@ class IShuffleLayer(ILayer):
         self.first_transpose = self.reshape_dims = self.second_transpose = None
         self.zero_is_placeholder = True
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        # plain numbers, whatever a script's own kind of number does when it is multiplied
-        plain = value is not None and name in ("reshape_dims", "first_transpose", "second_transpose")
-        super().__setattr__(name, sizes_of(value) if plain else value)
-
     def sizes(self) -> tuple[int, ...] | None:
         """Return the sizes of the reshape as they are given, None where there is none; -1 also where unknown."""
         given = self.get_input(1)

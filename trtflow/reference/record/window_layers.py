@@ -288,6 +288,7 @@ class IResizeLayer(ILayer):
     layer_type, title = LayerType.RESIZE, "Resize"
     takes, most_inputs = (FLOATS, INT32), 2
     input_instead = {"shape": 1}  # noqa: RUF012
+    shape: tuple[int, ...]
     scales: list[float]
 
     def __init__(self, network: INetworkDefinition, input: ITensor) -> None:
@@ -303,10 +304,6 @@ class IResizeLayer(ILayer):
         if name == "scales":
             value = [float(scale) for scale in value]
         super().__setattr__(name, sizes_of(value) if name == "shape" else value)
-
-    def is_told(self) -> bool:
-        """Whether new sizes are set, in one of the three ways."""
-        return bool(self.shape or self.scales or self.get_input(1) is not None)
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the new sizes; the input's as long as none are set."""

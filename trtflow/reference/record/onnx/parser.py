@@ -210,7 +210,7 @@ class OnnxParser(Scope):
                 ErrorCode.UNSUPPORTED_NODE, f"{NO_PLUGIN} {name} has functions of its own: {names}. {remedy}"
             )
         try:
-            _check(model)
+            check_model(model)
         except onnx.checker.ValidationError as error:
             reason = " ".join(str(error).split())
             return self._fail(ErrorCode.INVALID_GRAPH, f"{name} is not valid ONNX: {reason}")
@@ -222,7 +222,7 @@ class OnnxParser(Scope):
         return False
 
 
-def _check(model: onnx.ModelProto) -> None:
+def check_model(model: onnx.ModelProto) -> None:
     """Check a model as ONNX does; operators that ONNX lacks may be plugins, and are told with their nodes.
 
     Raises:
