@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from trtflow.runtime.model_file import ModelFile
 
 
-BY_VALUES = "depends on the values of the inputs"  # of a size: what a session says of outputs that it cannot hold
-
-
 def named_shape(text: str) -> tuple[str, list[int]]:
     """Return the name and the sizes of NAME,C,H,W."""
     name, *sizes = text.split(",")
@@ -123,8 +120,6 @@ def _named(options: argparse.Namespace, folder: Path) -> Iterator[None]:
         for copy in sorted(folder.glob("model.*")):
             same = copy.suffix == options.model.suffix
             text = text.replace(str(copy), str(options.model) if same else f"{options.model}: {copy.name}")
-        if BY_VALUES in text:
-            text += " Name outputs before it with --output."
         told = str(options.model.parent / options.model.stem) in text or str(options.table) in text
         files = str(options.model) if options.table is None else f"{options.model} with {options.table}"
         raise UserError(text if told else f"{files}: {text}") from error
