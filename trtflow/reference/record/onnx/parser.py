@@ -213,7 +213,8 @@ class OnnxParser(Scope):
             check_model(model)
         except onnx.checker.ValidationError as error:
             reason = " ".join(str(error).split())
-            return self._fail(ErrorCode.INVALID_GRAPH, f"{name} is not valid ONNX: {reason}")
+            fault = f"{name} is not valid ONNX: {reason.rstrip('.')}. Export it again, with opset_version={OPSET}."
+            return self._fail(ErrorCode.INVALID_GRAPH, fault)
         return True
 
     def _fail(self, code: ErrorCode, description: str, node: int = -1, file: str = "") -> bool:
