@@ -109,10 +109,11 @@ def _to(move: Callable[..., Tensor]) -> Callable[..., Tensor]:
             to_cuda = isinstance(asked, CudaTensor)
         elif isinstance(asked, (str, int, torch.device)) and not isinstance(asked, bool):
             to_cuda = names_cuda(asked)
-            arguments = (
-                (HOST if to_cuda else asked, *arguments[1:]) if arguments and "device" not in named else arguments
-            )
-            named = {**named, "device": HOST} if to_cuda and "device" in named else named
+            where = HOST if to_cuda else asked
+            if "device" in named:
+                named["device"] = where
+            else:
+                arguments = (where, *arguments[1:])
         else:
             to_cuda = isinstance(self, CudaTensor)
         host = on_host(self)
