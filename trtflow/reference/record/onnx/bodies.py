@@ -19,7 +19,7 @@ from trtflow.reference.record.onnx.operators import check_node
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.registry import BODIES, OPSET, attribute, graphs_of
 from trtflow.reference.record.onnx.sizes import Shape, fixed
-from trtflow.reference.record.onnx.types import TYPES
+from trtflow.reference.record.onnx.types import dtype_of
 
 
 class Body(Parse):
@@ -41,7 +41,7 @@ class Body(Parse):
         for value, told in zip(graph.input, inputs, strict=True):
             self.weights.discard(value.name)
             shape = fixed(told.shape or ())
-            self.values[value.name] = self.network.add_input(value.name, TYPES[told.elem_type], shape)
+            self.values[value.name] = self.network.add_input(value.name, dtype_of(told.elem_type, value.name), shape)
             self.told[value.name] = told
             self.is_known &= told.shape is not None
 
