@@ -193,7 +193,7 @@ def test_what_is_no_allocator_is_refused(value):
     assert context.set_output_allocator("y", None)
 
 
-@pytest.mark.parametrize("bindings", [None, 8, {0: 8, 1: 8}, "88", iter([8, 8])])
+@pytest.mark.parametrize("bindings", [8, {0: 8, 1: 8}, "88", iter([8, 8])])
 def test_bindings_that_are_no_list_are_refused(context, bindings):
     with pytest.raises(TypeError, match="is no list of addresses, one for each input and output"):
-        context.execute_v2(bindings)
+        context.execute(1, bindings)
