@@ -230,6 +230,32 @@ def test_onnx_has_onnx_runtimes_shapes_and_types(tmp_path: Path) -> None:
     assert found.facts == {"opset": "17", "IR": 8, "by": "somebody"}
 
 
+def test_sizes_that_onnx_has_no_name_for(tmp_path: Path) -> None:
+    """ONNX calls them unk__0 …, tf2onnx too: they stand as d1 …, but for names that the model has."""
+    nodes = [
+        helper.make_node("NonZero", ["x"], ["places"]),
+        helper.make_node("Cast", ["places"], ["y"], to=TensorProto.FLOAT),
+        helper.make_node("NonZero", ["y"], ["z"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["d1", "unk__417"])],
+        [helper.make_tensor_value_info(name, kind, None) for name, kind in (("y", 1), ("z", 7))],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), tmp_path / "m.onnx")
+    described = describe(tmp_path / "m.onnx")
+    assert described.inputs[0].shape == ["d1", "d2"]
+    (first, second, third) = [layer.outputs[0].shape for layer in described.layers]
+    assert first is not None
+    assert first[0] == 2
+    assert first == second
+    assert third is not None
+    assert third[1] not in (first[1], "d1", "d2")
+    assert "unk__" not in described.to_text()
+    assert described.notes == ["d2 to d4: dynamic, known only when the model runs; the model has no name for them"]
+
+
 def test_operator_of_another_domain_has_its_name_and_no_shape(tmp_path: Path) -> None:
     path = onnx_model(tmp_path / "model.onnx")
     model = onnx.load(path)

@@ -53,6 +53,18 @@ def test_types_and_functions_mean_what_they_did() -> None:
         assert math.isnan(np.NaN)
 
 
+def test_tables_of_types() -> None:
+    with nvidia_names(dropped_names=True):
+        assert (np.nbytes[np.float32], np.nbytes["f8"], np.nbytes[bool]) == (4, 8, 1)
+        assert np.cast[np.int32]([1.5, -2.5]).tolist() == [1, -2]
+        assert np.cast["f"](3).dtype == np.float32
+        assert np.sctypes["float"][1:3] == [np.float32, np.float64]
+        assert np.find_common_type([np.float32, np.int64], []) == np.float64
+        assert (np.issctype(np.float32), np.issctype(3), np.sctype2char(np.int8)) == (True, False, "b")
+        assert np.obj2sctype(np.zeros(1, np.float16).dtype) is np.float16
+        assert np.typeDict["float32"] is np.float32
+
+
 def test_what_python_dropped() -> None:
     with nvidia_names(dropped_names=True):
         before = time.clock()

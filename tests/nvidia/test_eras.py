@@ -206,3 +206,22 @@ def test_what_no_reference_can_have_is_refused_by_name() -> None:
 def test_wrong_arguments_are_one_line(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="There are|Leave them out"), nvidia_names(**wrong):
         pass
+
+
+def test_products_and_resizes_in_old_words() -> None:
+    with nvidia_names(era=7), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        network = trt.Builder(LOGGER).create_network(1)
+        x = network.add_input("x", trt.float32, (2, 3))
+        product = network.add_matrix_multiply_deprecated(x, True, x, False)
+        assert (product.op0, product.op1) == (trt.MatrixOperation.TRANSPOSE, trt.MatrixOperation.NONE)
+        assert product.get_output(0).shape == (3, 3)
+        resize = network.add_resize(x)
+        assert resize.align_corners is False
+        resize.align_corners = True
+        assert resize.coordinate_transformation == trt.ResizeCoordinateTransformation.ALIGN_CORNERS
+    assert [str(warning.message).split()[0] for warning in said] == [
+        "INetworkDefinition.add_matrix_multiply_deprecated",
+        "IResizeLayer.align_corners",
+    ]
+    assert not hasattr(trt.IResizeLayer, "align_corners")

@@ -56,7 +56,7 @@ def test_half_weights(parse, tmp_path):
     network = trt.INetworkDefinition()
     paths = (str(tmp_path / "net.prototxt"), str(tmp_path / "net.caffemodel"))
     trt.CaffeParser().parse(*paths, network, trt.float16)
-    assert network[0].kernel.dtype == trt.float16
+    assert network[0].kernel.dtype == np.float16
 
 
 def test_permute_reshape_and_concat_leave_the_batch_out(parse):

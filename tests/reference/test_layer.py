@@ -116,7 +116,7 @@ def test_weights_can_be_set_to_arrays(network):
     tensor = network.add_input("x", trt.float32, (1, 3, 4, 5))
     layer = network.add_convolution_nd(tensor, 2, (3, 3), np.zeros((2, 3, 3, 3), np.float32))
     layer.kernel, layer.bias = np.ones((2, 3, 3, 3), np.float32), None
-    np.testing.assert_array_equal(np.asarray(layer.kernel), np.ones((2, 3, 3, 3)))
+    np.testing.assert_array_equal(layer.kernel, np.ones(54, np.float32))  # flat, as TensorRT gives it
     assert (layer.kernel.size, layer.bias.size) == (54, 0)
 
 
@@ -170,3 +170,52 @@ def test_int8_needs_a_quantize_layer_for_a_binding():
 
     with pytest.raises(NetworkError, match=r"is FLOAT, but the binding INT8. INT8 has a scale"):
         run_layer(add, DATA)
+
+
+def test_weights_can_be_set_after_a_layer_is_added():
+    def define(network, tensor):
+        layer = network.add_fully_connected(tensor, 1, np.ones(1, np.float32))  # as scripts do that set attributes
+        layer.num_output_channels, layer.kernel, layer.bias = 2, np.arange(6, dtype=np.float32), np.float32([1, 2])
+        return layer
+
+    (found,) = run_layer(define, np.ones((2, 3, 1, 1), np.float32))
+    np.testing.assert_allclose(found.reshape(2, 2), [[4, 14], [4, 14]])
+
+
+def test_absent_weights_are_an_empty_array(network):
+    tensor = network.add_input("x", trt.float32, (1, 3, 4, 5))
+    layer = network.add_convolution_nd(tensor, 2, (3, 3), np.zeros((2, 3, 3, 3), np.float32))
+    assert (layer.bias.shape, layer.bias.dtype, layer.kernel.shape) == ((0,), np.float32, (54,))
+
+
+def test_a_resize_that_is_not_told_sizes_keeps_them(network):
+    (found,) = run_layer(lambda network, tensor: network.add_resize(tensor), DATA)
+    np.testing.assert_array_equal(found, DATA)
+    layer = network.add_resize(network.add_input("x", trt.float32, (-1, 2, -1, 4)))
+    assert layer.get_output(0).shape == (-1, 2, -1, 4)
+
+
+def test_a_scale_takes_its_channel_axis_by_position(network):
+    shift, scale, power = np.float32([2, 3, 4, 5]), np.float32([1, 10, 1, 1]), np.ones(4, np.float32)
+
+    def define(network, tensor):
+        return network.add_scale_nd(tensor, trt.ScaleMode.CHANNEL, shift, scale, power, 1)
+
+    (found,) = run_layer(define, DATA)  # of an implicit batch: axis 1 is the rows
+    np.testing.assert_allclose(found, DATA * scale[:, None] + shift[:, None], rtol=1e-6)
+    with pytest.raises(TypeError, match="channel_axis"):
+        network.add_scale_nd(network.add_input("x", trt.float32, (2, 1, 1, 2)), trt.ScaleMode.UNIFORM)
+
+
+def test_a_shuffle_tells_what_it_was_not_told_as_tensorrt_does(network):
+    layer = network.add_shuffle(network.add_input("x", trt.float32, (2, 3, 4)))
+    assert list(layer.first_transpose) == list(layer.second_transpose) == list(range(8))
+    with pytest.raises(ValueError, match="should return >= 0"):
+        len(layer.reshape_dims)
+    layer.first_transpose = trt.Permutation([2, 0, 1])  # eight entries, of which three are read
+    assert layer.get_output(0).shape == (4, 2, 3)
+    layer.reshape_dims = (4, 6)
+    assert (layer.reshape_dims, layer.get_output(0).shape) == ((4, 6), (4, 6))
+    other = network.add_shuffle(network.add_input("y", trt.float32, (2, 3, 4)))
+    other.first_transpose, other.second_transpose = layer.first_transpose, layer.second_transpose
+    assert other.get_output(0).shape == (4, 2, 3)

@@ -280,3 +280,8 @@ def test_with_statements_as_the_guides_scripts_write_them():
 def test_plan_of_another_metadata_format_is_refused(plan):
     with pytest.raises(trt.PlanError, match="Build the engine again"):
         load(edited(plan, lambda metadata: metadata["versions"].pop("plan") and None))
+
+
+def test_a_plan_that_was_not_built_says_where_the_error_is() -> None:
+    with pytest.raises(TypeError, match="not None.*the build failed: its error is in the log"):
+        trt.Runtime(trt.Logger()).deserialize_cuda_engine(None)

@@ -257,6 +257,11 @@ def two_kernels(network, tensor):
     return layer
 
 
+def with_scales(layer, scales):
+    layer.scales = scales
+    return layer
+
+
 @pytest.mark.parametrize(
     ("add", "message"),
     [
@@ -265,7 +270,7 @@ def two_kernels(network, tensor):
         (lambda n, x: n.add_convolution_nd(x, 4, (3,), weights(4, 4, 3)), r"a window \(3,\)"),
         (lambda n, x: n.add_pooling_nd(x, trt.PoolingType.MAX, (3, 3, 3)), r"not \(…, C, D, H, W\)"),
         (lambda n, x: n.add_pooling(x, trt.PoolingType.MAX, (10, 3)), "its window of 10 does not fit"),
-        (lambda n, x: n.add_resize(x), r"shape \(\) and scales \[\]"),
+        (lambda n, x: with_scales(n.add_resize(x), [2.0]), r"shape \(\) and scales \[2.0\]"),
         (lambda n, x: n.add_padding(x, (1, 1, 1), (0, 0, 0)), r"padding \(1, 1, 1\)"),
         (lambda n, x: n.add_convolution(x, 4, (3, 3), weights(4, 4, 3, 3)).set_input(3, x), "no input 3"),
         (two_kernels, "its kernel is both weights and a tensor"),

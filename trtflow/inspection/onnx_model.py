@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ DEQUANTISED = "DequantizeLinear"
 QUANTISING = ("QuantizeLinear", DEQUANTISED)
 INT8 = "int8"
 AGAIN = "Export the model again."
+INVENTED = re.compile(r"unk__\d+")  # what ONNX's inference and tf2onnx call a size that they do not know
 
 
 def describe_onnx(path: Path) -> Description:
@@ -37,6 +40,7 @@ def describe_onnx(path: Path) -> Description:
     if model.producer_name:
         described.facts["by"] = f"{model.producer_name} {model.producer_version}".strip()
     graph = _with_shapes(model, described.notes).graph
+    _name_sizes((*graph.input, *graph.value_info, *graph.output), described.notes)
     sizes = {tensor.name: prod(tensor.dims) for tensor in graph.initializer}
     sizes |= {tensor.values.name: prod(tensor.dims) for tensor in graph.sparse_initializer}
     tensors = {value.name: tensor_of(value) for value in (*graph.input, *graph.value_info, *graph.output)}
@@ -65,6 +69,27 @@ def _with_shapes(model: Any, notes: list[str]) -> Any:
     except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
         notes.append(f"no shapes but those that the file states: {str(error).splitlines()[0]}")
         return model
+
+
+def _name_sizes(values: Iterable[Any], notes: list[str]) -> None:
+    """Put d1, d2 … in place of invented names of sizes: equal ones stay equal, and none is a name of the model's."""
+    dims = [dim for value in values for dim in value.type.tensor_type.shape.dim if dim.dim_param]
+    taken = {dim.dim_param for dim in dims}
+    free: Iterator[str] = (name for number in count(1) if (name := f"d{number}") not in taken)
+    names: dict[str, str] = {}
+    for dim in dims:
+        if INVENTED.fullmatch(dim.dim_param):
+            if dim.dim_param not in names:
+                names[dim.dim_param] = next(free)
+            dim.dim_param = names[dim.dim_param]
+    if names:
+        given = list(names.values())
+        which = given[0] if len(given) == 1 else f"{given[0]} to {given[-1]}"
+        notes.append(f"{which}: dynamic, known only when the model runs; the model has no name for {_them(given)}")
+
+
+def _them(names: list[str]) -> str:
+    return "it" if len(names) == 1 else "them"
 
 
 def _layers(graph: Any, tensors: Mapping[str, Tensor], sizes: Mapping[str, int]) -> list[Layer]:

@@ -43,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plugins", type=Path, action="append", default=[], metavar="FILE.py", help="plugins, may be given repeatedly"
     )
+    parser.add_argument(
+        "--torch-cuda",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="PyTorch has a CUDA device, which is the host; --no-torch-cuda leaves PyTorch as it is",
+    )
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, help="a module and its own options")
     parser.add_argument("script", nargs="?", type=Path, help="a Python file, or a folder or zip file with __main__.py")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own options")
@@ -56,7 +62,13 @@ def main(options: argparse.Namespace) -> None:
         SystemExit: it ended so, or by an error, which was shown as Python shows it.
     """
     names = Names(
-        options.backend, options.era, options.tensorflow1, options.dropped_names, tuple(options.plugins), children=True
+        backend=options.backend,
+        era=options.era,
+        tensorflow1=options.tensorflow1,
+        dropped_names=options.dropped_names,
+        plugins=tuple(options.plugins),
+        children=True,
+        torch_cuda=options.torch_cuda,
     )
     if options.module:
         run_module(options.module[0], options.module[1:], names)

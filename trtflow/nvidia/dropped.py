@@ -9,6 +9,8 @@ import importlib.util
 import math
 import struct
 import sys
+from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -24,9 +26,21 @@ _NUMPY_ALIASES = {
     "round_": "round", "trapz": "trapezoid", "row_stack": "vstack", "mat": "asmatrix",
     "Inf": math.inf, "Infinity": math.inf, "infty": math.inf, "PINF": math.inf, "NINF": -math.inf,
     "NaN": math.nan, "NAN": math.nan, "PZERO": 0.0, "NZERO": -0.0, "math": math,
-    "issubclass_": issubclass,
+    "issubclass_": issubclass, "typeDict": "sctypeDict",
 }  # fmt: skip
+_KINDS = {"int": "bhilq", "uint": "BHILQ", "float": "efdg", "complex": "FDG", "others": "?OSUV"}  # of np.sctypes
 _PILLOW_IMAGE = {"ANTIALIAS": "LANCZOS", "LINEAR": "BILINEAR", "CUBIC": "BICUBIC"}
+
+
+class _ByType(dict[Any, Any]):
+    """A table of something that follows from a type, under each name that the type has."""
+
+    def __init__(self, of_type: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._of_type = of_type
+
+    def __missing__(self, kind: Any) -> Any:
+        return self._of_type(kind)
 
 
 def patch_numpy(patches: Patches, numpy: ModuleType) -> None:
@@ -35,7 +49,21 @@ def patch_numpy(patches: Patches, numpy: ModuleType) -> None:
         given = getattr(numpy, value, None) if isinstance(value, str) else value
         if given is not None and name not in vars(numpy):
             patches.set(numpy, name, given)
+    tables: dict[str, Any] = {
+        "nbytes": _ByType(lambda kind: numpy.dtype(kind).itemsize),
+        "cast": _ByType(lambda kind: partial(numpy.asarray, dtype=kind)),
+        "sctypes": {name: [numpy.dtype(code).type for code in kinds] for name, kinds in _KINDS.items()},
+    }
+    for name, table in tables.items():
+        patches.add(numpy, name, table)
     functions = {
+        "issctype": lambda rep: (
+            isinstance(rep, (type, numpy.dtype))
+            and issubclass(rep if isinstance(rep, type) else rep.type, numpy.generic)
+        ),
+        "obj2sctype": lambda rep, default=None: numpy.dtype(rep).type,
+        "sctype2char": lambda sctype: numpy.dtype(sctype).char,
+        "find_common_type": lambda array_types, scalar_types: numpy.result_type(*array_types, *scalar_types),
         "asscalar": lambda a: a.item(),
         "alen": lambda a: len(numpy.atleast_1d(a)),
         "msort": lambda a: numpy.sort(a, axis=0),

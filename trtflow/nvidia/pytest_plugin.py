@@ -27,10 +27,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--trtflow-tensorflow1", action="store_true", default=None, help="`tensorflow` is version 1's")
     group.addoption("--trtflow-dropped-names", action="store_true", default=None, help="old names of NumPy and Pillow")
     group.addoption("--trtflow-plugins", action="append", metavar="FILE.py", help="plugins (docs/plugins.md)")
+    group.addoption(
+        "--trtflow-no-torch-cuda",
+        dest="trtflow_torch_cuda",
+        action="store_false",
+        default=None,
+        help="PyTorch is as it is",
+    )
     parser.addini("trtflow_backend", "what `tensorrt` is: reference or tensorrt", default="reference")
     parser.addini("trtflow_era", "5, 6 or 7: members that TensorRT of that time had", default="")
     parser.addini("trtflow_tensorflow1", "whether `tensorflow` is version 1's", type="bool", default=False)
     parser.addini("trtflow_dropped_names", "whether old names of NumPy and Pillow are there", default="")
+    parser.addini("trtflow_torch_cuda", "whether PyTorch has a CUDA device, the host", type="bool", default=True)
     parser.addini("trtflow_plugins", "files of plugins", type="linelist", default=[])
 
 
@@ -65,4 +73,5 @@ def _names(config: pytest.Config) -> Names:
         dropped_names=dropped,
         plugins=tuple(map(Path, setting("plugins"))),
         children=True,
+        torch_cuda=setting("torch_cuda"),
     )

@@ -14,6 +14,7 @@ import numpy as np
 from trtflow.reference.errors import BuildError
 from trtflow.reference.memory import MemoryFaultError, read
 from trtflow.reference.record.calibrators import IInt8Calibrator
+from trtflow.reference.record.enums import ErrorCodeTRT
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Dims, Logger
@@ -118,7 +119,8 @@ def _values(tensor: ITensor, address: Any, shape: tuple[int, ...], number: int) 
         would = ENDS if "no address" in str(fault) else "TensorRT would fail with an illegal memory access"
         raise BuildError(
             f"batch {number} of input {tensor.name!r}, {Dims(shape)} {tensor.dtype.name}: {fault}. {would}. Return "
-            "where the batch lies on the device, and keep its memory until the next call."
+            "where the batch lies on the device, and keep its memory until the next call.",
+            ErrorCodeTRT.UNSPECIFIED_ERROR,
         ) from fault
 
 

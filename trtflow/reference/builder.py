@@ -15,7 +15,7 @@ from trtflow.reference.record.allocators import IGpuAllocator, checked_allocator
 from trtflow.reference.record.answers import Reporter, answers
 from trtflow.reference.record.config import IBuilderConfig
 from trtflow.reference.record.enumeration import bits
-from trtflow.reference.record.enums import BuilderFlag, DeviceType, TensorFormat
+from trtflow.reference.record.enums import BuilderFlag, DeviceType, ErrorCodeTRT, TensorFormat
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.plugins import IPluginRegistry, get_plugin_registry
 from trtflow.reference.record.profile import IOptimizationProfile
@@ -38,7 +38,7 @@ class Builder(Scope, Reporter):
         gpu_allocator: gives the memory of engines that `build_engine` makes; it can only be set.
     """
 
-    default_code = BuildError.code
+    default_code = ErrorCodeTRT.INVALID_CONFIG
     read_only = (
         "logger",
         "platform_has_tf32",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from trtflow.reference.lower.int8_tensors import fused_activation
 from trtflow.reference.lower.precision import Precisions
 from trtflow.reference.record.algorithms import choose_algorithms, offer
@@ -35,9 +37,9 @@ PARAMETERS: dict[LayerType, dict[str, str]] = {
     },
     LayerType.ACTIVATION: {"ActivationType": "activation_type", "Alpha": "alpha", "Beta": "beta"},
     LayerType.SHUFFLE: {
-        "FirstTranspose": "first_transpose",
-        "Reshape": "reshape_dims",
-        "SecondTranspose": "second_transpose",
+        "FirstTranspose": "_first_transpose",
+        "Reshape": "_reshape_dims",
+        "SecondTranspose": "_second_transpose",
         "ZeroIsPlaceholder": "zero_is_placeholder",
     },
     LayerType.SLICE: {"Start": "start", "Size": "shape", "Stride": "stride", "Mode": "mode"},
@@ -123,7 +125,8 @@ def _tensor(tensor: ITensor, precision: DataType, precisions: Precisions) -> dic
 
 def _value(value: Any) -> Any:
     """Return a parameter as the inspector prints it."""
-    if isinstance(value, Weights):
+    if isinstance(value, np.ndarray):
+        value = Weights(value)
         return {"Type": TYPES.get(value.dtype, value.dtype.name.capitalize()), "Count": value.size}
     if isinstance(value, PaddingMode):
         return f"k{value.name}"

@@ -1,4 +1,11 @@
-"""Errors of the reference runtime; each names the layer, tensor or file."""
+"""Errors of the reference runtime; each names the layer, tensor or file.
+
+An error recorder is told their kind as TensorRT 8.6 tells it, in the number that begins the line of its log: 3, API
+usage, for what a call refuses at once (INVALID_ARGUMENT); 4 for a network, profile or set of weights that does not hold
+together (INVALID_CONFIG); 1 for CUDA's faults and for plans that cannot be read (UNSPECIFIED_ERROR); 6 for plans of
+another version (FAILED_INITIALIZATION); 7 for assertions and for shapes that contradict each other in a run
+(FAILED_EXECUTION).
+"""
 
 from __future__ import annotations
 
@@ -7,24 +14,31 @@ from trtflow.reference.record.enums import ErrorCodeTRT
 
 
 class NetworkError(UserError):
-    """A layer cannot be recorded, lowered or run."""
-
-    code = ErrorCodeTRT.INVALID_ARGUMENT
+    """A layer cannot be recorded, lowered or run; who tells of it says by its kind of error when that was."""
 
     def __init__(self, name: str, fault: str, remedy: str = "") -> None:
         super().__init__(f"layer {name!r}: {fault}. {remedy}".strip())
 
 
-class BuildError(UserError):
+class CodedError(UserError):
+    """An error with a kind.
+
+    Args:
+        message: what is wrong, where, and how to mend it.
+        code: the kind; by default the one that is usual of those who tell of it (`Reporter.default_code`).
+    """
+
+    def __init__(self, message: str, code: ErrorCodeTRT | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class BuildError(CodedError):
     """An engine cannot be built."""
 
-    code = ErrorCodeTRT.INVALID_CONFIG
 
-
-class PlanError(UserError):
-    """A serialised plan cannot be used here."""
-
-    code = ErrorCodeTRT.FAILED_INITIALIZATION
+class PlanError(CodedError):
+    """A serialised plan cannot be used here, or not so."""
 
 
 class RangeError(BuildError, RuntimeError):

@@ -23,6 +23,13 @@ class MemoryFaultError(Exception):
     """An address at which there is not the memory that is wanted; the message says why, without a full stop."""
 
 
+class NullAddressError(MemoryFaultError):
+    """The address is null."""
+
+    def __init__(self) -> None:
+        super().__init__("its address is null")
+
+
 def read(address: Any, shape: tuple[int, ...], dtype: DataType) -> np.ndarray:
     """Return what contiguous memory at an address holds, as a new array.
 
@@ -74,7 +81,7 @@ def checked(address: Any, values: np.ndarray) -> int:
     """
     found = as_number(address)
     if values.nbytes and not found:
-        raise MemoryFaultError("its address is null")
+        raise NullAddressError
     if not 0 <= found < 1 << 64:
         raise MemoryFaultError(f"{found} is no address")
     guard(found, values.nbytes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from trtflow.nvidia.eras import builder, engine, implicit_onnx, shapes
+from trtflow.nvidia.eras import builder, engine, implicit_onnx, layers, shapes
 from trtflow.nvidia.eras.warning import forget
 from trtflow.nvidia.patches import Patches
 
@@ -28,6 +28,7 @@ def give_era(patches: Patches, era: int, trt: ModuleType) -> None:
     patches.set(trt, "__version__", VERSIONS[era])  # scripts choose by it between old ways and new ones
     builder.give(patches, trt)
     engine.give(patches, trt)
+    layers.give(patches, trt)
     shapes.give(patches, trt)
     if era <= LAST_OF_IMPLICIT_ONNX:
         implicit_onnx.give(patches, trt)

@@ -101,11 +101,11 @@ def scale(layer: L.IScaleLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """Mul, Add and Pow, as far as there are weights."""
     value, shape = inputs[0], layer.weights_shape()
     if layer.scale.size:
-        value = graph.node("Mul", [value, graph.weights(WeightsRole.SCALE, layer.scale, shape)])
+        value = graph.node("Mul", [value, graph.weights(WeightsRole.SCALE, layer.held("scale"), shape)])
     if layer.shift.size:
-        value = graph.node("Add", [value, graph.weights(WeightsRole.SHIFT, layer.shift, shape)])
+        value = graph.node("Add", [value, graph.weights(WeightsRole.SHIFT, layer.held("shift"), shape)])
     if layer.power.size:  # no role: TensorRT cannot refit it
-        value = graph.node("Pow", [value, graph.constant("power", layer.power.numpy().reshape(shape))])
+        value = graph.node("Pow", [value, graph.constant("power", layer.power.reshape(shape))])
     return [value if value != inputs[0] else graph.node("Identity", inputs)]
 
 

@@ -75,11 +75,11 @@ def _kernel_and_bias(layer: Any, graph: Graph, inputs: list[str], kernel: Callab
     if 1 in given:
         operands.append(graph.without_batch(layer, layer.get_input(1), given[1]))
     else:
-        operands.append(kernel(layer.kernel, shape))
+        operands.append(kernel(layer.held("kernel"), shape))
     if 2 in given:
         operands.append(graph.without_batch(layer, layer.get_input(2), given[2]))
     elif layer.bias.size:
-        operands.append(graph.weights(WeightsRole.BIAS, layer.bias))
+        operands.append(graph.weights(WeightsRole.BIAS, layer.held("bias")))
     return operands
 
 
@@ -157,10 +157,10 @@ def fully_connected(layer: L.IFullyConnectedLayer, graph: Graph, inputs: list[st
     if leading.count(-1) > 1:
         fault = f"an input of shape {layer.inputs[0].shape}, several of whose sizes are only known at run time"
         raise NetworkError(layer.name, fault, "Reshape it to one batch dimension.")
-    kernel = graph.kernel(layer.kernel, (layer.num_output_channels, -1))
+    kernel = graph.kernel(layer.held("kernel"), layer.kernel_shape())
     operands = [graph.node("Flatten", inputs, axis=len(leading)), kernel]
     if layer.bias.size:
-        operands.append(graph.weights(WeightsRole.BIAS, layer.bias))
+        operands.append(graph.weights(WeightsRole.BIAS, layer.held("bias")))
     product = graph.node("Gemm", operands, transB=1)
     return [graph.node("Reshape", [product, graph.ints("shape", [*leading, layer.num_output_channels, 1, 1])])]
 
@@ -176,6 +176,8 @@ def padding(layer: L.IPaddingLayer, graph: Graph, inputs: list[str]) -> list[str
 @lowers(L.IResizeLayer)
 def resize(layer: L.IResizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """Resize by the scales, or to the sizes: coordinates follow from what is given, in TensorRT and ONNX alike."""
+    if 1 not in layer.by_input(inputs) and not layer.shape and not layer.scales:
+        return [graph.node("Identity", inputs)]
     given, shape = layer.by_input(inputs), layer.output_shape(0)
     coordinates = COORDINATES[layer.coordinate_transformation]
     if coordinates == "half_pixel" and layer.selector_for_single_pixel == ResizeSelector.UPPER:
@@ -209,4 +211,4 @@ def _rounds_otherwise(layer: L.IResizeLayer) -> bool:
 def constant(layer: L.IConstantLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """An initializer; a batch dimension of one stands in for an implicit batch."""
     shape = (1,) * graph.batch_axes + tuple(layer.shape)
-    return [graph.node("Identity", [graph.weights(WeightsRole.CONSTANT, layer.weights, shape)])]
+    return [graph.node("Identity", [graph.weights(WeightsRole.CONSTANT, layer.held("weights"), shape)])]

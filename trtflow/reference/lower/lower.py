@@ -227,6 +227,9 @@ class Lowering:
         """Give an output its binding's name and type, which do not depend on what the network computes in."""
         native, bound = self.native[tensor], tensor.dtype
         value = self.read(tensor, DataType.FLOAT)
+        if bound == DataType.INT8 and native in FLOATS and tensor.name in self.scales:
+            zero = self.graph.constant("zero", 0, np.int8)
+            value, native = self.graph.node("QuantizeLinear", [value, self.scales[tensor.name], zero]), bound
         if bound != native and DataType.INT8 in (native, bound):
             producer = tensor.producer.name if tensor.producer else tensor.name
             fault = f"its output {tensor.name!r} is {native.name}, but the binding {bound.name}"

@@ -113,7 +113,7 @@ def _scales(
         BuildError: an INT8 layer reads a tensor that has none.
     """
     tensors = Int8Tensors(network, layers, lambda tensor: _scale(tensor, table))
-    found = [tensor for tensor in all_tensors(network) if tensor in tensors.found or tensor.is_quantised_input]
+    found = [tensor for tensor in all_tensors(network) if tensor in tensors.found or tensor.is_stored_in_int8]
     missing = [tensor.name for tensor in found if tensors.found.get(tensor, True) and _scale(tensor, table) is None]
     if missing:
         raise BuildError(

@@ -92,10 +92,15 @@ class Adders(Reporter):
         shift: Any = None,
         scale: Any = None,
         power: Any = None,
-        *,
-        channel_axis: int,
+        channel_axis: int | None = None,
     ) -> L.IScaleLayer:
-        """Add what `add_scale` does, with channels along any axis."""
+        """Add what `add_scale` does, with channels along any axis.
+
+        Raises:
+            TypeError: there is no channel axis. (In TensorRT it has no default, though it follows some that have.)
+        """
+        if channel_axis is None:
+            raise TypeError("add_scale_nd() needs channel_axis")
         weights = (Weights.of(shift), Weights.of(scale), Weights.of(power))
         return self.add_layer(L.IScaleLayer(self._network, input, mode, *weights, channel_axis))
 

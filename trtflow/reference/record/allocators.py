@@ -6,6 +6,7 @@ import weakref
 from typing import Any, TypeVar
 
 from trtflow.reference.errors import PlanError
+from trtflow.reference.record.enums import ErrorCodeTRT
 from trtflow.reference.record.values import Dims
 
 ALIGNMENT = 256  # in bytes
@@ -86,5 +87,6 @@ def hold(owner: Any, allocator: IGpuAllocator | None, size: int, what: str) -> N
         return
     address = allocator.allocate(size, ALIGNMENT, 0)
     if not address:
-        raise PlanError(f"the GPU allocator gave no memory for {what}, {size} bytes. Free some.")
+        fault = f"the GPU allocator gave no memory for {what}, {size} bytes. Free some."
+        raise PlanError(fault, ErrorCodeTRT.FAILED_ALLOCATION)
     weakref.finalize(owner, allocator.deallocate, address)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.attributes import WeightsAttribute
 from trtflow.reference.record.enums import (
     ActivationType,
     DataType,
@@ -87,6 +88,7 @@ class IScaleLayer(ILayer):
     layer_type, title = LayerType.SCALE, "Scale"
     takes = (FLOATS,)
     weight_names = ("shift", "scale", "power")
+    shift, scale, power = WeightsAttribute(), WeightsAttribute(), WeightsAttribute()
 
     def __init__(
         self,
@@ -117,7 +119,7 @@ class IScaleLayer(ILayer):
             ScaleMode.ELEMENTWISE: (1,) * channel + tuple(shape[channel:]),
         }[self.mode]
         for name in self.weight_names:
-            count = getattr(self, name).size
+            count = self.held(name).size
             if count not in (0, volume(wanted)):
                 fault = f"{count} {name} weights, but mode {self.mode.name} on an input of shape {shape}"
                 raise NetworkError(self.name, f"{fault} needs {volume(wanted)}")
@@ -200,8 +202,10 @@ class IIdentityLayer(ILayer):
     layer_type, title = LayerType.IDENTITY, "Identity"
 
     def output_dtype(self, index: int) -> DataType:
-        """Return the type that was set, else the input's, of floats FLOAT."""
-        return self._output_types.get(index, super().output_dtype(index))
+        """Return the type that was set, else the input's, of floats FLOAT: they stay floats where INT8 stores them."""
+        given = super().output_dtype(index)
+        wanted = self._output_types.get(index, given)
+        return given if wanted == DataType.INT8 and given in FLOATS else wanted
 
 
 class ICastLayer(ILayer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.attributes import PLACE
 from trtflow.reference.record.dims import MAX_DIMS
 from trtflow.reference.record.enumeration import members
 from trtflow.reference.record.enums import DataType, LayerType
@@ -35,7 +36,7 @@ class ILayer(Sealed):
         takes: types that each input may have; the last entry stands for all inputs behind it too.
         most_inputs: number of inputs where `set_input` can add some to those that the layer begins with.
         input_instead: attributes that an input can stand in for, and its index; setting the attribute removes it.
-        weight_names: attributes that hold weights; they can be set to weights, arrays or None.
+        weight_names: attributes that are a `WeightsAttribute`.
         carries_sizes: whether TensorRT computes it on the host where what it makes is a size.
         explicit_batch_only, implicit_batch_only: whether TensorRT refuses the layer with the other kind of batch.
         metadata: text that an engine inspector tells.
@@ -89,7 +90,7 @@ class ILayer(Sealed):
         self.outputs = [ITensor(name, self, index) for index, name in enumerate(names)]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, Weights.of(value) if name in self.weight_names else value)
+        super().__setattr__(name, value)
         if name in self.input_instead:
             self._places.pop(self.input_instead[name], None)
         if name not in ("name", "metadata", "outputs") and not name.startswith("_"):
@@ -106,6 +107,11 @@ class ILayer(Sealed):
                 tensor.forget()
         elif any(tensor.is_known for tensor in self.outputs):
             self.network.revision += 1
+
+    def held(self, name: str) -> Weights:
+        """Return the weights that an attribute holds; empty where there are none."""
+        found: Weights = vars(self)[PLACE.format(name)]
+        return found
 
     @property
     def inputs(self) -> list[ITensor]:

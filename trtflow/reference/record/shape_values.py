@@ -31,7 +31,7 @@ def constant_values(tensor: ITensor) -> np.ndarray | None:
         layer = layer.inputs[0].producer
     if layer is None or layer.layer_type != LayerType.CONSTANT:
         return None
-    return np.asarray(layer.weights.numpy().reshape(layer.shape))
+    return np.asarray(layer.weights.reshape(layer.shape))
 
 
 def known_values(tensor: ITensor, count: int) -> tuple[int, ...]:
@@ -70,7 +70,7 @@ def _shuffle(layer: Any, values: list[np.ndarray]) -> np.ndarray | None:
 
 
 _RULES: dict[LayerType, Callable[[Any, list[np.ndarray]], np.ndarray | None]] = {
-    LayerType.CONSTANT: lambda layer, values: layer.weights.numpy().reshape(layer.shape),
+    LayerType.CONSTANT: lambda layer, values: layer.weights.reshape(layer.shape),
     LayerType.SHAPE: lambda layer, values: np.array(layer.inputs[0].shape),
     LayerType.CAST: lambda layer, values: values[0],
     LayerType.IDENTITY: lambda layer, values: values[0],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.record.dims import sizes_of
 from trtflow.reference.record.enumeration import members
-from trtflow.reference.record.enums import DataType, TensorFormat, TensorLocation
+from trtflow.reference.record.enums import DataType, LayerType, TensorFormat, TensorLocation
 from trtflow.reference.record.sealed import Sealed
 from trtflow.reference.record.shape_tensors import shape_tensors
 from trtflow.reference.record.values import Dims
@@ -91,6 +91,18 @@ class ITensor(Sealed):
         if self.producer is not None:
             return DataType(self._derive("dtype"))
         return DataType.FLOAT if self.is_quantised_input else self._dtype
+
+    @property
+    def is_stored_in_int8(self) -> bool:
+        """Whether floats are stored in steps of a range because the network says so.
+
+        It does by the type of a binding, or by the type that it wants of what an identity layer gives.
+        """
+        if self.producer is None or self.native_dtype not in (DataType.FLOAT, DataType.HALF):
+            return self.is_quantised_input
+        wanted = self.producer.layer_type == LayerType.IDENTITY and self.producer.output_type_is_set(self.index)
+        bound = self.is_network_output and self.dtype == DataType.INT8
+        return bound or (wanted and self.producer.get_output_type(self.index) == DataType.INT8)
 
     @property
     def is_quantised_input(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.attributes import OrderAttribute, SizesAttribute, WeightsAttribute
 from trtflow.reference.record.dims import sizes_of
 from trtflow.reference.record.enums import (
     DataType,
@@ -15,7 +16,17 @@ from trtflow.reference.record.enums import (
     SampleMode,
     TopKOperation,
 )
-from trtflow.reference.record.layer import ANY, FLOATS, INT32, NUMBERS, ILayer, Types, axes_of, broadcast, one_axis
+from trtflow.reference.record.layer import (
+    ANY,
+    FLOATS,
+    INT32,
+    NUMBERS,
+    ILayer,
+    Types,
+    axes_of,
+    broadcast,
+    one_axis,
+)
 from trtflow.reference.record.plugins import IPluginV2
 from trtflow.reference.record.shape_values import constant_values, known_values
 from trtflow.reference.record.tensor import ITensor
@@ -33,6 +44,7 @@ class IFullyConnectedLayer(ILayer):
     layer_type, title = LayerType.FULLY_CONNECTED, "Fully Connected"
     takes = (FLOATS,)
     weight_names = ("kernel", "bias")
+    kernel, bias = WeightsAttribute(), WeightsAttribute()
 
     def __init__(
         self, network: INetworkDefinition, input: ITensor, num_outputs: int, kernel: Weights, bias: Weights
@@ -41,12 +53,17 @@ class IFullyConnectedLayer(ILayer):
         if len(input.shape) < 3:
             raise NetworkError(self.name, f"its input {input.name!r} has shape {input.shape}, not (…, C, H, W)")
         self.num_output_channels, self.kernel, self.bias = int(num_outputs), kernel, bias
-        if kernel.size != self.num_output_channels * volume(input.shape[-3:]):
-            raise NetworkError(
-                self.name,
-                f"{kernel.size} kernel weights, but {num_outputs} outputs of an input {input.shape} "
-                f"need {self.num_output_channels * volume(input.shape[-3:])}",
-            )
+
+    def kernel_shape(self) -> tuple[int, int]:
+        """Return (K, C * H * W), checked against the number of weights, which may be set after the layer is added."""
+        outputs, shape = self.num_output_channels, self.inputs[0].shape
+        wanted, count = outputs * volume(shape[-3:]), self.held("kernel").size
+        if count != wanted:
+            fault = f"{count} kernel weights, but {outputs} outputs of an input {shape} need {wanted}"
+            raise NetworkError(self.name, fault)
+        if self.held("bias").size not in (0, outputs):
+            raise NetworkError(self.name, f"{self.held('bias').size} bias weights for {outputs} outputs")
+        return outputs, wanted // outputs
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return (…, K, 1, 1)."""
@@ -296,19 +313,21 @@ class IShuffleLayer(ILayer):
     layer_type, title = LayerType.SHUFFLE, "Shuffle"
     takes, most_inputs = (ANY, INT32), 2
     input_instead = {"reshape_dims": 1}  # noqa: RUF012
+    first_transpose, second_transpose, reshape_dims = OrderAttribute(), OrderAttribute(), SizesAttribute()
+    _first_transpose: tuple[int, ...] | None
+    _second_transpose: tuple[int, ...] | None
+    _reshape_dims: tuple[int, ...] | None
 
     def __init__(self, network: INetworkDefinition, input: ITensor) -> None:
         super().__init__(network, [input])
-        self.first_transpose: tuple[int, ...] | None = None
-        self.reshape_dims: tuple[int, ...] | None = None
-        self.second_transpose: tuple[int, ...] | None = None
+        self.first_transpose = self.reshape_dims = self.second_transpose = None
         self.zero_is_placeholder = True
 
     def sizes(self) -> tuple[int, ...] | None:
         """Return the sizes of the reshape as they are given, None where there is none; -1 also where unknown."""
         given = self.get_input(1)
         if given is None:
-            return None if self.reshape_dims is None else tuple(self.reshape_dims)
+            return self._reshape_dims
         if len(given.shape) != 1 or given.shape[0] < 0:
             fault = f"sizes of shape {given.shape} for its reshape"
             raise NetworkError(self.name, fault, "Give them as a tensor of one dimension, whose size is known.")
@@ -316,7 +335,7 @@ class IShuffleLayer(ILayer):
 
     def reshaped(self) -> tuple[int, ...]:
         """Return the shape after the reshape."""
-        shape, given = self._permuted(tuple(self.inputs[0].shape), self.first_transpose), self.sizes()
+        shape, given = self._permuted(tuple(self.inputs[0].shape), self._first_transpose), self.sizes()
         if given is None:
             return shape
         if self.zero_is_placeholder and any(size == 0 and axis >= len(shape) for axis, size in enumerate(given)):
@@ -349,15 +368,25 @@ class IShuffleLayer(ILayer):
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the shape after all three steps."""
-        return self._permuted(self.reshaped(), self.second_transpose)
+        return self._permuted(self.reshaped(), self._second_transpose)
 
-    def _permuted(self, shape: tuple[int, ...], order: tuple[int, ...] | None) -> tuple[int, ...]:
+    def axes(self, order: tuple[int, ...] | None, shape: Any) -> tuple[int, ...] | None:
+        """Return as many axes of an order as a shape has, which are all that is read; None where there is no order.
+
+        Raises:
+            NetworkError: they do not name each axis once.
+        """
         if order is None:
-            return tuple(shape)
-        if sorted(order) != list(range(len(shape))):
+            return None
+        read = order[: len(shape)]
+        if sorted(read) != list(range(len(shape))):
             fault = f"the transposition {tuple(order)} of a shape {Dims(shape)}"
             raise NetworkError(self.name, fault, "Name each of its axes once.")
-        return tuple(shape[axis] for axis in order)
+        return read
+
+    def _permuted(self, shape: tuple[int, ...], order: tuple[int, ...] | None) -> tuple[int, ...]:
+        axes = self.axes(order, shape)
+        return tuple(shape) if axes is None else tuple(shape[axis] for axis in axes)
 
 
 class IShapeLayer(ILayer):
@@ -413,6 +442,7 @@ class IConstantLayer(ILayer):
 
     layer_type, title = LayerType.CONSTANT, "Constant"
     weight_names = ("weights",)
+    weights = WeightsAttribute()
 
     def __init__(self, network: INetworkDefinition, shape: Any, weights: Weights) -> None:
         super().__init__(network, [])
@@ -426,7 +456,8 @@ class IConstantLayer(ILayer):
 
     def output_dtype(self, index: int) -> DataType:
         """Return the weights' type; floats of any precision are FLOAT."""
-        return DataType.FLOAT if self.weights.dtype in FLOATS else self.weights.dtype
+        dtype = self.held("weights").dtype
+        return DataType.FLOAT if dtype in FLOATS else dtype
 
 
 class IPluginV2Layer(ILayer):

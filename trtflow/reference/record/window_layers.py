@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.attributes import WeightsAttribute
 from trtflow.reference.record.dims import sizes_of
 from trtflow.reference.record.enums import (
     InterpolationMode,
@@ -146,6 +147,7 @@ class KernelLayer(WindowLayer):
     """
 
     most_inputs, weight_names = 3, ("kernel", "bias")
+    kernel, bias = WeightsAttribute(), WeightsAttribute()
 
     def __init__(
         self,
@@ -173,8 +175,8 @@ class KernelLayer(WindowLayer):
             fault = f"{self.num_groups} groups of {self.channels} channels and {self.num_output_maps} output maps"
             raise NetworkError(self.name, fault, "Both must be multiples of the number of groups.")
         shape = self._kernel_shape()
-        self._check_tensor(1, "kernel", self.kernel, shape)
-        self._check_tensor(2, "bias", self.bias, (self.num_output_maps,))
+        self._check_tensor(1, "kernel", shape)
+        self._check_tensor(2, "bias", (self.num_output_maps,))
         if self.get_input(1) is None and self.kernel.size != volume(shape):
             fault = f"{self.kernel.size} kernel weights, but its shape {Dims(shape)} needs {volume(shape)}"
             raise NetworkError(self.name, fault)
@@ -190,9 +192,9 @@ class KernelLayer(WindowLayer):
     def _kernel_shape(self) -> tuple[int, ...]:
         raise NotImplementedError
 
-    def _check_tensor(self, index: int, name: str, weights: Weights, shape: tuple[int, ...]) -> None:
+    def _check_tensor(self, index: int, name: str, shape: tuple[int, ...]) -> None:
         tensor = self.get_input(index)
-        if tensor is not None and weights.size:
+        if tensor is not None and self.held(name).size:
             raise NetworkError(self.name, f"its {name} is both weights and a tensor", f"Set {name} to None.")
         if tensor is not None and tuple(tensor.shape) != shape:
             raise NetworkError(self.name, f"a {name} of shape {tensor.shape}, but it needs {Dims(shape)}")
@@ -286,6 +288,7 @@ class IResizeLayer(ILayer):
     layer_type, title = LayerType.RESIZE, "Resize"
     takes, most_inputs = (FLOATS, INT32), 2
     input_instead = {"shape": 1}  # noqa: RUF012
+    shape: tuple[int, ...]
     scales: list[float]
 
     def __init__(self, network: INetworkDefinition, input: ITensor) -> None:
@@ -303,10 +306,12 @@ class IResizeLayer(ILayer):
         super().__setattr__(name, sizes_of(value) if name == "shape" else value)
 
     def output_shape(self, index: int) -> tuple[int, ...]:
-        """Return the new sizes."""
+        """Return the new sizes; the input's as long as none are set."""
         shape, sizes = self.inputs[0].shape, self.get_input(1)
         if sizes is not None:
             return known_values(sizes, len(shape))
+        if not self.shape and not self.scales:
+            return tuple(shape)  # as TensorRT: what is not asked for stays
         if len(self.shape or self.scales) != len(shape):
             fault = f"shape {self.shape} and scales {self.scales} for an input of shape {shape}"
             raise NetworkError(self.name, fault, "Set one of them, with an entry for each dimension.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trtflow.reference.errors import PlanError, ProfileError
-from trtflow.reference.memory import MemoryFaultError, as_number, read
+from trtflow.reference.memory import MemoryFaultError, NullAddressError, as_number, read
 from trtflow.reference.record.allocators import ALIGNMENT, IGpuAllocator, IOutputAllocator, checked_allocator
 from trtflow.reference.record.answers import Reporter, answers
 from trtflow.reference.record.dims import InvalidDims
@@ -39,7 +39,6 @@ class IExecutionContext(Scope, Reporter):
             synchronous.
     """
 
-    default_code = ErrorCodeTRT.FAILED_EXECUTION
     read_only = ("engine",)
 
     def __init__(self, engine: ICudaEngine, own_memory: bool = True) -> None:
@@ -357,7 +356,7 @@ class IExecutionContext(Scope, Reporter):
             try:
                 feeds[name] = read_laid_out(addresses[name], (*batch, *shape), tensor.dtype, tensor.layout)
             except MemoryFaultError as fault:
-                return self._error(f"input {name!r}: {fault}")
+                return self._error(f"input {name!r}: {fault}", _kind(fault))
         sizes = {name: feeds[name] for name in self._shape_inputs() if name in feeds}
         self._values |= sizes
         try:
@@ -373,7 +372,7 @@ class IExecutionContext(Scope, Reporter):
         """Raise PlanError where an assertion of the network does not hold."""
         for message, holds in zip(self.engine.assertions.values(), held, strict=True):
             if not holds:
-                raise PlanError(f"an assertion of the network does not hold: {message}")
+                raise PlanError(f"an assertion of the network does not hold: {message}", ErrorCodeTRT.FAILED_EXECUTION)
 
     def _give(
         self,
@@ -389,17 +388,19 @@ class IExecutionContext(Scope, Reporter):
                 continue  # its memory is that of the largest, or comes now
             if result.shape != expected:  # its memory was made for the shape that was told
                 remedy = "use execute_async_v3 and set_output_allocator"
-                return self._error(f"output {name!r} came out as {result.shape}, not {expected}: {remedy}")
+                fault = f"output {name!r} came out as {result.shape}, not {expected}: {remedy}"
+                return self._error(fault, ErrorCodeTRT.FAILED_EXECUTION)
         for name, result in results.items():
             address = addresses.get(name, 0)
             try:
                 if allocators and name in allocators:
                     address = _allocate(allocators[name], name, address, result)
                     if not address:
-                        return self._error(f"the allocator of the output {name!r} gave no memory")
+                        fault = f"the allocator of the output {name!r} gave no memory"
+                        return self._error(fault, ErrorCodeTRT.FAILED_ALLOCATION)
                 write_laid_out(address, result, self.engine.tensors[name].dtype, self.engine.tensors[name].layout)
             except MemoryFaultError as fault:
-                return self._error(f"output {name!r}: {fault}")
+                return self._error(f"output {name!r}: {fault}", _kind(fault))
         return True
 
     def _outputs(self) -> list[str]:
@@ -421,7 +422,7 @@ class IExecutionContext(Scope, Reporter):
         try:
             return self._session_of_weights().run(None, feeds)
         except Exception as error:  # ONNX Runtime's own classes, which do not say more
-            raise PlanError(f"the run failed: {error}") from error
+            raise PlanError(f"the run failed: {error}", ErrorCodeTRT.FAILED_EXECUTION) from error
 
     def _session_of_weights(self) -> Any:
         """Return a session with the engine's weights of now, made again after a refit."""
@@ -443,6 +444,11 @@ class IExecutionContext(Scope, Reporter):
         if self.enqueue_emits_profile:
             self.report_to_profiler()
         return results
+
+
+def _kind(fault: MemoryFaultError) -> ErrorCodeTRT:
+    """Return the kind of a fault of memory: a null binding TensorRT finds itself, any other is CUDA's."""
+    return ErrorCodeTRT.INVALID_ARGUMENT if isinstance(fault, NullAddressError) else ErrorCodeTRT.UNSPECIFIED_ERROR
 
 
 def _allocate(allocator: IOutputAllocator, name: str, address: int, result: np.ndarray) -> int:

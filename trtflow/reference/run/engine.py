@@ -66,7 +66,6 @@ class ICudaEngine(Scope, Reporter):
 
     provider = ONNX_RUNTIME
 
-    default_code = PlanError.code
     read_only = ("has_implicit_batch_dimension", "max_batch_size", "num_aux_streams")
     num_aux_streams = 0
 

@@ -14,10 +14,12 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from trtflow.reference.errors import PlanError
+from trtflow.reference.record.enums import ErrorCodeTRT
 from trtflow.reference.version import __version__
 
 KEY, SEAL = "trtflow", "trtflow_sha256"  # of the metadata in the ONNX model
 REBUILD = "Build the engine again."
+UNREADABLE = ErrorCodeTRT.UNSPECIFIED_ERROR  # what TensorRT calls a fault of serialisation
 FORMAT = 3  # of the metadata
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "name": str,
@@ -70,19 +72,20 @@ def read_plan(plan: bytes) -> tuple[onnx.ModelProto, dict[str, Any]]:
     content = bytes(memoryview(plan))
     body, seal = content[:-SEAL_BYTES], content[-SEAL_BYTES:]
     if SEAL.encode() not in seal:
-        raise PlanError(f"not a plan of the reference runtime, or a damaged one. {REBUILD}")
+        raise PlanError(f"not a plan of the reference runtime, or a damaged one. {REBUILD}", UNREADABLE)
     if seal != _seal(body):
-        raise PlanError(f"the plan is damaged: its checksum does not match. {REBUILD}")
+        raise PlanError(f"the plan is damaged: its checksum does not match. {REBUILD}", UNREADABLE)
     model = onnx.ModelProto()
     try:
         model.ParseFromString(body)
         metadata = json.loads({entry.key: entry.value for entry in model.metadata_props}[KEY])
         built = metadata["versions"]
     except (DecodeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise PlanError(f"not a plan of the reference runtime. {REBUILD}") from error
+        raise PlanError(f"not a plan of the reference runtime. {REBUILD}", UNREADABLE) from error
     if built != versions():
-        raise PlanError(f"the plan was built with {built}, this is {versions()}. {REBUILD}")
+        fault = f"the plan was built with {built}, this is {versions()}. {REBUILD}"
+        raise PlanError(fault, ErrorCodeTRT.FAILED_INITIALIZATION)
     wrong = [name for name, kind in FIELDS.items() if not isinstance(metadata.get(name), kind)]
     if wrong:
-        raise PlanError(f"the plan says nothing of use about {', '.join(wrong)}. {REBUILD}")
+        raise PlanError(f"the plan says nothing of use about {', '.join(wrong)}. {REBUILD}", UNREADABLE)
     return model, metadata

@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from trtflow.reference.errors import RefitError
 from trtflow.reference.lower.graph import fault_of, quantise_rows, to_half
 from trtflow.reference.record.answers import Reporter
-from trtflow.reference.record.enums import WeightsRole
+from trtflow.reference.record.enums import ErrorCodeTRT, WeightsRole
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import ILogger, Logger, Weights
 from trtflow.reference.run.engine import ICudaEngine
@@ -148,7 +148,7 @@ class Refitter(Scope, Reporter):
         """
         if missing := self._missing():
             listed = _list([f"{role.name} of layer {layer!r}" for layer, role in missing])
-            return self._error(f"the engine is not refitted: set {listed} too")
+            return self._error(f"the engine is not refitted: set {listed} too", ErrorCodeTRT.INVALID_CONFIG)
         model, metadata = read_plan(self.engine.plan)
         stored = {tensor.name: tensor for tensor in model.graph.initializer}
         for key, values in self._weights.items():

@@ -57,7 +57,15 @@ class Runtime(Scope, Reporter):
 
         Args:
             serialized_engine: anything that gives its bytes away, as IHostMemory does.
+
+        Raises:
+            TypeError: it does not.
         """
+        if serialized_engine is None:
+            raise TypeError(
+                "deserialize_cuda_engine() takes the bytes of a plan, not None. Where that came from "
+                "build_serialized_network, the build failed: its error is in the log."
+            )
         engine = ICudaEngine(bytes(memoryview(serialized_engine)), self.logger, self._allocator)
         engine.error_recorder = self.error_recorder
         return engine
