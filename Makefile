@@ -4,6 +4,7 @@ CORES ?= all
 TEST_PROCESSES ?= 2
 KILLS ?= 200
 SECONDS ?= 60
+AUDIT ?=
 ENGINE_PYTHON ?= python3.10
 VENV := .venv
 ENGINE := .engine
@@ -60,8 +61,8 @@ test-slurm: $(CLUSTER)/.ready ## run ssd (small) and the MNIST samples through a
 sbom: $(SUPPLY)/.ready $(VENV)/.workflow ## write results/sbom.json, what is installed, as CycloneDX has it
 	$(SUPPLY)/bin/cyclonedx-py environment --output-reproducible --of JSON -o results/sbom.json $(VENV)/bin/python
 
-audit: $(SUPPLY)/.ready ## ask a service for known vulnerabilities of the pinned packages (needs a network)
-	$(SUPPLY)/bin/pip-audit --no-deps --requirement constraints.txt
+audit: $(SUPPLY)/.ready ## ask a service for known vulnerabilities of the pinned packages (needs a network; AUDIT=options of pip-audit)
+	$(SUPPLY)/bin/pip-audit --no-deps --requirement constraints.txt $(AUDIT)
 
 bench: $(VENV)/.workflow ## time the reference beside its peers on this CPU (docs/performance.md); let the machine be idle
 	mkdir -p results/bench

@@ -20,9 +20,10 @@ def pairwise_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         float64 [n, m]; 0 where both boxes are empty.
     """
     a, b = first[:, None].astype(np.float64), second[None].astype(np.float64)
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    intersection = sides.clip(0).prod(-1)
-    union = _area(a) + _area(b) - intersection
+    with np.errstate(over="ignore", invalid="ignore"):  # of boxes that are not made of numbers: no overlap
+        sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+        intersection = sides.clip(0).prod(-1)
+        union = _area(a) + _area(b) - intersection
     return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
 
 

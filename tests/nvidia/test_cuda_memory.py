@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from trtflow.nvidia import nvidia_names
 from trtflow.nvidia.cuda import cuda as driver
 from trtflow.nvidia.cuda import cudart
-from trtflow.nvidia.host import MEMORY, AddressError, Memory
+from trtflow.nvidia.host import MEMORY, AddressError, Memory, copy
 from trtflow.nvidia.pycuda import autoinit, compiler, gpuarray, tools
 from trtflow.nvidia.pycuda import driver as cuda
 
@@ -273,3 +275,71 @@ def test_addresses_of_others_are_let_through() -> None:
     memory.guard(array.ctypes.data, array.nbytes)
     with pytest.raises(AddressError, match="no address was given"):
         memory.require(0, 4, "a copy")
+
+
+READ_ONLY = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ)
+NOWHERE = (0, 16, 1 << 46, 1 << 70, int(np.frombuffer(READ_ONLY, np.uint8).ctypes.data))
+
+
+@pytest.mark.parametrize("address", NOWHERE, ids=["null", "page 0", "beyond", "no address", "read-only"])
+def test_an_address_of_the_host_that_lies_nowhere_ends_in_a_code(address: int, capsys) -> None:
+    """A processor would end the process."""
+    memory = cuda.mem_alloc(8)
+    assert cudart.cudaMemcpy(address, int(memory), 8, TO_HOST)[0] == INVALID
+    assert driver.cuMemcpyDtoH(address, int(memory), 8)[0] == driver.CUresult.CUDA_ERROR_INVALID_VALUE
+    if address != NOWHERE[-1]:  # which may be read
+        assert cudart.cudaMemcpy(int(memory), address, 8, TO_DEVICE)[0] == INVALID
+    assert "cudaMemcpy: copy: " in capsys.readouterr().err
+
+
+def test_a_copy_from_memory_of_the_host_that_ends_too_soon() -> None:
+    """A page is there, and behind it none that may be read."""
+    pages = mmap.mmap(-1, 2 * mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+    libc = ctypes.CDLL(None)
+    behind = ctypes.c_void_p(start + mmap.PAGESIZE)
+    assert libc.mprotect(behind, ctypes.c_size_t(mmap.PAGESIZE), 0) == 0
+    memory = cuda.mem_alloc(2 * mmap.PAGESIZE)
+    copy(int(memory), start, mmap.PAGESIZE)
+    with pytest.raises(AddressError, match=f"byte {mmap.PAGESIZE} of {2 * mmap.PAGESIZE}"):
+        copy(int(memory), start, 2 * mmap.PAGESIZE)
+    assert libc.mprotect(behind, ctypes.c_size_t(mmap.PAGESIZE), 3) == 0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda memory: cuda.memcpy_dtod(memory, memory, -4),
+        lambda memory: cuda.memset_d8(memory, 0, -1),
+        lambda memory: cuda.memset_d32(memory, 0, -1),
+        lambda memory: memory.as_buffer(-1),
+    ],
+)
+def test_fewer_bytes_than_none_are_refused(call: Callable[[cuda.DeviceAllocation], object]) -> None:
+    with pytest.raises(cuda.LogicError, match="-[14] bytes"):
+        call(cuda.mem_alloc(16))
+
+
+def test_fewer_bytes_than_none_have_a_code() -> None:
+    address, array = int(cuda.mem_alloc(16)), VALUES.ctypes.data
+    assert cudart.cudaMemset(0, 0, -1)[0] == INVALID
+    assert cudart.cudaMemcpy(address, array, -4, TO_DEVICE)[0] == INVALID
+    assert driver.cuMemcpyHtoD(address, array, -4)[0] == driver.CUresult.CUDA_ERROR_INVALID_VALUE
+    for pitches, width, height in (((4, 4), -4, 2), ((4, 4), 4, -2), ((-4, 4), 4, 2), ((2, 4), 4, 2)):
+        found = cudart.cudaMemcpy2D(address, pitches[0], array, pitches[1], width, height, TO_DEVICE)
+        assert found[0] == cudart.cudaError_t.cudaErrorInvalidPitchValue
+
+
+@pytest.mark.parametrize("shift", [4, -4])
+def test_ranges_that_overlap_are_copied_as_if_they_did_not(shift: int) -> None:
+    values = np.arange(1 << 16, dtype=np.int32)
+    memory, count = cuda.to_device(values), values.nbytes - 4
+    start = int(memory)
+    cuda.memcpy_dtod(start + max(shift, 0), start + max(-shift, 0), count)
+    found = cuda.from_device_like(memory, values)
+    wanted = values.copy()
+    if shift > 0:
+        wanted[1:] = values[:-1]
+    else:
+        wanted[:-1] = values[1:]
+    np.testing.assert_array_equal(found, wanted)

@@ -145,6 +145,59 @@ def test_weights_that_are_no_numbers_are_counted_by_layer(capsys, value):
     assert not np.isfinite(session.run({"x": BATCH})["y"][:, 2]).any()
 
 
+NAN = np.full(3, np.nan, np.float32)
+ONES = np.ones(3, np.float32)
+
+
+def summed(values):
+    """Return a layer that adds a constant."""
+
+    def add(network, tensor):
+        constant = network.add_constant(values.shape, values).get_output(0)
+        return network.add_elementwise(tensor, constant, trt.ElementWiseOperation.SUM)
+
+    return add
+
+
+def leaky(network, tensor):
+    layer = network.add_activation(tensor, trt.ActivationType.LEAKY_RELU)
+    layer.alpha = float("nan")
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (
+            summed(np.full((3, 1, 1), np.nan, np.float32)),
+            "3 of 3 values are no numbers (NaN or infinite) in its constant",
+        ),
+        (
+            lambda network, tensor: network.add_scale(tensor, trt.ScaleMode.CHANNEL, ONES, ONES, NAN),
+            "3 of 3 values are no numbers (NaN or infinite) in its power",
+        ),
+        (leaky, "its alpha is no number (NaN)"),
+        (lambda network, tensor: network.add_lrn(tensor, 5, 1e-4, 0.75, float("nan")), "its bias is no number (NaN)"),
+        (summed(np.full((3, 1, 1), -np.inf, np.float32)), ""),  # a mask, as attention has it
+    ],
+)
+def test_constants_and_attributes_that_are_nan_are_counted_too(capsys, make, told):
+    build(lambda network, tensor: make(network, tensor).get_output(0), (3, 4, 4))
+    said = capsys.readouterr().err
+    assert told in said
+    assert bool(told) == ("no number" in said)
+
+
+@pytest.mark.parametrize("ends", [(np.nan, 1), (-1, np.nan), (-np.inf, 1), (-1, np.inf), (2, 1)])
+def test_a_range_that_is_none_is_not_taken(ends):
+    """TensorRT asks for ends that are finite and in order."""
+    network = trt.Builder(trt.Logger()).create_network()
+    tensor = network.add_input("x", trt.float32, (3,))
+    assert tensor.set_dynamic_range(-2, 2)
+    assert not tensor.set_dynamic_range(*ends)
+    assert tensor.dynamic_range == (-2, 2)
+
+
 def test_int8_knows_no_nan_in_weights():
     kernel = KERNEL.copy()
     kernel[2, 0, 0] = np.nan

@@ -179,3 +179,21 @@ def test_an_allocator_that_gives_no_memory_is_told(capsys):
         context.set_output_allocator("y", Allocator(address))
         assert not context.execute_async_v3(0)
         assert "output 'y'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [3, "x", object()])
+def test_what_is_no_allocator_is_refused(value):
+    """As TensorRT's own setters do."""
+    for holder in (trt.Runtime(trt.Logger()), trt.Builder(trt.Logger())):
+        with pytest.raises(TypeError, match="gpu_allocator: .* is no IGpuAllocator"):
+            holder.gpu_allocator = value
+    context = context_by_name()
+    with pytest.raises(TypeError, match="set_output_allocator: .* is no IOutputAllocator"):
+        context.set_output_allocator("y", value)
+    assert context.set_output_allocator("y", None)
+
+
+@pytest.mark.parametrize("bindings", [8, {0: 8, 1: 8}, "88", iter([8, 8])])
+def test_bindings_that_are_no_list_are_refused(context, bindings):
+    with pytest.raises(TypeError, match="is no list of addresses, one for each input and output"):
+        context.execute(1, bindings)

@@ -124,6 +124,7 @@ class Memory:
         Raises:
             AddressError: it has not.
         """
+        check_count(nbytes, what)
         allocation = self.find(address)
         if allocation is None:
             fault = "no address was given" if not address else f"nothing is allocated at 0x{address:x}"
@@ -152,6 +153,16 @@ class Memory:
 MEMORY = Memory()
 
 
+def check_count(count: int, what: str) -> None:
+    """Refuse a negative number of bytes.
+
+    Raises:
+        AddressError: it is.
+    """
+    if count < 0:
+        raise AddressError(f"{what}: {count} bytes")
+
+
 def span(values: Any, writable: bool = False) -> tuple[int, int]:
     """Return address and size of an object's contiguous memory: an array, bytes, or whatever has a buffer.
 
@@ -171,9 +182,18 @@ def span(values: Any, writable: bool = False) -> tuple[int, int]:
 
 
 def copy(target: int, source: int, nbytes: int) -> None:
-    """Copy bytes from one address to another; the two ranges may overlap."""
+    """Copy bytes from one address to another; the two ranges may overlap.
+
+    Raises:
+        AddressError: at one of them there is no such memory.
+    """
+    from trtflow.reference.memory import MemoryFaultError, move  # noqa: PLC0415 - children load as little as they can
+
     if nbytes:
-        ctypes.memmove(target, source, nbytes)
+        try:
+            move(target, source, nbytes)
+        except MemoryFaultError as error:
+            raise AddressError(f"copy: {error}") from error
 
 
 def fill(target: int, value: bytes, count: int) -> None:

@@ -11,7 +11,7 @@ from trtflow.reference.errors import BuildError
 from trtflow.reference.lower.int8_tensors import all_tensors
 from trtflow.reference.lower.lower import lower, lower_for_engine
 from trtflow.reference.lower.precision import choose
-from trtflow.reference.record.allocators import IGpuAllocator
+from trtflow.reference.record.allocators import IGpuAllocator, checked_allocator
 from trtflow.reference.record.answers import Reporter, answers
 from trtflow.reference.record.config import IBuilderConfig
 from trtflow.reference.record.enumeration import bits
@@ -63,7 +63,7 @@ class Builder(Scope, Reporter):
         self.max_batch_size = self.max_threads = 1
 
     def _set_allocator(self, allocator: IGpuAllocator | None) -> None:
-        self._allocator = allocator
+        self._allocator = checked_allocator(allocator, IGpuAllocator, "Builder.gpu_allocator")
 
     gpu_allocator = property(None, _set_allocator, doc="Gives the memory of engines; it can only be set.")
 

@@ -37,7 +37,7 @@ def read(address: Any, shape: tuple[int, ...], dtype: DataType) -> np.ndarray:
         MemoryFaultError: there is no such memory.
     """
     values = np.empty(shape, DTYPES[dtype])
-    _copy(_READ, checked(address, values), values, "cannot be read")
+    _copy(_READ, checked(address, values), _place(values), values.nbytes, "cannot be read")
     return values
 
 
@@ -47,7 +47,26 @@ def write(address: Any, values: np.ndarray) -> None:
     Raises:
         MemoryFaultError: there is no such memory, or it may only be read.
     """
-    _copy(_WRITE, checked(address, values), np.ascontiguousarray(values), "cannot be written")
+    whole = np.ascontiguousarray(values)
+    _copy(_WRITE, checked(address, values), _place(whole), whole.nbytes, "cannot be written")
+
+
+def move(target: int, source: int, nbytes: int) -> None:
+    """Copy bytes from one address to another; the two ranges may overlap.
+
+    Raises:
+        MemoryFaultError: at one of them there is no such memory, or what is to be written may only be read.
+    """
+    for address in (target, source):
+        if not 0 < address < (1 << 64) - nbytes:
+            raise MemoryFaultError(f"{address:#x} is no address of {nbytes} bytes")
+    fault = f"cannot be read, or those from {target:#x} on not be written"
+    if abs(target - source) >= nbytes:
+        _copy(_READ, source, target, nbytes, fault)
+        return
+    between = np.empty(nbytes, np.uint8)  # the kernel goes forward, whatever the ranges
+    _copy(_READ, source, _place(between), nbytes, fault)
+    _copy(_WRITE, target, _place(between), nbytes, fault)
 
 
 def guard(address: int, nbytes: int) -> None:
@@ -120,10 +139,14 @@ _READ = (_call("process_vm_readv"), _read_plainly)
 _WRITE = (_call("process_vm_writev"), _write_plainly)
 
 
-def _copy(calls: tuple[Call | None, Call], address: int, values: np.ndarray, fault: str) -> None:
-    """Copy all bytes of an array; the kernel may do less at once than is asked."""
+def _place(values: np.ndarray) -> int:
+    return int(values.__array_interface__["data"][0])
+
+
+def _copy(calls: tuple[Call | None, Call], address: int, local: int, nbytes: int, fault: str) -> None:
+    """Copy all bytes between an address and a local one; the kernel may do less at once than is asked."""
     kernel, plain = calls
-    local, nbytes, done = values.__array_interface__["data"][0], values.nbytes, 0
+    done = 0
     while done < nbytes:
         count = kernel(local + done, address + done, nbytes - done) if kernel is not None else -1
         if count < 0:

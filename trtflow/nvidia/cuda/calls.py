@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from trtflow.nvidia.host import MEMORY, AddressError, copy, span
+from trtflow.nvidia.host import MEMORY, AddressError, check_count, copy, span
 from trtflow.nvidia.pycuda.contexts import Device, init
 
 VERSION = 12000  # of CUDA, as TensorRT 8.6 was built with
@@ -22,6 +22,7 @@ TEXTS = {  # CUDA's own, which both interfaces share
     INVALID_VALUE: b"invalid argument",
     OUT_OF_MEMORY: b"out of memory",
     3: b"initialization error",
+    12: b"invalid pitch argument",
     21: b"invalid copy direction for memcpy",
     35: b"CUDA driver version is insufficient for CUDA runtime version",
     100: b"no CUDA-capable device is detected",
@@ -171,8 +172,9 @@ def host_range(value: Any, nbytes: int, writable: bool = False) -> int:
     """Return the address of an argument that is memory of the host: an address, an array or other buffer.
 
     Raises:
-        AddressError: it is smaller than what is to be copied.
+        AddressError: it is smaller than what is to be copied, which has a number of bytes.
     """
+    check_count(nbytes, "host")
     if not isinstance(value, np.ndarray) and hasattr(value, "__index__"):
         MEMORY.guard(int(value), nbytes)
         return int(value)

@@ -34,6 +34,7 @@ class cudaError_t(IntEnum):
     cudaErrorInvalidValue = 1
     cudaErrorMemoryAllocation = 2
     cudaErrorInitializationError = 3
+    cudaErrorInvalidPitchValue = 12
     cudaErrorInvalidMemcpyDirection = 21
     cudaErrorInsufficientDriver = 35
     cudaErrorNoDevice = 100
@@ -200,6 +201,10 @@ def cudaMemcpy2D(dst: Any, dpitch: int, src: Any, spitch: int, width: int, heigh
     """Copy rows of a width in bytes that lie a pitch apart."""
     if not height:
         return
+    if min(width, height, dpitch - width, spitch - width) < 0:
+        raise CallError(
+            cudaError_t.cudaErrorInvalidPitchValue, f"{height} rows of {width} bytes, {dpitch} and {spitch} apart"
+        )
     there, here = dpitch * (height - 1) + width, spitch * (height - 1) + width
     target, source = _ends(dst, there, src, here, kind)
     copy_rows(target, (dpitch, spitch), source, width, height)

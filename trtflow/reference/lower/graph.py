@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -64,6 +65,9 @@ class Graph:
         """Add a node of the current layer; return its output's name, or a list of names."""
         name = self.unique(op_type)
         names = [name if outputs == 1 else f"{name}_{index}" for index in range(outputs)]
+        for key, value in attributes.items():
+            if isinstance(value, float) and math.isnan(value):
+                self.spoilt.append(f"layer {self.layer_name!r}: its {key} is no number (NaN)")
         self.nodes.append(helper.make_node(op_type, inputs, names, name=name, domain=domain, **attributes))
         return names[0] if outputs == 1 else names
 
@@ -74,6 +78,8 @@ class Graph:
             array = array.astype(dtype)
         elif array.dtype.kind == "f":
             array = self.cast(array)
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            self.spoilt.append(f"layer {self.layer_name!r}: {fault_of(array)} in its {what}")
         name = self.unique(what)
         self.initializers[name] = numpy_helper.from_array(np.require(array, requirements="C"), name)
         return name
@@ -180,7 +186,8 @@ class Graph:
         return str(self.node("DequantizeLinear", inputs, axis=0))
 
     def _note(self, role: WeightsRole, weights: Weights, initializer: str, scale: str | None = None) -> None:
-        fault = fault_of(weights.numpy())
+        values = weights.numpy()
+        fault = "" if np.isnan(values).any() else fault_of(values)  # `constant` has told of NaN
         if fault and role != WeightsRole.CONSTANT:  # a mask of a network's own may be of infinities
             self.spoilt.append(f"layer {self.layer_name!r}: {fault} in its {role.name.lower()}")
         given = {"name": weights.name, "count": weights.size, "dtype": weights.dtype.name}

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, TypeVar
 
 from trtflow.reference.errors import PlanError
 from trtflow.reference.record.enums import ErrorCodeTRT
 from trtflow.reference.record.values import Dims
 
 ALIGNMENT = 256  # in bytes
+
+
+Allocator = TypeVar("Allocator")
+
+
+def checked_allocator(value: Allocator, kind: type[Any], setter: str) -> Allocator:
+    """Return an allocator or None, as it was given.
+
+    Raises:
+        TypeError: it is of no class that is derived from TensorRT's.
+    """
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(
+            f"{setter}: {value!r:.60} is no {kind.__name__}; derive its class from tensorrt.{kind.__name__}"
+        )
+    return value
 
 
 class IGpuAllocator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from trtflow.reference.errors import NetworkError
@@ -121,8 +122,11 @@ class ITensor(Sealed):
         self.set_dynamic_range(*range)
 
     def set_dynamic_range(self, min: float, max: float) -> bool:
-        """Set the range of values for INT8; TensorRT uses the larger magnitude, symmetrically."""
-        if not min <= max:
+        """Set the range of values for INT8; TensorRT uses the larger magnitude, symmetrically.
+
+        Returns False, and leaves the range as it is, where the ends are not finite or in the wrong order.
+        """
+        if not -math.inf < min <= max < math.inf:
             return False
         self._range = (float(min), float(max))
         return True

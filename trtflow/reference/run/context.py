@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from trtflow.reference.errors import PlanError, ProfileError
 from trtflow.reference.memory import MemoryFaultError, NullAddressError, as_number, read
-from trtflow.reference.record.allocators import ALIGNMENT, IGpuAllocator, IOutputAllocator
+from trtflow.reference.record.allocators import ALIGNMENT, IGpuAllocator, IOutputAllocator, checked_allocator
 from trtflow.reference.record.answers import Reporter, answers
 from trtflow.reference.record.dims import InvalidDims
 from trtflow.reference.record.enums import ErrorCodeTRT
@@ -207,6 +207,7 @@ class IExecutionContext(Scope, Reporter):
     @answers(False)
     def set_output_allocator(self, name: str, output_allocator: IOutputAllocator | None) -> bool:
         """Have an output's memory from an allocator in `execute_async_v3`; None takes it away again."""
+        checked_allocator(output_allocator, IOutputAllocator, "set_output_allocator")
         tensor = self.engine.tensor(name)
         if tensor.is_input:
             return self._error(f"{name!r} is an input; only outputs have allocators")
@@ -328,6 +329,8 @@ class IExecutionContext(Scope, Reporter):
         return {tensor.name: self._shapes.get(tensor.name, tensor.shape) for tensor in tensors if tensor.is_input}
 
     def _run_bindings(self, bindings: list[int], batch: tuple[int, ...]) -> bool:
+        if not isinstance(bindings, (Sequence, np.ndarray)) or isinstance(bindings, (str, bytes)):
+            raise TypeError(f"bindings: {bindings!r:.60} is no list of addresses, one for each input and output")
         first = self._profile * self.engine.num_io_tensors
         addresses = bindings[first : first + self.engine.num_io_tensors]  # what lies behind is not read, as in TensorRT
         if len(addresses) != self.engine.num_io_tensors or len(bindings) > self.engine.num_bindings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trtflow.reference.errors import DeviceError
-from trtflow.reference.record.allocators import IGpuAllocator
+from trtflow.reference.record.allocators import IGpuAllocator, checked_allocator
 from trtflow.reference.record.answers import Reporter, answers
 from trtflow.reference.record.enums import TempfileControlFlag
 from trtflow.reference.record.plugins import IPluginRegistry, get_plugin_registry
@@ -37,7 +37,7 @@ class Runtime(Scope, Reporter):
         self._allocator: IGpuAllocator | None = None
 
     def _set_allocator(self, allocator: IGpuAllocator | None) -> None:
-        self._allocator = allocator
+        self._allocator = checked_allocator(allocator, IGpuAllocator, "Runtime.gpu_allocator")
 
     gpu_allocator = property(None, _set_allocator, doc="Gives the memory of engines; it can only be set.")
 

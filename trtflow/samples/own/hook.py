@@ -15,6 +15,7 @@ import numpy as np
 from trtflow.datasets.own import Items
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.damage import reason
+from trtflow.metrics.pairs import NUMBERS
 
 Arrays = dict[str, np.ndarray]
 NAMES = ("preprocess", "postprocess", "score")
@@ -75,18 +76,24 @@ class Hook:
         found = self._called("score", dict(outputs), dict(items.columns))
         if not isinstance(found, dict) or not all(isinstance(value, numbers.Real) for value in found.values()):
             self._refuse("score", f"returned {type(found).__name__}, not numbers by name")
+        beyond = [name for name, value in found.items() if isinstance(value, int) and abs(value) > sys.float_info.max]
+        if beyond:
+            self._refuse("score", f"gave {beyond[0]!r} a number beyond what a float holds")
         return {str(name): float(value) for name, value in found.items()}
 
     def _called(self, name: str, *arguments: Any) -> Any:
         try:
             return getattr(self, name)(*arguments)
-        except Exception as error:  # whatever a function of the user's raises
+        except (Exception, SystemExit) as error:  # whatever a function of the user's raises
             fault = f"{name} raised {type(error).__name__}: {reason(error)}{_line(error)}"
             raise FormatError(self.path, fault, f"Correct it; {PAGE}.") from error
 
     def _check_names(self, function: str, found: Any, wanted: Mapping[str, Any]) -> None:
         if not isinstance(found, dict) or not all(isinstance(values, np.ndarray) for values in found.values()):
             self._refuse(function, f"returned {type(found).__name__}, not arrays by name")
+        odd = [name for name, values in found.items() if values.dtype.kind not in NUMBERS]
+        if odd:
+            self._refuse(function, f"gave {odd[0]!r} as {found[odd[0]].dtype}, which is not made of numbers")
         missing = [name for name in wanted if name not in found]
         if missing:
             self._refuse(function, f"gave {', '.join(found) or 'nothing'}, but no {', '.join(missing)}")
@@ -122,7 +129,7 @@ def read_hook(path: Path, known_as: Path | None = None) -> Hook:
         raise UserError(f"{path}: no such file. Correct `hook` in the sample's YAML file.")
     try:
         names = runpy.run_path(str(path))
-    except Exception as error:  # whatever is wrong in a file of the user's
+    except (Exception, SystemExit) as error:  # whatever is wrong in a file of the user's
         raise FormatError(
             path, f"Python cannot run it ({type(error).__name__}: {reason(error)})", "Correct it."
         ) from error
