@@ -49,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plugins", type=Path, action="append", default=[], metavar="FILE.py", help="plugins, may be given repeatedly"
     )
+    parser.add_argument(
+        "--any-table",
+        action="store_true",
+        help="take calibration tables as TensorRT does: of other versions, and where tensors lack, with warnings",
+    )
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, help="a module and its own options")
     parser.add_argument("script", nargs="?", type=Path, help="a Python file, or a folder or zip file with __main__.py")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own options")
@@ -62,7 +67,13 @@ def main(options: argparse.Namespace) -> None:
         SystemExit: it ended so, or by an error, which was shown as Python shows it.
     """
     names = Names(
-        options.backend, options.era, options.tensorflow1, options.dropped_names, tuple(options.plugins), children=True
+        options.backend,
+        options.era,
+        options.tensorflow1,
+        options.dropped_names,
+        tuple(options.plugins),
+        children=True,
+        any_table=options.any_table,
     )
     if options.module:
         run_module(options.module[0], options.module[1:], names)

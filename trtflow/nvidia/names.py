@@ -33,6 +33,7 @@ class Names:
         dropped_names: whether NumPy and Pillow have the names that they dropped; None: with an era or TensorFlow 1.
         plugins: files of plugins, see docs/plugins.md.
         children: whether Python processes that are started meanwhile have all this too.
+        any_table: whether calibration tables of other versions, and such that lack tensors, are taken with warnings.
     """
 
     backend: str = "reference"
@@ -41,6 +42,7 @@ class Names:
     dropped_names: bool | None = None
     plugins: tuple[Path, ...] = ()
     children: bool = False
+    any_table: bool = False
 
     def check(self) -> None:
         """Make sure that this can be.
@@ -54,8 +56,10 @@ class Names:
             raise UserError(f"era {self.era!r}. There are 5, 6 and 7; without one it is TensorRT 8.6.")
         if self.backend == "reference":
             return
-        if self.era is not None or self.plugins:
-            raise UserError("an era and files of plugins are the reference's. Leave them out, or the backend tensorrt.")
+        if self.era is not None or self.plugins or self.any_table:
+            raise UserError(
+                "an era, files of plugins and any table are the reference's. Leave them out, or the backend tensorrt."
+            )
         if not is_installed("tensorrt"):
             raise UserError(
                 "backend tensorrt, but NVIDIA's tensorrt is not installed in this Python. "
@@ -93,6 +97,7 @@ def nvidia_names(
     dropped_names: bool | None = None,
     plugins: Sequence[str | Path] = (),
     children: bool = False,
+    any_table: bool = False,
 ) -> Iterator[None]:
     """Let imports of tensorrt, pycuda, cuda, uff and graphsurgeon give ours meanwhile; all is as before afterwards.
 
@@ -103,11 +108,13 @@ def nvidia_names(
         dropped_names: whether NumPy and Pillow have the names that they dropped; by default with one of the last two.
         plugins: Python files with plugins, see docs/plugins.md.
         children: whether Python processes that are started meanwhile have all this too.
+        any_table: whether calibration tables are taken as TensorRT takes them: of other versions too, and where tensors
+            lack, each with a warning.
 
     Raises:
         UserError: an argument is wrong, TensorRT is asked for and not installed, or a file of plugins has a fault.
     """
-    names = Names(backend, era, tensorflow1, dropped_names, tuple(map(Path, plugins)), children)
+    names = Names(backend, era, tensorflow1, dropped_names, tuple(map(Path, plugins)), children, any_table)
     with given(names):
         yield
 
@@ -166,6 +173,8 @@ def _hooks(names: Names, patches: Patches) -> dict[str, Hook]:
     hooks: dict[str, Hook] = {}
     if names.backend == "reference":
         hooks["trtflow.reference.memory"] = partial(_guard_memory, patches)
+    if names.any_table:
+        hooks["trtflow.reference.calibrate"] = lambda calibrate: patches.set(calibrate, "ANY_TABLE", True)
     if names.era is not None:
         from trtflow.nvidia.eras import give_era  # noqa: PLC0415 - children load as little as they can
 

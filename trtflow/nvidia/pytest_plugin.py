@@ -27,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--trtflow-tensorflow1", action="store_true", default=None, help="`tensorflow` is version 1's")
     group.addoption("--trtflow-dropped-names", action="store_true", default=None, help="old names of NumPy and Pillow")
     group.addoption("--trtflow-plugins", action="append", metavar="FILE.py", help="plugins (docs/plugins.md)")
+    group.addoption("--trtflow-any-table", action="store_true", default=None, help="calibration tables as in TensorRT")
+    parser.addini("trtflow_any_table", "whether any calibration table is taken", type="bool", default=False)
     parser.addini("trtflow_backend", "what `tensorrt` is: reference or tensorrt", default="reference")
     parser.addini("trtflow_era", "5, 6 or 7: members that TensorRT of that time had", default="")
     parser.addini("trtflow_tensorflow1", "whether `tensorflow` is version 1's", type="bool", default=False)
@@ -65,4 +67,5 @@ def _names(config: pytest.Config) -> Names:
         dropped_names=dropped,
         plugins=tuple(map(Path, setting("plugins"))),
         children=True,
+        any_table=setting("any_table"),
     )
