@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from trtflow.formats.calibration_table import CalibrationTable, table_version
-from trtflow.reference.batches import Shapes, batches, cache_of
+from trtflow.reference.batches import Shapes, batches, cache_of, give_table
 from trtflow.reference.entropy import STEPS, Entropy, Legacy, MinMax
 from trtflow.reference.errors import BuildError
 from trtflow.reference.lower.blocks import layers_in_blocks
@@ -58,13 +58,13 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sha
     if quantises_itself(network):
         return {}
     algorithm = calibrator.get_algorithm()
-    if cache := cache_of(calibrator):
+    if cache := cache_of(calibrator, network.logger):
         return _scales_of(CalibrationTable.from_bytes(cache, "calibration cache"), network, ALGORITHMS[algorithm])
     found = {name: collector.scale() for name, collector in collect(network, calibrator, shapes).items()}
     if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION_2, CalibrationAlgoType.MINMAX_CALIBRATION):
         _share_over_pools(network, found)
     found |= _bounds_of_clips(network)
-    calibrator.write_calibration_cache(memoryview(_table(calibrator, found).to_bytes()))
+    give_table(calibrator, _table(calibrator, found).to_bytes(), network.logger)
     return found
 
 
