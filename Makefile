@@ -20,7 +20,7 @@ NEED_PYTHON := @command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is n
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help ssd all check report engine-env test-gpu bench-gpu test-slurm test quick soak bench fuzz sbom audit lint types unit wheel docs clean
+.PHONY: help ssd all check report engine-env test-gpu bench-gpu test-slurm test quick full soak bench fuzz sbom audit lint types unit wheel docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -76,6 +76,9 @@ test: lint types unit ## lint, check types and run all tests
 quick: $(VENV)/.develop ## lint, check types and run the tests that neither run the workflow nor train (minutes)
 	$(MAKE) lint types
 	pytest -m "not workflow" -rfE --numprocesses $(TEST_PROCESSES) --dist loadfile
+
+full: $(VENV)/.develop ## run each sample to its report with data: full, from stand-ins for the published files (minutes)
+	TRTFLOW_FULL=1 pytest tests/rules/test_full_*.py -rfEs --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 lint: $(VENV)/.develop ## check style
 	ruff check .

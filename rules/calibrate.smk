@@ -149,9 +149,10 @@ rule write_tensors:
 # Search the layers that must not be INT8, where mixed_precision is set.
 rule find_mixed_precision:
     input:
-        ranges="results/{sample}/calibration/ranges.txt",
+        table=file_of(PLAN.table, "int8"),
         batches=file_of(PLAN.batches),
         export=file_of(PLAN.exports),
+        plugins=compiled_plugins,
         backend="results/backend.json",
     output:
         "results/{sample}/calibration/kept_layers.txt",
@@ -170,9 +171,9 @@ rule find_mixed_precision:
         **script("find_mixed_precision"),
         export=folder_of("export"),
         folder=folder_of("batches"),
-        batches=lambda wildcards: len(PLAN.batches(wildcards.sample)),
-        limit=setting("mixed_precision.limit"),
+        table=table_option,
+        options=lambda wildcards: options.mixed_precision(PLAN, wildcards.sample),
     shell:
-        "{params.run:q} --sample {wildcards.sample} --export-dir {params.export:q}"
-        " --ranges {input.ranges:q} --batch-dir {params.folder:q} --batches {params.batches} --limit {params.limit}"
+        "{params.run:q} --sample {wildcards.sample} --export-dir {params.export:q} {params.table:q}"
+        " --batch-dir {params.folder:q} {params.options:q}"
         " --backend-file {input.backend:q} --out {output:q} > {log:q} 2>&1"

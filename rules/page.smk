@@ -8,6 +8,7 @@ rule write_page:
         figures=file_of(PLAN.figures),
         profiles=per_precision("profile.{precision}.json"),
         calibration=file_of(PLAN.calibration),
+        losses=file_of(PLAN.losses),
         config="results/{sample}/config.yaml",
     output:
         report(

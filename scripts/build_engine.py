@@ -62,7 +62,7 @@ def main() -> None:
             described.calibrator,
             explicit_batch=getattr(sample, "EXPLICIT_BATCH", False),
             refit=getattr(sample, "REFIT", False),
-            configure=sample.configure_builder if options.ranges else None,
+            configure=described.configure,
             dla_core=options.dla_core,
             settings=builder_settings(options),
         )

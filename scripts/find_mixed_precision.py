@@ -3,9 +3,13 @@
 python scripts/find_mixed_precision.py --sample int8_api --export-dir results/int8_api/export \\
     --ranges results/int8_api/calibration/ranges.txt --batch-dir results/int8_api/calibration/batches --batches 10 \\
     --limit 0.01 --backend-file results/backend.json --out results/int8_api/calibration/kept_layers.txt
+python scripts/find_mixed_precision.py --sample mine --export-dir results/mine/export \\
+    --calibration-table results/mine/calibration/CalibrationTablemine --batch-dir results/mine/calibration/batches \\
+    --metric snr_db --least 20 --backend-file results/backend.json --out results/mine/calibration/kept_layers.txt
 """
 
-from collections.abc import Collection
+import argparse
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +17,10 @@ from typing import Any
 import _path  # noqa: F401
 import numpy as np
 
+from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
+from trtflow.calibration.kept import prefer_constraints, products
 from trtflow.calibration.mixed_precision import Loss, smallest_set
+from trtflow.calibration.streams import find_batches
 from trtflow.cli import parser
 from trtflow.formats import UserError
 from trtflow.formats.batch_file import Batch, read_batch
@@ -22,51 +29,98 @@ from trtflow.formats.files import write_text
 from trtflow.metrics.classification import top_k
 from trtflow.runtime.backend import open_backend
 from trtflow.runtime.build import Settings, build_plan
+from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.launch import run_on_backend
 from trtflow.runtime.session import Session
-from trtflow.samples import definition
+from trtflow.samples import Answers, definition, packed_feeds
 from trtflow.samples import load as load_sample
+from trtflow.tasks.own import agreement_of
+
+Arrays = dict[str, np.ndarray]
 
 
 class Trial:
-    """Builds engines of one network and runs the same pictures through each."""
+    """Builds engines of one network and runs the same batches through each."""
 
-    def __init__(self, trt: ModuleType, sample: Any, export: Path, ranges: Path, batches: list[Batch]) -> None:
-        self.trt, self.sample, self.export, self.ranges, self.batches = trt, sample, export, ranges, batches
-        self.labels = np.concatenate([batch.labels for batch in batches if batch.labels is not None]).astype(np.int64)
+    def __init__(self, trt: ModuleType, options: argparse.Namespace, batches: list[Batch]) -> None:
+        self.trt, self.options, self.batches = trt, options, batches
+        self.sample = load_sample(options.sample)
         self.layers: list[str] = []
-        self.exact = self.probabilities("fp32")
-        self.top1 = top_k(self.exact, self.labels, 1)
+        self.exact = self.answers("fp32")
 
-    def probabilities(self, precision: str, kept: Collection[str] = ()) -> np.ndarray:
-        """Return what an engine says of all pictures, float32 [N, classes]."""
-        ranges = self.ranges if precision == "int8" else None
-        define_network = definition(self.sample, self.export, precision, ranges, kept)
+    def answers(self, precision: str, kept: Collection[str] = ()) -> Arrays:
+        """Return what an engine says of all items, [N, ...] by name."""
+        options, quantised = self.options, precision == "int8"
+        ranges = options.ranges if quantised else None
+        calibrator = None
+        if quantised and ranges is None:
+            allocate = device_of(self.trt).allocate
+            calibrator = make_calibrator(self.trt, options.algorithm, None, options.calibration_table, allocate)
+        define_network = definition(self.sample, options.export_dir, precision, ranges, kept)
 
         def define(trt: ModuleType, network: Any) -> None:
             define_network(trt, network)
-            layers = [network.get_layer(index) for index in range(network.num_layers)]
-            kinds = (trt.LayerType.CONVOLUTION, trt.LayerType.FULLY_CONNECTED)
-            self.layers = [layer.name for layer in layers if layer.type in kinds]
+            self.layers = products(trt, network)
 
         plan = build_plan(
             self.trt,
             define,
             precision,
             max(len(batch.images) for batch in self.batches),
+            calibrator,
             explicit_batch=getattr(self.sample, "EXPLICIT_BATCH", False),
-            configure=self.sample.configure_builder if ranges else None,
+            configure=self.sample.configure_builder if ranges else prefer_constraints if kept else None,
             settings=Settings(optimization_level=0),  # these engines are run once
         )
+        feeds = packed_feeds(self.sample)
+        found = Answers(self.sample)
         with Session(self.trt, engine_of(self.trt, plan)) as session:
-            outputs = [session.run({self.sample.INPUT: batch.images}) for batch in self.batches]
-        return np.concatenate([self.sample.postprocess(output)["probabilities"] for output in outputs])
+            for batch in self.batches:
+                inputs = feeds(batch.images)
+                found.add(self.sample.postprocess({**inputs, **session.run(inputs)}))
+        return found.joined(sum(len(batch.images) for batch in self.batches))
 
-    def loss_of(self, kept: Collection[str]) -> Loss:
-        """Return what INT8 loses where some layers are not in it."""
-        found = self.probabilities("int8", kept)
-        return Loss(self.top1 - top_k(found, self.labels, 1), float(np.abs(found - self.exact).mean()))
+
+def top1_loss(trial: Trial) -> Callable[[Collection[str]], Loss]:
+    """Return what INT8 loses of top-1 where some layers are not in it.
+
+    Raises:
+        UserError: the batch files have no labels, or the sample is no classifier.
+    """
+    given = [batch.labels for batch in trial.batches if batch.labels is not None]
+    if len(given) < len(trial.batches):
+        raise UserError(
+            f"{trial.options.batch_dir}: the batch files have no labels. Write them with a data set that has some."
+        )
+    if "probabilities" not in trial.exact:
+        raise UserError(f"sample {trial.options.sample!r} is no classifier, and has no top-1 to lose.")
+    labels, exact = np.concatenate(given).astype(np.int64), trial.exact["probabilities"]
+    top1 = top_k(exact, labels, 1)
+
+    def loss_of(kept: Collection[str]) -> Loss:
+        found = trial.answers("int8", kept)["probabilities"]
+        return Loss(top1 - top_k(found, labels, 1), float(np.abs(found - exact).mean()))
+
+    return loss_of
+
+
+def agreement_loss(trial: Trial) -> Callable[[Collection[str]], Loss]:
+    """Return how far the agreement of INT8 with float32 is below what it must reach, where some layers are not in it.
+
+    Raises:
+        UserError: the sample's task has no such agreement.
+    """
+    metric, least = trial.options.metric, trial.options.least
+    known = agreement_of(trial.exact, trial.exact)
+    if metric not in known:
+        raise UserError(f"mixed_precision.metric: {metric!r} is no agreement of this task. Known: {', '.join(known)}.")
+
+    def loss_of(kept: Collection[str]) -> Loss:
+        found = agreement_of(trial.answers("int8", kept), trial.exact)
+        return Loss(least - found[metric], -found.get("snr_db", found[metric]))
+
+    return loss_of
 
 
 def main() -> None:
@@ -74,23 +128,25 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--sample", required=True, help="name of the sample")
     arguments.add_argument("--export-dir", type=Path, required=True, help="folder of the exported model")
-    arguments.add_argument("--ranges", type=Path, required=True, help="dynamic ranges")
-    arguments.add_argument("--batch-dir", type=Path, required=True, help="folder of batch0, batch1, ... with labels")
-    arguments.add_argument("--batches", type=int, required=True, help="number of batch files to use")
-    arguments.add_argument("--limit", type=float, default=0.01, help="largest drop of top-1 on them")
+    scales = arguments.add_mutually_exclusive_group(required=True)
+    scales.add_argument("--ranges", type=Path, help="dynamic ranges")
+    scales.add_argument("--calibration-table", type=Path, help="calibration table")
+    arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
+    arguments.add_argument("--batch-dir", type=Path, required=True, help="folder of batch0, batch1, ...")
+    arguments.add_argument("--batches", type=int, help="number of batch files to use; all by default")
+    arguments.add_argument("--limit", type=float, default=0.01, help="largest drop of top-1 on them; they have labels")
+    arguments.add_argument("--metric", help="agreement with float32 that decides in its place, such as snr_db")
+    arguments.add_argument("--least", type=float, help="what that agreement must reach")
     arguments.add_argument("--backend-file", type=Path, required=True, help="results/backend.json")
     arguments.add_argument("--out", type=Path, required=True, help="list of layers to write")
     options = arguments.parse_args()
 
     verify_checksums(options.export_dir)
     trt, _ = open_backend(options.backend_file)
-    batches = [read_batch(options.batch_dir / f"batch{index}") for index in range(options.batches)]
-    if any(batch.labels is None for batch in batches):
-        raise UserError(
-            f"{options.batch_dir}: the batch files have no labels. Write them with a data set that has some."
-        )
-    trial = Trial(trt, load_sample(options.sample), options.export_dir, options.ranges, batches)
-    kept = smallest_set(trial.layers, trial.loss_of, options.limit)
+    batches = [read_batch(path) for path in find_batches(options.batch_dir, options.batches)]
+    trial = Trial(trt, options, batches)
+    loss_of, limit = (agreement_loss(trial), 0.0) if options.metric else (top1_loss(trial), options.limit)
+    kept = smallest_set(trial.layers, loss_of, limit)
     print(f"{len(kept)} of {len(trial.layers)} layers are kept in float32{': ' if kept else ''}{', '.join(kept)}")
     write_text(options.out, "".join(f"{name}\n" for name in kept))
 

@@ -38,6 +38,7 @@ def main() -> None:
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = arguments.parse_args()
 
+    targets = options.results_dir / "targets.json"
     report = make_report(
         sample=options.sample,
         config=yaml.safe_load(options.sample_config.read_text()),
@@ -47,6 +48,7 @@ def main() -> None:
         inputs=named_paths(options.inputs),
         figures=options.figures,
         texts=named_paths(options.texts),
+        targets=targets if targets.exists() else None,
         repository=options.repository,
     )
     write_json(options.out, report)

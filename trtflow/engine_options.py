@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
+from trtflow.calibration.kept import prefer_constraints
 from trtflow.runtime.build import INT8, PRECISIONS
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.io_form import FORMATS, TYPES, form_of
@@ -28,7 +29,7 @@ def add_network_options(arguments: argparse.ArgumentParser) -> None:
         "--fallback", action="store_true", help="keep in float32 what reads a tensor that the table lacks"
     )
     arguments.add_argument("--ranges", type=Path, help="dynamic ranges, which int8 can have instead of a table")
-    arguments.add_argument("--keep", type=Path, help="list of layers that are not to be INT8, with --ranges")
+    arguments.add_argument("--keep", type=Path, help="list of layers that are not to be INT8")
     arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
     arguments.add_argument("--io-format", choices=FORMATS, default="linear", help="how the inputs lie in memory")
     arguments.add_argument("--io-type", choices=TYPES, help="type of the inputs, for precisions that can have it")
@@ -40,10 +41,12 @@ class SampleNetwork:
 
     Attributes:
         calibrator: serves the calibration table; None where there is none to serve.
+        configure: sets what the builder must heed, given trt and its configuration; None for nothing.
         input_scales: of inputs that are int8, by name, once the network is defined.
     """
 
     calibrator: Any
+    configure: Callable[[ModuleType, Any], None] | None
     _define: Callable[[ModuleType, Any], None]
     _give_form: Callable[[ModuleType, Any], dict[str, float]]
     input_scales: dict[str, float] = field(default_factory=dict)
@@ -71,14 +74,16 @@ def network_of(options: argparse.Namespace, trt: ModuleType, sample: Any, networ
     if options.precision in INT8 and options.ranges is None:
         allocate = device_of(trt).allocate
         calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
+    kept = options.keep.read_text().splitlines() if options.keep else []
+    configure = sample.configure_builder if options.ranges else prefer_constraints if kept else None
     define = definition(
         sample,
         options.export_dir,
         options.precision,
         options.ranges,
-        options.keep.read_text().splitlines() if options.keep else [],
+        kept,
         network=network,
         recurrent=options.recurrent,
         fallback=options.calibration_table if calibrator and options.fallback else None,
     )
-    return SampleNetwork(calibrator, define, form_of(options))
+    return SampleNetwork(calibrator, configure, define, form_of(options))

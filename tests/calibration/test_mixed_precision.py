@@ -39,5 +39,5 @@ def test_all_may_be_needed():
 
 
 def test_limit_that_cannot_be_met_is_an_error():
-    with pytest.raises(UserError, match="loses more than 0.01 with all 4 layers kept in higher precision"):
+    with pytest.raises(UserError, match="loses more than it may with all 4 layers kept in higher precision"):
         smallest_set(LAYERS, lambda kept: Loss(0.5, 0.5), 0.01)

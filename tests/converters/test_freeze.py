@@ -187,7 +187,7 @@ def test_saved_model_that_is_cut_off(tmp_path):
     with pytest.raises(FormatError, match="saved: not a SavedModel"):
         freeze_saved_model(tmp_path / "saved")
     (tmp_path / "saved" / "saved_model.pb").write_bytes(b"\xff" * 40)
-    with pytest.raises(FormatError, match="saved: not a SavedModel"):
+    with pytest.raises(FormatError, match=r"saved_model.pb: not a SavedModel"):
         freeze_saved_model(tmp_path / "saved")
 
 

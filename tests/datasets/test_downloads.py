@@ -271,6 +271,31 @@ def test_the_sha256_of_a_file_that_was_put_there_is_recorded(server, out):
     assert out.with_name("file.bin.sha256").read_text() == f"{SHA256}  file.bin\n"
 
 
+def test_a_file_may_be_told_by_its_name_in_git(server, tmp_path, out):
+    """The names are those that `git hash-object` prints."""
+    by_name = artefact(server, checksums={"git_sha1": "25dd8b8ba2c6a03c7e9eb4b6a3ef8e1b5a7b6ce3"})
+    (tmp_path / "mirror/folder").mkdir(parents=True)
+    (tmp_path / "mirror/folder/file [1].bin").write_bytes(b"hello\n")
+    greeting = artefact(server, size=6, checksums={"git_sha1": "ce013625030ba8dba906f756967f9e9ca394464a"})
+    fetch(greeting, out, str(tmp_path / "mirror"), QUICK)
+    assert out.read_bytes() == b"hello\n"
+    with pytest.raises(UserError, match="its name as a file of git is .* not 25dd8b8b"):
+        fetch(by_name, out, str(tmp_path / "mirror"), QUICK)
+
+
+def test_what_is_published_without_a_checksum_comes_by_https_alone():
+    listed = yaml.safe_load((ROOT / "config/downloads.yaml").read_text())
+    names = {file for file, entry in listed.items() if not set(entry) & set(transfers.ALGORITHMS)}
+    assert names == {"nmt/sampleNMT_data.tar.bz2", "onnx/resnet50.tar.gz"}
+    assert all(url.startswith("https://") for file in names for url in listed[file]["urls"])
+
+
+@pytest.mark.parametrize("url", ["http://mirror.example", "ftp://mirror.example"])
+def test_without_a_checksum_no_other_way_is_gone(tmp_path, out, url):
+    with pytest.raises(UserError, match="is not https, and there is no checksum"):
+        fetch(Artefact("file.bin", about_mb=1), out, url, QUICK)
+
+
 @pytest.mark.parametrize("behaviour", ["busy_for_a_second", "busy_until"])
 def test_a_server_is_given_the_time_that_it_asks_for(server, out, behaviour, monkeypatch):
     monkeypatch.setattr(downloads, "LONGEST_PAUSE", 0.1)  # which bounds our own pauses alone

@@ -77,6 +77,14 @@ REFUSED = {
     "a hundred thousand heads": [says(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000 + b"\r\n")],
     "a head of 10 MB": [says(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 10_000_000)],
     "always cut after 10 bytes": [cut(10), part(most=10)],
+    "continues without end": [flood(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n")],
+    "a chunk's extension without end": [flood(head(Transfer_Encoding="chunked") + b"5;a=", b"x" * 1000)],
+    "trailers without end": [flood(head(Transfer_Encoding="chunked") + chunks(DATA[:9], end=b"0\r\n"), b"X: y\r\n")],
+    "HTTP/0.9": [says(DATA)],
+    "a redirection elsewhere by another protocol": [says(head("302 Found", Location="ftp://a/b", Content_Length=0))],
+    "parts of a smaller file": [says(head("206 Partial", Content_Range="bytes 0-9/10"), DATA[:10])],
+    "no content": [says(head("204 No Content"))],
+    "not modified": [says(head("304 Not Modified"))],
     "another protocol": [says(b"SSH-2.0-OpenSSH_9.0\r\n" * 100)],
 }
 

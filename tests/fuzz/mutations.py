@@ -469,6 +469,7 @@ FORMS: dict[str, Change] = {
     "json": _json,
     "protobuf": _protobuf,
     "zip": _zip,
+    "npy": _npy,
     "gzip": _gzip,
     "png": _png,
     "tar": _tar,

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from trial import Reader
 
-MODULES = ("format_readers", "data_readers", "document_readers", "model_readers")
+MODULES = ("format_readers", "data_readers", "label_readers", "document_readers", "model_readers")
 _makers: dict[str, Callable[[], Reader]] = {}
 
 

@@ -12,10 +12,12 @@ import pytest
 from data_readers import XML, picture
 from document_readers import OWN, REPORT
 from format_readers import CFG, RPN, uff_graph
+from label_readers import COCO
 from mutations import tar_of, zip_of
 from readers import all_readers
 from trial import Trial
 
+from trtflow.datasets.own import read_items
 from trtflow.formats.uff import MetaGraph
 
 LONG = b"9" * 4301  # more digits than int() takes
@@ -185,6 +187,10 @@ FOUND = [
     ("onnx_import", b"\x08\x08\x12\x01\xff", "not an ONNX model"),  # a producer's name in Latin-1
     ("uff_import", uff_with(inputs_orders="x"), "cannot be read"),
     ("caffe_import", b'layer { name: "a"', "not a Caffe network"),
+    ("coco_json", json.dumps(COCO).replace("1.png", "\\ud800").encode(), "is not in"),  # half of a character
+    ("own_tables", b"a\n" + b"x" * 200_000 + b"\n", "field larger than field limit"),
+    ("own_arrays", npy(FLOAT % b"(30000000000,)"), "it has 24 bytes for the shape (30000000000,)"),
+    ("taken_tables", "x: \u0661\n".encode(), "is not <tensor>:<largest absolute value>"),
 ]
 
 
@@ -193,6 +199,12 @@ def test_what_was_found_is_refused(tmp_path, name, data, said):
     outcome = Trial(all_readers()[name](), tmp_path).check(data)
     assert outcome.kind == "refused", outcome
     assert said in outcome.said
+
+
+def test_a_table_of_a_spreadsheet(tmp_path):
+    """The mark at its front was part of the first column's name."""
+    (tmp_path / "data.csv").write_bytes(b"\xef\xbb\xbfa,b\r\n1,2\r\n")
+    assert list(read_items(tmp_path / "data.csv").columns) == ["a", "b"]
 
 
 def test_a_picture_whose_palette_is_short(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from trtflow.boxes import pairwise_iou
+from trtflow.formats import UserError
 from trtflow.metrics.detections import least_matched_iou, max_difference
 
 BOX, OTHER = (0.1, 0.1, 0.3, 0.3), (0.6, 0.6, 0.9, 0.9)
@@ -82,7 +83,7 @@ def test_a_box_at_the_limit_is_no_excuse_for_another_score_or_for_the_better_one
 
 
 def test_runs_over_other_images_are_refused():
-    with pytest.raises(ValueError, match="not of the same images"):
+    with pytest.raises(UserError, match="not of the same images"):
         max_difference(run(), np.concatenate([run(), run()]))
 
 

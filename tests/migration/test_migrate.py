@@ -277,7 +277,7 @@ def test_table_of_another_version_is_taken_where_that_is_said(folder):
     ("name", "message"),
     [
         ("model.h5", "model.h5: no known form. Give a file that ends in .prototxt, .caffemodel, .onnx, .uff, .pb"),
-        ("model.onnx", "model.onnx: ONNX already. Give --table for Q/DQ"),
+        ("model.onnx", "model.onnx: not an ONNX model, or a damaged one"),
         ("model.uff", "model.uff: cut off or damaged"),
         ("model.pb", "model.pb: not a TensorFlow graph, or a damaged one"),
     ],

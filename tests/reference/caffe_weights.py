@@ -37,6 +37,8 @@ class Drawn(Net):
             return random.uniform(0.5, 2, shape) if index == 1 else np.full(shape, 2.0)
         if layer.type in ("Scale", "Normalize") and index == 0:
             return random.uniform(0.5, 1.5, shape)
+        if layer.type == "BN" and index in (0, 3):
+            return random.uniform(0.5, 1.5, shape)
         if layer.type == "PReLU":
             return random.uniform(0, 2 * SLOPE, shape)
         fan_in = np.prod(shape[1:]) if len(shape) > 1 else SPREAD**-2

@@ -174,7 +174,8 @@ def main(part=""):
         if case is None:
             continue
         try:
-            fault = disagreement(name, entry, case)
+            with trt.raising():
+                fault = disagreement(name, entry, case)
         except Exception as error:  # what a user must never see
             fault = f"RAISED {type(error).__name__}: {error}"
         counts[entry["result"], "agrees" if not fault else "differs"] += 1

@@ -89,6 +89,11 @@ CAFFES = {
     "left out in training": layer("Sigmoid", "include { phase: TRAIN }", tops=("x",)) + layer("TanH"),
     "kept in testing": layer("Sigmoid", "exclude { phase: TRAIN }", tops=("x",)) + layer("TanH", bottoms=("x",)),
     "moments of channels": layer("MVN"),
+    "channels dealt out": layer("ShuffleChannel", "shuffle_channel_param { group: 2 }"),
+    "places as channels": layer("Convolution", "convolution_param { num_output: 8 kernel_size: 2 }", tops=("a",))
+    + layer("Reorg", "reorg_param { stride: 2 }", ("a",)),
+    "interpolated to a size": layer("Interp", "interp_param { height: 6 width: 23 }"),
+    "interpolated by a factor": layer("Interp", "interp_param { zoom_factor: 3 }"),
     "an exponential": layer("Exp", "exp_param { scale: 0.5 shift: 0.1 }"),
     "scale of all axes": layer("Scale", "scale_param { num_axes: -1 bias_term: true }"),
     "flat, multiplied": layer("Flatten", tops=("f",))
@@ -146,6 +151,11 @@ BY_HAND_CAFFES = {
         lambda x, w: np.log2(9 + x),
     ),
     "swish": (layer("Swish", "swish_param { beta: 2 }"), lambda x, w: x / (1 + np.exp(-2 * x))),
+    "interpolated by a part": (layer("Interp", "interp_param { shrink_factor: 2 }"), lambda x, w: x[:, :, ::2, ::2]),
+    "interpolated there and back": (
+        layer("Interp", "interp_param { shrink_factor: 2 zoom_factor: 2 }"),
+        lambda x, w: x,
+    ),
     "largest of channels": (layer("ArgMax", "argmax_param { axis: 1 }"), lambda x, w: x.argmax(1)),
     "largest of all": (
         layer("ArgMax", "argmax_param { out_max_val: true }"),
@@ -259,6 +269,12 @@ def test_layers_that_opencv_does_not_read(tmp_path, name, as_caffe):
         (layer("Scale", "scale_param { axis: 0 }", ("data", "data", "data")), "a second bottom"),
         (layer("Axpy", "", ("data", "data", "data")), r"bottoms of \[4, 9, 11\].*a factor a channel"),
         (layer("Axpy", "", ("data", "data")), "expected 3 bottom blobs, found 2"),
+        (layer("ShuffleChannel", "shuffle_channel_param { group: 3 }"), "4 channels in 3 groups"),
+        (layer("ShuffleChannel", "shuffle_channel_param { group: 0 }"), "4 channels in 0 groups"),
+        (layer("Reorg", "reorg_param { stride: 2 }"), r"a Reorg of stride 2 of \[4, 9, 11\]"),
+        (layer("Reorg"), "a Reorg of stride 0"),
+        (layer("Interp", "interp_param { height: 5 }"), r"an Interp of \[9, 11\] to \[0, 0\]"),
+        (layer("Interp", "interp_param { zoom_factor: 2 pad_beg: -1 }"), "interp_param.pad_beg"),
         (layer("SpatialMagic"), "unknown type 'SpatialMagic'"),
         (layer("TanH", "include { phase: TEST } exclude { phase: TRAIN }"), "include and exclude rules"),
     ],
@@ -270,6 +286,21 @@ def test_what_caffe_does_not_say_is_refused(tmp_path, text, message):
     write_caffemodel(net, tmp_path / "net.caffemodel")
     with pytest.raises(UserError, match=message):
         run(tmp_path, np.zeros((1, 4, 9, 11), np.float32), True)
+
+
+def test_normalisation_by_four_blobs(tmp_path):
+    (tmp_path / "net.prototxt").write_text(HEAD + layer("BN", "bn_param { frozen: true eps: 0.5 }"))
+    slope, bias, mean, variance = np.random.default_rng(2).uniform(0.5, 2, (4, 1, 4, 1, 1)).astype(np.float32)
+    net = NetParameter()
+    net.layer.add(name="out").blobs.extend(array_to_blob(values) for values in (slope, bias, mean, variance))
+    write_caffemodel(net, tmp_path / "net.caffemodel")
+    x = np.random.default_rng(1).normal(size=(1, 4, 9, 11)).astype(np.float32)
+    expected = slope * (x - mean) / np.sqrt(variance + 0.5) + bias
+    np.testing.assert_allclose(run(tmp_path, x, True), expected, rtol=1e-4, atol=1e-5)
+    net.layer[0].blobs[3].data[2] = -1
+    write_caffemodel(net, tmp_path / "net.caffemodel")
+    with pytest.raises(UserError, match="a variance below 0 in blob 3"):
+        run(tmp_path, x, True)
 
 
 def test_level_and_stage_decide(tmp_path, ask):

@@ -181,9 +181,7 @@ def test_scale_along_any_axis(mode, axis, shape, explicit):
 
     def add(network, tensor):
         channel_axis = axis - (not explicit)
-        return network.add_scale_nd(
-            tensor, trt.ScaleMode.__members__[mode], shift, scale, power, channel_axis=channel_axis
-        )
+        return network.add_scale_nd(tensor, trt.ScaleMode.__members__[mode], shift, scale, power, channel_axis)
 
     close(run_layer(add, POSITIVE, explicit=explicit)[0], (POSITIVE * scale + shift) ** power, 1e-4)
 

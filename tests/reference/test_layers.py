@@ -153,6 +153,24 @@ def test_layer_that_does_not_fit_is_named(run):
         run(define, weights(1, 3, 8, 8))
 
 
+def test_weights_of_a_product_may_be_set_behind_its_making(run):
+    kernel, bias = weights(5, 3, 4, 4), weights(5)
+
+    def define(network, tensor):
+        layer = network.add_fully_connected(tensor, 1, np.zeros(1, np.float32), np.zeros(1, np.float32))
+        layer.num_output_channels, layer.kernel, layer.bias = 5, kernel, bias
+        return layer.get_output(0)
+
+    x = weights(2, 3, 4, 4)
+    close(run(define, x).reshape(2, 5), x.reshape(2, -1) @ kernel.reshape(5, -1).T + bias)
+
+    def wrong(network, tensor):
+        return network.add_fully_connected(tensor, 5, kernel[:4]).get_output(0)
+
+    with pytest.raises(trt.NetworkError, match="192 kernel weights, but 5 outputs of an input"):
+        run(wrong, x)
+
+
 def test_two_tensors_of_one_name_are_an_error(run):
     def define(network, tensor):
         first = network.add_activation(tensor, trt.ActivationType.RELU).get_output(0)

@@ -153,6 +153,68 @@ def test_supports_model_counts_no_node_for_the_input_that_it_lacks():
     assert parser.supports_model(model(*nodes).SerializeToString()) == (False, [([1], False), ([3], False)])
 
 
+def test_what_tensorrt_does_not_promise_it_takes_all_the_same():
+    """Sizes of what these give depend on values, so that who cuts a model is to keep them out."""
+    nodes = [helper.make_node("Relu", ["x"], ["a"]), helper.make_node("NonZero", ["a"], ["y"])]
+    data = model(*nodes, output=(INT64, None)).SerializeToString()
+    parser = trt.OnnxParser(trt.Builder(QUIET).create_network(1), QUIET)
+    assert parser.supports_model(data) == (False, [([0], False)])
+    assert parser.num_errors == 0
+    assert parser.parse(data)
+    names = ("NonMaxSuppression", "NonZero", "RoiAlign", "BatchedNMS_TRT", "EfficientNMS_TRT", "Conv")
+    assert [parser.supports_operator(name) for name in names] == [False, False, False, False, True, True]
+    parser.beyond_tensorrt = True
+    assert parser.supports_operator("NonZero")
+
+
+def test_supports_model_leaves_out_what_reads_a_wrong_input():
+    nodes = [helper.make_node("Relu", ["x"], ["a"]), helper.make_node("Cast", ["w"], ["b"], to=FLOAT)]
+    wrong = model(*nodes, helper.make_node("Add", ["a", "b"], ["y"]))
+    wrong.graph.input.append(helper.make_tensor_value_info("w", TensorProto.INT16, [1]))
+    parser = trt.OnnxParser(trt.Builder(QUIET).create_network(1), QUIET)
+    assert parser.supports_model(wrong.SerializeToString()) == (False, [([0], False), ([2], False)])
+    error = parser.get_error(0)
+    assert (error.code(), error.node(), error.file()) == (trt.ErrorCode.UNSUPPORTED_NODE, -1, "w")
+
+
+def test_a_model_with_weight_descriptors_goes_behind_what_is_there():
+    network = trt.Builder(QUIET).create_network(1)
+    network.add_activation(network.add_input("before", trt.float32, (2,)), trt.ActivationType.RELU)
+    parser = trt.OnnxParser(network, QUIET)
+    assert not parser.parse(model(node("Relu")).SerializeToString())
+    assert parser.parse_with_weight_descriptors(model(node("Relu")).SerializeToString())
+    assert [network.num_layers, network.num_inputs] == [2, 2]
+
+
+@pytest.mark.parametrize("broken", ["gone", "short", "a folder"])
+def test_weights_in_another_file_that_cannot_be_read(tmp_path, broken):
+    path, weights = tmp_path / "m.onnx", tmp_path / "w.bin"
+    whole = model(node("Add", "x", "w"), weights={"w": np.ones(8, np.float32)})
+    onnx.save(whole, path, save_as_external_data=True, location="w.bin", size_threshold=0)
+    data = path.read_bytes()
+    parser = trt.OnnxParser(trt.Builder(QUIET).create_network(1), QUIET)
+    assert parser.supports_model(data, str(path))[0]
+    weights.unlink()
+    if broken == "short":
+        weights.write_bytes(b"1234")
+    elif broken == "a folder":
+        weights.mkdir()
+    for parse in (lambda: parser.parse_from_file(str(path)), lambda: parser.parse(data, str(path))):
+        parser.clear_errors()
+        assert parse() is False
+        error = parser.get_error(0)
+        assert (error.code(), error.node()) == (trt.ErrorCode.UNSUPPORTED_NODE, -1)
+        assert error.desc().startswith(f"Failed to import initializer. {path}: its weights lie in another file")
+
+
+def test_what_is_no_buffer_is_a_type_error():
+    parser = trt.OnnxParser(trt.Builder(QUIET).create_network(1), QUIET)
+    for data in ("text", 5, None):
+        with pytest.raises(TypeError):
+            parser.parse(data)
+    assert parser.parse(memoryview(model(node("Relu")).SerializeToString()))
+
+
 def test_a_network_takes_one_model():
     parser = trt.OnnxParser(trt.Builder(QUIET).create_network(1), QUIET)
     assert parser.parse(model(node("Relu")).SerializeToString())

@@ -166,6 +166,6 @@ def test_axes_as_an_input_are_taken_with_a_warning():
     """TensorRT 8.6.0 reduces along all axes there, as seen on an H200."""
     (kind, _), told = onnx_table.answer(parsed("mean along an input"), {"x": X}, run=False)
     assert kind == "parsed"
-    assert any("ignores the axes" in str(line) and "opset_version=17" in str(line) for line in told)
+    assert any("ignores axes" in str(line) and "opset_version=17" in str(line) for line in told)
     _, silent = onnx_table.answer(parsed("maximum of everything"), {"x": X}, run=False)
-    assert not any("ignores the axes" in str(line) for line in silent)
+    assert not any("ignores axes" in str(line) for line in silent)

@@ -113,9 +113,9 @@ def test_nms_that_is_to_keep_more_than_there_are_boxes_is_refused():
         nms_session(keep=total + 1, topK=2 * total)
 
 
-def test_unknown_and_missing_fields_are_named():
-    with pytest.raises(trt.NetworkError, match="NMS_TRT has no field 'classes'"):
-        plugin("NMS_TRT", classes=3)
+def test_unknown_and_missing_fields_are_named(capsys):
+    plugin("NMS_TRT", numClasses=3, classes=3)
+    assert "NMS_TRT has no field 'classes', passed over" in capsys.readouterr().err
     with pytest.raises(trt.NetworkError, match="NMS_TRT needs the field 'numClasses'"):
         plugin("NMS_TRT")
 

@@ -236,6 +236,42 @@ def test_slice_with_bounds_from_tensors(dynamic):
     np.testing.assert_array_equal(found, DATA[:, :3, :, ::-1])
 
 
+@pytest.mark.parametrize("explicit", [False, True])
+def test_a_stride_of_0_repeats_one_element(explicit):
+    def add(network, tensor):
+        whole, first, one = ([2], [0], [1]) if explicit else ([], [], [])
+        return network.add_slice(tensor, [*first, 3, 0, 4], [*whole, 7, 2, 5], [*one, 0, 2, -1])
+
+    wanted = np.repeat(DATA[:, 3:4, 0:4:2, 4::-1], 7, axis=1)
+    np.testing.assert_array_equal(run_layer(add, DATA, explicit=explicit)[0], wanted)
+
+
+def test_a_stride_of_0_from_a_tensor_repeats_one_element():
+    def add(network, tensor):
+        layer = network.add_slice(tensor, (0, 3, 0, 5), (2, 7, 5, 6), (1, 1, 1, 1))
+        layer.set_input(3, constant(network, np.array([1, 0, 1, -1], np.int32)))
+        return layer
+
+    (found,) = run_layer(add, DATA, explicit=True)
+    np.testing.assert_array_equal(found, np.repeat(DATA[:, 3:4, :, ::-1], 7, axis=1))
+
+
+def test_sizes_of_a_shuffle_are_plain_numbers():
+    class Counted(int):
+        def __mul__(self, other):
+            raise AssertionError("the number is a script's own")
+
+        __rmul__ = __mul__
+
+    def add(network, tensor):
+        layer = network.add_shuffle(tensor)
+        layer.reshape_dims = tuple(map(Counted, (5, 24)))
+        layer.second_transpose = tuple(map(Counted, (1, 0)))
+        return layer
+
+    np.testing.assert_array_equal(run_layer(add, DATA)[0], DATA.reshape(2, 5, 24).swapaxes(1, 2))
+
+
 def test_padding_adds_and_cuts_off():
     (found,) = run_layer(lambda network, tensor: network.add_padding_nd(tensor, (1, -2), (0, 3)), DATA)
     np.testing.assert_array_equal(found, np.pad(DATA[..., 2:], [(0, 0), (0, 0), (1, 0), (0, 3)]))

@@ -1,11 +1,11 @@
 """Tries prototxts with random weights: the reference parser, and migrate's meaning, against OpenCV's DNN.
 
-    PYTHONPATH=. python tests/reference/try_caffe_networks.py FOLDER
+    PYTHONPATH=. python tests/reference/try_caffe_networks.py FOLDER [WEIGHTS]
 
 Below FOLDER each file *.prototxt or *.pt is a network. Detections are cut off, and what they are made of is compared;
 the reference parser is given what convert_ssd_prototxt makes. Of a Softmax at the end what it reads is compared too.
-Networks of more than 300,000 weights are made narrower, and inputs of one pixel, which stand for any size, are of SIDE
-pixels. Printed are two lines a network, and the counts.
+Networks of more than WEIGHTS weights, 300,000 where none are given, are made narrower, and inputs of one pixel, which
+stand for any size, are of SIDE pixels. Printed are two lines a network, and the counts.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _counts_channels(layer: LayerParameter) -> bool:
     return reshapes or layer.type in ("Permute", "Slice")
 
 
-def prepare(path: Path, folder: Path) -> tuple[NetParameter, list[str]]:
+def prepare(path: Path, folder: Path, most: int) -> tuple[NetParameter, list[str]]:
     """Write a network as Caffe runs it at inference, with random weights; return it and its outputs."""
     net = read_prototxt(path)
     kept = inference_layers(net)
@@ -86,7 +86,7 @@ def prepare(path: Path, folder: Path) -> tuple[NetParameter, list[str]]:
     for factor in (1, 2, 4, 8, 16, 32, 64):
         try:
             made = net if factor == 1 else narrowed(net, factor)
-            weights = random_weights(made, MOST_WEIGHTS)
+            weights = random_weights(made, most)
             break
         except OverflowError:
             continue
@@ -167,12 +167,12 @@ def verdict(folder: Path, feeds: dict[str, np.ndarray], outputs: list[str], want
     return f"TensorRT ignores {said[0]}" if said else f"WRONG ({apart:.1e})"
 
 
-def try_network(path: Path) -> tuple[str, str]:
+def try_network(path: Path, most: int = MOST_WEIGHTS) -> tuple[str, str]:
     """Return the verdicts on the reference parser and on migrate's meaning."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         try:
-            net, outputs = prepare(path, folder)
+            net, outputs = prepare(path, folder, most)
         except UserError as error:
             return ("refused: " + str(error).replace(f"{path}: ", ""),) * 2
         random = np.random.default_rng(0)
@@ -186,11 +186,11 @@ def try_network(path: Path) -> tuple[str, str]:
         return tuple(verdict(folder, feeds, outputs, wanted, as_caffe) for as_caffe in (False, True))
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, most: int = MOST_WEIGHTS) -> None:
     """Try all networks of a folder."""
     counts = (Counter(), Counter())
     for path in sorted(path for path in folder.rglob("*") if path.suffix in (".prototxt", ".pt")):
-        verdicts = try_network(path)
+        verdicts = try_network(path, most)
         print(f"{path.relative_to(folder)}\n  TensorRT's: {verdicts[0]}\n  Caffe's: {verdicts[1]}", flush=True)
         for count, text in zip(counts, verdicts, strict=True):
             count[next(kind for kind in KINDS if text.startswith(kind))] += 1
@@ -201,4 +201,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

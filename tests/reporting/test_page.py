@@ -244,3 +244,32 @@ def test_templates_count_as_code_of_the_pages(script, tmp_path):
         assert Code(make_plan(tmp_path, {})).of_script(script, None, ["report"]) != before, path
         path.write_bytes(text)
     assert yaml.safe_load((ROOT / "config/config.yaml").read_text())["page"] == []
+
+
+def test_what_int8_loses_and_what_classes_are_taken_for(run):
+    """The tensor that loses most comes first; a matrix is a table of each precision."""
+    report = json.loads(run.read_text())
+    for entry in report["precisions"].values():
+        entry["details"] = {"iou": {"ground": 0.5}, "confusion": [[7, 2, 0], [1, 90125, 3]]}
+    latency = dict.fromkeys(("mean", "median", "p95", "p99"), 1.5)
+    measured = {"metrics": {"engine_snr_db": 61.5}, "batch_size": 4, "latency_ms": latency}
+    told = {"fp32": measured, "int8": {"refused": "it has no such operator"}}
+    report["targets"] = {"openvino": {"version": "2026.4.1", "precisions": told}}
+    run.write_text(json.dumps(report))
+    losses = [
+        {"tensor": "kept", "layer": "a", "largest": 1.0, "range": 1.0, "snr_db": 41.5},
+        {"tensor": "cut", "layer": "b", "largest": 8.0, "range": 0.5, "snr_db": 3.25},
+        {"tensor": "broken", "layer": "c", "largest": 2.0, "range": None, "snr_db": None},
+    ]
+    folder = run.parent / report["sample"] / "calibration"
+    (folder / "losses.json").write_text(json.dumps({"tensors": losses}))
+    outline = Outline(sample_page(read_result(run)))
+    assert outline.accessibility_faults() == []
+    section = outline.text[outline.text.index("Ratio of signal to noise") :]
+    assert section.index("broken") < section.index("cut") < section.index("kept")
+    assert "3.25" in section
+    assert "± 0.5" in section
+    assert "90125" in outline.text
+    assert "openvino 2026.4.1" in outline.text
+    assert "61.5" in outline.text
+    assert "it has no such operator" in outline.text

@@ -1,4 +1,7 @@
-"""Archives in the layout of the published detectors', with narrow networks in them."""
+"""Archives in the layout of the published detectors', with narrow networks in them.
+
+Where the published prototxts lie beside this checkout, theirs are the words, and only channels are fewer.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,30 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from full import SHARED
+
 from trtflow.families.faster_rcnn.caffe_export import to_caffe
 from trtflow.families.faster_rcnn.network import FasterRCNN
 from trtflow.families.ssd import caffe_export as ssd_export
 from trtflow.families.ssd.network import SSD
-from trtflow.formats.caffe import NetParameter, without_weights, write_caffemodel, write_prototxt
+from trtflow.formats.caffe import NetParameter, read_prototxt, without_weights, write_caffemodel, write_prototxt
+from trtflow.formats.caffe.caffe_pb2 import Phase
+
+SSD300 = SHARED.parent / "cases/real/ssd300_voc0712_deploy.prototxt"
+FASTER_RCNN = SHARED / "caffe/faster_rcnn_vgg16_test.prototxt"
+
+
+def in_published_words(net: NetParameter, published: Path) -> NetParameter:
+    """Return a published network with as many channels as another has of the same layers; that one without the file."""
+    if not published.exists():
+        return net
+    made = read_prototxt(published)
+    widths = {layer.name: layer for layer in net.layer}
+    for layer in made.layer:
+        for part in ("convolution_param", "inner_product_param"):
+            if layer.HasField(part):
+                getattr(layer, part).num_output = getattr(widths[layer.name], part).num_output
+    return made
 
 
 def ssd_files(model: SSD, folder: Path) -> dict[str, bytes]:
@@ -31,8 +53,9 @@ def ssd_files(model: SSD, folder: Path) -> dict[str, bytes]:
         if layer.type == "Convolution":
             layer.param.add(lr_mult=1, decay_mult=1)
             layer.convolution_param.weight_filler.type = "xavier"
+    deploy.layer[-1].include.add(phase=Phase.TEST)
     deploy.layer[-1].detection_output_param.save_output_param.label_map_file = "data/VOC0712/labelmap_voc.prototxt"
-    write_prototxt(deploy, folder / "ssd.prototxt")
+    write_prototxt(in_published_words(deploy, SSD300), folder / "ssd.prototxt")
     root = "models/VGGNet/VOC0712/SSD_300x300"
     return {
         f"{root}/deploy.prototxt": (folder / "ssd.prototxt").read_bytes(),
@@ -44,7 +67,7 @@ def ssd_files(model: SSD, folder: Path) -> dict[str, bytes]:
 def faster_rcnn_files(model: FasterRCNN, folder: Path) -> tuple[bytes, dict[str, bytes]]:
     """py-faster-rcnn's test.prototxt, and its archive of two networks, the other one empty."""
     net = to_caffe(model)
-    write_prototxt(without_weights(net), folder / "faster.prototxt")
+    write_prototxt(in_published_words(without_weights(net), FASTER_RCNN), folder / "faster.prototxt")
     write_caffemodel(net, folder / "faster.caffemodel")
     return (folder / "faster.prototxt").read_bytes(), {
         "faster_rcnn_models/VGG16_faster_rcnn_final.caffemodel": (folder / "faster.caffemodel").read_bytes(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import yaml
@@ -35,8 +35,9 @@ def pin(workflow: Workflow, files: Iterable[str]) -> None:
     listing.write_text(yaml.safe_dump(listed))
 
 
-def run(workflow: Workflow, target: str, *config: str) -> None:
-    """Make a target with data: full from the mirror."""
+def run(workflow: Workflow, target: str | Sequence[str], *config: str) -> None:
+    """Make a target, or several, with data: full from the mirror."""
     mirror = f"mirror={workflow.folder.parent / 'mirror'}"
-    done = workflow.run(target, config=(*SETTINGS, mirror, *config))
+    targets = [target] if isinstance(target, str) else target
+    done = workflow.run(*targets, config=(*SETTINGS, mirror, *config))
     assert done.returncode == 0, done.stdout

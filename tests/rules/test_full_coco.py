@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 import torch
 from caffe_archives import write_tgz
+from detection_graphs import PUBLISHED, Detector
 from full import SHARED, full_copy, pin, run
 from PIL import Image
 from test_configuration import dry_run
@@ -21,8 +22,6 @@ from trtflow.converters.freeze import write_graph
 from trtflow.datasets import coco
 from trtflow.datasets.images import read_image, to_unit_input
 from trtflow.datasets.voc import image_path, read_image_set, read_split
-from trtflow.families.ssd_inception.graph import to_graph
-from trtflow.families.ssd_inception.network import SSDInception
 from trtflow.families.yolov3.detection import detect
 from trtflow.families.yolov3.network import Darknet, load, save, yolov3_sections
 from trtflow.formats.darknet import input_shape, read_cfg, resolve
@@ -71,7 +70,7 @@ def write_mirror(folder):
     save(darknet(), folder / CFG, folder / WEIGHTS, seen=32013312)
     noise = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint8)
     Image.fromarray(noise).resize((768, 576)).save(folder / DOG)
-    write_graph(to_graph(drawn(SSDInception(91, 0.25), torch.rand(4, 3, 300, 300) * 2 - 1)), folder / "frozen.pb")
+    write_graph(Detector(PUBLISHED["ssd_inception_v2_coco_2017_11_17"]).graph(), folder / "frozen.pb")
     files = {"ssd_inception_v2_coco_2017_11_17/model.ckpt.meta": b"", MEMBER: (folder / "frozen.pb").read_bytes()}
     write_tgz(folder / GRAPH, files)
 

@@ -235,6 +235,7 @@ def test_sample_that_does_not_fit_its_kinds_is_refused(tmp_path: Path, changes: 
         (b"", "a mapping of keys is expected, not nothing"),
         ("title: Übung\n".encode("latin-1"), "not UTF-8"),
         (b"a: [1\n", "not YAML"),
+        (b"title: a\ndata: {val: b, val: c}\n", "not YAML: the key 'val' stands twice in a mapping, again at line 2"),
         (None, "a folder, not a YAML file"),
     ],
 )
@@ -247,6 +248,19 @@ def test_unreadable_own_sample_is_named(tmp_path: Path, content: bytes | None, m
     with pytest.raises(PlanError) as error:
         make_plan(ROOT, {"own_samples": str(tmp_path)})
     assert str(error.value).startswith(f"{file}: {message}")
+
+
+def test_a_pipe_is_no_own_sample(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "odd.yaml")
+    with pytest.raises(PlanError, match="odd.yaml: a pipe or a device, not a YAML file"):
+        make_plan(ROOT, {"own_samples": str(tmp_path)})
+
+
+@pytest.mark.parametrize("name", ["mine.yml", "mine.YAML"])
+def test_an_own_sample_is_not_passed_over_for_its_ending(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(yaml.safe_dump(OWN))
+    with pytest.raises(PlanError, match=f"{name}: samples end in .yaml. Rename it to mine.yaml"):
+        make_plan(ROOT, {"own_samples": str(tmp_path)})
 
 
 def test_own_sample_is_planned_as_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,8 +48,8 @@ def smallest_set(layers: Sequence[str], loss_of: Callable[[Collection[str]], Los
             break
     else:
         raise UserError(
-            f"INT8 loses more than {limit:g} with all {len(layers)} layers kept in higher precision. "
-            "Record the ranges on more pictures, or raise mixed_precision.limit."
+            f"INT8 loses more than it may with all {len(layers)} layers kept in higher precision. Calibrate on more "
+            "data or by another calibration.algorithm, or ask less of mixed_precision."
         )
     for layer in ranked:
         rest = [name for name in kept if name != layer]

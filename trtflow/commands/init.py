@@ -4,6 +4,7 @@ examples:
   trtflow init model.onnx --data pictures    a folder of pictures for each class
   trtflow init model.onnx --data val.npz --calibration train.npz
   trtflow init regressor.onnx --data houses.csv --name houses
+  trtflow init yolov8n.onnx --data coco8    a data set's folder: images with labels of COCO, VOC or YOLO, or with masks
   trtflow init model.pt2    without data these are drawn by chance: how fast, and how near to the model as it was
   trtflow init model.onnx --shape tokens=128    a size that the model leaves open
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("model", type=Path, help="the model")
     parser.add_argument("--data", type=Path, help="held-out data: a folder of pictures, .npz, .npy, .csv or .parquet")
+    parser.add_argument("--labels", type=Path, help="boxes on the pictures; default: looked for in and beside --data")
+    parser.add_argument("--masks", type=Path, help="masks of the pictures; default: the same")
     parser.add_argument("--calibration", type=Path, help="data for INT8 calibration; default: some of --data")
-    parser.add_argument("--task", help="classification, regression or none; default: guessed")
+    parser.add_argument("--task", help="classification, detection, segmentation, regression or none; default: guessed")
     parser.add_argument("--name", help="name of the sample; default: the model's")
     parser.add_argument("--deploy", type=Path, help="prototxt of a caffemodel; default: of the same name beside it")
     parser.add_argument("--preprocessor", type=Path, help="Python file with preprocess(dynamic_graph), for a .pb")
@@ -52,12 +56,15 @@ def main(options: argparse.Namespace) -> None:
     Raises:
         UserError: the file is there already, or something about the model or the data.
     """
+    from trtflow.workflow.by_hand import ROOT  # noqa: PLC0415 - as below, the command's help is to be quick
+    from trtflow.workflow.samples import guide_samples  # noqa: PLC0415
+
     quiet_tensorflow()
-    name = options.name or sample_name(options.model)
+    name = options.name or sample_name(options.model, guide_samples(ROOT))
     target = options.folder / f"{name}.yaml"
     if target.exists():
         raise UserError(f"{target}: it is there already. Remove it, or give another --name.")
-    from trtflow.families.own.init import guess, read_facts, to_yaml  # noqa: PLC0415
+    from trtflow.families.own.init import find_places, guess, read_facts, to_yaml  # noqa: PLC0415
     from trtflow.families.own.init.facts import random_arrays  # noqa: PLC0415
     from trtflow.formats.arrays import write_arrays  # noqa: PLC0415
     from trtflow.formats.files import write_text  # noqa: PLC0415
@@ -66,32 +73,36 @@ def main(options: argparse.Namespace) -> None:
     model = model_settings(options)
     with plugin_files(options.plugins):
         facts = read_facts(model, dict(options.shape))
-    guessed = guess(facts, options.data, options.task)
-    data = {key: str(place) for key in ("val", "calibration") if (place := _place(options, key))}
-    if "val" not in data:
-        data["val"] = str(options.folder / f"{name}.npz")
+    places = find_places(options.data, options.labels, options.masks) if options.data else None
+    guessed = guess(facts, places, options.task)
+    data = dict(places.told) if places else {"val": str(options.folder / f"{name}.npz")}
+    if options.calibration:
+        data["calibration"] = str(options.calibration)
+    if places is None:
         write_arrays(data["val"], random_arrays(facts))
     title = name.replace("_", " ")
-    command = f"trtflow init {options.model}" + (f" --data {options.data}" if options.data else "")
-    write_text(target, to_yaml(name, title, model, data, facts, guessed, command))
+    write_text(target, to_yaml(name, title, model, data, facts, guessed, command_of(options)))
     _tell(target, facts, guessed)
 
 
-def _place(options: argparse.Namespace, key: str) -> Path | None:
-    place: Path | None = options.data if key == "val" else options.calibration
-    return place
+def command_of(options: argparse.Namespace) -> str:
+    """Return the command that the file names as its maker."""
+    told = {key: getattr(options, key) for key in ("data", "labels", "masks", "calibration", "task", "deploy")}
+    given = [f"--{key} {value}" for key, value in told.items() if value]
+    given += [f"--shape {name}={','.join(map(str, sizes))}" for name, sizes in options.shape]
+    return " ".join([f"trtflow init {options.model}", *given])
 
 
-def sample_name(model: Path) -> str:
-    """Return the name of a sample for a model, of letters, digits and _.
+def sample_name(model: Path, taken: Collection[str]) -> str:
+    """Return the name of a sample for a model, of letters, digits and _, which is none of those that are taken.
 
     Raises:
         UserError: its file's name has no letter.
     """
-    name = re.sub(r"[^a-z0-9]+", "_", model.name.removesuffix(model.suffix).lower()).strip("_0123456789")
+    name = re.sub(r"[^a-z0-9]+", "_", model.name.removesuffix(model.suffix).lower()).strip("_").lstrip("_0123456789")
     if not name:
         raise UserError(f"{model}: no letter in its name. Give --name.")
-    return name
+    return f"my_{name}" if name in taken else name
 
 
 def model_settings(options: argparse.Namespace) -> dict[str, Any]:

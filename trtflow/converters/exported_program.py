@@ -12,7 +12,9 @@ import numpy as np
 import onnx
 import torch
 from onnx import helper, numpy_helper
+from torch._export.verifier import SpecViolationError
 
+from trtflow.converters.program_archive import REMEDY, open_checked
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.damage import reason, refuse_damage
 
@@ -25,10 +27,10 @@ def read_program(path: Path) -> Any:
     """Return an exported program.
 
     Raises:
-        FormatError: the file is none, or a damaged one.
+        FormatError: the file is none, or a damaged one, or would have PyTorch run what it holds.
     """
-    with refuse_damage(path, "not an exported program", "Write it with torch.export.save(program, path)."):
-        return torch.export.load(str(path))
+    with refuse_damage(path, "not an exported program", REMEDY, (SpecViolationError,)), open_checked(path) as copy:
+        return torch.export.load(copy)
 
 
 def export_program(path: Path, target: Path) -> None:

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_bytes
+from trtflow.formats.messages import parse_message
 from trtflow.graphsurgeon.graph_file import first_line, read_graph_def
+from trtflow.graphsurgeon.harmless import check_harmless
 
 AGAIN = "Save the model again, or give the path of another."
 MATCHING = "Take the checkpoint that belongs to the graph."
@@ -63,6 +67,7 @@ def freeze_saved_model(
     Raises:
         FormatError: the folder is no SavedModel, or a damaged one, or lacks that signature.
     """
+    _check_saved_model(path)
     try:
         loaded = tf.saved_model.load(str(path))
     except (OSError, ValueError, IndexError, tf.errors.OpError) as error:  # IndexError: values that are cut off
@@ -70,6 +75,23 @@ def freeze_saved_model(
     if signature not in loaded.signatures:
         raise FormatError(path, f"no signature {signature!r}; it has {', '.join(loaded.signatures) or 'none'}", AGAIN)
     return _freeze_function(loaded.signatures[signature], inputs, outputs)
+
+
+def _check_saved_model(path: Path) -> None:
+    """Refuse a model that does more than restore its variables when it is loaded."""
+    file = path / "saved_model.pb"
+    if file.is_file():  # TensorFlow tells of others
+        model = _message(SavedModel(), file, "not a SavedModel")
+        for part in model.meta_graphs:
+            check_harmless(file, part.graph_def, saved=True)
+
+
+def _message(message: Any, path: Path, fault: str) -> Any:
+    """Return a file's message, which TensorFlow will read again."""
+    try:
+        return parse_message(message, path.read_bytes())
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FormatError(path, f"{fault} ({first_line(error)})", AGAIN) from error
 
 
 def freeze_checkpoint(graph: Path, checkpoint: Path, outputs: Sequence[str]) -> Any:
@@ -93,6 +115,8 @@ def freeze_checkpoint(graph: Path, checkpoint: Path, outputs: Sequence[str]) -> 
 
 
 def _restore_meta_graph(session: Any, path: Path, checkpoint: Path) -> None:
+    meta = _message(tf.compat.v1.MetaGraphDef(), path, "not a meta graph")
+    check_harmless(path, meta.graph_def, saved=True)
     try:
         saver = tf.compat.v1.train.import_meta_graph(str(path), clear_devices=True)
     except (OSError, ValueError, tf.errors.OpError) as error:

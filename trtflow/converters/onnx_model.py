@@ -12,7 +12,9 @@ from onnx import TensorProto, helper
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.damage import refuse_damage
 from trtflow.formats.messages import check_texts
+from trtflow.reference.record.onnx.parser import check_model
 
+RUNTIME_DOMAINS = ("com.microsoft", "com.microsoft.nchwc")  # of operators that ONNX Runtime has besides
 LISTED = 12  # names that an error has
 
 
@@ -24,10 +26,29 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     """
     also = (DecodeError, onnx.checker.ValidationError)
     with refuse_damage(path, "not an ONNX model, or a damaged one", "Export it again.", also):
-        model = onnx.load(path)
+        model = onnx.load(path, load_external_data=False)
         check_texts(model)
-        onnx.checker.check_model(model)
+    with refuse_damage(path, "its weights lie in another file, which cannot be read", "Put it beside the model.", also):
+        onnx.load_external_data_for_model(model, str(path.parent))
+    with refuse_damage(path, "not an ONNX model, or a damaged one", "Export it again.", also):
+        check_model(model)
     return model
+
+
+def foreign_operators(model: onnx.ModelProto) -> list[str]:
+    """Return the operators of a model that ONNX Runtime lacks: plugins of TensorRT's or of the user's own."""
+    versions = {_plain(item.domain): item.version for item in model.opset_import}
+    return [
+        node.op_type
+        for node in model.graph.node
+        if node.domain not in RUNTIME_DOMAINS
+        and not onnx.defs.has(node.op_type, versions.get(_plain(node.domain), 1), _plain(node.domain))
+    ]
+
+
+def _plain(domain: str) -> str:
+    """Return a domain as ONNX registers it, whose own has two names."""
+    return "" if domain == "ai.onnx" else domain
 
 
 def graph_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:

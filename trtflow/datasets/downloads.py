@@ -6,7 +6,6 @@ does, a file is where it belongs only when it is the one that is meant.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import sys
@@ -31,6 +30,7 @@ from trtflow.datasets.transfers import (
     digests,
     fault_in,
     fault_of,
+    new_digest,
     shown_progress,
 )
 from trtflow.formats import FormatError, UserError
@@ -127,7 +127,7 @@ def _copy(artefact: Artefact, source: Path, target: Path) -> None:
     """Take the file from a mirror that is a folder."""
     if not source.is_file():
         raise RefusedError("the mirror has no such file")
-    found = {name: hashlib.new(name, usedforsecurity=False) for name in artefact.checksums}
+    found = {name: new_digest(name, source.stat().st_size) for name in artefact.checksums}
     with atomic_path(target) as temporary:
         shown = shown_progress("Copying", artefact.file, 0, source.stat().st_size)
         with source.open("rb") as file, temporary.open("wb") as copy, shown as advance:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from trtflow.formats import FormatError, UserError
-from trtflow.formats.arrays import names_in, read_arrays
+from trtflow.formats.arrays import names_in, read_arrays, read_npy
 from trtflow.formats.damage import refuse_damage
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm")
@@ -121,14 +121,14 @@ def _read_npz(path: Path) -> dict[str, Column]:
 
 
 def _read_npy(path: Path) -> dict[str, Column]:
-    with refuse_damage(path, "not an array", "Write it with numpy.save."):
-        return {INPUTS: np.load(path, allow_pickle=False)}
+    return {INPUTS: read_npy(path)}
 
 
 def _read_csv(path: Path) -> dict[str, Column]:
     """Return the columns of a table whose first line names them; those of numbers alone as such, others as text."""
     again = "Write a line with the names of the columns, then a line an item, of as many fields."
-    with refuse_damage(path, "not a table of comma-separated values", again), path.open(newline="") as file:
+    fault, marked = "not a table of comma-separated values", "utf-8-sig"  # as spreadsheets write it
+    with refuse_damage(path, fault, again, (csv.Error,)), path.open(newline="", encoding=marked) as file:
         rows = [row for row in csv.reader(file) if row]
     if not rows:
         raise FormatError(path, "it is empty", again)

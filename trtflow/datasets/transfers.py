@@ -31,7 +31,7 @@ from trtflow import progress
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import read_json, replace_durably, write_json
 
-ALGORITHMS = {"sha256": "SHA-256", "sha1": "SHA-1", "md5": "MD5"}
+ALGORITHMS = {"sha256": "SHA-256", "sha1": "SHA-1", "md5": "MD5", "git_sha1": "name as a file of git"}
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that another try may not meet again
 LONGEST_WAIT = 600.0  # seconds that a server may ask for; the next source is asked sooner
 PIECE = 1 << 20
@@ -64,7 +64,7 @@ class Artefact:
         file: its path in a mirror, and its name in config/downloads.yaml.
         urls: where it is published, the best place first.
         size: bytes; None where it was not published.
-        checksums: hexadecimal digests by algorithm (sha256, sha1, md5), all of which it must have.
+        checksums: hexadecimal digests by algorithm (`ALGORITHMS`), all of which it must have.
         made: how to come by what has no address.
         about_mb: megabytes, where the size is not known exactly.
     """
@@ -101,9 +101,19 @@ class Patience:
     least_speed: float = 1024.0
 
 
+def new_digest(name: str, size: int) -> hashlib._Hash:
+    """Return what takes the digest of a file of `size` bytes.
+
+    The name of a file in git, which every public repository shows, is the SHA-1 of `blob <size>`, a zero and the bytes.
+    """
+    if name == "git_sha1":
+        return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    return hashlib.new(name, usedforsecurity=False)
+
+
 def digests(path: Path, names: list[str]) -> dict[str, str]:
     """Return digests of a file by algorithm, read once."""
-    found = {name: hashlib.new(name, usedforsecurity=False) for name in names}
+    found = {name: new_digest(name, path.stat().st_size) for name in names}
     with path.open("rb") as file:
         for piece in iter(lambda: file.read(PIECE), b""):
             for digest in found.values():

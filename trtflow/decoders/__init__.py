@@ -65,7 +65,7 @@ def decode(outputs: Sequence[np.ndarray], settings: Decoding, count: int) -> np.
         UserError: the outputs do not fit.
     """
     decoder = known_decoder(settings.name)
-    found = decoder.read(outputs, settings)
+    found = _read(decoder, outputs, settings)
     if len(found) > count:
         fault = f"the model gives detections of {len(found)} pictures for a batch of {count}"
         raise UserError(f"decoding: {fault}. Export it with a batch, or name other outputs.")
@@ -75,6 +75,21 @@ def decode(outputs: Sequence[np.ndarray], settings: Decoding, count: int) -> np.
         rows_of_image = _best(candidates, settings, decoder.suppressed)
         rows[: len(rows_of_image), 1:] = rows_of_image
     return detections
+
+
+def _read(decoder: Decoder, outputs: Sequence[np.ndarray], settings: Decoding) -> list[Candidates]:
+    """Return the candidates of each picture; what overflows on the way is bounded, or is a false alarm.
+
+    Raises:
+        UserError: the outputs do not fit.
+    """
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return decoder.read(outputs, settings)
+    except (ValueError, IndexError) as error:  # of arrays whose sizes are at odds
+        shapes = ", ".join(f"{output.dtype} {output.shape}" for output in outputs)
+        fault = f"the outputs {shapes} do not fit each other as {settings.name} has them"
+        raise UserError(f"decoding: {fault}. Name the model's outputs in their order as outputs.") from error
 
 
 def known_decoder(name: str) -> Decoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from trtflow.formats import UserError
 
 ROW = ("left", "top", "right", "bottom", "score", "label")
 NUMBERED_ROW = ("image", "left", "top", "right", "bottom", "label", "score")  # YOLOv7's end2end export
+ORDER = "Name the outputs in their order as outputs."
 FORMS = (
     "one output of rows [N, K, 6] (left, top, right, bottom, score, label) or [K, 7] (the picture's number first, "
     "score last); three: boxes [K, 4], labels [K], scores [K] as torchvision's, or the selected indices [K, 3] of "
@@ -42,13 +44,15 @@ def _read_rows(outputs: Sequence[np.ndarray], settings: Decoding) -> list[Candid
 def _read_counted(outputs: Sequence[np.ndarray], settings: Decoding) -> list[Candidates]:
     """EfficientNMS_TRT: int32 [N, 1], boxes [N, K, 4], scores [N, K], labels [N, K]; BatchedNMS_TRT is alike."""
     (boxes,), rest = _split(outputs, lambda output: output.ndim >= 3 and output.shape[-1] == 4)
-    boxes = boxes.reshape(len(boxes), -1, 4)
+    boxes = boxes.reshape(len(boxes), math.prod(boxes.shape[1:-1]), 4)
     counts, rest = _split(rest, lambda output: output.size == len(boxes) and boxes.shape[1] != 1)
     count, (scores, labels) = (counts[0], rest) if counts else (rest[0], rest[1:])
     if scores.dtype.kind in "iu" and labels.dtype.kind == "f":
         scores, labels = labels, scores
     corners = to_unit(to_corners(boxes, settings.boxes or "corners"), settings.units or "pixels", settings)
     first, found = settings.first_label or 0, []
+    if not ((count >= 0) & (count <= boxes.shape[1])).all():
+        raise UserError(f"decoding: the model gives {count.reshape(-1)[0]} detections of {boxes.shape[1]}. {ORDER}")
     for number, box, score, label in zip(count.reshape(-1), corners, scores, labels, strict=True):
         used = slice(int(number))
         found.append(labelled(box[used], score[used], label[used], first, settings))
@@ -71,9 +75,12 @@ def _read_selected(outputs: Sequence[np.ndarray], settings: Decoding) -> list[Ca
         boxes, values = values, boxes
     corners = to_unit(to_corners(boxes, settings.boxes or "yxyx"), settings.units or "pixels", settings)
     scores = to_scores(values.transpose(0, 2, 1), settings, settings.scores or "probabilities", "none")
+    used, limits = selected[selected[:, 0] >= 0], (len(scores), scores.shape[2], scores.shape[1])
+    if selected.shape[1] != 3 or not ((used >= 0) & (used < limits)).all():
+        raise UserError(f"decoding: a selected index is beyond {limits}, pictures, classes and boxes. {ORDER}")
     found = []
     for number, (its_boxes, its_scores) in enumerate(zip(corners, scores, strict=True)):
-        _, labels, places = selected[selected[:, 0] == number].astype(np.int64).T
+        _, labels, places = used[used[:, 0] == number].astype(np.int64).T
         found.append(Candidates(its_boxes[places], its_scores[places, labels], labels))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from trtflow.decoders.settings import Decoding
 from trtflow.formats import UserError
 
 BEYOND = 1e9  # of any class
+MOST_PICTURES = 1 << 16  # of any batch
 COLUMNS = ("image", "label", "score", "left", "top", "right", "bottom")
 
 
@@ -41,7 +43,7 @@ def decode_rows(
             f"decoding: an output of shape {output.shape} has no rows of {', '.join(columns)}. Name another output as "
             "outputs, or its columns as decoding.columns."
         )
-    table = output.reshape(-1, output.shape[-2], output.shape[-1]).astype(np.float32)
+    table = output.reshape(math.prod(output.shape[:-2]), *output.shape[-2:]).astype(np.float32)
     first = first_label if settings.first_label is None else settings.first_label
     together = "image" in columns and len(table) == 1
     pictures = _by_picture(table[0], columns.index("image")) if together else list(table)
@@ -49,11 +51,18 @@ def decode_rows(
 
 
 def _by_picture(rows: np.ndarray, column: int) -> list[np.ndarray]:
-    """Return the rows of each picture of a table of a batch; a negative number ends it."""
+    """Return the rows of each picture of a table of a batch; a negative number ends it.
+
+    What is of no picture's number is taken for a row of the first whose values are no numbers: a false alarm.
+    """
     ends = np.flatnonzero(rows[:, column] < 0)
     rows = rows[: ends[0]] if len(ends) else rows
-    last = int(rows[:, column].max(initial=0))
-    return [rows[rows[:, column] == number] for number in range(last + 1)]
+    rows = np.where(np.isfinite(rows[:, column, None]), rows, np.float32(np.nan))
+    numbers = np.nan_to_num(rows[:, column])
+    last = numbers.max(initial=0)
+    if last >= MOST_PICTURES:
+        raise UserError(f"decoding: the model gives a row of picture {last:.0f}. Correct decoding.columns.")
+    return [rows[numbers == number] for number in range(int(last) + 1)]
 
 
 def _candidates(

@@ -7,6 +7,7 @@ import os
 import zipfile
 from collections.abc import Mapping
 from math import prod
+from pathlib import Path
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def read_arrays(
     fault = f"not {what or 'the arrays ' + ', '.join(names)}"
     with refuse_damage(path, fault, remedy), zipfile.ZipFile(path) as archive:
         check_unfolded(path, sum(archive.getinfo(f"{name}.npy").file_size for name in names))
-        return [_read(archive, f"{name}.npy") for name in names]
+        return [_array_of(archive.read(f"{name}.npy"), f"{name}.npy") for name in names]
 
 
 def names_in(path: str | os.PathLike[str]) -> list[str]:
@@ -56,13 +57,23 @@ def names_in(path: str | os.PathLike[str]) -> list[str]:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
-def _read(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+def read_npy(path: str | os.PathLike[str], remedy: str = "Write it with numpy.save.") -> np.ndarray:
+    """Return the array of a file of one.
+
+    Raises:
+        FormatError: it is no such file, or a damaged one, or says of its array that it is larger; one of Python's
+            objects is refused too.
+    """
+    with refuse_damage(path, "not an array", remedy):
+        return _array_of(Path(path).read_bytes(), "it")
+
+
+def _array_of(data: bytes, name: str) -> np.ndarray:
     """Return an array; its header is held against the bytes that follow, before NumPy takes memory for it.
 
     Raises:
         ValueError: it is none, holds Python's objects, or its header says another size than it has.
     """
-    data = archive.read(name)
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

@@ -105,6 +105,10 @@ def read_lines(path: str | PathLike[str], remedy: str = "Save it as UTF-8.") -> 
 def is_name_within(name: str) -> bool:
     """Whether a name that a file gives is one of a file below some folder, on any system."""
     path = PurePosixPath(name)
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # half of a character, as JSON may hold one
+        return False
     return not (
         path.is_absolute()
         or ".." in path.parts

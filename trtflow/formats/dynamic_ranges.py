@@ -49,7 +49,7 @@ def _text(path: Path) -> str:
 def _entry(path: Path, number: int, line: str) -> tuple[str, float]:
     tensor, _, text = line.rpartition(":")  # tensors may have colons in their names
     try:
-        value = math.nan if "_" in text else float(text)  # Python alone takes 1_0 for 10
+        value = float(text) if text.isascii() and "_" not in text else math.nan  # Python alone takes 1_0 for 10
     except ValueError:
         value = math.nan
     if not tensor or (math.isnan(value) and text.strip().lower() != "nan"):

@@ -22,6 +22,7 @@ from google.protobuf.message import DecodeError
 import trtflow
 from trtflow.formats import FormatError
 from trtflow.formats.messages import check_texts, parse_message
+from trtflow.graphsurgeon.harmless import check_harmless
 
 AGAIN = "Freeze the model again."
 TRIAL = "trtflow.converters.try_graph"  # the module that a process of its own runs
@@ -32,7 +33,7 @@ def read_graph_def(path: str | Path) -> Any:
     """Return the GraphDef in a file, binary or, as .pbtxt, text.
 
     Raises:
-        FormatError: it is no graph, is damaged, or TensorFlow does not survive it.
+        FormatError: it is no graph, is damaged, reaches out of itself, or TensorFlow does not survive it.
     """
     path = Path(path)
     content = path.read_bytes()
@@ -45,6 +46,7 @@ def read_graph_def(path: str | Path) -> Any:
     except (DecodeError, text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         fault = f"not a TensorFlow graph, or a damaged one ({first_line(error)})"
         raise FormatError(path, fault, AGAIN) from error
+    check_harmless(path, graphdef)
     if graphdef.node:
         _try(path, hashlib.sha256(content).hexdigest())
     return graphdef

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.formats import UserError
 from trtflow.metrics.finite import finite_rows
+from trtflow.metrics.pairs import check_alike, differences, share
 
 
 def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
@@ -20,9 +22,22 @@ def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
         probabilities: [N, classes].
         labels: int64 [N].
         k: how many guesses count.
+
+    Raises:
+        UserError: there is not one label for each row.
     """
-    ranked = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-    return float(((ranked == labels[:, None]).any(axis=1) & finite_rows(probabilities)).mean())
+    if probabilities.ndim != 2 or labels.shape != (len(probabilities),):
+        raise UserError(
+            f"labels of shape {labels.shape} for probabilities of {probabilities.shape}: give one for each."
+        )
+    hits = (_likeliest(probabilities, k) == labels[:, None]).any(axis=1)
+    return share(hits & finite_rows(probabilities))
+
+
+def _likeliest(probabilities: np.ndarray, k: int) -> np.ndarray:
+    """Return the k most probable classes of each row, the first of equals first, int64 [N, k]."""
+    # float64, as the negative of an unsigned integer is none
+    return np.argsort(-probabilities.astype(np.float64), axis=1, kind="stable")[:, :k]
 
 
 def classification_scores(
@@ -36,9 +51,16 @@ def classification_scores(
         classes: names by label.
         batch: rows of one batch that is scored on its own as well.
 
+    Raises:
+        UserError: there is not one label for each row, or one is of no class.
+
     Returns:
         `metrics`: `top1` and `top5`, and `batch_top1` of the batch; `details`: `recall` of each class that occurs.
     """
+    if labels.size and not 0 <= labels.min() <= labels.max() < len(classes):
+        raise UserError(
+            f"labels from {labels.min()} to {labels.max()}, but there are {len(classes)} classes. Name all."
+        )
     metrics = {f"top{k}": top_k(probabilities, labels, k) for k in (1, 5)}
     if batch is not None:
         metrics["batch_top1"] = top_k(probabilities[batch], labels[batch], 1)
@@ -59,15 +81,24 @@ def top_k_agreement(probabilities: np.ndarray, reference: np.ndarray, k: int, to
         reference: [N, classes].
         k: how many guesses count.
         tolerance: difference of probabilities that counts as none.
+
+    Raises:
+        UserError: they have different shapes.
     """
-    chosen = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    check_alike(probabilities, reference)
+    chosen = _likeliest(probabilities, k)
     least = np.sort(reference, axis=1)[:, -k:].min(axis=1, keepdims=True)
     valid = np.take_along_axis(reference, chosen, axis=1) >= least - tolerance
-    return float((valid.all(axis=1) & finite_rows(probabilities) & finite_rows(reference)).mean())
+    return share(valid.all(axis=1) & finite_rows(probabilities) & finite_rows(reference))
 
 
 def largest_difference(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the largest absolute difference of two arrays of equal shape; infinity where one holds no number."""
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+    """Return the largest absolute difference of two arrays of equal shape; infinity where one holds no number, or none.
+
+    Raises:
+        UserError: they have different shapes.
+    """
+    check_alike(first, second)
+    if not (first.size and np.isfinite(first).all() and np.isfinite(second).all()):
         return math.inf
-    return float(np.abs(first.astype(np.float64) - second).max(initial=0))
+    return float(differences(first, second).max())

@@ -13,8 +13,11 @@ from typing import Protocol
 import numpy as np
 
 from trtflow.boxes import pairwise_iou
+from trtflow.formats import UserError
 from trtflow.metrics.finite import finite_rows
+from trtflow.metrics.pairs import check_alike
 
+COLUMNS = 7  # of a detection
 # Of a box that both of two runs have to report. Fainter ones may rightly be in one of them only: NMS_TRT suppresses
 # among the best of a class, TensorFlow among all, and at the limit of overlap the last bit of a size decides.
 LEAST_SCORE = 0.05
@@ -42,6 +45,17 @@ class GroundTruth(Protocol):
 def labels_of(truths: Sequence[GroundTruth]) -> list[int]:
     """Return the labels that have objects which count, in order."""
     return sorted({int(label) for truth in truths for label in truth.labels[~truth.difficult]})
+
+
+def check_detections(first: np.ndarray, second: np.ndarray) -> None:
+    """Refuse what are no detections, [N, K, 7], of the same images and as many places.
+
+    Raises:
+        UserError: they are not.
+    """
+    check_alike(first, second, "images")
+    if first.ndim != 3 or first.shape[2] != COLUMNS:
+        raise UserError(f"an array of shape {first.shape} holds no detections, [N, K, {COLUMNS}]. Make it again.")
 
 
 def holds_something(detections: np.ndarray) -> np.ndarray:
@@ -91,12 +105,14 @@ def max_difference(
         second: float32 [N, K, 7].
         threshold: score below which the runs report nothing.
         nms_iou: overlap from which the weaker of two detections of a label was suppressed, where that is known.
+
+    Raises:
+        UserError: they are of different shapes.
     """
-    if first.shape != second.shape:
-        raise ValueError(f"detections of shapes {first.shape} and {second.shape} are not of the same images")
-    if not (all_finite(first) and all_finite(second)):
+    check_detections(first, second)
+    if not (len(first) and all_finite(first) and all_finite(second)):
         return math.inf
-    return max((_image_difference(*rows, threshold, nms_iou) for rows in zip(first, second, strict=True)), default=0.0)
+    return max(_image_difference(*rows, threshold, nms_iou) for rows in zip(first, second, strict=True))
 
 
 def least_matched_iou(first: np.ndarray, second: np.ndarray, threshold: float = 0.5) -> float:
@@ -113,7 +129,11 @@ def least_matched_iou(first: np.ndarray, second: np.ndarray, threshold: float = 
     Returns:
         the smallest of these intersections over union; 0 where a detection has no match or is not made of numbers, or
         there is none to match.
+
+    Raises:
+        UserError: they are of different shapes.
     """
+    check_detections(first, second)
     if not (all_finite(first) and all_finite(second)):
         return 0.0
     worst = [
@@ -133,7 +153,11 @@ def overlap_agreement(first: np.ndarray, second: np.ndarray) -> float:
     Args:
         first: float32 [N, K, 7].
         second: float32 [N, K, 7].
+
+    Raises:
+        UserError: they are of different shapes.
     """
+    check_detections(first, second)
     if not (all_finite(first) and all_finite(second)):
         return 0.0
     total = weight = 0.0

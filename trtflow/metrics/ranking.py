@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from trtflow.formats import UserError
+from trtflow.metrics.pairs import check_alike
+
 
 def ranks(probabilities: np.ndarray, choices: np.ndarray) -> np.ndarray:
     """Return the rank of each user's held-out movie, int64 [users], 0 for the first.
@@ -15,7 +18,13 @@ def ranks(probabilities: np.ndarray, choices: np.ndarray) -> np.ndarray:
     Args:
         probabilities: float [users, choices].
         choices: movies, integers [users, choices], the held-out one last.
+
+    Raises:
+        UserError: they have different shapes, or there is nothing to choose from.
     """
+    check_alike(probabilities, choices, "choices")
+    if probabilities.ndim != 2 or probabilities.shape[1] < 2:
+        raise UserError(f"probabilities of shape {probabilities.shape} are of no choice of movies. Give two or more.")
     others, known = choices != choices[:, -1:], np.isfinite(probabilities)
     behind = known & known[:, -1:] & (probabilities < probabilities[:, -1:])
     return (others & ~behind).sum(axis=1)

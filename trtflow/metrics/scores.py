@@ -24,7 +24,12 @@ def detection_scores(detections: np.ndarray, truths: Sequence[GroundTruth], clas
     Returns:
         `metrics`: `map` (VOC 2007, 11 points), `map_area` (VOC 2010) and COCO's three;
         `details`: `average_precision` (VOC 2007) of each class that has objects.
+
+    Raises:
+        UserError: there are no objects, or they are of other images.
     """
+    if len(detections) != len(truths):
+        raise UserError(f"detections of {len(detections)} images, but {len(truths)} were labelled. Make them again.")
     if not labels_of(truths):
         raise UserError("there are no objects to find, so there is nothing to score. Choose another split.")
     by_label = average_precisions(detections, truths)

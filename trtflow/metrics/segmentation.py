@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.formats import UserError
+from trtflow.metrics.pairs import check_alike, share
 
 
 def confusion(truth: np.ndarray, found: np.ndarray, classes: int) -> np.ndarray:
@@ -19,7 +20,15 @@ def confusion(truth: np.ndarray, found: np.ndarray, classes: int) -> np.ndarray:
         truth: int [...], the class of each pixel; below 0 where it does not count.
         found: int [...], what the model says of it.
         classes: how many there are.
+
+    Raises:
+        UserError: they have different shapes, or a pixel is of a class that there is not.
     """
+    check_alike(truth, found, "pixels")
+    if truth.size and truth.max() >= classes:
+        raise UserError(
+            f"a mask has the class {truth.max()}, but there are {classes}, the first of them 0. Correct it."
+        )
     counts = truth >= 0
     said = np.where((found >= 0) & (found < classes), found, classes)[counts].astype(np.int64)
     places = truth[counts].astype(np.int64) * (classes + 1) + said
@@ -41,7 +50,7 @@ def segmentation_scores(confusions: Iterable[np.ndarray], classes: Sequence[str]
     Raises:
         UserError: no pixel counts.
     """
-    total = np.stack(list(confusions)).sum(axis=0)
+    total = sum(confusions, np.zeros((len(classes), len(classes) + 1), np.int64))
     if not total.sum():
         raise UserError("no pixel of the masks counts, so there is nothing to score. Choose other masks.")
     hits, truth = np.diag(total), total.sum(1)
@@ -65,5 +74,9 @@ def pixel_agreement(first: np.ndarray, second: np.ndarray) -> float:
     Args:
         first: int [...].
         second: int, of the same shape.
+
+    Raises:
+        UserError: they have different shapes.
     """
-    return float(((first == second) & (first >= 0)).mean())
+    check_alike(first, second, "pixels")
+    return share((first == second) & (first >= 0))

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,11 @@ from trtflow.formats.files import write_bytes, write_json, write_text
 
 if TYPE_CHECKING:
     from trtflow.formats.calibration_table import CalibrationTable
+    from trtflow.migration.lowering import Lowered
+    from trtflow.runtime.model_file import ModelFile
+
+
+BY_VALUES = "depends on the values of the inputs"  # of a size: what a session says of outputs that it cannot hold
 
 
 def named_shape(text: str) -> tuple[str, list[int]]:
@@ -31,7 +39,7 @@ def add_options(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         "model",
         type=Path,
-        help="caffemodel or its prototxt, .uff, frozen TensorFlow graph (.pb), or .onnx with --table",
+        help="caffemodel or its prototxt, .uff, frozen TensorFlow graph (.pb), or .onnx with --table or with plugins",
     )
     arguments.add_argument("--table", type=Path, help="calibration table of the model, for INT8 as Q/DQ")
     arguments.add_argument("--table-version", help="TensorRT that made it, as in its header; default: 8600 for 8.6.0")
@@ -63,14 +71,12 @@ def migrate(options: argparse.Namespace) -> None:
     from trtflow.migration.report import gate_lines, make_report, to_text  # noqa: PLC0415
     from trtflow.runtime.own_plugins import load_plugin_file  # noqa: PLC0415
 
-    form = FORMS.get(options.model.suffix)
-    if form == "onnx" and options.table is None:
-        raise UserError(f"{options.model}: ONNX already. Give --table for Q/DQ, or use it as it is.")
+    form = str(FORMS.get(options.model.suffix))
+    _check_options(options, form)
     for path in options.plugins:
         load_plugin_file(path)
-    target = options.out or options.model.with_suffix(".int8.onnx" if form == "onnx" else ".onnx")
     table = _table(options)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _named(options, Path(folder)):
         file = import_model(
             options.model,
             Path(folder),
@@ -79,15 +85,18 @@ def migrate(options: argparse.Namespace) -> None:
             outputs=options.output,
             preprocessor=options.preprocessor,
         )
-        try:
-            lowered = lower_model(file, table, options.table)
-        except UserError as error:
-            raise UserError(str(error).replace(f"{folder}/", f"{options.model}: ")) from error
+        _check_model(options, form, file)
+        if form == "onnx" and table is not None and options.output:
+            table = _cut(table, options.model, file.path)
+        lowered = lower_model(file, table, options.table)
+        _check_table(options, lowered)
         differences = check_agreement(lowered, options.seed)
-        original = Original(str(form), *_files(options, str(form)), uff=file.path if form == "tensorflow" else None)
+        original = Original(form, *_files(options, form), uff=file.path if form == "tensorflow" else None)
         asked = ask_original(original, lowered, options.seed)
+    suffix = ".onnx" if form != "onnx" else ".plain.onnx" if table is None else ".int8.onnx"
+    target = options.out or options.model.with_suffix(suffix)
     write_bytes(target, lowered.model.SerializeToString(deterministic=True))
-    report = make_report(options.model, str(form), target, lowered, table, differences, asked)
+    report = make_report(options.model, form, target, lowered, table, differences, asked)
     write_json(target.with_suffix(".migration.json"), report)
     write_text(target.with_suffix(".migration.txt"), to_text(report))
     print(f"{target}, report in {target.stem}.migration.txt")
@@ -95,6 +104,81 @@ def migrate(options: argparse.Namespace) -> None:
     if not report["passed"]:
         failed = ", ".join(gate["name"] for gate in report["gates"] if not gate["passed"])
         raise UserError(f"{target}: it does not say what the model says ({failed}); see {target.stem}.migration.txt.")
+
+
+def _check_options(options: argparse.Namespace, form: str) -> None:
+    """Refuse options that are for another form of model."""
+    for option, of in (("deploy", "caffe"), ("preprocessor", "tensorflow")):
+        if getattr(options, option) is not None and form != of:
+            raise UserError(f"{options.model}: --{option} is for models of {of}. Leave it out.")
+
+
+@contextmanager
+def _named(options: argparse.Namespace, folder: Path) -> Iterator[None]:
+    """Let errors name the model that was given, and not the copy that is read."""
+    try:
+        yield
+    except UserError as error:
+        text = str(error)
+        for copy in sorted(folder.glob("model.*")):
+            same = copy.suffix == options.model.suffix
+            text = text.replace(str(copy), str(options.model) if same else f"{options.model}: {copy.name}")
+        if BY_VALUES in text:
+            text += " Name outputs before it with --output."
+        told = str(options.model.parent / options.model.stem) in text or str(options.table) in text
+        files = str(options.model) if options.table is None else f"{options.model} with {options.table}"
+        raise UserError(text if told else f"{files}: {text}") from error
+
+
+def _check_model(options: argparse.Namespace, form: str, file: ModelFile) -> None:
+    """Refuse an ONNX model that is what would be written, or whose sizes are not known.
+
+    Raises:
+        UserError: it is one of these.
+    """
+    if form != "onnx":
+        return
+    if options.table is None and not has_plugins(file.path):
+        raise UserError(f"{options.model}: ONNX already. Give --table for Q/DQ, or use it as it is.")
+    for name, sizes in file.inputs.items():
+        if min(sizes, default=1) < 0:
+            shown = ",".join("?" if size < 0 else str(size) for size in sizes)
+            fault = f"its input {name!r} leaves sizes open behind the batch: {shown}"
+            raise UserError(f"{options.model}: {fault}. Give them with --input {name},{shown.replace('?', 'SIZE')}.")
+
+
+def _cut(table: CalibrationTable, whole: Path, part: Path) -> CalibrationTable:
+    """Return a table without the tensors that a model has and the part of it that the outputs need has not."""
+    gone = _tensors(whole) - _tensors(part)
+    made_up = "_constant_"  # in names of weights that follow the number of layers, which is another in a part
+    kept = {name: scale for name, scale in table.scales.items() if name not in gone and made_up not in name}
+    return replace(table, scales=kept)
+
+
+def _tensors(path: Path) -> set[str]:
+    import onnx  # noqa: PLC0415 - as all that migrates
+
+    graph = onnx.load(path, load_external_data=False).graph
+    made = {name for node in graph.node for name in node.output}
+    return made | {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
+
+
+def has_plugins(path: Path) -> bool:
+    """Whether a model has nodes that are none of ONNX's own operators."""
+    import onnx  # noqa: PLC0415 - as all that migrates
+
+    nodes = onnx.load(path, load_external_data=False).graph.node
+    return not all(node.domain in ("", "ai.onnx") and onnx.defs.has(node.op_type, "") for node in nodes)
+
+
+def _check_table(options: argparse.Namespace, lowered: Lowered) -> None:
+    """Refuse a table that nothing in the model can use."""
+    if options.table is None or lowered.scales:
+        return
+    pairs = any(layer["type"] in ("Quantize", "Dequantize") for layer in lowered.layers)
+    why = "it has quantize layers of its own" if pairs else "none of its layers is quantised"
+    what = "Convolutions of one to three dimensions and fully connected layers are"
+    raise UserError(f"{options.model}: {options.table} is of no use to it, for {why}. {what}; use the model as it is.")
 
 
 def _table(options: argparse.Namespace) -> CalibrationTable | None:

@@ -94,7 +94,8 @@ def lower_model(file: ModelFile, table: CalibrationTable | None = None, source: 
         networks.append(network)
 
     precision, calibrator = ("fp32", None) if table is None else ("int8", _calibrator(table))
-    plan = build_plan(trt, define, precision, LARGEST_BATCH, calibrator, explicit_batch=file.explicit_batch)
+    with trt.raising():  # what the builder says, without what TensorRT's builder may mean on a GPU
+        plan = build_plan(trt, define, precision, LARGEST_BATCH, calibrator, explicit_batch=file.explicit_batch)
     model, metadata = read_plan(plan)
     del model.metadata_props[:]
     quantise_in_graph(model)

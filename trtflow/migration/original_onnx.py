@@ -20,15 +20,29 @@ def ask_onnxruntime(original: Original, lowered: Lowered, feeds: Mapping[str, np
     Raises:
         UserError: ONNX Runtime cannot run it, as where it has plugins of TensorRT's.
     """
-    model = onnx.load(original.path)
-    types = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
-    typed = {name: values.astype(onnx.helper.tensor_dtype_to_np_dtype(types[name])) for name, values in feeds.items()}
+    model, names = onnx.load(original.path), [value.name for value in lowered.model.graph.output]
+    own = {value.name for value in model.graph.output}
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names if name not in own)
     try:
-        wanted = run_onnx(model, typed)
+        answers = run_onnx(model, _typed(model, feeds))
     except Exception as error:  # ONNX Runtime raises types of its own, which have no common base
         raise UserError(f"ONNX Runtime does not run it ({str(error).splitlines()[0]})") from error
+    wanted = {name: answers[name] for name in names}
     asked = Asked(f"ONNX Runtime {onnxruntime.__version__}")
     asked.differences = compare(values_of(lowered, list(wanted), feeds), wanted)
     if lowered.scales:
         asked.quantised = compare(values_of(lowered, list(wanted), feeds, quantised=True), wanted)
     return asked
+
+
+def _typed(model: onnx.ModelProto, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return feeds in the model's own types; inputs that the wanted outputs do not need are noughts."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    typed = {}
+    for value in model.graph.input:
+        if value.name not in weights:
+            tensor = value.type.tensor_type
+            shape = [max(dim.dim_value, 1) for dim in tensor.shape.dim]
+            given = feeds.get(value.name, np.zeros(shape))
+            typed[value.name] = given.astype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+    return typed

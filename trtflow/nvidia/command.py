@@ -54,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take calibration tables as TensorRT does: of other versions, and where tensors lack, with warnings",
     )
+    parser.add_argument(
+        "--torch-cuda",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="PyTorch has a CUDA device, which is the host; --no-torch-cuda leaves PyTorch as it is",
+    )
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, help="a module and its own options")
     parser.add_argument("script", nargs="?", type=Path, help="a Python file, or a folder or zip file with __main__.py")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own options")
@@ -67,12 +73,13 @@ def main(options: argparse.Namespace) -> None:
         SystemExit: it ended so, or by an error, which was shown as Python shows it.
     """
     names = Names(
-        options.backend,
-        options.era,
-        options.tensorflow1,
-        options.dropped_names,
-        tuple(options.plugins),
+        backend=options.backend,
+        era=options.era,
+        tensorflow1=options.tensorflow1,
+        dropped_names=options.dropped_names,
+        plugins=tuple(options.plugins),
         children=True,
+        torch_cuda=options.torch_cuda,
         any_table=options.any_table,
     )
     if options.module:

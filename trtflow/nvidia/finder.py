@@ -22,6 +22,7 @@ OURS = {  # the longest name that an import begins with decides; what follows is
     "cuda.bindings.runtime": "trtflow.nvidia.cuda.cudart",
     "cuda.bindings.driver": "trtflow.nvidia.cuda.cuda",
     "uff": "trtflow.converters.uff",
+    "uff.model": "trtflow.formats.uff",
     "graphsurgeon": "trtflow.graphsurgeon",
 }
 ABSENT = {  # why a part is not there, and what to do

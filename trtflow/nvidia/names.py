@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from trtflow.formats import UserError
-from trtflow.nvidia import children, dropped, libraries, tensorflow1
+from trtflow.nvidia import children, dropped, libraries, tensorflow1, torch_cuda
 from trtflow.nvidia.finder import OURS, Hook, NameFinder, top
 from trtflow.nvidia.patches import Patches
 
@@ -33,6 +33,7 @@ class Names:
         dropped_names: whether NumPy and Pillow have the names that they dropped; None: with an era or TensorFlow 1.
         plugins: files of plugins, see docs/plugins.md.
         children: whether Python processes that are started meanwhile have all this too.
+        torch_cuda: whether PyTorch has a CUDA device, which is the host; with the backend reference alone.
         any_table: whether calibration tables of other versions, and such that lack tensors, are taken with warnings.
     """
 
@@ -42,6 +43,7 @@ class Names:
     dropped_names: bool | None = None
     plugins: tuple[Path, ...] = ()
     children: bool = False
+    torch_cuda: bool = True
     any_table: bool = False
 
     def check(self) -> None:
@@ -97,6 +99,7 @@ def nvidia_names(
     dropped_names: bool | None = None,
     plugins: Sequence[str | Path] = (),
     children: bool = False,
+    torch_cuda: bool = True,
     any_table: bool = False,
 ) -> Iterator[None]:
     """Let imports of tensorrt, pycuda, cuda, uff and graphsurgeon give ours meanwhile; all is as before afterwards.
@@ -108,13 +111,14 @@ def nvidia_names(
         dropped_names: whether NumPy and Pillow have the names that they dropped; by default with one of the last two.
         plugins: Python files with plugins, see docs/plugins.md.
         children: whether Python processes that are started meanwhile have all this too.
+        torch_cuda: whether PyTorch has a CUDA device, which is the host; with the backend reference alone.
         any_table: whether calibration tables are taken as TensorRT takes them: of other versions too, and where tensors
             lack, each with a warning.
 
     Raises:
         UserError: an argument is wrong, TensorRT is asked for and not installed, or a file of plugins has a fault.
     """
-    names = Names(backend, era, tensorflow1, dropped_names, tuple(map(Path, plugins)), children, any_table)
+    names = Names(backend, era, tensorflow1, dropped_names, tuple(map(Path, plugins)), children, torch_cuda, any_table)
     with given(names):
         yield
 
@@ -173,6 +177,8 @@ def _hooks(names: Names, patches: Patches) -> dict[str, Hook]:
     hooks: dict[str, Hook] = {}
     if names.backend == "reference":
         hooks["trtflow.reference.memory"] = partial(_guard_memory, patches)
+        if names.torch_cuda:
+            hooks |= {name: partial(patch, patches) for name, patch in torch_cuda.HOOKS.items()}
     if names.any_table:
         hooks["trtflow.reference.calibrate"] = lambda calibrate: patches.set(calibrate, "ANY_TABLE", True)
     if names.era is not None:

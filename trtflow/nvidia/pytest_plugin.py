@@ -29,10 +29,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--trtflow-plugins", action="append", metavar="FILE.py", help="plugins (docs/plugins.md)")
     group.addoption("--trtflow-any-table", action="store_true", default=None, help="calibration tables as in TensorRT")
     parser.addini("trtflow_any_table", "whether any calibration table is taken", type="bool", default=False)
+    group.addoption(
+        "--trtflow-no-torch-cuda",
+        dest="trtflow_torch_cuda",
+        action="store_false",
+        default=None,
+        help="PyTorch is as it is",
+    )
     parser.addini("trtflow_backend", "what `tensorrt` is: reference or tensorrt", default="reference")
     parser.addini("trtflow_era", "5, 6 or 7: members that TensorRT of that time had", default="")
     parser.addini("trtflow_tensorflow1", "whether `tensorflow` is version 1's", type="bool", default=False)
     parser.addini("trtflow_dropped_names", "whether old names of NumPy and Pillow are there", default="")
+    parser.addini("trtflow_torch_cuda", "whether PyTorch has a CUDA device, the host", type="bool", default=True)
     parser.addini("trtflow_plugins", "files of plugins", type="linelist", default=[])
 
 
@@ -68,4 +76,5 @@ def _names(config: pytest.Config) -> Names:
         plugins=tuple(map(Path, setting("plugins"))),
         children=True,
         any_table=setting("any_table"),
+        torch_cuda=setting("torch_cuda"),
     )

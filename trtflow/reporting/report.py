@@ -120,6 +120,7 @@ def make_report(
     inputs: Mapping[str, Path],
     figures: Sequence[Path],
     texts: Mapping[str, Path] = MappingProxyType({}),
+    targets: Path | None = None,
     repository: Path = Path(),
 ) -> dict[str, Any]:
     """Return a valid report. It is as good as its gates: one that fails makes `passed` false, and hides nothing.
@@ -133,6 +134,7 @@ def make_report(
         inputs: files that the result depends on, by name.
         figures: pictures and tables.
         texts: text files to put in, by name.
+        targets: what other runtimes made of the lowered network; None where there are none.
         repository: folder of the workflow, whose commit is recorded.
     """
     gates = evaluate_gates(config["gates"], precisions)
@@ -147,6 +149,7 @@ def make_report(
         "passed": all(gate.passed for gate in gates),
         "inputs": {name: {"path": _relative(path), "sha256": sha256_of(path)} for name, path in sorted(inputs.items())},
         "figures": [_relative(path) for path in figures],
+        **({"targets": read_json(targets)} if targets is not None else {}),
         "texts": {name: read_lines(path) for name, path in texts.items()},
         "provenance": {
             "commit": git_commit(repository),

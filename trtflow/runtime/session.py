@@ -18,6 +18,7 @@ from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import create_context, create_runtime
 from trtflow.runtime.layouts import layout_of
 from trtflow.runtime.messages import because, logger_of
+from trtflow.runtime.open_outputs import allocators_of, largest_sizes
 from trtflow.runtime.origin import read_origin, read_plan
 from trtflow.runtime.plugins import load_plugins
 from trtflow.runtime.slots import Query, Slot, Streams, Way
@@ -68,7 +69,7 @@ class Session:
             does it, and arrays of int8 are taken for steps.
 
     Raises:
-        UserError: the shape of an output depends on the values of the inputs, or there is not enough memory.
+        UserError: an output whose size depends on values has no largest one, or there is not enough memory.
     """
 
     def __init__(self, trt: ModuleType, engine: Any, scales: Mapping[str, float] = MappingProxyType({})) -> None:
@@ -85,11 +86,15 @@ class Session:
         self._ranges = {name: self._range(index) for name, index in self._inputs.items()}
         self._current: dict[str, tuple[int, ...]] = {}
         largest = {name: shapes[2] for name, shapes in self._ranges.items()}
-        inputs, outputs = self._sizes(largest), self._sizes(self._output_shapes(largest))
+        shapes = self._output_shapes(largest)
+        self._open: dict[str, int] = {}  # bytes of outputs whose shapes depend on values
+        self._open = largest_sizes(self.context, [name for name, shape in shapes.items() if -1 in shape])
+        inputs, outputs = self._sizes(largest), self._sizes(shapes)
         self._streams = Streams(self.device)
         try:
             for _ in range(self.device.depth):
                 self._slots.append(Slot(self.device, inputs, outputs))
+                self._slots[-1].allocators = allocators_of(trt, self._slots[-1].buffers, self._open)
         except UserError:
             self.close()
             raise
@@ -201,7 +206,13 @@ class Session:
                 slot.wait()
 
     def _record_graphs(self, shapes: dict[str, tuple[int, ...]]) -> None:
-        """Record the execution of each slot, once it was run in the plain way, which TensorRT asks for."""
+        """Record the execution of each slot, once it was run in the plain way, which TensorRT asks for.
+
+        Raises:
+            RuntimeError: sizes depend on values, for which TensorRT waits.
+        """
+        if self._open:
+            raise RuntimeError(f"the size of {next(iter(self._open))!r} depends on values")
         for slot in self._slots:
             self._enqueue(slot, shapes)
             self._streams.compute.synchronize()
@@ -232,14 +243,18 @@ class Session:
         """Wait for a batch and return its outputs."""
         slot.wait()
         found = {}
-        for name, shape in shapes.items():
+        for name, known in shapes.items():
             layout = self._layouts[name]
+            shape = slot.allocators[name].shape if name in self._open else known
             found[name] = layout.from_memory(slot.buffers[name].values(layout.memory_shape(shape), layout.dtype), shape)
         return found
 
     def _sizes(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
-        """Return bytes of arrays of these shapes."""
-        return {name: self._layouts[name].nbytes(shape) for name, shape in shapes.items()}
+        """Return bytes of arrays of these shapes, and the most that those take whose shapes depend on values."""
+        return {
+            name: self._open[name] if name in self._open else self._layouts[name].nbytes(shape)
+            for name, shape in shapes.items()
+        }
 
     def _range(self, index: int) -> tuple[tuple[int, ...], ...]:
         """Return the smallest, best and largest shape of an input, with the batch."""
@@ -271,7 +286,9 @@ class Session:
         """
         bindings = [slot.buffers[name].pointer for name in self.names] + self._spare
         stream = self._streams.compute.handle
-        if self.engine.has_implicit_batch_dimension:
+        if self._open:
+            execute = partial(self._execute_open, slot, stream)
+        elif self.engine.has_implicit_batch_dimension:
             execute = partial(self.context.execute_async, _batch_size(shapes), bindings, stream)
         else:
             execute = partial(self.context.execute_async_v2, bindings, stream)
@@ -281,6 +298,14 @@ class Session:
                 raise UserError(because("the engine could not run"))
 
         return enqueue
+
+    def _execute_open(self, slot: Slot, stream: int) -> bool:
+        """Run with memory of a slot's allocators for what depends on values."""
+        for name in self.names:
+            self.context.set_tensor_address(name, slot.buffers[name].pointer)
+        for name, allocator in slot.allocators.items():
+            self.context.set_output_allocator(name, allocator)
+        return bool(self.context.execute_async_v3(stream))
 
     def _set_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
         """Tell the context the shapes of the inputs, unless it has them."""
@@ -292,17 +317,13 @@ class Session:
         self._current = shapes
 
     def _output_shapes(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of the outputs for shapes of the inputs."""
+        """Return the shapes of the outputs for shapes of the inputs; -1 is a size that depends on values."""
         outputs = {name: index for index, name in enumerate(self.names) if name not in self._inputs}
         if self.engine.has_implicit_batch_dimension:
             batch = _batch_size(shapes)
             return {name: (batch, *self.engine.get_binding_shape(index)) for name, index in outputs.items()}
         self._set_shapes(shapes)
-        found = {name: tuple(self.context.get_binding_shape(index)) for name, index in outputs.items()}
-        for name, shape in found.items():
-            if -1 in shape:
-                raise UserError(f"output {name!r} has the shape {shape}: it depends on the values of the inputs.")
-        return found
+        return {name: tuple(self.context.get_binding_shape(index)) for name, index in outputs.items()}
 
 
 def _batch_size(shapes: dict[str, tuple[int, ...]]) -> int:

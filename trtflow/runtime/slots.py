@@ -56,6 +56,7 @@ class Slot:
 
     def __init__(self, device: Device, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
         self.buffers: dict[str, Buffer] = {}
+        self.allocators: dict[str, Any] = {}  # of outputs whose sizes depend on values
         self.graph: Any = None
         self._inputs, self._outputs = tuple(inputs), tuple(outputs)
         self._sent, self._there, self._begun = (device.create_event() for _ in range(3))

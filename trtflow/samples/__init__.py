@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.calibration.fallback import fall_back
+from trtflow.calibration.kept import keep_in_float
 from trtflow.formats import UserError
 from trtflow.formats.arrays import read_arrays
 from trtflow.formats.calibration_table import read_table
@@ -52,7 +53,7 @@ def definition(
         export: folder of the exported model.
         precision: fp32, fp16, int8 or best.
         ranges: file of dynamic ranges, where int8 takes them instead of a calibrator.
-        kept: layers that these leave in float32.
+        kept: layers that int8 leaves in float32.
         network: which of `NETWORKS`; None for the one that `define_network` defines.
         recurrent: which of `RECURRENT`; None for the guide's form.
         fallback: calibration table; what reads a tensor that it lacks stays in float32. None where it lacks none.
@@ -73,6 +74,8 @@ def definition(
         define_network(trt, defined, export, *([trt.float16] if half else []), **form)
         if ranges is not None:
             sample.configure_network(trt, defined, ranges, kept)
+        elif kept:
+            keep_in_float(trt, defined, kept)
         if fallback is not None:
             fall_back(trt, defined, read_table(fallback).scales, str(fallback))
 
@@ -114,6 +117,13 @@ def batches_of(sample: Any, values: Mapping[str, np.ndarray], size: int) -> list
 
 def _filled(values: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([values, np.repeat(values[-1:], size - len(values), axis=0)])
+
+
+def packed_feeds(sample: Any) -> Callable[[np.ndarray], Mapping[str, np.ndarray]]:
+    """Return what gives each input's array, by name, for what a batch file of a sample's calibration holds."""
+    feeds: Callable[[np.ndarray], Mapping[str, np.ndarray]] | None
+    feeds = getattr(sample, "unpack", getattr(sample, "feeds", None))
+    return feeds or (lambda images: {sample.INPUT: images})
 
 
 def first_batch(name: str, inputs: Path, size: int) -> dict[str, np.ndarray]:

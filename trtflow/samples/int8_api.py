@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.calibration.kept import computes, prefer_constraints, set_precision
 from trtflow.calibration.tensors import ranged_tensors, set_range
 from trtflow.datasets.digit_pictures import read_images, read_labels
 from trtflow.datasets.images import read_pictures
@@ -37,7 +38,7 @@ def define_network(trt: ModuleType, network: Any, export: Path) -> None:
 
 def configure_builder(trt: ModuleType, config: Any) -> None:
     """§9.1: strict types, of which 8.6 has two forms. This one says in the log where a layer has no such kernel."""
-    config.set_flag(trt.BuilderFlag.PREFER_PRECISION_CONSTRAINTS)
+    prefer_constraints(trt, config)
 
 
 def configure_network(trt: ModuleType, network: Any, path: Path, kept: Collection[str] = ()) -> None:
@@ -61,25 +62,12 @@ def configure_network(trt: ModuleType, network: Any, path: Path, kept: Collectio
             set_precision(layer, trt.float32 if layer.name in kept else trt.int8)
 
 
-def computes(trt: ModuleType, layer: Any) -> bool:
-    """Return whether a layer computes values; TensorRT refuses a precision for those of shapes and indices."""
-    outputs = [layer.get_output(place) for place in range(layer.num_outputs)]
-    return all(tensor.dtype in (trt.float32, trt.float16) and not tensor.is_shape_tensor for tensor in outputs)
-
-
 def set_range_of_constant(trt: ModuleType, layer: Any) -> None:
     """Give a constant the range of its own values, which no file has; whole numbers need none."""
     layer.__class__ = trt.IConstantLayer  # TensorRT hands out layers as the base class
     weights = np.asarray(layer.weights)
     if weights.size and weights.dtype.kind == "f":
         set_range(layer.get_output(0), float(np.abs(weights).max()))
-
-
-def set_precision(layer: Any, dtype: Any) -> None:
-    """Set the type that a layer computes in and the types of its outputs."""
-    layer.precision = dtype
-    for place in range(layer.num_outputs):
-        layer.set_output_type(place, dtype)
 
 
 def postprocess(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

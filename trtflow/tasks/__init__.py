@@ -12,7 +12,15 @@ from trtflow.formats import UserError
 from trtflow.job import Job
 from trtflow.steps import Step, modules_of, step_of
 
-SHARED = ("files", "inference", "measurement", "own", "serving")  # of several tasks, or a part of one
+SHARED = (
+    "files",
+    "inference",
+    "losses",
+    "measurement",
+    "own",
+    "serving",
+    "targets",
+)  # of several tasks, or a part of one
 
 
 def load(job: Job) -> Step:

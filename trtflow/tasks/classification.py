@@ -20,8 +20,10 @@ from trtflow.metrics.classification import classification_scores, largest_differ
 from trtflow.samples import load as load_sample
 from trtflow.tasks.files import by_precision, read_alike, write_metrics, write_scores
 from trtflow.tasks.inference import infer
+from trtflow.tasks.losses import measure_losses
 from trtflow.tasks.measurement import measure, profile
 from trtflow.tasks.own import compare_outputs, hook_scores
+from trtflow.tasks.targets import run_targets
 
 __all__ = [
     "compare",
@@ -33,7 +35,9 @@ __all__ = [
     "draw_pictures",
     "infer",
     "measure",
+    "measure_losses",
     "profile",
+    "run_targets",
     "score",
 ]
 

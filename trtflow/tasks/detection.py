@@ -24,8 +24,10 @@ from trtflow.samples import ITEMS
 from trtflow.samples import load as load_sample
 from trtflow.tasks.files import by_precision, read_alike, write_metrics, write_scores
 from trtflow.tasks.inference import infer
+from trtflow.tasks.losses import measure_losses
 from trtflow.tasks.measurement import measure, profile
 from trtflow.tasks.own import compare_outputs, hook_scores
+from trtflow.tasks.targets import run_targets
 
 __all__ = [
     "compare",
@@ -36,7 +38,9 @@ __all__ = [
     "draw_picture",
     "infer",
     "measure",
+    "measure_losses",
     "profile",
+    "run_targets",
     "score",
     "score_objects",
 ]

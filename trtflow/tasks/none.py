@@ -5,10 +5,12 @@ from __future__ import annotations
 from trtflow.job import Job
 from trtflow.tasks.files import write_scores
 from trtflow.tasks.inference import infer
+from trtflow.tasks.losses import measure_losses
 from trtflow.tasks.measurement import measure, profile
 from trtflow.tasks.own import compare_outputs, hook_scores, read_outputs
+from trtflow.tasks.targets import run_targets
 
-__all__ = ["compare_outputs", "infer", "measure", "profile", "score"]
+__all__ = ["compare_outputs", "infer", "measure", "measure_losses", "profile", "run_targets", "score"]
 
 
 def score(job: Job) -> None:

@@ -15,15 +15,14 @@ from trtflow.metrics.classification import largest_difference
 from trtflow.metrics.detections import LEAST_SCORE, least_matched_iou, max_difference, overlap_agreement
 from trtflow.metrics.segmentation import pixel_agreement
 from trtflow.samples import ITEMS, RAW, load
-from trtflow.tasks.files import by_precision, write_metrics
+from trtflow.tasks.files import COUNTS, SPOILT, by_precision, write_metrics
 
 Arrays = dict[str, np.ndarray]
 
 
 def read_outputs(path: Path) -> Arrays:
     """Return the outputs [N, ...] that predictions hold as they were, by name: of all items, or of the first ones."""
-    names = [name for name in names_in(path) if name.startswith(RAW)]
-    return {name.removeprefix(RAW): values for name, values in zip(names, read_arrays(path, *names), strict=True)}
+    return _outputs_of(read_answers(path))
 
 
 def compare_outputs(job: Job) -> None:
@@ -32,32 +31,44 @@ def compare_outputs(job: Job) -> None:
     `agreement` is the largest difference of what the task scores: of a classifier its probabilities.
     """
     framework = job.input("framework")
-    wanted = read_outputs(framework)
+    wanted = read_answers(framework)
     found = {}
     for precision, path in by_precision(job.inputs["predictions"]).items():
         _check_items(path, framework)
-        outputs = read_outputs(path)
+        answers = read_answers(path)
         for name, values in wanted.items():
-            if name not in outputs or outputs[name].shape != values.shape:
-                shape = outputs[name].shape if name in outputs else "no such output"
-                raise FormatError(path, f"output {name!r}: {shape}, but the framework's has {values.shape}", "")
-        found[precision] = {**_outputs_agreement(outputs, wanted), **_answers_agreement(path, framework)}
+            if name not in answers or answers[name].shape != values.shape:
+                shape = answers[name].shape if name in answers else "no such output"
+                fault = f"{name.removeprefix(RAW)!r}: {shape}, but the framework's has {values.shape}"
+                raise FormatError(path, fault, "Make both again.")
+        found[precision] = agreement_of(answers, wanted)
     write_metrics(job.output("agreement"), found)
 
 
-def _outputs_agreement(outputs: Arrays, wanted: Arrays) -> dict[str, float]:
-    """Return how outputs agree as they are; nothing of a model whose outputs are lists."""
-    metrics = output_agreement(outputs, wanted) if wanted else {}
-    return {"agreement": metrics["largest_difference"], **metrics} if metrics else {}
+def read_answers(path: Path) -> Arrays:
+    """Return all that predictions hold of the items, by name: the task's answers, and outputs as they were."""
+    names = [name for name in names_in(path) if name not in (ITEMS, SPOILT, COUNTS)]
+    return dict(zip(names, read_arrays(path, *names), strict=True))
 
 
-def _answers_agreement(path: Path, framework: Path) -> dict[str, float]:
-    """Return how what the task makes of the outputs agrees."""
-    names = names_in(path)
-    for name, compare in (("detections", _detections_agreement), ("mask", _masks_agreement)):
-        if name in names:
-            return compare(*(read_arrays(file, name)[0] for file in (path, framework)))
-    return _top1(path, framework)
+def agreement_of(found: Arrays, wanted: Arrays) -> dict[str, float]:
+    """Return how two engines agree, or an engine and the framework.
+
+    Args:
+        found, wanted: what a sample of the user's own makes of the outputs, [N, ...] by name, of the same items.
+    """
+    outputs, theirs = _outputs_of(found), _outputs_of(wanted)
+    metrics = output_agreement(outputs, theirs) if theirs else {}
+    told = {"agreement": metrics["largest_difference"], **metrics} if metrics else {}
+    for name, compare in ANSWERS:
+        if name in wanted:
+            return {**told, **compare(found[name], wanted[name])}
+    return {**told, **_rows_agreement(outputs, theirs)}
+
+
+def _outputs_of(answers: Arrays) -> Arrays:
+    """Return the outputs as they were; none of a model whose outputs are lists."""
+    return {name.removeprefix(RAW): values for name, values in answers.items() if name.startswith(RAW)}
 
 
 def _detections_agreement(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
@@ -78,12 +89,20 @@ def _check_items(path: Path, other: Path) -> None:
         raise FormatError(path, f"not of the same items as {other}", "Make both again.")
 
 
-def _top1(path: Path, framework: Path) -> dict[str, float]:
-    """Return the agreement of the likeliest class where that has a meaning: of probabilities, or of one row an item."""
-    if "probabilities" in names_in(path):
-        (ours,), (theirs,) = read_arrays(path, "probabilities"), read_arrays(framework, "probabilities")
-        return {"agreement": largest_difference(ours, theirs), "top1_agreement": top1_agreement(ours, theirs)}
-    found, wanted = read_outputs(path), read_outputs(framework)
+def _probabilities_agreement(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
+    return {"agreement": largest_difference(found, wanted), "top1_agreement": top1_agreement(found, wanted)}
+
+
+ANSWERS = (
+    ("detections", _detections_agreement),
+    ("mask", _masks_agreement),
+    ("probabilities", _probabilities_agreement),
+)
+"""What the answers of tasks are called, and how two of them agree."""
+
+
+def _rows_agreement(found: Arrays, wanted: Arrays) -> dict[str, float]:
+    """Return the agreement of the likeliest class where that has a meaning: of outputs with one row an item."""
     rows = [name for name, values in wanted.items() if values.ndim == 2 and values.shape[1] > 1]
     return {"top1_agreement": min(top1_agreement(found[name], wanted[name]) for name in rows)} if rows else {}
 

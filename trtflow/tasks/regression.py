@@ -9,10 +9,12 @@ from trtflow.metrics.regression import regression_scores
 from trtflow.samples import load as load_sample
 from trtflow.tasks.files import write_scores
 from trtflow.tasks.inference import infer
+from trtflow.tasks.losses import measure_losses
 from trtflow.tasks.measurement import measure, profile
 from trtflow.tasks.own import compare_outputs, hook_scores, read_same
+from trtflow.tasks.targets import run_targets
 
-__all__ = ["compare_outputs", "draw_scatter", "infer", "measure", "profile", "score"]
+__all__ = ["compare_outputs", "draw_scatter", "infer", "measure", "measure_losses", "profile", "run_targets", "score"]
 
 
 def score(job: Job) -> None:

@@ -18,10 +18,12 @@ from trtflow.samples import ITEMS
 from trtflow.samples import load as load_sample
 from trtflow.tasks.files import write_scores
 from trtflow.tasks.inference import infer
+from trtflow.tasks.losses import measure_losses
 from trtflow.tasks.measurement import measure, profile
 from trtflow.tasks.own import compare_outputs, hook_scores
+from trtflow.tasks.targets import run_targets
 
-__all__ = ["compare_outputs", "draw_masks", "infer", "measure", "profile", "score"]
+__all__ = ["compare_outputs", "draw_masks", "infer", "measure", "measure_losses", "profile", "run_targets", "score"]
 
 COUNT = 4  # pictures to draw where no number is set
 

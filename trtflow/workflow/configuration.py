@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,10 @@ def read_yaml(path: Path) -> Any:
         PlanError: it is a folder, is not UTF-8 or not YAML, or cannot be read.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise PlanError(f"{path}: a pipe or a device, not a YAML file. Put a file in its place.")
         text = path.read_text(encoding="utf-8-sig")
-        _check_depth(text)
+        _check_nodes(text)
         values = yaml.load(text, Loader=SafeLoader)
         _check_extent(values)
         return values
@@ -44,17 +47,46 @@ def read_yaml(path: Path) -> Any:
         raise PlanError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def _check_depth(text: str) -> None:
-    """Refuse what is nested deeply before it is read: libyaml goes down without a limit, and ends the process.
+def _check_nodes(text: str) -> None:
+    """Refuse what is nested deeply before it is read, and a key that stands twice, of which YAML's reader takes one.
+
+    libyaml goes down without a limit, and ends the process.
 
     Raises:
-        ValueError: it is nested more than `DEEPEST` deep.
+        ValueError: it is nested more than `DEEPEST` deep, or has a key twice.
     """
-    depth = 0
+    inside: list[_Mapping | None] = []  # that are open; None for lists
     for event in yaml.parse(text, Loader=SafeLoader):  # takes half the time of reading
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
+        if isinstance(event, yaml.CollectionEndEvent):
+            inside.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            if inside and inside[-1] is not None:
+                inside[-1].note(event)
+            if isinstance(event, yaml.CollectionStartEvent):
+                inside.append(_Mapping() if isinstance(event, yaml.MappingStartEvent) else None)
+        if len(inside) > DEEPEST:
             raise ValueError(f"nested more than {DEEPEST} deep")
+
+
+@dataclass
+class _Mapping:
+    """A mapping while it is read: its keys so far, and how many nodes it had, keys and values in turn."""
+
+    keys: set[str] = field(default_factory=set)
+    nodes: int = 0
+
+    def note(self, event: Any) -> None:
+        """Add a node.
+
+        Raises:
+            ValueError: it is a key that stands there already.
+        """
+        if self.nodes % 2 == 0 and isinstance(event, yaml.ScalarEvent) and event.value != "<<":
+            if event.value in self.keys:
+                line = event.start_mark.line + 1 if event.start_mark else 0
+                raise ValueError(f"the key {event.value!r} stands twice in a mapping, again at line {line}")
+            self.keys.add(event.value)
+        self.nodes += 1
 
 
 def _check_extent(values: Any) -> None:

@@ -21,7 +21,7 @@ def options(plan: Plan) -> list[str]:
 def pinned(plan: Plan, file: str) -> list[str]:
     """Return the checksums of a published file: where they change, it is another file."""
     entry = plan.downloads[file]
-    return [entry[name] for name in ("sha256", "sha1", "md5") if name in entry]
+    return [entry[name] for name in ("sha256", "sha1", "md5", "git_sha1") if name in entry]
 
 
 def archives(plan: Plan) -> list[str]:

@@ -84,6 +84,12 @@ def calibration(plan: Plan, name: str) -> list[str]:
     return [*words(chosen), *builder(plan)]
 
 
+def mixed_precision(plan: Plan, name: str) -> list[str]:
+    """Return the options of the search of layers that a sample keeps in float32."""
+    chosen = {"batches": len(plan.batches(name)), "algorithm": algorithm(plan, name)}
+    return words({**chosen, **plan.sample(name)["mixed_precision"]})
+
+
 def given_table(plan: Plan, name: str) -> list[str]:
     """Return the options of a table that is taken in place of a calibration."""
     return words({"algorithm": algorithm(plan, name), "foreign": plan.setting(name, "calibration.foreign")})

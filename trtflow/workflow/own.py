@@ -11,12 +11,24 @@ from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
 
 MADE = {"split": "calibration", "batches": "made"}
-KEPT = ("model", "data", "inputs", "outputs", "hook", "batch_size", "decoding", "drawn")  # what steps read, as it is
+KEPT = (
+    "model",
+    "data",
+    "inputs",
+    "outputs",
+    "hook",
+    "batch_size",
+    "decoding",
+    "drawn",
+    "targets",
+)  # what steps read, as it is
 CALIBRATION = {"algorithm": "entropy2"}
 AGREEMENT = ("agreement", "largest_difference", "mean_difference", "snr_db")  # metrics that every task has
 INT8 = ("int8", "best")  # precisions whose engines take scales
 # of outputs against the model as it was, in dB, where neither a gate is set nor the task has another measure
 SNR = {"metric": "snr_db", "least": {"fp32": 60, "fp16": 30, "int8": 10}}
+AUTO = "auto"
+WATCHED = ("snr_db", "pixel_agreement", "overlap_agreement", "top1_agreement")  # agreements that need no labels
 MOST_LOSS = 0.01  # of the task's metric against fp32, the guide's «within 1 %»
 
 
@@ -40,6 +52,7 @@ def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pat
         **{key: own[key] for key in ("name", "title", "precisions", "task", "max_batch_size")},
         "gates": _gates(own, told),
         **{key: own[key] for key in ("io", "measure", "latency_limit_ms") if key in own},
+        **({"mixed_precision": _search(own, told)} if "mixed_precision" in own else {}),
         "chapter": 0,
         "upstream": "own",
         "family": "own",
@@ -59,6 +72,7 @@ def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pat
             "held_apart": own["data"]["calibration"] == own["data"]["val"],
             "seed": own.get("calibration", {}).get("seed", 0),
         }
+    check_search(sample, str(path))
     kinds.of(sample, str(path))
     return sample
 
@@ -154,6 +168,29 @@ def _gates(own: Mapping[str, Any], told: Mapping[str, Any]) -> list[dict[str, An
         if precision not in guarded:
             gates += usual_gates(precision, told)
     return gates
+
+
+def _search(own: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which agreement INT8 must keep, by keeping layers in float32: with `auto` the one that a gate is on."""
+    if own["mixed_precision"] != AUTO:
+        return dict(own["mixed_precision"])
+    usual = usual_gates(INT8[0], told)
+    gates = [gate for gate in [*own.get("gates", []), *usual] if gate["precision"] in INT8]
+    agrees = next(gate for gate in gates if gate["op"] == ">=" and "against" not in gate and gate["metric"] in WATCHED)
+    return {"metric": agrees["metric"], "least": agrees["limit"]}
+
+
+def check_search(sample: Mapping[str, Any], source: str) -> None:
+    """Refuse a search of layers to keep where there is no INT8, or nothing to run trials on.
+
+    Raises:
+        PlanError: there is not.
+    """
+    if "mixed_precision" in sample and ("calibration" not in sample or "table" in sample["calibration"]):
+        raise PlanError(
+            f"{source}: mixed_precision: layers are searched on what calibrates, and there is no such. Add int8 to "
+            "precisions, or leave calibration.table out."
+        )
 
 
 def usual_gates(precision: str, told: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -259,6 +259,7 @@ class Plan:
         idle = self._idle(name)
         files += [file for file in self.told(name, "texts", []) if file not in idle]
         files += ["tensors.txt"] if self.is_ranged(name) else []
+        files += ["figures/losses.txt"] if self.losses(name) else []
         return [self.path(name, file) for file in (*files, f"layers.{sample['precisions'][0]}.txt")]
 
     def is_ranged(self, name: str) -> bool:
@@ -289,6 +290,11 @@ class Plan:
     def calibration(self, name: str) -> list[str]:
         """Return the table or the ranges that a sample's page shows."""
         return next(filter(None, (self.table(name, precision) for precision in self.sample(name)["precisions"])), [])
+
+    def losses(self, name: str) -> list[str]:
+        """Return what INT8 loses of each tensor, which a model of the user's own that calibrates tells."""
+        told = name in self.own and name in self.calibrated()
+        return [self.path(name, "calibration/losses.json")] if told else []
 
     def networks(self) -> list[str]:
         """Return the names of the engines that samples have besides their own."""

@@ -10,7 +10,7 @@ from typing import Any
 from trtflow.workflow.configuration import check, complete, merged, read_mapping, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
-from trtflow.workflow.own import load_own
+from trtflow.workflow.own import check_search, load_own
 
 
 def guide_samples(root: Path) -> list[str]:
@@ -28,9 +28,12 @@ def find_own_samples(folder: str, guide: list[str]) -> dict[str, Path]:
     """Return the files in the folder `own_samples` that describe no chapter of the guide, by their names.
 
     Raises:
-        PlanError: one has the name of a sample of the guide's, or cannot be read.
+        PlanError: one has the name of a sample of the guide's, cannot be read, or ends in `.yml`.
     """
     found = {}
+    for path in Path(folder).glob("*"):
+        if path.suffix.lower() in (".yml", ".yaml") and path.suffix != ".yaml":
+            raise PlanError(f"{path}: samples end in .yaml. Rename it to {path.stem}.yaml, or move it elsewhere.")
     for path in sorted(Path(folder).glob("*.yaml")):
         if path.is_file() and path.stem in guide and _chapter(path):
             continue
@@ -129,8 +132,7 @@ def _check_batches(sample: Mapping[str, Any], source: str) -> None:
             raise PlanError(
                 f"{source}: calibration.batch_size: {pictures} pictures (splits.{split}) do not fill batches of {size}"
             )
-        if "mixed_precision" in sample and sample["calibration"]["algorithm"] != "ranges":
-            raise PlanError(f"{source}: mixed_precision needs calibration.algorithm: ranges")
+    check_search(sample, source)
     batch, most = sample.get("inference", {}).get("batch", 0), sample["max_batch_size"]
     if batch > most:
         raise PlanError(f"{source}: inference.batch: {batch} sentences exceed max_batch_size, {most}")

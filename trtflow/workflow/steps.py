@@ -141,6 +141,9 @@ SYMBOLS: dict[str, Callable[[Plan, str], list[str]]] = {
     "choices": lambda plan, sample: [
         plan.path(sample, f"{'data' if plan.is_trained(sample) else 'artefacts'}/test.negative")
     ],
+    "table": lambda plan, sample: plan.table(sample, "int8"),
+    "kept_layers": lambda plan, sample: plan.kept_layers(sample, "int8"),
+    "networks": _each("network.{precision}.onnx"),
     "predictions": _each("predictions.{precision}.npz"),
     "plans": _each("engine.{precision}.plan"),
     "origins": _each("engine.{precision}.json"),

@@ -23,12 +23,21 @@ def unknown_target(target: str, samples: Iterable[str], rules: Iterable[str]) ->
     if "/" not in target:
         return _unknown_word(target, samples, rules)
     found = TARGET.fullmatch(target)
-    if found is None or found["name"] in samples:
+    if found is None:
+        return _misspelt_report(target, samples)
+    if found["name"] in samples:
         return ""
     # other folders of results, as downloads, are no samples: there a name must be like a sample's to be one
     if found["file"] != "_report.json" and not get_close_matches(found["name"], samples):
         return ""
     return f"{target}: {unknown('sample', found['name'], samples)}"
+
+
+def _misspelt_report(target: str, samples: Sequence[str]) -> str:
+    if not re.fullmatch(r"results/\w+_rep\w*(\.\w+)?", target):
+        return ""
+    meant = get_close_matches(target, [f"results/{name}_report.json" for name in samples], n=1)
+    return f"{target}: no such target. Did you mean {meant[0]}?" if meant else ""
 
 
 def _unknown_word(target: str, samples: Sequence[str], rules: Sequence[str]) -> str:

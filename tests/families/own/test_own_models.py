@@ -5,8 +5,6 @@ Everything runs in this process; the workflow itself is followed by tests/test_y
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +13,16 @@ import onnxruntime
 import pytest
 import yaml
 from own_models import TORCH, write_caffe, write_darknet, write_keras, write_lstm, write_program, write_sklearn
+from own_steps import done, job_of, run_engine, through, written
 
-import trtflow.reference as trt
-from trtflow import families, tasks
-from trtflow.commands import init
-from trtflow.families.own.init.template import LOSES
 from trtflow.formats import UserError
-from trtflow.formats.arrays import read_arrays, write_arrays
+from trtflow.formats.arrays import read_arrays
 from trtflow.formats.caffe import NetParameter
-from trtflow.job import Job
-from trtflow.runtime.build import build_plan
-from trtflow.runtime.entry import engine_of
 from trtflow.runtime.own_plugins import plugin_files
-from trtflow.runtime.session import Session
-from trtflow.samples import ITEMS, Answers, array_name, batches_of, load
+from trtflow.samples import ITEMS, load
 from trtflow.samples.own.calibration import pack, unpack
 from trtflow.samples.own.inputs import Input
-from trtflow.workflow.by_hand import ROOT, plan_step
+from trtflow.workflow.by_hand import ROOT
 from trtflow.workflow.errors import PlanError
 from trtflow.workflow.plan import make_plan
 
@@ -40,58 +31,6 @@ from trtflow.workflow.plan import make_plan
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def written(model, *options):
-    """Return the YAML file that `trtflow init` writes for a model, and its text."""
-    parser = argparse.ArgumentParser()
-    init.add_arguments(parser)
-    init.main(parser.parse_args([str(model), *map(str, options)]))
-    (path,) = Path("config/samples").glob("*.yaml")
-    return yaml.safe_load(path.read_text()), path.read_text()
-
-
-def job_of(name, stage, step=None, precision=None):
-    values = plan_step(name, stage, step, precision, "mini", [])
-    for kind in ("inputs", "outputs"):
-        values[kind] = {key: tuple(map(Path, files)) for key, files in values[kind].items()}
-    return Job(**values)
-
-
-def done(job):
-    """Do a step of the framework's side or of the task."""
-    of = families.function_of(job) if job.step in ("import_model", "predict") else tasks.load(job)
-    of(job)
-
-
-def run_engine(sample, values, count):
-    """Return the answers of an engine of the reference runtime in fp32."""
-    define = lambda trt, network: sample.define_network(trt, network, Path())  # noqa: E731
-    plan = build_plan(trt, define, "fp32", 8, explicit_batch=sample.EXPLICIT_BATCH)
-    answers = Answers(sample)
-    with Session(trt, engine_of(trt, plan)) as session:
-        for batch in batches_of(sample, values, 8):
-            answers.add(sample.postprocess(session.run(batch)))
-    return answers.joined(count)
-
-
-def through(name):
-    """Import a model, ask its framework and an engine; return metrics and agreement of fp32, as steps write them."""
-    done(job_of(name, "export"))
-    sample, val = load(name), Path(yaml.safe_load(Path(f"config/samples/{name}.yaml").read_text())["data"]["val"])
-    items, names = sample.read_images(val, "val")
-    values = sample.preprocess(items, Path())
-    arrays = {array_name(key): array for key, array in values.items()}
-    write_arrays(f"results/{name}/inputs.npz", {**arrays, ITEMS: np.array(names)})
-    Path(f"results/{name}/model").mkdir(parents=True, exist_ok=True)
-    done(job_of(name, "predict"))
-    answers = run_engine(sample, values, len(names))
-    for precision in ("fp32", "fp16", "int8"):  # to have all files that are compared
-        write_arrays(f"results/{name}/predictions.{precision}.npz", {**answers, ITEMS: np.array(names)})
-    done(job_of(name, "score", precision="fp32"))
-    done(job_of(name, "compare"))
-    metrics = json.loads(Path(f"results/{name}/metrics.fp32.json").read_text())["metrics"]
-    return metrics, json.loads(Path(f"results/{name}/agreement.json").read_text())["fp32"]
 
 
 @pytest.mark.parametrize("name", TORCH)
@@ -372,8 +311,3 @@ def test_a_pruned_model_is_the_part_that_the_output_needs(folder):
     np.testing.assert_array_equal(sessions[0].run(["scaled"], {"X": rows})[0].shape, (1, 4))
     with pytest.raises(UserError, match="no output 'nowhere' in the model. It has output_label, output_probability"):
         pruned(read_onnx(model), ["nowhere"])
-
-
-def test_gates_that_init_writes_are_those_that_hold_without_any():
-    told = {path.stem: yaml.safe_load(path.read_text()).get("own", {}) for path in ROOT.glob("config/tasks/*.yaml")}
-    assert LOSES.items() <= {name: own["loses"] for name, own in told.items() if "loses" in own}.items()

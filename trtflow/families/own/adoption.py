@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from importlib.util import find_spec
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def adopt_model(job: Job) -> None:
 
 
 def _adopt(job: Job, folder: Path, own: Mapping[str, Any], plugins: list[str]) -> None:
+    check_targets_are_there(own)
     model = take_model(own, folder)
     inputs = described_inputs(model, own, job.task)
     network = lowered(model, Path(own["model"]["file"]))
@@ -96,6 +98,18 @@ def _adopt(job: Job, folder: Path, own: Mapping[str, Any], plugins: list[str]) -
         raise
     files = [path.name for path in (model.path, model.deploy) if path is not None]
     write_checksums(folder, [NAME, *files, *plugins, *([HOOK] if "hook" in own else [])])
+
+
+def check_targets_are_there(own: Mapping[str, Any]) -> None:
+    """Refuse runtimes that are not installed, before anything is built for them.
+
+    Raises:
+        UserError: one is not.
+    """
+    for target in own.get("targets", []):
+        if find_spec(target) is None:
+            remedy = f"pip install 'trtflow[{target}]', or leave it out of targets"
+            raise UserError(f"targets: {target} is not installed here. Install it: {remedy}.")
 
 
 def lowered(model: ModelFile, path: Path) -> onnx.ModelProto:

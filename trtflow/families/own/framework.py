@@ -1,8 +1,8 @@
 """What the framework that a model of the user's own came from says, to compare the engines with.
 
 An ONNX model runs in ONNX Runtime as it is, what Darknet's became too; Keras models, SavedModels and frozen graphs run
-in TensorFlow, exported programs in PyTorch. Caffe and UFF have no framework that still installs: of these it is the
-lowered network in ONNX Runtime.
+in TensorFlow, exported programs in PyTorch. Caffe and UFF have no framework that still installs, and no framework has
+TensorRT's plugins, which ONNX models may name: of these it is the lowered network in ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from trtflow.families.common import environment  # noqa: F401  # isort: skip - o
 
 import numpy as np
 
-from trtflow.converters.onnx_model import pruned, read_onnx
+from trtflow.converters.onnx_model import foreign_operators, pruned, read_onnx
 from trtflow.families.own.forms import readable
 from trtflow.formats.arrays import write_arrays
 from trtflow.job import Job
@@ -35,7 +35,9 @@ def framework_of(settings: Mapping[str, Any], sample: Any) -> Callable[[Arrays],
     with readable(path) as file:
         if file.suffix == ".onnx":
             shapes = {name: taken.shape for name, taken in sample.inputs.items()}
-            return OnnxRunner(pruned(read_onnx(file), list(sample.outputs), shapes)).run
+            model = pruned(read_onnx(file), list(sample.outputs), shapes)
+            if not foreign_operators(model):
+                return OnnxRunner(model).run
         if file.suffix == ".pb" and "preprocessor" not in settings:
             from trtflow.converters.frozen_graph import FrozenGraph  # noqa: PLC0415 - loads TensorFlow
 

@@ -109,19 +109,26 @@ def _gather_rows(layer: L.IGatherLayer, graph: Graph, data: str, places: str) ->
 
 @lowers(L.ISliceLayer)
 def cut(layer: L.ISliceLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Slice; where elements may lie outside, Gather along each axis."""
+    """Slice; where elements may lie outside, Gather along each axis. An axis of stride 0 is one element, repeated."""
     layer.output_shape(0)
     if not layer.is_static():
         return [_dynamic_cut(layer, graph, inputs)]
     if layer.mode != SampleMode.STRICT_BOUNDS:
         return [_sampled(layer, graph, inputs)]
     axes = range(graph.batch_axes, len(layer.start) + graph.batch_axes)
+    repeated = [step == 0 for step in layer.stride]
+    sizes = [min(size, 1) if once else size for size, once in zip(layer.shape, repeated, strict=True)]
+    steps = [step or 1 for step in layer.stride]
     ends = [
         LEAST if step < 0 and start + size * step < 0 else start + size * step
-        for start, size, step in zip(layer.start, layer.shape, layer.stride, strict=True)
+        for start, size, step in zip(layer.start, sizes, steps, strict=True)
     ]
-    parts = {"starts": layer.start, "ends": ends, "axes": axes, "steps": layer.stride}
-    return [graph.node("Slice", [inputs[0], *(graph.ints(name, values) for name, values in parts.items())])]
+    parts = {"starts": layer.start, "ends": ends, "axes": axes, "steps": steps}
+    value = graph.node("Slice", [inputs[0], *(graph.ints(name, values) for name, values in parts.items())])
+    if not any(repeated):
+        return [value]
+    times = [size if once else 1 for size, once in zip(layer.shape, repeated, strict=True)]
+    return [graph.node("Expand", [value, graph.ints("times", [1] * graph.batch_axes + times)])]
 
 
 def _dynamic_cut(layer: L.ISliceLayer, graph: Graph, inputs: list[str]) -> str:
@@ -138,12 +145,25 @@ def _dynamic_cut(layer: L.ISliceLayer, graph: Graph, inputs: list[str]) -> str:
         return graph.wide(graph.without_batch(layer, tensor, given[place]))
 
     start, size, step = (bound(name, place) for name, place in layer.input_instead.items())
+    if layer.get_input(layer.input_instead["stride"]) is None and 0 not in layer.stride:
+        return _cut_between(layer, graph, given[0], start, size, step)
+    one, repeated = graph.ints("one", [1]), graph.node("Equal", [step, graph.ints("zero", [0])])
+    sizes = graph.node("Where", [repeated, graph.node("Min", [size, one]), size])
+    value = _cut_between(layer, graph, given[0], start, sizes, graph.node("Where", [repeated, one, step]))
+    times = graph.node("Where", [repeated, size, one])
+    if graph.batch_axes:
+        times = graph.node("Concat", [graph.ints("batch", [1] * graph.batch_axes), times], axis=0)
+    return str(graph.node("Expand", [value, times]))
+
+
+def _cut_between(layer: L.ISliceLayer, graph: Graph, value: str, start: str, size: str, step: str) -> str:
+    """Slice with bounds from other tensors, none of whose strides is 0."""
     end = graph.node("Add", [start, graph.node("Mul", [size, step])])
     zero = graph.ints("zero", [0])
     backwards = graph.node("And", [graph.node("Less", [step, zero]), graph.node("Less", [end, zero])])
     ends = graph.node("Where", [backwards, graph.ints("least", [LEAST]), end])
     axes = graph.ints("axes", range(graph.batch_axes, graph.rank(layer.inputs[0])))
-    return str(graph.node("Slice", [given[0], start, ends, axes, step]))
+    return str(graph.node("Slice", [value, start, ends, axes, step]))
 
 
 def _sampled(layer: L.ISliceLayer, graph: Graph, inputs: list[str]) -> str:

@@ -13,7 +13,7 @@ from trtflow.reference.errors import DeviceError, NetworkError
 from trtflow.reference.record.answers import Reporter
 from trtflow.reference.record.enums import DataType, PluginFieldType, TensorFormat
 from trtflow.reference.record.sealed import Sealed
-from trtflow.reference.record.values import Dims
+from trtflow.reference.record.values import Dims, Logger
 
 VERSION = 8600  # NV_TENSORRT_VERSION of 8.6.0
 
@@ -204,10 +204,12 @@ class IPluginCreator(Sealed):
     tensorrt_version = VERSION
 
     def create_plugin(self, name: str, field_collection: PluginFieldCollection) -> IPluginV2:
-        """Return a plugin; an unknown, missing or wrong field is an error that names it."""
+        """Return a plugin; a missing or wrong field is an error that names it, an unknown one a warning."""
         given = {field.name: field.data for field in field_collection}
-        if unknown := sorted(set(given) - set(self.defaults)):
-            raise NetworkError(name, f"{self.name} has no field {unknown[0]!r}", f"It has {', '.join(self.defaults)}.")
+        for unknown in sorted(set(given) - set(self.defaults)):
+            known = f"It has {', '.join(self.defaults)}."
+            Logger().log(Logger.WARNING, f"layer {name!r}: {self.name} has no field {unknown!r}, passed over. {known}")
+            del given[unknown]
         values = {**self.defaults, **given}
         if missing := [key for key, value in values.items() if value is None or isinstance(value, type)]:
             raise NetworkError(name, f"{self.name} needs the field {missing[0]!r}", "Add it to the field collection.")

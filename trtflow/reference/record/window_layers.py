@@ -288,6 +288,7 @@ class IResizeLayer(ILayer):
     layer_type, title = LayerType.RESIZE, "Resize"
     takes, most_inputs = (FLOATS, INT32), 2
     input_instead = {"shape": 1}  # noqa: RUF012
+    shape: tuple[int, ...]
     scales: list[float]
 
     def __init__(self, network: INetworkDefinition, input: ITensor) -> None:
@@ -305,7 +306,7 @@ class IResizeLayer(ILayer):
         super().__setattr__(name, sizes_of(value) if name == "shape" else value)
 
     def output_shape(self, index: int) -> tuple[int, ...]:
-        """Return the new sizes."""
+        """Return the new sizes; the input's as long as none are set."""
         shape, sizes = self.inputs[0].shape, self.get_input(1)
         if sizes is not None:
             return known_values(sizes, len(shape))

@@ -87,5 +87,7 @@ def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _shape(value: onnx.ValueInfoProto) -> Dims:
+    if not value.type.tensor_type.HasField("shape"):  # not even the rank is known, as of what a Loop carries
+        return Dims((-1,))
     dims = value.type.tensor_type.shape.dim
     return Dims(dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims)

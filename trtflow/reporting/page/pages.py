@@ -94,6 +94,8 @@ def sample_page(result: Result, index: str | None = "../index.html") -> str:
             layers=layer_rows(result.profiles),
             profiles={profile["precision"]: profile for profile in result.profiles},
             costliest=COSTLIEST,
+            losses=loss_rows(result.losses),
+            target_metrics=target_metrics,
             ranges=result.ranges,
             range_rows=range_rows(result.ranges),
             details=detail_tables(entries),
@@ -183,12 +185,43 @@ def range_rows(ranges: Ranges | None) -> list[tuple[str, float, float]]:
     ]
 
 
+def _matrix_rows(matrix: Sequence[Sequence[float]]) -> list[list[Any]]:
+    """Return a matrix with a heading: a row a true class, a column a found one, the last of what is none."""
+    classes = [str(place) for place in range(len(matrix))]
+    heading = ["true, found", *classes, *["none"] * (len(matrix[0]) - len(classes))]
+    return [heading, *([name, *row] for name, row in zip(classes, matrix, strict=True))]
+
+
+def target_metrics(target: Mapping[str, Any]) -> list[str]:
+    """Return the metrics that a runtime gives of any precision."""
+    return list(dict.fromkeys(name for entry in target["precisions"].values() for name in entry.get("metrics", {})))
+
+
+def loss_rows(losses: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], float]]:
+    """Return what INT8 loses of tensors, those that lose most first, each with its place between worst and best."""
+    known = [loss for loss in losses if loss["snr_db"] is not None]
+    least = min((loss["snr_db"] for loss in known), default=0.0)
+    spread = max((loss["snr_db"] for loss in known), default=0.0) - least or 1.0
+    lost: list[tuple[Mapping[str, Any], float]] = [(loss, 0.0) for loss in losses if loss["snr_db"] is None]
+    return [
+        *lost,
+        *((loss, (loss["snr_db"] - least) / spread) for loss in sorted(known, key=lambda one: one["snr_db"])),
+    ]
+
+
 def detail_tables(precisions: Mapping[str, Mapping[str, Any]]) -> dict[str, list[list[Any]]]:
-    """Return what the score says of each class, as tables: a heading, then a row a class and a column a precision."""
+    """Return what the score says of each class, as tables: a heading, then a row a class and a column a precision.
+
+    A matrix, which says what each class was taken for, is a table a precision.
+    """
     tables: dict[str, list[list[Any]]] = {}
     first = next(iter(precisions.values())).get("details", {})
     for name, values in first.items():
         if not isinstance(values, Mapping | Sequence) or isinstance(values, str):
+            continue
+        if isinstance(values, Sequence) and values and isinstance(values[0], Sequence):
+            matrices = {key: entry["details"][name] for key, entry in precisions.items() if name in entry["details"]}
+            tables |= {f"{name}, {precision}": _matrix_rows(matrix) for precision, matrix in matrices.items()}
             continue
         keys = list(values) if isinstance(values, Mapping) else list(range(len(values)))
         columns = [entry.get("details", {}).get(name) for entry in precisions.values()]

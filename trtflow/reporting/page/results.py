@@ -33,6 +33,7 @@ class Result:
     Attributes:
         report: content of `<sample>_report.json`.
         profiles: contents of those `profile.<precision>.json` that there are, in the report's order.
+        losses: of `calibration/losses.json`, what INT8 loses of each tensor, in network order; empty without it.
         ranges: of `calibration/CalibrationTable<sample>` or `calibration/ranges.txt`.
         figures: those of the report's pictures that there are.
         config: text of `config.yaml`, the sample's effective configuration.
@@ -40,6 +41,7 @@ class Result:
 
     report: Mapping[str, Any]
     profiles: Sequence[Mapping[str, Any]]
+    losses: Sequence[Mapping[str, Any]]
     ranges: Ranges | None
     figures: Sequence[Path]
     config: str | None
@@ -56,10 +58,11 @@ def read_result(path: Path) -> Result:
     profiles = [folder / f"profile.{precision}.json" for precision in report["precisions"]]
     # a report names pictures from the workflow's folder, of which a run's may be anywhere
     figures = [path.parent.joinpath(*Path(figure).parts[1:]) for figure in report["figures"]]
-    config = folder / "config.yaml"
+    config, losses = folder / "config.yaml", folder / "calibration" / "losses.json"
     return Result(
         report,
         [read_json(profile) for profile in profiles if profile.exists()],
+        read_json(losses)["tensors"] if losses.exists() else [],
         _ranges(folder / "calibration", report["sample"]),
         [figure for figure in figures if figure.exists()],
         read_text(config) if config.exists() else None,

@@ -30,20 +30,26 @@ class Facts:
     """A model.
 
     Attributes:
+        source: its file or folder.
         form: caffe, onnx or uff, what parsers take it as.
         inputs: shape without the batch and NumPy's name of the type, by name.
         opened: those inputs whose shape the model leaves open; the shapes are those that were given, or usual ones.
         outputs: shape without the batch and NumPy's name of the type, by name.
         probable: outputs of rows that are probabilities, as those of a softmax are.
         batch: the one that the model fixes; None where it is open.
+        answers: what it gave for values drawn by chance, [N, ...], by the output's name.
+        within: of these outputs those that the model does not give, but a suppression in it reads.
     """
 
+    source: Path
     form: str
     inputs: Mapping[str, tuple[tuple[int, ...], str]]
     opened: list[str]
     outputs: Mapping[str, tuple[tuple[int, ...], str]]
     probable: list[str]
     batch: int | None
+    answers: Mapping[str, np.ndarray]
+    within: list[str]
 
 
 def read_facts(model: Mapping[str, Any], shapes: Mapping[str, list[int]]) -> Facts:
@@ -64,18 +70,37 @@ def read_facts(model: Mapping[str, Any], shapes: Mapping[str, list[int]]) -> Fac
         if opened:
             own["inputs"] |= {name: {"shape": _usual(path, name, file.inputs[name])} for name in opened}
             file = take_model(own, Path(folder))
+        within = suppressed(file)
+        if within:
+            own["outputs"] = {name: {} for name in [*file.outputs, *within]}
+            file = take_model(own, Path(folder))
         network = lowered(file, path)
         dtypes = _dtypes(file)
     batch = next((shape[0] for value in network.graph.input if (shape := shape_of(value)) and shape[0] > 0), None)
     found = OnnxRunner(network).run(draw_inputs(network, {}, batch or 1, SEED))
     return Facts(
+        source=path,
         form=file.form,
         inputs={name: (tuple(shape), dtypes.get(name, "float32")) for name, shape in file.inputs.items()},
         opened=[*opened, *(name for name in shapes if name not in opened)],
         outputs={name: (values.shape[1:], str(values.dtype)) for name, values in found.items() if values.ndim},
         probable=[name for name, values in found.items() if _is_probable(values)],
         batch=batch,
+        answers=found,
+        within=within,
     )
+
+
+def suppressed(file: ModelFile) -> list[str]:
+    """Return the boxes and scores that an ONNX model's NonMaxSuppression reads, where what it selects is an output.
+
+    Without these nobody could say what was selected.
+    """
+    if file.form != "onnx":
+        return []
+    graph = onnx.load(file.path, load_external_data=False).graph
+    nodes = [node for node in graph.node if node.op_type == "NonMaxSuppression" and node.output[0] in file.outputs]
+    return [name for name in nodes[0].input[:2] if name not in file.outputs] if len(nodes) == 1 else []
 
 
 def _dtypes(file: ModelFile) -> dict[str, str]:
@@ -103,7 +128,7 @@ def _usual(path: Path, name: str, shape: Any) -> list[int]:
 
 
 def _is_probable(values: np.ndarray) -> bool:
-    if values.dtype.kind != "f" or values.ndim < 2:
+    if values.dtype.kind != "f" or values.ndim < 2 or not values.size:
         return False
     rows = values.reshape(len(values), -1)
     return bool(rows.shape[1] > 1 and rows.min() >= 0 and np.abs(rows.sum(axis=1) - 1).max() < SUM_TOLERANCE)

@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from trtflow.datasets.own import FOLDER, INPUTS, LABELS, PICTURE, TABLES, TARGETS, Items, read_items
 from trtflow.families.own.init.facts import Facts
+from trtflow.families.own.init.places import Places
+from trtflow.families.own.init.said import Guess
+from trtflow.families.own.init.seen import add_detection, add_segmentation
 from trtflow.formats import UserError
 from trtflow.samples.own.answers import ANSWERS
 
+SEEN = {"detection": add_detection, "segmentation": add_segmentation}  # tasks of pictures with boxes or masks
 TARGET_NAMES = (TARGETS, "target", "y")
 LABEL_NAMES = (LABELS, "label", "class", "classes", "species")
 MOST_CLASSES = 10_000
 
 
-@dataclass
-class Guess:
-    """What the YAML file of a sample says.
-
-    Attributes:
-        task: of the model.
-        why: what that was told from.
-        inputs: what each input takes, by name, as in the YAML file.
-        outputs: those that are kept, as in the YAML file; the one to score first.
-        classes: names of the classes, in the order of the output.
-        left: what the user has to look at, a sentence each.
-    """
-
-    task: str
-    why: str
-    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    classes: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-
-
-def guess(facts: Facts, data: Path | None, task: str | None = None) -> Guess:
+def guess(facts: Facts, places: Places | None, task: str | None = None) -> Guess:
     """Return what the YAML file of a model says.
 
     Args:
         facts: of the model.
-        data: that are scored; None where there are none.
+        places: of the data that are scored; None where there are none.
         task: of the model; None to guess it.
 
     Raises:
@@ -53,8 +34,8 @@ def guess(facts: Facts, data: Path | None, task: str | None = None) -> Guess:
     """
     if task is not None and task not in ANSWERS:
         raise UserError(f"--task: unknown task {task!r}. Known: {', '.join(ANSWERS)}.")
-    items = read_items(data) if data is not None else None
-    found = Guess(*_task(facts, items, task))
+    items = read_items(places.val) if places else None
+    found = Guess(*_task(facts, items, places, task), items=None if items is None else len(items))
     if items is None and found.task != "none":
         raise UserError(f"task {found.task} needs data with labels. Give them with --data, or leave --task out.")
     found.inputs = {name: _input(facts, name, items, found) for name in facts.inputs}
@@ -67,14 +48,19 @@ def guess(facts: Facts, data: Path | None, task: str | None = None) -> Guess:
         _add_classes(facts, items, found)
     if found.task == "regression" and items is not None:
         _add_targets(facts, items, found)
+    if found.task in SEEN and places is not None:
+        SEEN[found.task](facts, places, found)
     return found
 
 
-def _task(facts: Facts, items: Items | None, task: str | None) -> tuple[str, str]:
+def _task(facts: Facts, items: Items | None, places: Places | None, task: str | None) -> tuple[str, str]:
     if task is not None:
         return task, "you said so"
-    if items is None:
+    if items is None or places is None:
         return "none", "there are no data with labels"
+    if places.labels or places.masks:
+        kind, what = ("detection", "boxes") if places.labels else ("segmentation", "masks")
+        return kind, f"there are {what} in {places.labels or places.masks}"
     label = _first(items, LABEL_NAMES)
     widths = [prod(shape) for shape, dtype in facts.outputs.values() if np.dtype(dtype).kind == "f"]
     if label and _classes_of(items, label) and max(widths, default=0) <= MOST_CLASSES:
@@ -178,7 +164,8 @@ def _columns(items: Items, name: str, shape: tuple[int, ...], facts: Facts) -> l
 
 def _outputs(facts: Facts, task: str) -> dict[str, dict[str, Any]]:
     """Return the outputs that make sense: of numbers that are no places; for a classifier one, a softmax's first."""
-    floats = [name for name, (_, dtype) in facts.outputs.items() if np.dtype(dtype).kind == "f"] or list(facts.outputs)
+    given = {name: dtype for name, (_, dtype) in facts.outputs.items() if name not in facts.within}
+    floats = [name for name, dtype in given.items() if np.dtype(dtype).kind == "f"] or list(given)
     if task == "classification":
         rows = [name for name in floats if name in facts.probable] or floats
         return {rows[0]: {}}

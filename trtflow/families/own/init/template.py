@@ -7,11 +7,15 @@ from typing import Any
 
 from trtflow.families.own.init.facts import Facts
 from trtflow.families.own.init.guess import Guess
+from trtflow.samples.own.calibration import SHARE
+from trtflow.workflow.by_hand import ROOT
+from trtflow.workflow.kinds import Kinds
 from trtflow.workflow.own import usual_gates
 
 PRECISIONS = ("fp32", "fp16", "int8")
 BATCH = 8  # of the engines where the model leaves it open
-LOSES = {"classification": "top1", "regression": "r2"}
+WHOLE_RANGE = ("segmentation",)  # tasks whose INT8 keeps the whole range of each tensor
+LABELS = {"labels": "boxes of COCO, VOC or YOLO", "masks": "a .png file a picture; 255 does not count"}
 IMAGENET = "of ImageNet's usual training: mean [123.675, 116.28, 103.53], scale [0.017125, 0.017507, 0.017429]"
 
 
@@ -24,7 +28,7 @@ def to_yaml(
         name: of the sample.
         title: what it is.
         model: its section of that name.
-        data: places of the data, `val` and perhaps `calibration`.
+        data: places of the data: `val`, and perhaps `labels`, `masks` and `calibration`.
         facts: of the model.
         guess: what it is for.
         command: that wrote it.
@@ -39,10 +43,12 @@ def to_yaml(
         f"model: {_text(model)}",
         *_inputs(facts, guess),
         *_outputs(facts, guess),
+        *_decoding(guess),
         *_data(data, guess),
         f"precisions: {_text(list(PRECISIONS))}",
-        *_batch(facts),
-        "# calibration: {algorithm: entropy2, batches: 10, seed: 0} # of INT8; else entropy2 on up to 512 items",
+        *_batch(facts, guess),
+        *_calibration(guess),
+        "# mixed_precision: auto # keep the layers in float32 without which INT8 misses its gate on the agreement",
         "# hook: my_hook.py # preprocess, postprocess and score in Python, where this file cannot say it",
         *_gates(guess),
     ]
@@ -77,17 +83,30 @@ def _inputs(facts: Facts, guess: Guess) -> list[str]:
 
 def _outputs(facts: Facts, guess: Guess) -> list[str]:
     lines = ["outputs: # that are kept; the first is scored where the task scores one"]
-    for name, (shape, dtype) in facts.outputs.items():
+    for name in dict.fromkeys([*guess.outputs, *facts.outputs]):  # a decoder takes them in an order of its own
+        shape, dtype = facts.outputs[name]
         line = f"  {_text(name)}: {_text(guess.outputs.get(name, {}))} # {dtype} {list(shape)}"
         lines.append(line if name in guess.outputs else f"  #{line[1:]}")
     return lines
+
+
+def _decoding(guess: Guess) -> list[str]:
+    if not guess.decoding:
+        return []
+    return [
+        f"decoding: {_text(guess.decoding)} # how the outputs are read; docs/your-own-detector.md",
+        "  # score_threshold: 0.01, nms_iou: 0.5 and keep: 100 hold where nothing else is set",
+    ]
 
 
 def _data(data: dict[str, str], guess: Guess) -> list[str]:
     lines = [
         "data:",
         f"  val: {_text(data['val'])} # what is scored: pictures in folders, .npz, .npy, .csv or .parquet",
+        *(f"  {key}: {_text(data[key])} # {LABELS[key]}" for key in LABELS if key in data),
     ]
+    if guess.colours:
+        lines.append(f"  colours: {_text(guess.colours)} # of masks")
     if "calibration" in data:
         lines.append(f"  calibration: {_text(data['calibration'])} # of INT8, without labels")
     else:
@@ -99,14 +118,26 @@ def _data(data: dict[str, str], guess: Guess) -> list[str]:
     return lines
 
 
-def _batch(facts: Facts) -> list[str]:
+def _batch(facts: Facts, guess: Guess) -> list[str]:
+    """Return the lines of the batch: where items are few, one that the share of them that calibrates fills."""
     if facts.batch is not None:
         return [f"batch_size: {facts.batch} # the model fixes it"]
-    return [f"max_batch_size: {BATCH} # largest batch of the engines"]
+    share = BATCH if guess.items is None else max(1, guess.items // SHARE)
+    return [f"max_batch_size: {min(BATCH, share)} # largest batch of the engines"]
+
+
+def _calibration(guess: Guess) -> list[str]:
+    if guess.task in WHOLE_RANGE:
+        return [
+            "calibration: {algorithm: minmax} # of INT8, on up to 512 items; entropy2, which else is usual, cuts off",
+            "  # what is rare, and of a picture's pixels the objects often are (docs/your-own-detector.md)",
+        ]
+    return ["# calibration: {algorithm: entropy2, batches: 10, seed: 0} # of INT8; else entropy2 on up to 512 items"]
 
 
 def _gates(guess: Guess) -> list[str]:
+    told = Kinds(ROOT).get("task", guess.task, "--task")["own"]
     lines = ["gates: # what the report must reach; without this the same"]
     for precision in PRECISIONS:
-        lines += [f"  - {_text(gate)}" for gate in usual_gates(precision, {"loses": LOSES.get(guess.task)})]
+        lines += [f"  - {_text(gate)}" for gate in usual_gates(precision, told)]
     return lines

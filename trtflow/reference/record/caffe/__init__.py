@@ -7,6 +7,7 @@ parser ignores a field or does not know a type.
 
 from trtflow.reference.record.caffe import (
     elements,
+    meaning_branches,
     meaning_elements,
     meaning_shapes,
     meaning_windows,
@@ -17,6 +18,7 @@ from trtflow.reference.record.caffe import (
 
 __all__ = [
     "elements",
+    "meaning_branches",
     "meaning_elements",
     "meaning_shapes",
     "meaning_windows",

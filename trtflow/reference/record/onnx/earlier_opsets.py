@@ -116,6 +116,9 @@ def without_empty(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx
 
 @before(OPSET + 1, "Upsample")
 def _upsample(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    if attribute(node, "mode", b"nearest") not in (b"nearest", b"linear", b"bilinear"):
+        words = "The attribute mode can only be nearest, linear, or bilinear."
+        raise Refusal(words, "Resize of opset 11 and later has more.")
     *made, node = as_inputs(node, {"scales": 1}, np.float32)
     node.op_type = "Resize"
     node.input.insert(1, "")

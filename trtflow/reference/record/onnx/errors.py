@@ -39,7 +39,7 @@ class ParserError(Sealed):
         return self._node
 
     def file(self) -> str:
-        """Return the model's path, where it came from a file."""
+        """Return the name of an input of the network that is wrong, else the model's path, where it has one."""
         return self._file
 
     def line(self) -> int:
@@ -66,6 +66,14 @@ class Refusal(Exception):  # noqa: N818 - an answer, which becomes a ParserError
     def __init__(self, words: str, remedy: str = "", code: ErrorCode = ErrorCode.UNSUPPORTED_NODE) -> None:
         super().__init__(f"{words.rstrip('.')}. {remedy}".strip())
         self.code = code
+
+
+class UnknownRank(Refusal):
+    """The number of dimensions of a value depends on an input."""
+
+    def __init__(self) -> None:
+        remedy = "The number of dimensions of an output depends on an input. Simplify the model first."
+        super().__init__("TensorRT could not compute output dimensions", remedy)
 
 
 class UnsupportedForm(Exception):  # noqa: N818 - no error: another way is tried

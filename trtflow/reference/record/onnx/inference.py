@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from trtflow.reference.record.onnx.errors import Refusal
+from trtflow.reference.record.onnx.errors import ErrorCode, Refusal
 from trtflow.reference.record.onnx.known_values import LARGEST, Values
 from trtflow.reference.record.onnx.registry import attribute, captured, graphs_of, schema_of
 from trtflow.reference.record.onnx.sizes import Known, Shape, Size, product, quotient
@@ -58,12 +58,7 @@ class Inference:
         Raises:
             Refusal: the node contradicts its inputs.
         """
-        graph = helper.make_graph([node], "node", [], [])
-        for name in dict.fromkeys([*node.input, *captured(node)]):
-            if name in told:
-                self._define(graph, name, told[name])
-        graph.output.extend(helper.make_empty_tensor_value_info(name) for name in node.output if name)
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+        model = self._alone(node, told, opsets)
         schema = schema_of(node, self.opset)
         strict = schema is not None and not schema.has_function and not schema.has_context_dependent_function
         try:
@@ -80,6 +75,30 @@ class Inference:
             exact = node.op_type == "Resize"  # whose sizes ONNX's inference does not round as kernels do
             results[0].shape = by_values if exact else _closer(results[0].shape, by_values)
         return results
+
+    def _alone(
+        self, node: onnx.NodeProto, told: dict[str, Told], opsets: list[onnx.OperatorSetIdProto]
+    ) -> onnx.ModelProto:
+        """Return a model of a node and what is known of its inputs."""
+        graph = helper.make_graph([node], "node", [], [])
+        for name in dict.fromkeys([*node.input, *captured(node)]):
+            if name in told:
+                self._define(graph, name, told[name])
+        graph.output.extend(helper.make_empty_tensor_value_info(name) for name in node.output if name)
+        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+
+    def check_types(self, node: onnx.NodeProto, told: dict[str, Told], opsets: list[onnx.OperatorSetIdProto]) -> None:
+        """Check the types of a node's inputs against its operator.
+
+        Raises:
+            Refusal: ONNX has the operator not for such types.
+        """
+        try:
+            onnx.shape_inference.infer_shapes(self._alone(node, told, opsets), check_type=True)
+        except onnx.shape_inference.InferenceError as error:
+            reason = str(error).strip().splitlines()[-1]
+            remedy = f"ONNX has the operator not for such inputs: {reason}. Cast before it."
+            raise Refusal(f"Invalid Node - {title(node)}", remedy, ErrorCode.INVALID_NODE) from error
 
     def _follow_states(self, node: onnx.NodeProto, told: dict[str, Told], results: list[Told]) -> None:
         """Give what a Loop carries the shape that it begins with, which TensorRT holds it to, and what it collects.
@@ -161,7 +180,7 @@ class Inference:
         shapes = [() if item is None or item.shape is None else item.shape for item in inputs]
         try:
             return rule(node, values, shapes)
-        except (TypeError, ValueError, IndexError):  # a fault that the check of the node tells
+        except (TypeError, ValueError, IndexError, ArithmeticError):  # a fault that the check of the node tells
             return None
 
     def _values(self, told: Told) -> Values:

@@ -6,6 +6,7 @@ unknown) and the inputs' shapes, and returns the values of the outputs, or None.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from functools import reduce
@@ -18,6 +19,7 @@ from trtflow.reference.record.onnx.registry import attribute
 from trtflow.reference.record.onnx.sizes import Shape, Size, product, quotient
 
 LARGEST = 64  # elements of a value that shapes are made of
+LARGEST_FLOAT = 2**24  # up to it float32 has every whole number
 Values = np.ndarray | None
 Rule = Callable[[onnx.NodeProto, list[Values], list[Shape | None]], list[np.ndarray] | None]
 
@@ -27,17 +29,23 @@ def known_results(node: onnx.NodeProto, values: list[Values], shapes: list[Shape
     rule = RULES.get(node.op_type)
     try:
         results = None if rule is None else rule(node, values, shapes)
-    except (TypeError, ValueError, IndexError):  # undecidable, or a fault that inference tells
+    except (TypeError, ValueError, IndexError, ArithmeticError):  # undecidable, or a fault that inference tells
         return None
     return results if results and all(result.size <= LARGEST for result in results) else None
 
 
 def as_known(array: np.ndarray) -> Values:
-    """Return a small array of whole numbers or truths as one of objects; None for another."""
+    """Return a small array of whole numbers or truths as one of objects; None for another.
+
+    Floats are those that sizes may be computed with: whole, exact in float32, and no negative zero.
+    """
     if array.size > LARGEST or array.dtype.kind not in "iubf":
         return None
-    if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == np.trunc(array)).all()):
-        return None
+    if array.dtype.kind == "f":
+        wide = array.astype(np.float64)
+        plain = (np.abs(wide) <= LARGEST_FLOAT) & ~(np.signbit(wide) & (wide == 0))
+        if not plain.all() or not (array == np.trunc(array)).all():
+            return None
     return _objects(array.astype(np.int64) if array.dtype.kind == "f" else array)
 
 
@@ -168,10 +176,10 @@ def _expand(node: onnx.NodeProto, data: np.ndarray, shape: Any) -> np.ndarray:
 
 def _filled(node: onnx.NodeProto, shape: Any) -> np.ndarray:
     value = attribute(node, "value")
-    number = 0.0 if value is None else onnx.numpy_helper.to_array(value).item()
-    if number != int(number):
+    number = as_known(np.zeros(1, np.float32) if value is None else onnx.numpy_helper.to_array(value))
+    if number is None:
         raise ValueError("no whole number")
-    return np.full([operator.index(size) for size in shape], int(number), object)
+    return np.full([operator.index(size) for size in shape], number.ravel()[0], object)
 
 
 def _split(node: onnx.NodeProto, values: list[Values], shapes: list[Shape | None]) -> list[np.ndarray] | None:
@@ -181,6 +189,12 @@ def _split(node: onnx.NodeProto, values: list[Values], shapes: list[Shape | None
     given = values[1] if len(values) > 1 else None
     counts = [data.shape[axis] // len(node.output)] * len(node.output) if given is None else given.astype(int)
     return np.split(data, np.cumsum(counts)[:-1], axis)
+
+
+def _remainder(node: onnx.NodeProto, values: list[Values], shapes: list[Shape | None]) -> list[np.ndarray] | None:
+    """Return remainders with the sign of the divisor, with fmod with that of the dividend."""
+    function = math.fmod if attribute(node, "fmod", 0) else operator.mod
+    return _each(_decided(lambda first, second: int(function(first, second))))(node, values, shapes)
 
 
 RULES: dict[str, Rule] = {
@@ -214,7 +228,7 @@ RULES: dict[str, Rule] = {
     "Or": _each(_decided(lambda first, second: bool(first or second))),
     "Not": _each(operator.not_),
     "Where": _each(_chosen),
-    "Mod": _each(_decided(operator.mod)),
+    "Mod": _remainder,
     "ReduceProd": _first(_reduced(operator.mul, 1)),
     "ReduceSum": _first(_reduced(operator.add, 0)),
     "Expand": _first(_expand),

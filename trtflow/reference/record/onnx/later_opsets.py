@@ -12,6 +12,11 @@ from trtflow.reference.record.onnx.opsets import EXPORT_AGAIN, Around, behind, c
 from trtflow.reference.record.onnx.registry import OPSET, attribute
 
 
+def _tell(node: onnx.NodeProto, around: Around, what: str) -> None:
+    """Warn of a form that is brought back here, which TensorRT 8.6 takes for another or refuses."""
+    around.warn(f"TensorRT 8.6 {what}: {node.name or node.output[0]!r} ({node.op_type}). {EXPORT_AGAIN}")
+
+
 @behind("LSTM", "GRU", "RNN")
 def _recurrent(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
     return batch_first(node, opset, around)
@@ -39,8 +44,7 @@ def _reduce(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeP
     del node.input[1:]
     if axes:
         # seen on an H200: [2, 512, 7, 7] became [1, 1, 1, 1]
-        what = f"the axes of {node.name!r} ({node.op_type}), an input since opset 18, and reduces along all"
-        around.warn(f"TensorRT 8.6 ignores {what}. {EXPORT_AGAIN}")
+        _tell(node, around, "ignores axes that are an input, as since opset 18, and reduces along all")
         node.attribute.append(helper.make_attribute("axes", axes))
     elif noop:
         raise Refusal(f"{node.op_type} with noop_with_empty_axes and no axes", EXPORT_AGAIN)
@@ -55,6 +59,7 @@ def _split_evenly(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx
         return [node]
     if size is None:
         raise Refusal("Split with num_outputs of a size that is not known", EXPORT_AGAIN)
+    _tell(node, around, "ignores num_outputs, and makes parts that are all as large as the whole ones")
     chunk = -(-size // count)
     made = constant_node(node, "split", [chunk] * (count - 1) + [size - chunk * (count - 1)], np.int64)
     node.input.extend([made.output[0]] if len(node.input) == 1 else [])
@@ -72,6 +77,7 @@ def _pad_axes(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.Nod
     pads, rank = _known(node, 1, "pads", around), around.rank(node.input[0])
     if rank is None or pads is None:
         raise Refusal("Pad with axes of a value whose rank is not known", EXPORT_AGAIN)
+    _tell(node, around, "refuses axes of Pad, an input since opset 18")
     every = [0] * (2 * rank)
     for index, axis in enumerate(axes):
         every[axis % rank], every[rank + axis % rank] = pads[index], pads[len(axes) + index]
@@ -92,6 +98,7 @@ def _resize_axes(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.
     rank = around.rank(node.input[0])
     if axes is None or (rank is not None and [axis % rank for axis in axes] == list(range(rank))):
         return [node]
+    _tell(node, around, "ignores axes of Resize, an attribute since opset 18, and refuses the scales or sizes")
     place = 3 if len(node.input) > 3 and node.input[3] else 2
     given = around.constant(node.input[place])
     whole = [1.0 if place == 2 else around.size(node.input[0], axis) for axis in range(rank or 0)]
@@ -115,6 +122,8 @@ def _resize_axes(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.
 def _grid_sample(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
     modes = {b"linear": "bilinear", b"cubic": "bicubic"}
     mode = attribute(node, "mode", b"linear")
+    if mode in modes:
+        _tell(node, around, f"does not know the mode {mode.decode()}, of opset 20, and takes the nearest")
     drop(node, "mode")
     node.attribute.append(helper.make_attribute("mode", modes.get(mode, mode.decode())))
     return [node]
@@ -146,4 +155,25 @@ def _saturating_cast(node: onnx.NodeProto, opset: int, around: Around) -> list[o
 @behind("GroupNormalization")
 def _group_norm(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
     drop(node, "stash_type")
+    if opset >= 21 and around.size(node.input[1], 0) != attribute(node, "num_groups"):
+        _tell(node, around, "takes one scale and bias a group, as before opset 21, and refuses one a channel")
     return [node]
+
+
+@behind("QuantizeLinear", "DequantizeLinear")
+def _quantise(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    """Turn the type that steps are to have, since opset 21, into a zero point of it; blocks are refused."""
+    if attribute(node, "block_size", 0):
+        raise Refusal(f"{node.op_type} with block_size, which opset {OPSET} does not know", EXPORT_AGAIN)
+    wanted = attribute(node, "output_dtype", 0) if node.op_type == "QuantizeLinear" else 0
+    drop(node, "block_size", "output_dtype", "saturate", "precision")
+    scale = around.constant(node.input[1])
+    if not wanted or scale is None or (len(node.input) > 2 and node.input[2]):
+        return [node]
+    if wanted not in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8):
+        kind = onnx.TensorProto.DataType.Name(wanted)
+        raise Refusal(f"QuantizeLinear to {kind}, which opset {OPSET} does not know", "Quantise to INT8.")
+    dtype = helper.tensor_dtype_to_np_dtype(wanted)
+    made = constant_node(node, "zero_point", np.zeros(scale.shape), dtype)
+    node.input[2:] = [made.output[0]]
+    return [made, node]

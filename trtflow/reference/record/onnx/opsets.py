@@ -154,6 +154,8 @@ def _inlined(node: onnx.NodeProto, opset: int, schema: Any, around: Around) -> l
         inlined = onnx.inliner.inline_selected_functions(model, [("", node.op_type)], False, True)
         parts = list(inlined.graph.node)
         if [part.op_type for part in parts] != [node.op_type]:
+            what = f"{node.op_type}, which came with opset {schema.since_version}: it is made of others here"
+            around.warn(f"TensorRT 8.6 refuses {what}. {EXPORT_AGAIN}")
             for part in parts:
                 _cast_plainly(part, around)
             return [made for part in parts for made in bring(part, opset, around)]

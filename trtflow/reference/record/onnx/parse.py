@@ -11,22 +11,25 @@ from onnx import helper, numpy_helper
 
 from trtflow.formats import UserError
 from trtflow.reference.errors import NetworkError
+from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.layer import ILayer
 from trtflow.reference.record.network import INetworkDefinition
-from trtflow.reference.record.onnx.errors import ErrorCode, Refusal, UnsupportedForm
+from trtflow.reference.record.onnx.errors import ErrorCode, Refusal, UnknownRank, UnsupportedForm
 from trtflow.reference.record.onnx.folding import fold
-from trtflow.reference.record.onnx.inference import Inference, Told
+from trtflow.reference.record.onnx.inference import Inference, Told, title
 from trtflow.reference.record.onnx.known_values import as_known, known_results
 from trtflow.reference.record.onnx.loops import varying_size
 from trtflow.reference.record.onnx.operators import check_node, is_beyond
 from trtflow.reference.record.onnx.opsets import Around, bring
 from trtflow.reference.record.onnx.registry import (
+    BODIES,
     OPERATORS,
     OPSET,
     PLUGINS,
     UNFOLDED,
     Operand,
     captured,
+    graphs_of,
     schema_of,
 )
 from trtflow.reference.record.onnx.sizes import Size, fixed
@@ -35,7 +38,8 @@ from trtflow.reference.record.onnx_layer import IOnnxLayer
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import ILogger, Logger, Weights
 
-Fail = Callable[[ErrorCode, str, int], bool]
+FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
+Fail = Callable[..., bool]  # takes ErrorCode, text, node and the name of a wrong input
 
 
 class Parse:
@@ -63,7 +67,9 @@ class Parse:
         self.values: dict[str, Operand] = {}
         self.told: dict[str, Told] = {}
         self.weights: set[str] = set()
+        self.warned: set[str] = set()
         self._names: dict[tuple[int, int], str] = {}  # of weights, by the memory that they lie in
+        self._kept: list[np.ndarray] = []
         self.inference = Inference(OPSET)
         self.results: list[Told] = []
         self._declared = {value.name: value for value in (*model.graph.value_info, *model.graph.output)}
@@ -74,12 +80,16 @@ class Parse:
         try:
             for initializer in self.graph.initializer:
                 self.add_initializer(initializer)
-            for value in self.graph.input:
+        except Refusal as refusal:
+            self._fail(refusal.code, str(refusal), -1, "")
+            return
+        for value in self.graph.input:
+            try:
                 if value.name not in self.values:
                     self.add_input(value)
-        except Refusal as refusal:
-            self._fail(refusal.code, str(refusal), -1)
-            return
+            except Refusal as refusal:
+                self._fail(refusal.code, str(refusal), -1, value.name)
+                return
         for index, node in enumerate(self.graph.node):
             try:
                 self.add(node)
@@ -135,7 +145,8 @@ class Parse:
         tensor = self.tensor(found, name)
         if tensor.is_network_input or tensor.is_network_output:
             tensor = self.network.add_identity(tensor).outputs[0]
-        if TYPES.get(self.told[name].elem_type) != dtype:
+        halves = {dtype, tensor.native_dtype} == {DataType.FLOAT, DataType.HALF}  # which the builder converts
+        if TYPES.get(self.told[name].elem_type) != dtype and not halves:
             declared, made = dtype.name, TYPES[self.told[name].elem_type].name
             raise Refusal(
                 "For INT32 tensors, the output type must also be INT32.",
@@ -143,7 +154,7 @@ class Parse:
             )
         tensor.name = name
         self.network.mark_output(tensor)
-        if tensor.dtype != dtype:  # of a constant, which the network has in float32
+        if tensor.dtype != dtype:  # also of a constant, which the network has in float32
             tensor.dtype = dtype
 
     def add(self, node: onnx.NodeProto) -> None:
@@ -165,6 +176,8 @@ class Parse:
         if self._is_plugin(node, operands) or self._is_constant(node):
             return
         check_node(self, node, operands)
+        for check in BODIES if any(graphs_of(node)) else ():
+            check(self, node)
         if schema_of(node, OPSET) is None:  # an operator that TensorRT has, and ONNX of that opset has not
             self._add_own(node, operands)
             return
@@ -174,14 +187,14 @@ class Parse:
         for told in results:
             dtype_of(told.elem_type, node.output[0])
             if told.shape is None:
-                raise Refusal(
-                    "TensorRT could not compute output dimensions",
-                    "The number of dimensions of an output depends on an input. Simplify the model first.",
-                )
+                raise UnknownRank
         self._add_layers(node, operands, results)
 
     def warn(self, message: str) -> None:
-        """Log what a user should know of a model that is taken."""
+        """Log what a user should know of a model that is taken, once."""
+        if message in self.warned:
+            return
+        self.warned.add(message)
         self.logger.log(Logger.WARNING, message)
 
     def is_weights(self, name: str) -> bool:
@@ -195,6 +208,9 @@ class Parse:
     def keep(self, node: onnx.NodeProto, operands: list[Operand | None], results: list[Told]) -> list[ITensor | None]:
         """Add a node as it is, in single precision where it computes in half or double."""
         every = [name for name in dict.fromkeys([*node.input, *captured(node)]) if name]
+        told = [(name, self.told[name]) for name in every]
+        single = {name: Told(SINGLE.get(item.elem_type, item.elem_type), item.shape) for name, item in told}
+        self.inference.check_types(in_single(node), single, self.opsets)  # which ONNX Runtime holds it to
         constants: dict[str, Any] = {name: value for name in every if _is_whole(value := self.values[name])}
         names = [name for name in every if name not in constants]
         tensors = [self.tensor(self.values[name], name) for name in names]
@@ -290,6 +306,8 @@ class Parse:
         """Note what a Constant gives, which is weights to TensorRT; whether it is one."""
         if node.op_type != "Constant" or node.domain not in ("", "ai.onnx"):
             return False
+        if not node.attribute:
+            raise Refusal(f"Invalid Node - {title(node)}", "The Constant has no value.", ErrorCode.INVALID_NODE)
         item = node.attribute[0]
         if item.name not in ("value", "value_float", "value_floats", "value_int", "value_ints"):
             words = (
@@ -302,6 +320,10 @@ class Parse:
             self.constant(node.output[0], numpy_helper.to_array(item.t))
         else:
             dtype = np.float32 if "float" in item.name else np.int64
+            if dtype == np.int64:  # its importer asks the attribute for floats, which it has not
+                instead = "0" if item.name == "value_int" else "an empty list"
+                name = node.name or node.output[0]
+                self.warn(f"TensorRT 8.6 reads {item.name} of {name!r} (Constant) as {instead}: give a tensor, value.")
             self.constant(node.output[0], np.asarray(helper.get_attribute_value(item), dtype))
         self._note_weights(node.output[0])
         return True
@@ -339,7 +361,7 @@ class Parse:
             if name in self._declared:
                 self.inference.refine(told, self._declared[name])
         inputs = [self.told.get(name) for name in node.input]
-        floats = any(item is not None and item.elem_type in (1, 10, 11) for item in inputs)
+        floats = any(item is not None and item.elem_type in FLOATS for item in inputs)
         if any(item is None for item in inputs) or (floats and node.op_type in ("Div", "Mod")):
             return results
         values = [None if item is None else item.known for item in inputs]
@@ -351,14 +373,14 @@ class Parse:
     def _fold(self, node: onnx.NodeProto, operands: list[Operand | None], results: list[Told]) -> bool:
         """Note the outputs of a node that are constant; whether they are."""
         names = [name for name in node.output if name]
-        known = [told.known for told in results]
-        if names and all(value is not None and not _has_unknown(value) for value in known):
-            for name, told in zip(names, results, strict=True):
-                dtype = helper.tensor_dtype_to_np_dtype(told.elem_type)
-                self.constant(name, np.asarray(told.known).astype(dtype))
-            return True
         reads = [self.values[name] for name in captured(node)]
         constant = all(value is None or isinstance(value, np.ndarray) for value in (*operands, *reads))
+        floats = any(item.elem_type in FLOATS for item in (*results, *(self.told[name] for name in node.input if name)))
+        exact = None if constant and floats else _exactly(results)  # what is known of floats is for shapes only
+        if exact is not None and names:
+            for name, array in zip(names, exact, strict=True):
+                self.constant(name, array)
+            return True
         if not constant or node.op_type in UNFOLDED:
             return False
         feeds = {name: self.values[name] for name in (*node.input, *captured(node)) if name}
@@ -373,7 +395,7 @@ class Parse:
         try:
             if function is None:
                 raise UnsupportedForm
-            made = function(self, node, operands)
+            made = function(self, node, [self._single(item) for item in operands])
             values = made if isinstance(made, list) else [made]
             _check_shapes(node, values, results)
         except (UnsupportedForm, NetworkError):
@@ -384,6 +406,16 @@ class Parse:
             if name:
                 self.told[name] = next(told)
         self._name(node, first, values)
+
+    def _single(self, operand: Operand | None) -> Operand | None:
+        """Return a constant of double precision as TensorRT has it, under the name of its weights."""
+        if not isinstance(operand, np.ndarray) or operand.dtype != np.float64:
+            return operand
+        array = narrowed(operand)
+        if operand.size and (name := self._names.get(_memory(operand))):
+            self._names[_memory(array)] = name
+        self._kept.append(array)  # so that its memory is no other's
+        return array
 
     def _add_own(self, node: onnx.NodeProto, operands: list[Operand | None]) -> None:
         """Add a node of whose outputs only its layers tell."""
@@ -428,6 +460,19 @@ def _row(told: Told) -> np.ndarray | None:
 
 def _has_unknown(values: np.ndarray) -> bool:
     return any(isinstance(item, Size) for item in values.ravel().tolist())
+
+
+def _exactly(results: list[Told]) -> list[np.ndarray] | None:
+    """Return outputs of which every value is known, None where one is not or does not fit its type."""
+    made = []
+    for told in results:
+        if told.known is None or _has_unknown(told.known):
+            return None
+        try:
+            made.append(np.asarray(told.known).astype(helper.tensor_dtype_to_np_dtype(told.elem_type)))
+        except OverflowError:
+            return None
+    return made
 
 
 def _check_shapes(node: onnx.NodeProto, values: list[Any], results: list[Told]) -> None:

@@ -17,8 +17,9 @@ from trtflow.formats import UserError
 from trtflow.reference.record.answers import raising
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.onnx.errors import ErrorCode, ParserError
-from trtflow.reference.record.onnx.operators import NO_PLUGIN, SUPPORTED
+from trtflow.reference.record.onnx.operators import NO_PLUGIN, PROMISED, SUPPORTED, UNPROMISED
 from trtflow.reference.record.onnx.parse import Parse
+from trtflow.reference.record.onnx.plugins import is_registered
 from trtflow.reference.record.onnx.registry import OPSET, captured
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import ILogger, Logger
@@ -67,8 +68,13 @@ class OnnxParser(Scope):
         self._errors.clear()
 
     def supports_operator(self, op_name: str) -> bool:
-        """Whether the parser takes an operator of ONNX's own domain."""
-        return op_name in SUPPORTED or (self.beyond_tensorrt and onnx.defs.has(op_name, OPSET, ""))
+        """Whether models are to be left whole at an operator: those of ONNX, and some plugins of TensorRT's.
+
+        As TensorRT's parser it says False of NonMaxSuppression, NonZero and RoiAlign, which `parse` takes.
+        """
+        if self.beyond_tensorrt and onnx.defs.has(op_name, OPSET, ""):
+            return True
+        return op_name in SUPPORTED - UNPROMISED or (op_name in PROMISED and is_registered(op_name))
 
     def supports_model(self, model: bytes, path: str | None = None) -> tuple[bool, SubGraphCollection]:
         """Return whether the parser takes a model, and which of its nodes lie together between those it does not.
@@ -78,9 +84,10 @@ class OnnxParser(Scope):
             path: its path, beside which weights in other files lie.
 
         Returns:
-            whether it is taken whole, and for each run of nodes that are taken their indices and whether they are the
-            whole model, as TensorRT does. A node that fails because another before it did is one that is taken, where
-            there is such an operator: whoever asks cuts the model there and asks again. The errors tell of the others.
+            whether it is taken whole and `supports_operator` says so of each node, and for each run of nodes that are
+            taken their indices and whether they are the whole model, as TensorRT does. A node that fails because
+            another before it did is one that is taken, where there is such an operator: whoever asks cuts the model
+            there and asks again. The errors tell of the others.
         """
         before = len(self._errors)
         scratch = OnnxParser(INetworkDefinition(1), self.logger)
@@ -91,7 +98,8 @@ class OnnxParser(Scope):
             nodes = onnx.load_from_string(bytes(model)).graph.node
         except DecodeError:
             return False, SubGraphCollection()
-        refused = self._refused(nodes, {error.node() for error in self._errors[before:]})
+        refused = self._refused(nodes, self._errors[before:])
+        taken = taken and not refused
         runs: list[list[int]] = [[]]
         for index in range(len(nodes)):
             if index in refused:
@@ -100,19 +108,22 @@ class OnnxParser(Scope):
                 runs[-1].append(index)
         return taken, SubGraphCollection((NodeIndices(run), taken) for run in runs if run)
 
-    def _refused(self, nodes: Sequence[onnx.NodeProto], wrong: set[int]) -> set[int]:
-        """Return which of the nodes with errors are themselves at fault, and not the inputs that they lack."""
-        refused, lost = set[int](), set[str]()
-        for index in sorted(wrong - {-1}):
+    def _refused(self, nodes: Sequence[onnx.NodeProto], errors: Sequence[ParserError]) -> set[int]:
+        """Return the nodes of operators not promised, those that read a wrong input, and those at fault themselves."""
+        refused = {index for index, node in enumerate(nodes) if not self.supports_operator(node.op_type)}
+        inputs = {error.file() for error in errors if error.node() == -1} - {""}
+        refused |= {index for index, node in enumerate(nodes) if not inputs.isdisjoint(node.input)}
+        lost = set[str]()
+        for index in sorted({error.node() for error in errors} - {-1}):
             node = nodes[index]
-            if lost.isdisjoint((*node.input, *captured(node))) or not self.supports_operator(node.op_type):
+            if lost.isdisjoint((*node.input, *captured(node))):
                 refused.add(index)
             lost.update(node.output)
         return refused
 
     def parse_with_weight_descriptors(self, model: bytes) -> bool:
-        """Parse a model's bytes, as `parse` does."""
-        return self.parse(model)
+        """Parse a model's bytes, as `parse` does, behind the layers that the network may have already."""
+        return self._parse_bytes(model, None, behind_others=True)
 
     def get_used_vc_plugin_libraries(self) -> list[str]:
         """Return no paths: nothing is taken from libraries of plugins."""
@@ -121,34 +132,46 @@ class OnnxParser(Scope):
     def parse_from_file(self, model: str) -> bool:
         """Parse a model's file; weights in files beside it are found. False where something is wrong."""
         try:
-            return self._parse(onnx.load(model), str(model))
+            loaded = onnx.load(model, load_external_data=False)
         except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
             return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, f"{model}: no ONNX model, or a damaged one ({error})")
         except OSError as error:
             reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
-            return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, f"{error.filename or model}: {reason}")
+            fault = f"{error.filename or repr(model)}: {reason}"
+            return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, fault)
+        return self._parse(loaded, str(model))
 
     def parse(self, model: bytes, path: str | None = None) -> bool:
         """Parse a model's bytes.
 
         Args:
             model: the model.
-            path: its path, beside which weights in other files lie.
+            path: its path, beside which weights in other files lie; without it they lie in the working directory.
         """
-        try:
-            loaded = onnx.load_from_string(bytes(model))
-            if path is not None:
-                onnx.load_external_data_for_model(loaded, str(Path(path).parent))
-        except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
-            return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, f"no ONNX model, or a damaged one ({error})")
-        except OSError as error:
-            return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, f"{error.filename}: {error.strerror}")
-        return self._parse(loaded, path or "")
+        return self._parse_bytes(model, path)
 
-    def _parse(self, model: onnx.ModelProto, path: str) -> bool:
+    def _parse_bytes(self, model: bytes, path: str | None, *, behind_others: bool = False) -> bool:
+        try:
+            loaded = onnx.load_from_string(bytes(memoryview(model)))
+        except (DecodeError, ValueError) as error:
+            return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, f"no ONNX model, or a damaged one ({error})")
+        return self._parse(loaded, path or "", behind_others=behind_others)
+
+    def _has_weights(self, model: onnx.ModelProto, path: str) -> bool:
+        """Read weights that lie in other files; whether they are there."""
+        try:
+            onnx.load_external_data_for_model(model, str(Path(path).parent))
+        except (onnx.checker.ValidationError, ValueError, OSError) as error:
+            where = "beside it" if path else "in the working directory, or give the path of the model"
+            fault = f"{path or 'the model'}: its weights lie in another file, which cannot be read ({error})"
+            return self._fail(ErrorCode.UNSUPPORTED_NODE, f"Failed to import initializer. {fault}. Put it {where}.")
+        return True
+
+    def _parse(self, model: onnx.ModelProto, path: str, *, behind_others: bool = False) -> bool:
         before = len(self._errors)
         try:
-            if self._is_sound(model, path or "the model"):
+            fits = self._has_place(behind_others) and self._has_weights(model, path)
+            if fits and self._is_readable(model, path or "the model"):
                 parse = Parse(model, self.network, self.logger, self._fail, self.beyond_tensorrt)
                 with raising():  # so that the parser sees what layers do not take
                     parse.run()
@@ -160,18 +183,18 @@ class OnnxParser(Scope):
             fault = f"{path or 'the model'}: it cannot be read ({type(error).__name__}: {error})"
             self._fail(ErrorCode.INTERNAL_ERROR, f"{fault}. Check it with onnx.checker, and simplify it.")
         for found in self._errors[before:]:
-            found._file = path
+            found._file = found._file or path
         return len(self._errors) == before
 
-    def _is_sound(self, model: onnx.ModelProto, name: str) -> bool:
-        """Check what concerns the network and the whole model."""
+    def _has_place(self, behind_others: bool) -> bool:
+        """Check what concerns the network."""
         if self.network.has_implicit_batch_dimension:
             fault = "the network has an implicit batch. Create it with the flag EXPLICIT_BATCH."
             return self._fail(ErrorCode.INVALID_VALUE, fault)
-        if self.network.num_layers:
+        if self.network.num_layers and not behind_others:
             fault = "Parse was called with a non-empty network definition. Give each model a network of its own."
             return self._fail(ErrorCode.INVALID_VALUE, fault)
-        return self._is_readable(model, name)
+        return True
 
     def _is_readable(self, model: onnx.ModelProto, name: str) -> bool:
         if not model.graph.node:
@@ -187,19 +210,19 @@ class OnnxParser(Scope):
                 ErrorCode.UNSUPPORTED_NODE, f"{NO_PLUGIN} {name} has functions of its own: {names}. {remedy}"
             )
         try:
-            _check(model)
+            check_model(model)
         except onnx.checker.ValidationError as error:
             reason = " ".join(str(error).split())
             return self._fail(ErrorCode.INVALID_GRAPH, f"{name} is not valid ONNX: {reason}")
         return True
 
-    def _fail(self, code: ErrorCode, description: str, node: int = -1) -> bool:
-        self._errors.append(ParserError(code, description, node))
+    def _fail(self, code: ErrorCode, description: str, node: int = -1, file: str = "") -> bool:
+        self._errors.append(ParserError(code, description, node, file))
         self.logger.log(Logger.ERROR, description)
         return False
 
 
-def _check(model: onnx.ModelProto) -> None:
+def check_model(model: onnx.ModelProto) -> None:
     """Check a model as ONNX does; operators that ONNX lacks may be plugins, and are told with their nodes.
 
     Raises:

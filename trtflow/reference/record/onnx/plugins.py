@@ -23,6 +23,12 @@ from trtflow.reference.record.tensor import ITensor
 NAMES = ("plugin_version", "plugin_namespace")
 
 
+def is_registered(name: str) -> bool:
+    """Whether there is a plugin of a name, of version 1, in no namespace."""
+    library.register()
+    return get_plugin_registry().get_plugin_creator(name, "1", "") is not None
+
+
 def _text(node: onnx.NodeProto, name: str, default: str) -> str:
     value = attribute(node, name, default)
     return value.decode() if isinstance(value, bytes) else str(value)

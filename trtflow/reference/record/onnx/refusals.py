@@ -19,12 +19,20 @@ from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.registry import attribute, graphs_of, refuses
 from trtflow.reference.record.onnx.types import OTHERS, TYPES
 from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.tensor_layers import LARGEST_K
 
+LETTERS = "abcdefghijklmnopqrstuvwxyz->., "
 FOLD = "Make them constant, or fold the constants of the model first."
 _ACTIVATIONS_NAMES = """
 Relu Sigmoid Tanh Softsign LeakyRelu Elu ThresholdedRelu HardSigmoid Selu Softplus ParametricSoftplus ScaledTanh
 """
 ACTIVATIONS = _ACTIVATIONS_NAMES.split()
+_GATES_NAMES = """
+Relu Tanh Sigmoid LeakyRelu ThresholdedRelu ScaledTanh HardSigmoid Elu Softsign Softplus
+"""
+GATES = _GATES_NAMES.split()
+GATES_ALPHA = {"LeakyRelu": 0.01, "HardSigmoid": 0.2, "Elu": 1.0, "ThresholdedRelu": 1.0, "ScaledTanh": 1.0}
+GATES_BETA = {"HardSigmoid": 0.5, "ScaledTanh": 1.0}
 _UNARY_NAMES = """
 Acos Acosh Asin Asinh Atan Atanh Ceil Cos Cosh Erf Exp Floor Log Reciprocal Round Sin Sinh Sqrt Tan Sign
 """
@@ -66,13 +74,12 @@ def _check_type(operand: Any, *types: DataType) -> None:
     if found in types:
         names = " and ".join(dtype.name for dtype in types)
         raise Refusal(
-            f"Found invalid input type of {found.name}",
-            f"TensorRT has this operator not for {names}: cast before it.",
-            ErrorCode.INVALID_NODE,
+            f"Found invalid input type of {found.name}", f"TensorRT has this operator not for {names}: cast before it."
         )
 
 
-def _invalid(node: onnx.NodeProto, remedy: str) -> Refusal:
+def invalid(node: onnx.NodeProto, remedy: str) -> Refusal:
+    """Return what TensorRT answers where a layer of its own refuses: no more than the node's name."""
     return Refusal(f"Invalid Node - {title(node)}", remedy, ErrorCode.INVALID_NODE)
 
 
@@ -130,7 +137,7 @@ def _elementwise(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> Non
     check(len(ranks) == 1 or parse.opset >= 7, "Failed to broadcast tensors elementwise!", remedy)
     types = [dtype_of(operand) for operand in operands]
     if DataType.UINT8 in types:
-        raise _invalid(node, "UINT8 is for inputs and outputs only: cast to INT32 or FLOAT.")
+        raise invalid(node, "UINT8 is for inputs and outputs only: cast to INT32 or FLOAT.")
     logical, boolean = node.op_type in ("And", "Or", "Xor"), DataType.BOOL in types
     fits = {
         "Pow": not boolean and DataType.INT32 not in types,
@@ -141,7 +148,7 @@ def _elementwise(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> Non
     check(fits, words, f"They are {listed}: cast before it.")
     floats = {dtype in (DataType.FLOAT, DataType.HALF) for dtype in types}
     if len(floats) > 1:
-        raise _invalid(node, f"Its inputs are {listed}: cast them to one type.")
+        raise invalid(node, f"Its inputs are {listed}: cast them to one type.")
 
 
 @refuses("Gemm", "PRelu")
@@ -182,20 +189,8 @@ def _clip(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
 
 @refuses("Cast")
 def _cast(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
-    check(attribute(node, "to") in TYPES, "Unsupported data type for the Cast operator!", OTHERS)
-
-
-@refuses("MaxPool", "AveragePool", "LpPool")
-def _pool(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
-    words = "TensorRT does not support the indices output in MaxPool!"
-    check(node.op_type != "MaxPool" or len(node.output) == 1, words, "Leave the output Indices out of the node.")
-    if dtype_of(operands[0]) == DataType.UINT8:
-        raise _invalid(node, "UINT8 is for inputs and outputs only: cast to FLOAT.")
-    words = "This version of TensorRT does not support dilations other than 1."
-    check(set(attribute(node, "dilations", [1])) == {1}, words, "Gather the elements before a plain pool.")
-    spatial = rank_of(operands[0]) - 2
-    words = "The attribute kernel_shape misaligns with the shape of the input tensor."
-    check(spatial in (1, 2, 3) and len(attribute(node, "kernel_shape")) == spatial, words)
+    words = "Unsupported data type for the Cast operator!"
+    check(attribute(node, "to") in TYPES, words, OTHERS, ErrorCode.INVALID_NODE)
 
 
 @refuses("Mod")
@@ -242,41 +237,27 @@ def _slice(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
 def _reduce(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     words = "Axis input must be an initializer!"
     check(len(node.input) < 2 or parse.is_weights(node.input[1]), words, FOLD)
+    axes = operands[1] if len(operands) > 1 else None
+    if attribute(node, "noop_with_empty_axes", 0) and (axes is None or not axes.size):
+        parse.warn(f"TensorRT 8.6 ignores noop_with_empty_axes of {node.name!r} (ReduceSum), and reduces along all.")
 
 
 @refuses("Einsum")
 def _einsum(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     equation = attribute(node, "equation").decode().replace(" ", "")
     terms = equation.split("->")[0].split(",")
+    letters = "".join(dict.fromkeys(letter for letter in equation if letter not in LETTERS))
+    words = f"Invalid character(s) in Einsum equation: {letters}"
+    check(not letters, words, "TensorRT takes lower-case letters only.", ErrorCode.INVALID_NODE)
     plain = "." not in equation and all(len(set(term)) == len(term) for term in terms)
     remedy = "TensorRT's Einsum has neither an ellipsis nor diagonals (a letter twice in a term): name each axis."
     check(plain, "Input layer is null.", remedy)
-
-
-@refuses("Resize")
-def _resize(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
-    mode = attribute(node, "mode", b"nearest").decode()
-    coordinates = attribute(node, "coordinate_transformation_mode", b"half_pixel").decode()
-    rounding = attribute(node, "nearest_mode", b"round_prefer_floor").decode()
-    rank = rank_of(operands[0])
-    check(rank > 0, "The input tensor cannot be a scalar.")
-    words = "This version of TensorRT only support round_prefer_floor nearest mode in tf_half_pixel_for_nn!"
-    check(coordinates != "tf_half_pixel_for_nn" or rounding == "round_prefer_floor", words)
-    words = (
-        "TensorRT only supports half_pixel, pytorch_half_pixel, tf_half_pixel_for_nn, asymmetric and align_corners "
-        "transformation modes!"
-    )
-    check(coordinates != "tf_crop_and_resize", words, "Crop with Slice, then resize.")
-    scales = operands[2] if len(operands) > 2 else None
-    by_sizes = len(operands) > 3 and operands[3] is not None and coordinates != "tf_half_pixel_for_nn"
-    if by_sizes or isinstance(scales, ITensor):
-        return
-    scales = np.empty(0) if scales is None else scales
-    words = "The shape of input scales must align with the input rank."
-    check(scales.size == rank, words, "Give one for each dimension.", ErrorCode.INVALID_NODE)
-    most = {"linear": 3, "cubic": 2}.get(mode, rank)
-    words = f"This version of TensorRT only supports {mode} resizing on the outermost {most} dimensions."
-    check(bool((scales[: max(0, rank - most)] == 1).all()), words, "Resize the last dimensions only.")
+    sizes = dict[str, int]()
+    for term, operand in zip(terms, operands, strict=True):
+        for letter, size in zip(term, operand.shape, strict=True):
+            known = sizes.setdefault(letter, size)
+            remedy = f"{letter!r} is {known} and {size}: TensorRT's Einsum stretches no axis. Expand it before."
+            check(-1 in (known, size) or known == size, "Input layer is null.", remedy)
 
 
 @refuses(*SHAPE_OPERANDS)
@@ -287,7 +268,7 @@ def _shape_from_floats(parse: Parse, node: onnx.NodeProto, operands: list[Any]) 
         if isinstance(operand, ITensor) and _from_floats(operand, set()):
             name = node.input[place]
             remedy = f"Its input {name!r} makes a shape and comes from floats that are fed: make it constant, or INT32."
-            raise _invalid(node, remedy)
+            raise invalid(node, remedy)
 
 
 def _from_floats(tensor: ITensor, seen: set[int]) -> bool:
@@ -311,6 +292,10 @@ def _reverse_sequence(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -
 def _scatter_elements(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     same = len({rank_of(operand) for operand in operands}) == 1
     check(same, "Input dimensions to ScatterElements must have the same rank!")
+    for name, operand in zip(("Indices", "Updates"), operands[1:], strict=True):
+        fits = all(size <= whole or whole == -1 for size, whole in zip(operand.shape, operands[0].shape, strict=True))
+        words = f"{name} dimensions must be less than data dimensions!"
+        check(fits, words, f"They are {tuple(operand.shape)}, and the data {tuple(operands[0].shape)}.")
     if attribute(node, "reduction", b"none") != b"none":
         parse.warn(f"TensorRT 8.6 ignores the reduction of {node.name!r} (ScatterElements): its values differ.")
 
@@ -324,6 +309,8 @@ def _scatter_nd(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None
 @refuses("Trilu")
 def _trilu(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     check(rank_of(operands[0]) >= 2, "Trilu input must have at least 2 dimensions!", code=ErrorCode.INVALID_NODE)
+    if rank_of(operands[0]) > 3:
+        parse.warn(f"TensorRT 8.6.0 takes {node.name!r} (Trilu) of 2 or 3 dimensions only, 8.6.1 of more.")
     if attribute(node, "upper", 1):
         parse.warn(f"TensorRT 8.6 gives other values for {node.name!r} (Trilu) with its upper bound.")
 
@@ -339,6 +326,9 @@ def _shape(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
 @refuses("RandomUniform", "RandomUniformLike", "RandomNormal", "RandomNormalLike")
 def _random(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     parse.warn(f"TensorRT 8.6 draws other numbers for {node.name!r} ({node.op_type}).")
+    given = attribute(node, "dtype", onnx.TensorProto.FLOAT)
+    known = given in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+    check(known, "Unsupported data type", "Draw FLOAT or FLOAT16, and cast.", ErrorCode.INVALID_VALUE)
 
 
 @refuses("LSTM", "GRU", "RNN")
@@ -353,6 +343,22 @@ def _recurrent(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
         "not match the forward pass."
     )
     check(not both or not names or names[:half] == names[half:], words)
+    unknown = [name.decode() for name in names if name.decode() not in GATES]
+    words = f"Invalid Node - {title(node)}\nUnknown activation type: {', '.join(unknown)}"
+    check(not unknown, words, f"TensorRT has {', '.join(GATES)}.", ErrorCode.INVALID_NODE)
+    for which in ("alphas", "betas"):
+        given = _gates(node, names, f"activation_{which[:-1]}")
+        words = (
+            "The parser does not currently support cases where activation "
+            f"{which} for the reverse pass of the {node.op_type} do not match the forward pass."
+        )
+        check(not both or given[:half] == given[half:], words)
+
+
+def _gates(node: onnx.NodeProto, names: list[bytes], key: str) -> list[float]:
+    """Return what each activation of a recurrent node is given, in order, for those that take such."""
+    given, defaults = iter(attribute(node, key, [])), GATES_ALPHA if key == "activation_alpha" else GATES_BETA
+    return [next(given, defaults[name.decode()]) if name.decode() in defaults else 0.0 for name in names]
 
 
 @refuses("NonMaxSuppression")
@@ -361,16 +367,41 @@ def _nms(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     check(rank_of(operands[1]) == 3, "The scores tensor must be 3D", "Scores are [N, classes, boxes].")
 
 
+@refuses("TopK")
+def _topk(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    known = parse.told[node.input[1]].known
+    wanted = known.ravel()[0] if known is not None and known.size else 0
+    if isinstance(wanted, int) and wanted > LARGEST_K:
+        words = f"Invalid Node - {title(node)}\n{title(node)}: K exceeds the maximum value allowed ({LARGEST_K})."
+        raise Refusal(words, "Find the best of parts, then of those.", ErrorCode.INVALID_NODE)
+    _rounds_whole(parse, node, operands)
+
+
+@refuses("ArgMax", "ArgMin")
+def _rounds_whole(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    if dtype_of(operands[0]) == DataType.INT32:
+        parse.warn(f"TensorRT runs {node.name!r} ({node.op_type}) of INT32 in FLOAT: integers above 2^24 are rounded.")
+
+
+@refuses("Range")
+def _range(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    types = {dtype_of(operand) for operand in operands}
+    words = "This version of TensorRT only supports int32 and float input types for Range!"
+    check(dtype_of(operands[0]) in (DataType.INT32, DataType.FLOAT), words, "Cast before it.")
+    words = "For range operator types for start, limit, and delta must be identical."
+    check(len(types) == 1, words, "Cast before it.")
+
+
+@refuses("Expand")
+def _expand(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    check(rank_of(operands[1]) == 1, "The shape tensor is required to be 1D.", code=ErrorCode.INVALID_VALUE)
+
+
 @refuses("EyeLike")
 def _eye_like(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     check(rank_of(operands[0]) == 2, "Only 2D tensors are supported. Input must be of rank 2.")
     dynamic = -1 in operands[0].shape
     check(not dynamic, "Eyelike does not work for dynamically shaped tensors.", "Fix the sizes of its input.")
-
-
-@refuses("ConvTranspose")
-def _deconvolution(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
-    check(rank_of(operands[0]) in (3, 4, 5), "TensorRT only supports 1D, 2D or 3D deconvolutions!")
 
 
 @refuses("InstanceNormalization", "GroupNormalization")
@@ -388,27 +419,8 @@ def _lp(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
 def _graphs(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     if node.op_type == "If":
         counts = {len(graph.output) for graph in graphs_of(node)}
-        check(len(counts) == 1, "then/else subgraphs should have the same number of outputs.")
-
-
-@refuses("Conv", "ConvTranspose")
-def _channels(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
-    data, kernel, groups = operands[0].shape, operands[1].shape, attribute(node, "group", 1)
-    words = "The number of spatial dimensions and the kernel shape doesn't match up for the Conv operator."
-    check(len(data) == len(kernel) >= 3, words.replace("Conv", node.op_type))
-    wanted = kernel[1] * groups if node.op_type == "Conv" else kernel[0]
-    words = "Kernel weight dimension failed to broadcast to input."
-    remedy = f"{groups} groups of a kernel {tuple(kernel)} need {wanted} channels; there are {data[1]}."
-    known = -1 not in (data[1], *kernel[:2])
-    fits = data[1] == wanted and kernel[0] % groups == 0
-    check(not known or fits, f"Invalid Node - {title(node)}\n{words}", remedy, ErrorCode.INVALID_NODE)
-
-
-@refuses("Conv")
-def _window_of_fed_weights(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
-    if isinstance(operands[1], ITensor):  # behind a dequantize layer too: measured on an H200
-        words = "The input tensor shape misaligns with the input kernel shape."
-        check(attribute(node, "kernel_shape", None) is not None, words, "Give the node its attribute kernel_shape.")
+        words = "then/else subgraphs should have the same number of outputs."
+        check(len(counts) == 1, words, code=ErrorCode.INVALID_NODE)
 
 
 @refuses("Transpose")
@@ -416,7 +428,7 @@ def _transpose(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     rank = rank_of(operands[0])
     perm = attribute(node, "perm", list(range(rank)))
     if sorted(perm) != list(range(rank)):
-        raise _invalid(node, f"perm {list(perm)} of {rank} dimensions: give each of them once.")
+        raise invalid(node, f"perm {list(perm)} of {rank} dimensions: give each of them once.")
 
 
 @refuses("Reshape")
@@ -431,4 +443,4 @@ def _reshape(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     rest, whole = math.prod(size for size in wanted if size != -1), math.prod(data)
     fits = rest == whole if -1 not in wanted else wanted.count(-1) == 1 and rest > 0 and whole % rest == 0
     if not fits:
-        raise _invalid(node, f"{whole} elements of shape {data} do not fit the shape {sizes.tolist()}.")
+        raise invalid(node, f"{whole} elements of shape {data} do not fit the shape {sizes.tolist()}.")

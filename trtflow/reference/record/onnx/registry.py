@@ -22,6 +22,7 @@ Function = Callable[["Parse", onnx.NodeProto, list[Any]], Any]
 OPERATORS: dict[str, Function] = {}
 REFUSALS: dict[str, list[Function]] = {}
 PLUGINS: list[Function] = []  # asked in turn for operators that TensorRT's parser lacks; None where there is no plugin
+BODIES: list[Callable[[Parse, onnx.NodeProto], None]] = []  # what checks the graphs that a node holds
 UNFOLDED = {"RandomNormal", "RandomUniform"}  # operators that stay layers where all that they read is constant
 
 

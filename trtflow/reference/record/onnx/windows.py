@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import onnx
 
 from trtflow.reference.record.enums import (
@@ -58,6 +59,8 @@ def _same(layer: Any, sizes: tuple[int, ...], mode: str) -> list[int]:
 @parses("Conv")
 def _conv(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
     data, kernel, bias = need(operands[0], tensor=True), operands[1], (*operands, None)[2]
+    if len(kernel.shape) == 3 and isinstance(kernel, np.ndarray):
+        return _conv_of_rows(parse, node, operands)
     if len(kernel.shape) not in (4, 5) or -1 in kernel.shape:
         raise UnsupportedForm
     weights = [None if isinstance(operand, ITensor) else operand for operand in (kernel, bias)]
@@ -68,6 +71,23 @@ def _conv(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
     layer.num_groups = attribute(node, "group", 1)
     _window(node, layer, data)
     return layer.outputs[0]
+
+
+def _conv_of_rows(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
+    """Give rows a width of 1, as TensorRT does: a convolution has two dimensions or three."""
+    flat = onnx.NodeProto()
+    flat.CopyFrom(node)
+    behind = {"strides": [1], "dilations": [1], "kernel_shape": [1]}
+    for item in flat.attribute:
+        if item.name == "pads":
+            item.ints[:] = [item.ints[0], 0, item.ints[1], 0]
+        item.ints.extend(behind.get(item.name, []))
+    wide = parse.network.add_shuffle(operands[0])
+    wide.reshape_dims = (0, 0, 0, 1)
+    made = _conv(parse, flat, [wide.outputs[0], operands[1][..., None], *operands[2:]])
+    rows = parse.network.add_shuffle(made)
+    rows.reshape_dims = (0, 0, 0)
+    return rows.outputs[0]
 
 
 @parses("MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool")
