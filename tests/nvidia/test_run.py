@@ -91,8 +91,9 @@ def test_a_module_and_its_options(
     monkeypatch.chdir(tmp_path)
     command("-m", "tool", "run", "--trt", "-m")
     assert capsys.readouterr().out == f"{trtflow.reference.__version__} ['run', '--trt', '-m']\n"
-    with pytest.raises(UserError, match="No module named.*nothing_of_it"):
-        command("-m", "nothing_of_it")
+    for absent in ("nothing_of_it", "nothing_of_it.at_all", "tool.part"):
+        with pytest.raises(UserError, match=f"No module named {absent}"):
+            command("-m", absent)
 
 
 def test_a_script_that_exits(script: Callable[[str], Path]) -> None:
@@ -120,6 +121,29 @@ def test_a_script_with_a_syntax_error(script: Callable[[str], Path], capsys: pyt
     with pytest.raises(SystemExit):
         command(script("import tensorrt as\n"))
     assert "SyntaxError" in capsys.readouterr().err
+
+
+def test_a_script_that_is_interrupted(script: Callable[[str], Path], capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command(script("raise KeyboardInterrupt"))
+    assert ended.value.code == 130
+    said = capsys.readouterr().err
+    assert said.endswith("KeyboardInterrupt\n")
+    assert "runpy" not in said
+
+
+def test_the_script_knows_its_place_wherever_it_goes(
+    script: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    path = script("import os, sys\nos.chdir('/')\nprint(os.path.abspath(__file__), sys.argv[0])")
+    monkeypatch.chdir(tmp_path)
+    command(path.name)
+    assert capsys.readouterr().out == f"{path} {path.name}\n"  # as `python script.py` says
+
+
+def test_a_folder_without_a_script(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"a folder without __main__\.py\. Give the script in it"):
+        command(tmp_path)
 
 
 def test_a_missing_script_and_none(script: Callable[[str], Path], tmp_path: Path) -> None:
@@ -192,6 +216,16 @@ def test_a_module_named_tensorrt_in_its_folder(
     said = capsys.readouterr()
     assert said.out.startswith("trtflow.reference")
     assert f"note: {tmp_path / 'tensorrt.py'} is not imported" in said.err
+
+
+def test_a_module_named_pycuda_in_its_folder(
+    script: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "pycuda.py").write_text("raise SystemExit('the wrong one')")
+    command(script("import pycuda.driver\nprint(pycuda.driver.get_version())"))
+    said = capsys.readouterr()
+    assert said.out.startswith("(12")
+    assert f"note: {tmp_path / 'pycuda.py'} is not imported: `pycuda` is PyCUDA. Rename it." in said.err
 
 
 def test_a_folder_named_tensorrt_and_a_package_named_cuda(

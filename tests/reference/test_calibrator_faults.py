@@ -211,3 +211,26 @@ def test_int8_knows_no_nan_in_weights():
             trt.BuilderFlag.INT8,
             calibrator=made,
         )
+
+
+def test_methods_that_raise_are_told_and_passed_over(capsys):
+    """As TensorRT's bindings do; methods of TensorRT 5.0's scripts have other parameters."""
+    wanted = calibrate([BATCH.ctypes.data]).table
+    made = calibrator(trt.IInt8MinMaxCalibrator, BATCH)
+    given = []
+
+    def read(length):
+        raise AssertionError
+
+    def write(cache):
+        given.append(bytes(cache))
+        raise PermissionError(13, "Permission denied", "table")
+
+    made.read_calibration_cache, made.write_calibration_cache = read, write
+    build(convolution, (3, 4, 4), trt.BuilderFlag.INT8, calibrator=made)
+    assert given == [wanted]
+    said = capsys.readouterr().err
+    assert "Exception caught in read_calibration_cache(): TypeError" in said
+    assert "Since TensorRT 5.1 read_calibration_cache takes nothing" in said
+    assert "Exception caught in write_calibration_cache(): PermissionError: [Errno 13]" in said
+    assert "the table is not kept" in said

@@ -12,18 +12,24 @@ Options of this command stand before the script; all that follows it is the scri
 from __future__ import annotations
 
 import argparse
+import builtins
 import difflib
+import io
 import os
 import runpy
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 
 from trtflow.formats import UserError
 from trtflow.nvidia.names import BACKENDS, ERAS, Names, given
 
+MAIN = "__main__.py"
+INTERRUPTED = 130  # the status of what ends by SIGINT
 RUNNER = (__file__, runpy.__file__, "<frozen runpy>")  # frames that are not the program's
 
 
@@ -42,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--plugins", type=Path, action="append", default=[], metavar="FILE.py", help="plugins, may be given repeatedly"
+    )
+    parser.add_argument(
+        "--any-table",
+        action="store_true",
+        help="take calibration tables as TensorRT does: of other versions, and where tensors lack, with warnings",
     )
     parser.add_argument(
         "--torch-cuda",
@@ -69,6 +80,7 @@ def main(options: argparse.Namespace) -> None:
         plugins=tuple(options.plugins),
         children=True,
         torch_cuda=options.torch_cuda,
+        any_table=options.any_table,
     )
     if options.module:
         run_module(options.module[0], options.module[1:], names)
@@ -94,8 +106,26 @@ def run_script(path: Path, arguments: Sequence[str], names: Names | None = None)
         near = difflib.get_close_matches(path.name, os.listdir(path.parent) if path.parent.is_dir() else [], 1)
         hint = f"Did you mean {path.parent / near[0]}?" if near else "Correct the path."
         raise UserError(f"{path}: no such file. {hint}")
+    if path.is_dir() and not (path / MAIN).is_file():
+        raise UserError(f"{path}: a folder without {MAIN}. Give the script in it.")
     folder = path if path.is_dir() or path.suffix in (".zip", ".pyz") else path.resolve().parent
-    _run(lambda: runpy.run_path(str(path), run_name="__main__"), [str(path), *arguments], str(folder), names)
+    run = _run_source if path.suffix == ".py" and path.is_file() else partial(runpy.run_path, run_name="__main__")
+    _run(lambda: run(str(path)), [str(path), *arguments], str(folder), names)
+
+
+def _run_source(path: str) -> None:
+    """Run a file as Python does: `__file__` is its absolute path, and `sys.argv` as it was given (runpy sets both)."""
+    place = os.path.abspath(path)
+    with io.open_code(place) as file:
+        code = compile(file.read(), place, "exec")
+    module = ModuleType("__main__")
+    vars(module).update(__file__=place, __builtins__=builtins, __loader__=SourceFileLoader("__main__", place))
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = module
+    try:
+        exec(code, vars(module))
+    finally:
+        sys.modules["__main__"] = before
 
 
 def run_module(module: str, arguments: Sequence[str], names: Names | None = None) -> None:
@@ -110,11 +140,22 @@ def run_module(module: str, arguments: Sequence[str], names: Names | None = None
         try:
             runpy.run_module(module, run_name="__main__", alter_sys=True)
         except ImportError as error:
-            if error.name is not None or error.__traceback__ is None or not str(error).startswith("No module named"):
+            fault = _absence(module, error)
+            if fault is None:
                 raise
-            raise UserError(f"{error}. Correct the name, or install what has it.") from error
+            raise UserError(f"{fault}. Correct the name, or install what has it.") from error
 
     _run(run, [module, *arguments], os.getcwd(), names)
+
+
+def _absence(module: str, error: ImportError) -> str | None:
+    """Return what is not there, the module or a package of it; None where imports of the module's own fail."""
+    parent = error.__cause__
+    if error.name is not None or error.__traceback__ is None:
+        return None
+    if isinstance(parent, ModuleNotFoundError) and f"{module}.".startswith(f"{parent.name}."):
+        return f"No module named {module}"
+    return str(error) if str(error).startswith("No module named") else None
 
 
 def _run(program: Callable[[], object], arguments: list[str], folder: str, names: Names | None) -> None:
@@ -138,13 +179,15 @@ def _undisturbed(program: Callable[[], object]) -> None:
         _show(error)
     except Exception as error:
         _show(error)
+    except KeyboardInterrupt as error:
+        _show(error, INTERRUPTED)
 
 
-def _show(error: Exception) -> None:
+def _show(error: BaseException, status: int = 1) -> None:
     """Print an error with the part of its traceback that is the program's, and end."""
     sys.stdout.flush()
     traceback.print_exception(type(error), error, _of_program(error))
-    raise SystemExit(1) from None
+    raise SystemExit(status) from None
 
 
 def _of_program(error: BaseException) -> TracebackType | None:

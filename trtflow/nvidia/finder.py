@@ -30,6 +30,7 @@ ABSENT = {  # why a part is not there, and what to do
     "cuda": "it is not answered on a CPU. Run the script where there is a GPU",
     "tensorrt": "TensorRT 8.6 has no such module",
 }
+WHOSE = dict.fromkeys(("tensorrt", "uff", "graphsurgeon"), "TensorRT's package") | {"pycuda": "PyCUDA"}
 Hook = Callable[[ModuleType], None]
 
 
@@ -110,10 +111,10 @@ class NameFinder(MetaPathFinder):
         return None
 
     def _ours(self, fullname: str) -> ModuleSpec | None:
-        if fullname in ("cuda", "tensorrt") and (other := of_the_script(fullname)):
+        if "." not in fullname and (other := of_the_script(fullname)):
             if fullname == "cuda":  # a word of everyday: a package of one's own is meant
                 return None
-            print(f"note: {other} is not imported: `{fullname}` is TensorRT's package. Rename it.", file=sys.stderr)
+            print(f"note: {other} is not imported: `{fullname}` is {WHOSE[fullname]}. Rename it.", file=sys.stderr)
         found = target_of(fullname)
         try:
             spec = importlib.util.find_spec(found)

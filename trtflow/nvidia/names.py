@@ -34,6 +34,7 @@ class Names:
         plugins: files of plugins, see docs/plugins.md.
         children: whether Python processes that are started meanwhile have all this too.
         torch_cuda: whether PyTorch has a CUDA device, which is the host; with the backend reference alone.
+        any_table: whether calibration tables of other versions, and such that lack tensors, are taken with warnings.
     """
 
     backend: str = "reference"
@@ -43,6 +44,7 @@ class Names:
     plugins: tuple[Path, ...] = ()
     children: bool = False
     torch_cuda: bool = True
+    any_table: bool = False
 
     def check(self) -> None:
         """Make sure that this can be.
@@ -56,8 +58,10 @@ class Names:
             raise UserError(f"era {self.era!r}. There are 5, 6 and 7; without one it is TensorRT 8.6.")
         if self.backend == "reference":
             return
-        if self.era is not None or self.plugins:
-            raise UserError("an era and files of plugins are the reference's. Leave them out, or the backend tensorrt.")
+        if self.era is not None or self.plugins or self.any_table:
+            raise UserError(
+                "an era, files of plugins and any table are the reference's. Leave them out, or the backend tensorrt."
+            )
         if not is_installed("tensorrt"):
             raise UserError(
                 "backend tensorrt, but NVIDIA's tensorrt is not installed in this Python. "
@@ -96,6 +100,7 @@ def nvidia_names(
     plugins: Sequence[str | Path] = (),
     children: bool = False,
     torch_cuda: bool = True,
+    any_table: bool = False,
 ) -> Iterator[None]:
     """Let imports of tensorrt, pycuda, cuda, uff and graphsurgeon give ours meanwhile; all is as before afterwards.
 
@@ -107,11 +112,13 @@ def nvidia_names(
         plugins: Python files with plugins, see docs/plugins.md.
         children: whether Python processes that are started meanwhile have all this too.
         torch_cuda: whether PyTorch has a CUDA device, which is the host; with the backend reference alone.
+        any_table: whether calibration tables are taken as TensorRT takes them: of other versions too, and where tensors
+            lack, each with a warning.
 
     Raises:
         UserError: an argument is wrong, TensorRT is asked for and not installed, or a file of plugins has a fault.
     """
-    names = Names(backend, era, tensorflow1, dropped_names, tuple(map(Path, plugins)), children, torch_cuda)
+    names = Names(backend, era, tensorflow1, dropped_names, tuple(map(Path, plugins)), children, torch_cuda, any_table)
     with given(names):
         yield
 
@@ -172,6 +179,8 @@ def _hooks(names: Names, patches: Patches) -> dict[str, Hook]:
         hooks["trtflow.reference.memory"] = partial(_guard_memory, patches)
         if names.torch_cuda:
             hooks |= {name: partial(patch, patches) for name, patch in torch_cuda.HOOKS.items()}
+    if names.any_table:
+        hooks["trtflow.reference.calibrate"] = lambda calibrate: patches.set(calibrate, "ANY_TABLE", True)
     if names.era is not None:
         from trtflow.nvidia.eras import give_era  # noqa: PLC0415 - children load as little as they can
 

@@ -27,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--trtflow-tensorflow1", action="store_true", default=None, help="`tensorflow` is version 1's")
     group.addoption("--trtflow-dropped-names", action="store_true", default=None, help="old names of NumPy and Pillow")
     group.addoption("--trtflow-plugins", action="append", metavar="FILE.py", help="plugins (docs/plugins.md)")
+    group.addoption("--trtflow-any-table", action="store_true", default=None, help="calibration tables as in TensorRT")
+    parser.addini("trtflow_any_table", "whether any calibration table is taken", type="bool", default=False)
     group.addoption(
         "--trtflow-no-torch-cuda",
         dest="trtflow_torch_cuda",
@@ -73,5 +75,6 @@ def _names(config: pytest.Config) -> Names:
         dropped_names=dropped,
         plugins=tuple(map(Path, setting("plugins"))),
         children=True,
+        any_table=setting("any_table"),
         torch_cuda=setting("torch_cuda"),
     )

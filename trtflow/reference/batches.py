@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.formats import UserError
 from trtflow.reference.errors import BuildError
 from trtflow.reference.memory import MemoryFaultError, read
 from trtflow.reference.record.calibrators import IInt8Calibrator
 from trtflow.reference.record.enums import ErrorCodeTRT
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.tensor import ITensor
-from trtflow.reference.record.values import Dims, Logger
+from trtflow.reference.record.values import Dims, ILogger, Logger
 
 Shapes = Mapping[str, tuple[int, ...]]
 ENDS = "TensorRT would take that for the end of the batches, and make a table of those before it"
@@ -50,13 +51,19 @@ def batches(
         }
 
 
-def cache_of(calibrator: IInt8Calibrator) -> bytes:
-    """Return the table that a calibrator has, empty where it has none.
+def cache_of(calibrator: IInt8Calibrator, logger: ILogger) -> bytes:
+    """Return the table that a calibrator has, empty where it has none or fails: TensorRT then calibrates anew.
 
     Raises:
         BuildError: it returns something that holds no bytes.
     """
-    found: Any = calibrator.read_calibration_cache()
+    try:
+        found: Any = calibrator.read_calibration_cache()
+    except UserError:
+        raise  # of a calibrator of ours, which says what to do
+    except Exception as error:  # TensorRT's bindings catch it
+        _tell(logger, "read_calibration_cache", error, "the network is calibrated anew")
+        return b""
     try:
         return b"" if found is None else bytes(memoryview(found))
     except TypeError as error:
@@ -64,6 +71,23 @@ def cache_of(calibrator: IInt8Calibrator) -> bytes:
             f"read_calibration_cache returned {_kind(found)}, not bytes or None. TensorRT would pass over it and "
             "calibrate again. Open the file in binary mode, 'rb'."
         ) from error
+
+
+def give_table(calibrator: IInt8Calibrator, table: bytes, logger: ILogger) -> None:
+    """Give a calibrator its new table; where it fails the table is lost, as in TensorRT."""
+    try:
+        calibrator.write_calibration_cache(memoryview(table))
+    except UserError:
+        raise  # of a calibrator of ours, which says what to do
+    except Exception as error:  # TensorRT's bindings catch it
+        _tell(logger, "write_calibration_cache", error, "the table is not kept")
+
+
+def _tell(logger: ILogger, method: str, error: Exception, outcome: str) -> None:
+    text = f"Exception caught in {method}(): {type(error).__name__}: {error}; {outcome}"
+    if isinstance(error, TypeError) and "positional argument" in str(error):
+        text += ". Since TensorRT 5.1 read_calibration_cache takes nothing, and write_calibration_cache the table alone"
+    logger.log(ILogger.ERROR, text)
 
 
 def _shapes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from trtflow.formats.layouts import BOUND, FORMATS
+from trtflow.reference import calibrate
 from trtflow.reference.calibrate import scales
 from trtflow.reference.describe import choose_tactics, describe, inner_bytes
 from trtflow.reference.errors import BuildError
@@ -90,7 +91,7 @@ class Builder(Scope, Reporter):
         profiles = _profiles(network, config)
         calibrator = config.int8_calibrator if config.get_flag(BuilderFlag.INT8) else None
         table = None if calibrator is None else scales(network, calibrator, _calibration_shapes(network, config))
-        precisions = choose(network, config, table)
+        precisions = choose(network, config, table, calibrate.ANY_TABLE)
         model, refit, assertions = lower_for_engine(network, precisions, config.get_flag(BuilderFlag.REFIT))
         choose_tactics(network, precisions, config)
         shapes = shape_tensors(network)

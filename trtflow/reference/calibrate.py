@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from trtflow.formats.calibration_table import CalibrationTable, table_version
-from trtflow.reference.batches import Shapes, batches, cache_of
+from trtflow.reference.batches import Shapes, batches, cache_of, give_table
 from trtflow.reference.entropy import STEPS, Entropy, Legacy, MinMax
 from trtflow.reference.errors import BuildError
 from trtflow.reference.lower.blocks import layers_in_blocks
@@ -32,6 +32,7 @@ ALGORITHMS = {
     CalibrationAlgoType.LEGACY_CALIBRATION: "LegacyCalibration",
 }
 Collector = Entropy | MinMax | Legacy
+ANY_TABLE = False  # whether a table is taken as TensorRT takes it; `trtflow run --any-table` sets it
 
 
 def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Shapes) -> Mapping[str, np.float32]:
@@ -57,16 +58,29 @@ def scales(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sha
     if quantises_itself(network):
         return {}
     algorithm = calibrator.get_algorithm()
-    if cache := cache_of(calibrator):
-        table = CalibrationTable.from_bytes(cache, "calibration cache")
-        table.check(VERSION, ALGORITHMS[algorithm], "calibration cache")
-        return table.scales
+    if cache := cache_of(calibrator, network.logger):
+        return _scales_of(CalibrationTable.from_bytes(cache, "calibration cache"), network, ALGORITHMS[algorithm])
     found = {name: collector.scale() for name, collector in collect(network, calibrator, shapes).items()}
     if algorithm in (CalibrationAlgoType.ENTROPY_CALIBRATION_2, CalibrationAlgoType.MINMAX_CALIBRATION):
         _share_over_pools(network, found)
     found |= _bounds_of_clips(network)
-    calibrator.write_calibration_cache(memoryview(_table(calibrator, found).to_bytes()))
+    give_table(calibrator, _table(calibrator, found).to_bytes(), network.logger)
     return found
+
+
+def _scales_of(table: CalibrationTable, network: INetworkDefinition, algorithm: str) -> Mapping[str, np.float32]:
+    """Return the scales of a calibrator's table, with a warning where any is taken and it is of another version.
+
+    Raises:
+        FormatError: it is of another version or algorithm.
+    """
+    if ANY_TABLE and table.algorithm == algorithm:
+        if not table.is_of(VERSION, algorithm):
+            text = f"calibration cache: made by TRT-{table.version}-{algorithm}, not TRT-{VERSION}; taken as it is"
+            network.logger.log(Logger.WARNING, text)
+    else:
+        table.check(VERSION, algorithm, "calibration cache")
+    return table.scales
 
 
 def _table(calibrator: IInt8Calibrator, found: Mapping[str, np.float32]) -> CalibrationTable:

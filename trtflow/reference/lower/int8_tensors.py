@@ -77,6 +77,16 @@ class Int8Tensors:
                 self.found[tensor] = True
                 pending += self._moved_from(tensor)
 
+    def read_by(self, layer: L.ILayer) -> list[ITensor]:
+        """Return the tensors that a layer needs in INT8: its input, and what that is moved from."""
+        found, pending = [], [layer.inputs[0]]
+        while pending:
+            tensor = pending.pop()
+            if tensor in self.found and tensor not in found:
+                found.append(tensor)
+                pending += self._moved_from(tensor)
+        return found
+
     def _moved_from(self, tensor: ITensor) -> list[ITensor]:
         """Return what a tensor's values are moved from; nothing where they are computed or an activation is fused."""
         producer = tensor.producer

@@ -27,6 +27,7 @@ from trtflow.reference.record.enums import (
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.onnx_layer import IOnnxLayer
 from trtflow.reference.record.tensor import ITensor
+from trtflow.reference.record.values import Logger
 
 QUANTISERS = (L.IQuantizeLayer, L.IDequantizeLayer)
 SINGLE_PRECISION_LAYERS = (  # they convert, or TensorRT computes them in float32
@@ -71,13 +72,19 @@ class Precisions:
     scales: dict[str, np.float32]
 
 
-def choose(network: INetworkDefinition, config: IBuilderConfig, table: Mapping[str, np.float32] | None) -> Precisions:
+def choose(
+    network: INetworkDefinition,
+    config: IBuilderConfig,
+    table: Mapping[str, np.float32] | None,
+    lenient: bool = False,
+) -> Precisions:
     """Decide for a network.
 
     Args:
         network: the network.
         config: its flags FP16 and INT8 count.
         table: scales by tensor name from a calibration; None where there is only `ITensor.dynamic_range`.
+        lenient: whether a layer that reads a tensor without a scale computes in float, with a warning, as in TensorRT.
 
     Raises:
         BuildError: an INT8 layer reads a tensor that has neither a scale nor a range, or the network quantises itself
@@ -101,7 +108,22 @@ def choose(network: INetworkDefinition, config: IBuilderConfig, table: Mapping[s
         chosen = not layer.precision_is_set or layer.precision == DataType.INT8
         if isinstance(layer, QUANTISED_LAYERS) and chosen and layer.get_input(1) is None and layer not in inside:
             layers[layer] = DataType.INT8
+    if lenient and table is not None:
+        _leave_out_those_without_scales(network, layers, table, half)
     return Precisions(layers, _scales(network, layers, table))
+
+
+def _leave_out_those_without_scales(
+    network: INetworkDefinition, layers: dict[L.ILayer, DataType], table: Mapping[str, np.float32], half: bool
+) -> None:
+    """Have those INT8 layers compute in float that read a tensor without a scale; warn, naming both."""
+    tensors = Int8Tensors(network, layers, lambda tensor: _scale(tensor, table))
+    for layer in [layer for layer, dtype in layers.items() if dtype == DataType.INT8]:
+        lacking = [tensor.name for tensor in tensors.read_by(layer) if _scale(tensor, table) is None]
+        if lacking:
+            layers[layer] = _float_type(layer, half)
+            text = f"Missing scale for tensor {lacking[0]}: layer {layer.name} computes in {layers[layer].name}"
+            network.logger.log(Logger.WARNING, text)
 
 
 def _scales(
