@@ -71,12 +71,20 @@ class Detector:
         smallest: scale of the smallest anchors.
         threshold: scores below it are no detections.
         seed: of the weights.
+        overlap: from which on the less sure of two boxes is none.
     """
 
     def __init__(
-        self, form: Form, classes: int = 91, smallest: float = 0.2, threshold: float = 1e-8, seed: int = 1
+        self,
+        form: Form,
+        classes: int = 91,
+        smallest: float = 0.2,
+        threshold: float = 1e-8,
+        seed: int = 1,
+        overlap: float = OVERLAP,
     ) -> None:
         self.form, self.classes, self.smallest, self.threshold = form, classes, smallest, threshold
+        self.overlap = overlap
         self.random = np.random.default_rng(seed)
 
     def graph(self) -> Any:
@@ -287,7 +295,7 @@ class Detector:
                 scores=scores[:, :, 1:],
                 max_output_size_per_class=MOST,
                 max_total_size=MOST,
-                iou_threshold=OVERLAP,
+                iou_threshold=self.overlap,
                 score_threshold=self.threshold,
                 clip_boxes=True,
                 name="BatchMultiClassNonMaxSuppression",

@@ -44,7 +44,7 @@ def preprocess(graph):
     graph.forward_inputs(graph.find_nodes_by_op("Identity"))
     picture = gs.create_plugin_node(name="Input", op="Placeholder", shape=[1, 3, 300, 300])
     anchors = gs.create_plugin_node(name="GridAnchor", op="GridAnchor_TRT", {anchors})
-    found = gs.create_plugin_node(name="NMS", op="NMS_TRT", scoreConverter="SIGMOID", {found})
+    found = gs.create_plugin_node(name="NMS", op="NMS_TRT", scoreConverter="SIGMOID", codeType=3, {found})
     joined = gs.create_node("concat_priorbox", op="ConcatV2", axis=2)
     boxes = gs.create_plugin_node("concat_box_loc", op="FlattenConcat_TRT")
     scores = gs.create_plugin_node("concat_box_conf", op="FlattenConcat_TRT")

@@ -36,6 +36,22 @@ def ours():
     return {name for name in sys.modules if name.partition(".")[0] in ("graphsurgeon", "uff")}
 
 
+def test_messages_of_uff_are_there_under_nvidias_name():
+    """As scripts do that look up the shape of an input in what was converted."""
+    with nvidia_names():
+        import uff as nvidias_uff  # noqa: PLC0415
+        from uff.model import uff_pb2  # noqa: PLC0415
+
+        made = uff_pb2.MetaGraph(version=1, descriptor_core_version=1)
+        made.descriptors.add(id="tensorflow_extension", version=1)
+        node = made.graphs.add().nodes.add(id="data", operation="Input")
+        node.fields["shape"].i_list.val.extend([1, 3, 300, 300])
+        read = nvidias_uff.model.uff_pb2.MetaGraph()
+        read.ParseFromString(made.SerializeToString())
+        (found,) = read.ListFields()[3][1][0].nodes
+        assert list(found.fields["shape"].i_list.val) == [1, 3, 300, 300]
+
+
 def test_names_are_ours_meanwhile():
     with nvidia_names():
         import graphsurgeon as gs  # noqa: PLC0415

@@ -299,7 +299,7 @@ def test_normalisation_by_four_blobs(tmp_path):
     np.testing.assert_allclose(run(tmp_path, x, True), expected, rtol=1e-4, atol=1e-5)
     net.layer[0].blobs[3].data[2] = -1
     write_caffemodel(net, tmp_path / "net.caffemodel")
-    with pytest.raises(UserError, match="a variance below 0 in blob 3"):
+    with pytest.raises(UserError, match="variance and eps of -0.5 in blob 3"):
         run(tmp_path, x, True)
 
 

@@ -127,8 +127,10 @@ def test_the_published_prototxt_is_the_network_of_the_engine(workflow):
 
 
 def test_int8_api_at_its_own_size(workflow):
-    run(workflow, "results/int8_api/metrics.int8.json", f"samples={{int8_api: {{{SPLITS}}}}}")
-    run(workflow, "results/int8_api/agreement.json", f"samples={{int8_api: {{{SPLITS}}}}}")
+    run(workflow, "results/int8_api_report.json", f"samples={{int8_api: {{{SPLITS}}}}}")
+    report, passed = report_of(workflow, "int8_api")
+    assert report["data"] == "full"
+    assert passed == {"top1": False, "int8_top1_drop": True, "framework_agreement": True}
     agreement = json.loads((workflow.folder / "results/int8_api/agreement.json").read_text())
     assert agreement["fp32"]["agreement"] <= 1e-4
     metrics = json.loads((workflow.folder / "results/int8_api/metrics.int8.json").read_text())["metrics"]
@@ -138,8 +140,10 @@ def test_int8_api_at_its_own_size(workflow):
 def test_three_forms_of_the_published_resnet50_say_the_same(workflow):
     name = "introductory_parser_samples"
     folder = workflow.folder / f"results/{name}"
-    for file in ("agreement", "programs"):
-        run(workflow, f"results/{name}/{file}.json", f"samples={{{name}: {{{SPLITS}}}}}")
+    run(workflow, f"results/{name}_report.json", f"samples={{{name}: {{{SPLITS}, precisions: [fp32]}}}}")
+    report, passed = report_of(workflow, name)
+    assert report["data"] == "full"
+    assert {gate for gate, held in passed.items() if not held} == {"top1"}
     found = {}
     for file in ("agreement", "programs"):
         found |= json.loads((folder / f"{file}.json").read_text())["fp32"]

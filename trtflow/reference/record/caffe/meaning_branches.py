@@ -46,9 +46,10 @@ def normalize(net: Net, layer: LayerParameter, inputs: list[ITensor]) -> ILayer:
     """Normalisation by four blobs a channel: slope, bias, mean and variance (PSPNet, ICNet)."""
     channels, *_ = _picture(net, layer, inputs[0])
     slope, bias, mean, variance = (net.weights(layer, blob, channels).astype(np.float64) for blob in range(4))
-    if (variance < 0).any():
-        raise NetworkError(layer.name, "a variance below 0 in blob 3", net.right_model())
-    factors = slope / np.sqrt(variance + layer.bn_param.eps)
+    spread = variance + layer.bn_param.eps
+    if not (spread > 0).all():
+        raise NetworkError(layer.name, f"variance and eps of {spread.min():.3g} in blob 3", net.right_model())
+    factors = slope / np.sqrt(spread)
     shift = bias - mean * factors
     return net.network.add_scale(inputs[0], ScaleMode.CHANNEL, np.float32(shift), np.float32(factors))
 
