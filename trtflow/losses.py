@@ -17,6 +17,7 @@ from trtflow.runtime.build import Settings, build_plan
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.session import Session
 
+LOST_DB = 30.0  # a tensor with less is lost in part; one with more is not stored in INT8, or hardly suffers from it
 CUT = 0.5  # of a tensor's largest value: what INT8 holds of it where much was cut off
 Define = Callable[[ModuleType, Any], None]
 Feeds = Mapping[str, np.ndarray]
@@ -168,7 +169,8 @@ def losses_text(losses: Sequence[Loss]) -> str:
         for loss in ordered
     ]
     lines = [columns(("SNR dB", "largest", "INT8 range", "tensor", "layer"), rows)]
-    cut = [loss for loss in losses if loss.range is not None and loss.range < CUT * loss.largest]
+    lost = [loss for loss in losses if loss.snr_db is None or loss.snr_db < LOST_DB]
+    cut = [loss for loss in lost if loss.range is not None and loss.range < CUT * loss.largest]
     if cut:
         worst = min(cut, key=lambda loss: (loss.range or 0.0) / loss.largest)
         share = (worst.range or 0.0) / worst.largest
