@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.calibration.fallback import in_front_of_activations
 from trtflow.calibration.tensors import ranged_tensors
 from trtflow.cli import columns
 from trtflow.metrics.agreement import MOST_DB
@@ -93,7 +94,7 @@ def tensor_losses(
 ) -> list[Loss]:
     """Run a network in float32 and in INT8 with every tensor an output.
 
-    TensorRT fuses less where a tensor is an output, so what lies inside a fused layer is told as it would be without.
+    TensorRT fuses less where a tensor is an output, so what lies in front of an activation is left out.
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
@@ -141,11 +142,15 @@ def _watched(define: Define, makers: dict[str, str]) -> Define:
     def define_watched(trt: ModuleType, network: Any) -> None:
         define(trt, network)
         marked = {network.get_output(index).name for index in range(network.num_outputs)}
-        for layer in (network.get_layer(index) for index in range(network.num_layers)):
+        layers = [network.get_layer(index) for index in range(network.num_layers)]
+        for layer in layers:
             for place in range(layer.num_outputs):
                 makers[layer.get_output(place).name] = layer.name
+        inside = in_front_of_activations(trt, layers)  # of a fused layer: it is never stored, and has no steps
         names = set()
         for tensor in ranged_tensors(trt, network):
+            if tensor.name in inside and tensor.name not in marked:
+                continue
             names.add(tensor.name)
             if not tensor.is_network_input and tensor.name not in marked:
                 network.mark_output(tensor)

@@ -176,6 +176,7 @@ def test_pictures_in_one_folder_are_no_class(here):
     ("options", "message"),
     [
         (("--labels", "nowhere"), "nowhere: no such file or folder. Correct --labels or --masks"),
+        (("--name", "ssd"), "--name ssd: it is a sample of the guide's. Take another name"),
         (("--labels", "squares", "--masks", "squares"), "--labels and --masks: boxes or masks"),
     ],
 )

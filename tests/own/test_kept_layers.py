@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 import yaml
 from find_mixed_precision import Trial, agreement_loss
 from own_steps import done, job_of, written
@@ -44,6 +45,7 @@ def adopted(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         write_pictures(folder, COUNT)
+        torch.manual_seed(0)
         export(UNet(), Path("unet.onnx"), ["logits"])
         told, _ = written("unet.onnx", "--data", "pictures", "--masks", "masks")
         assert told["calibration"] == {"algorithm": "minmax"}  # as init has it for segmentations
@@ -148,4 +150,4 @@ def test_losses_are_those_of_an_onnx_runtime_of_its_own(adopted, monkeypatch):
     text = losses_text(losses)
     assert "The calibration cut" in text
     worst = text.splitlines()[1]
-    assert float(worst.split()[0]) <= relu.snr_db
+    assert float(worst.split()[0]) <= round(relu.snr_db, 1)
