@@ -64,6 +64,7 @@ TAKEN = {
         f"(uint8[N,3,8,8] u) => (float[N,8,8,8] a) {{ x = Cast<to=1>(u) {CONV} }}",
         13,
     ),
+    "sizes by values": (f"(float[N,3,8,8] x) => (int64[4,K] y) {{ {CONV} y = NonZero(a) }}", 13),
     "indices beside it": (
         f"(float[N,3,8,8] x, int64[N] i) => (float[N,8,8,8] a, float[N,8] e) {{ {CONV} e = Gather(t, i) }}",
         13,
@@ -150,11 +151,6 @@ REFUSED = {
         f"{{ q = QuantizeLinear(z, s, o) x = DequantizeLinear(q, s, o) {CONV} }}",
         ["--table", "Table"],
         "is of no use to it, for it has quantize layers of its own",
-    ),
-    "sizes by values": (
-        f"(float[1,3,8,8] x) => (int64[4,K] y) {{ {CONV} y = NonZero(a) }}",
-        ["--table", "Table"],
-        r"model.onnx with .*Table: output 'y' .*depends on the values of the inputs. Name outputs before it with --out",
     ),
     "a prototxt": (NET, ["--table", "Table", "--deploy", "x"], "--deploy is for models of caffe. Leave it out"),
 }

@@ -14,6 +14,7 @@ import onnxruntime
 import pytest
 import torch
 from test_eras import onnx_model
+from torch.utils._device import _device_constructors
 
 import trtflow
 from trtflow.nvidia.command import add_arguments, main
@@ -135,11 +136,16 @@ def test_without_it_pytorch_is_as_it_is(tmp_path: Path) -> None:
 
 def test_all_is_as_before_afterwards() -> None:
     before = (torch.zeros, torch.load, torch.Tensor.to, torch.nn.Module._apply, torch.cuda.Stream, torch.version.cuda)
+    _device_constructors.cache_clear()
     with trtflow.nvidia_names():
         assert torch.zeros(1, device="cuda").is_cuda
         assert torch.zeros is not before[0]
+        with torch.device("meta"):  # PyTorch notes its functions when it is asked for the first time
+            assert torch.zeros(1).is_meta
     after = (torch.zeros, torch.load, torch.Tensor.to, torch.nn.Module._apply, torch.cuda.Stream, torch.version.cuda)
     assert after == before
+    with torch.device("meta"):
+        assert torch.zeros(1).is_meta
 
 
 @pytest.mark.usefixtures("names")

@@ -101,7 +101,7 @@ def test_binary_of_values_and_of_constants(function):
     operation = BINARY[function][1]
     magnitude = np.abs(value)
     wanted = operation(operation(magnitude, bias), operation(bias, magnitude))
-    np.testing.assert_allclose(run(graph, {"x": x})[0], wanted, rtol=1e-3)
+    np.testing.assert_allclose(run(graph, {"x": x})[0], wanted, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1, 1, 4), (6, 1, 1), (7, 4), (1, 6, 7, 4)])

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.overrides import _get_current_function_mode_stack
-from torch.utils._device import DeviceContext
+from torch.utils._device import DeviceContext, _device_constructors
 
 from trtflow.nvidia.patches import Patches
 from trtflow.nvidia.torch_cuda.tensors import (
@@ -39,6 +39,7 @@ _MAKING_METHODS = ("new_empty", "new_full", "new_ones", "new_tensor", "new_zeros
 
 def give_moves(patches: Patches) -> None:
     """Let all of PyTorch that names a device take CUDA's."""
+    _device_constructors()  # PyTorch keeps which functions these are when it is first asked: they are to be its own
     for name in _MAKERS:
         patches.set(torch, name, _maker(name, getattr(torch, name)))
     for name in _MAKING_METHODS:
