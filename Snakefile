@@ -1,4 +1,4 @@
-"""NVIDIA's TensorRT samples as one workflow: `snakemake results/ssd_report.json`, `all`, `check`, `fetch`, `list`."""
+"""NVIDIA's TensorRT samples as one workflow: `snakemake results/ssd_report.json`, `all`, `check`, `fetch`, `init`, `list`."""
 
 import os
 
@@ -23,6 +23,7 @@ localrules:
     all,
     check,
     fetch,
+    init,
     list,
 
 
@@ -53,6 +54,19 @@ rule check:
 rule fetch:
     input:
         files_to_fetch,
+
+
+# Write the YAML file of a sample for a model of one's own: --config 'init={model: model.onnx, data: pictures}'.
+rule init:
+    log:
+        "logs/init.log",
+    conda:
+        "environment.yml"
+    params:
+        run=command("init_sample"),
+        options=lambda wildcards: planned(options.init, PLAN),
+    shell:
+        "{params.run:q} {params.options:q} 2> {log:q} || {{ cat {log:q} >&2; exit 1; }}"
 
 
 # Print the samples: chapter, needs, status.

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.calibration.fallback import in_front_of_activations
 from trtflow.calibration.tensors import ranged_tensors
 from trtflow.cli import columns
 from trtflow.metrics.agreement import MOST_DB
@@ -17,6 +18,7 @@ from trtflow.runtime.build import Settings, build_plan
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.session import Session
 
+LOST_DB = 30.0  # a tensor with less is lost in part; one with more is not stored in INT8, or hardly suffers from it
 CUT = 0.5  # of a tensor's largest value: what INT8 holds of it where much was cut off
 Define = Callable[[ModuleType, Any], None]
 Feeds = Mapping[str, np.ndarray]
@@ -92,7 +94,7 @@ def tensor_losses(
 ) -> list[Loss]:
     """Run a network in float32 and in INT8 with every tensor an output.
 
-    TensorRT fuses less where a tensor is an output, so what lies inside a fused layer is told as it would be without.
+    TensorRT fuses less where a tensor is an output, so what lies in front of an activation is left out.
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
@@ -140,11 +142,15 @@ def _watched(define: Define, makers: dict[str, str]) -> Define:
     def define_watched(trt: ModuleType, network: Any) -> None:
         define(trt, network)
         marked = {network.get_output(index).name for index in range(network.num_outputs)}
-        for layer in (network.get_layer(index) for index in range(network.num_layers)):
+        layers = [network.get_layer(index) for index in range(network.num_layers)]
+        for layer in layers:
             for place in range(layer.num_outputs):
                 makers[layer.get_output(place).name] = layer.name
+        inside = in_front_of_activations(trt, layers)  # of a fused layer: it is never stored, and has no steps
         names = set()
         for tensor in ranged_tensors(trt, network):
+            if tensor.name in inside and tensor.name not in marked:
+                continue
             names.add(tensor.name)
             if not tensor.is_network_input and tensor.name not in marked:
                 network.mark_output(tensor)
@@ -168,7 +174,8 @@ def losses_text(losses: Sequence[Loss]) -> str:
         for loss in ordered
     ]
     lines = [columns(("SNR dB", "largest", "INT8 range", "tensor", "layer"), rows)]
-    cut = [loss for loss in losses if loss.range is not None and loss.range < CUT * loss.largest]
+    lost = [loss for loss in losses if loss.snr_db is None or loss.snr_db < LOST_DB]
+    cut = [loss for loss in lost if loss.range is not None and loss.range < CUT * loss.largest]
     if cut:
         worst = min(cut, key=lambda loss: (loss.range or 0.0) / loss.largest)
         share = (worst.range or 0.0) / worst.largest

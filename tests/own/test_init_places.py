@@ -158,10 +158,40 @@ def test_labels_that_do_not_fit_are_told_by_init(pictures, here, spoil, message)
     assert "\n" not in str(error.value)
 
 
+def test_a_coco_file_without_its_first_picture_is_none_of_another_task(pictures, here):
+    put_labels(pictures, "coco")
+    first = min(Path("squares/images").iterdir())
+    first.unlink()
+    write_rows6(Path("rows.onnx"))
+    with pytest.raises(UserError, match=f"instances.json: image .*, '{first.name}', is not in squares/images"):
+        written("rows.onnx", "--data", "squares")
+
+
+def test_pictures_in_one_folder_are_no_class(here):
+    write_rows6(Path("rows.onnx"))
+    assert written("rows.onnx", "--data", "squares")[0]["task"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--labels", "nowhere"), "nowhere: no such file or folder. Correct --labels or --masks"),
+        (("--name", "ssd"), "--name ssd: it is a sample of the guide's. Take another name"),
+        (("--labels", "squares", "--masks", "squares"), "--labels and --masks: boxes or masks"),
+    ],
+)
+def test_places_that_cannot_be_are_told(here, options, message):
+    write_rows6(Path("rows.onnx"))
+    with pytest.raises(UserError, match=message):
+        written("rows.onnx", "--data", "squares", *options)
+
+
 def test_outputs_that_nobody_could_read_are_told(pictures, here):
     put_labels(pictures, "coco")
     export(UNet(), Path("unet.onnx"), ["logits"])
-    with pytest.raises(UserError, match=r"unet.onnx: no decoder reads its outputs logits \[1, 4, 64, 64\] with 3"):
+    with pytest.raises(
+        UserError, match=r"unet.onnx: no decoder reads its outputs logits \[1, 4, 64, 64\] with 3 classes"
+    ):
         written("unet.onnx", "--data", "squares")
     with pytest.raises(UserError, match="squares/images: no masks in or beside it. Say where they are with --masks"):
         written("unet.onnx", "--data", "squares", "--task", "segmentation")

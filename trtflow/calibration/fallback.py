@@ -33,7 +33,7 @@ def fall_back(trt: ModuleType, network: Any, scales: Mapping[str, Any], source: 
     """
     layers = [network.get_layer(index) for index in range(network.num_layers)]
     lacking = {tensor.name for tensor in ranged_tensors(trt, network)} - scales.keys()
-    lacking -= {tensor.name for tensor in _ranged(trt, network)} | _in_front_of_activations(trt, layers)
+    lacking -= {tensor.name for tensor in _ranged(trt, network)} | in_front_of_activations(trt, layers)
     kept = []
     for layer in layers:
         missing = [name for name in _names(layer, "input") if name in lacking]
@@ -51,7 +51,7 @@ def _ranged(trt: ModuleType, network: Any) -> list[Any]:
     return [tensor for tensor in ranged_tensors(trt, network) if tensor.dynamic_range is not None]
 
 
-def _in_front_of_activations(trt: ModuleType, layers: list[Any]) -> set[str]:
+def in_front_of_activations(trt: ModuleType, layers: list[Any]) -> set[str]:
     """Return the names of tensors that nothing but an activation reads."""
     readers: dict[str, list[Any]] = {}
     for layer in layers:

@@ -60,7 +60,10 @@ def main(options: argparse.Namespace) -> None:
     from trtflow.workflow.samples import guide_samples  # noqa: PLC0415
 
     quiet_tensorflow()
-    name = options.name or sample_name(options.model, guide_samples(ROOT))
+    guide = guide_samples(ROOT)
+    name = options.name or sample_name(options.model, guide)
+    if name in guide:
+        raise UserError(f"--name {name}: it is a sample of the guide's. Take another name.")
     target = options.folder / f"{name}.yaml"
     if target.exists():
         raise UserError(f"{target}: it is there already. Remove it, or give another --name.")

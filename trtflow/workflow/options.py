@@ -7,6 +7,7 @@ import os
 import shutil
 from typing import Any
 
+from trtflow.workflow.errors import PlanError
 from trtflow.workflow.own import INT8
 from trtflow.workflow.plan import Plan
 
@@ -100,6 +101,18 @@ def batches(plan: Plan, name: str) -> list[str]:
     files = plan.setting(name, "calibration.files")
     size = {"files": files} if files else {"batch_size": plan.setting(name, "calibration.batch_size")}
     return words({"sample": name, **size})
+
+
+def init(plan: Plan) -> list[str]:
+    """Return the options of `trtflow init`, which `init` of the configuration has.
+
+    Raises:
+        PlanError: it names no model.
+    """
+    told = dict(plan.config["init"])
+    if not told:
+        raise PlanError("init: name a model: --config 'init={model: model.onnx, data: pictures}'")
+    return [told.pop("model"), *words({**told, "folder": plan.config["own_samples"]})]
 
 
 def preprocessor(plan: Plan, name: str) -> list[str]:

@@ -57,8 +57,9 @@ def listed_names(labels: Path) -> Iterator[list[str]]:
 
 
 def _coco(path: Path) -> list[str]:
-    with refuse_damage(path, "not COCO's annotations", "It has categories, each with an id and a name."):
-        categories = [(int(entry["id"]), str(entry["name"])) for entry in read_json(path)["categories"]]
+    remedy = "It has categories, each with an id and a name."
+    with refuse_damage(path, "not COCO's annotations", remedy):
+        categories = [(int(entry["id"]), str(entry["name"])) for entry in read_json(path, remedy)["categories"]]
     return [name for _, name in sorted(categories)]
 
 

@@ -95,7 +95,7 @@ def _classes_of(items: Items, label: str) -> list[str]:
     if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "iuU":
         return []
     known = np.unique(values).tolist()
-    if items.source.is_dir() and known == [items.source.name]:  # pictures without folders
+    if items.source.is_dir() and len(known) == 1:  # pictures in one folder, which is no class
         return []
     return [str(name) for name in known]
 

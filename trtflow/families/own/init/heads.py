@@ -18,6 +18,7 @@ STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32), (8, 16), (8,)
 ANCHORS = (1, 3, 2, 5)  # boxes a cell
 PLAIN = 5  # values of a box of YOLO before its classes: middle, sides, objectness
 BINS = 64  # channels of the distances of YOLOv8's raw maps: four sides of 16 bins
+QUERIES = 1000  # boxes of a picture, at most, of models that suppress nothing
 NEGATIVE = 0.2  # of the values of boxes for noise, from which on these are offsets
 # boxes a map, of decoders that know their sizes
 USUAL_ANCHORS: Mapping[str, set[tuple[int, ...]]] = {"yolov3": {(3, 3, 3), (3, 3)}, "yolov5": {(3, 3, 3)}}
@@ -218,6 +219,8 @@ def _of_pair(floats: Arrays, size: tuple[int, int], names: tuple[str, ...], widt
     else:
         kind = {"scores": "probabilities" if probable else "logits"}
     told = {"name": "boxes_scores", **form, **kind}
+    if unit and boxes.shape[1] <= QUERIES and not _is_grid(boxes.shape[1], size):
+        told["nms_iou"] = None  # DETR and its kin find each object once
     left = [UNITS, "decoding: whether boxes are corners, and which score is the background, is a guess"]
     yield Head(told, list(names[:2]), classes=width - background, left=left)
 

@@ -15,6 +15,7 @@ BOXES = ("labels", "Annotations", "annotations", "xmls")  # of their boxes
 MASKS = ("masks", "SegmentationClass", "mask", "annotations", "labels")  # of their masks
 HELD_OUT = ("val", "valid", "validation", "test")  # splits, the one to score first
 COCO_PARTS = {"images", "annotations", "categories"}
+LOOKED_AT = 20  # pictures, to see whether labels are theirs
 LARGEST_JSON = 512 << 20  # bytes of a file that is looked into
 
 
@@ -48,10 +49,13 @@ def find_places(data: Path, labels: Path | None, masks: Path | None) -> Places:
         masks: the same of masks.
 
     Raises:
-        UserError: the user said both, or of data that are no pictures.
+        UserError: the user said both, or what is not there, or of data that are no pictures.
     """
     if labels and masks:
         raise UserError("--labels and --masks: boxes or masks? Give one of both.")
+    for place in (labels, masks):
+        if place and not place.exists():
+            raise UserError(f"{place}: no such file or folder. Correct --labels or --masks.")
     if not data.is_dir():
         if labels or masks:
             raise UserError(f"{data}: labels of boxes and masks are of pictures in a folder. Give that as --data.")
@@ -93,7 +97,7 @@ def _has(labels: Path, folder: Path, endings: tuple[str, ...]) -> bool:
     if not labels.is_dir():
         return False
     try:
-        some = labelled.find_pictures(folder)[:20]
+        some = labelled.find_pictures(folder)[:LOOKED_AT]
     except FormatError:
         return False
     files = [[labelled.label_file(picture, folder, labels, ending) for picture in some] for ending in endings]
@@ -113,12 +117,12 @@ def _coco_files(data: Path, folder: Path) -> Iterator[Path]:
 
 
 def _is_coco(path: Path, folder: Path) -> bool:
-    """Whether a file is of COCO's form, and the first of its pictures lies in a folder."""
+    """Whether a file is of COCO's form, and some of its first pictures lie in a folder."""
     try:
         content = read_json(path)
     except FormatError:
         return False
-    if not isinstance(content, dict) or not set(content) >= COCO_PARTS or not content["images"]:
+    if not isinstance(content, dict) or not set(content) >= COCO_PARTS or not isinstance(content["images"], list):
         return False
-    first = content["images"][0]
-    return isinstance(first, dict) and (folder / str(first.get("file_name"))).is_file()
+    first = [image for image in content["images"][:LOOKED_AT] if isinstance(image, dict)]
+    return any((folder / str(image.get("file_name"))).is_file() for image in first)

@@ -37,7 +37,7 @@ def add_detection(facts: Facts, places: Places, found: Guess) -> None:
     if not names:
         raise FormatError(places.labels, "no object of any class in it", "Label some objects, or give other labels.")
     size = _size(facts, found)
-    head = _head(facts, size, Known(len(names), complete))
+    head = _head(facts, size, Known(len(names), complete), places.labels)
     found.decoding, found.outputs = dict(head.decoding), {name: {} for name in head.outputs}
     found.left += head.left
     _name_classes(found, names, head.classes or len(names), complete)
@@ -48,7 +48,7 @@ def add_detection(facts: Facts, places: Places, found: Guess) -> None:
     _add_resize(found, head.resize)
 
 
-def _head(facts: Facts, size: tuple[int, int], known: Known) -> Head:
+def _head(facts: Facts, size: tuple[int, int], known: Known, labels: Path) -> Head:
     """Return how the outputs are read: of as many classes as the labels know, or else of more.
 
     Raises:
@@ -61,8 +61,8 @@ def _head(facts: Facts, size: tuple[int, int], known: Known) -> Head:
     if not heads:
         shapes = ", ".join(f"{name} {list(values.shape)}" for name, values in facts.answers.items())
         raise UserError(
-            f"{facts.source}: no decoder reads its outputs {shapes} with {known.count} classes. Export it with other "
-            f"outputs; {PAGE}. Or give --task none, and decode in a hook."
+            f"{facts.source}: no decoder reads its outputs {shapes} with {known.count} classes, which {labels} knows. "
+            f"Correct the labels, or export it with other outputs; {PAGE}. Or give --task none, and decode in a hook."
         )
     return heads[0]
 
