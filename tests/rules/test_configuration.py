@@ -86,7 +86,7 @@ def test_mistake_is_named(tmp_path, arguments, message):
         (
             "dta: mini",
             "unknown key dta. Known: data, backend, engine_python, builder, reference, latency_seconds, mirror,"
-            " download_attempts, download_timeout, fetch, page, compare, own_samples, samples.",
+            " download_attempts, download_timeout, fetch, page, compare, init, own_samples, samples.",
         ),
         ("page: [sssd]", "page: unknown sample 'sssd'. Did you mean 'ssd'? Known: "),
         ("compare: {a: docs/results/cpu, b: b}", "compare: no *_report.json in "),

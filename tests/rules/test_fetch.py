@@ -85,7 +85,9 @@ def workflow(tmp_path, server):
         {"file": "set/data.tar.bz2", "member": "vocab.de", "md5": md5, "path": "artefacts/vocab.de"},
     ]
     sample = made.folder / "config/samples/ssd.yaml"
-    sample.write_text(sample.read_text() + yaml.safe_dump({"artefacts": artefacts}))
+    settings = yaml.safe_load(sample.read_text())
+    del settings["artefacts"]  # those that are published
+    sample.write_text(yaml.safe_dump(settings) + yaml.safe_dump({"artefacts": artefacts}))
     return made
 
 
