@@ -104,7 +104,7 @@ def test_mixed_precision_and_dla_are_options(reports, folder):
     mixed = SAMPLES.replace("calibration: {batch_size: 5}", "calibration: {batch_size: 5}, mixed_precision: {limit: 1}")
     done = snakemake(folder, mixed, "--", "results/int8_api/engine.int8.plan")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 of 53 layers are kept in float32" in (folder / "logs/int8_api/find_mixed_precision.log").read_text()
+    assert "0 of 54 layers are kept in float32" in (folder / "logs/int8_api/find_mixed_precision.log").read_text()
     dla = SAMPLES.replace("calibration: {batch_size: 5}", "calibration: {batch_size: 5}, dla_core: 0")
     done = snakemake(folder, dla, "--", "results/int8_api/engine.int8.plan")
     assert done.returncode != 0
