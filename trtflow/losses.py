@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.calibration.fallback import in_front_of_activations
-from trtflow.calibration.tensors import ranged_tensors
+from trtflow.calibration.tensors import layers_of, ranged_tensors
 from trtflow.cli import columns
 from trtflow.metrics.agreement import MOST_DB
 from trtflow.runtime.build import Settings, build_plan
@@ -142,7 +142,7 @@ def _watched(define: Define, makers: dict[str, str]) -> Define:
     def define_watched(trt: ModuleType, network: Any) -> None:
         define(trt, network)
         marked = {network.get_output(index).name for index in range(network.num_outputs)}
-        layers = [network.get_layer(index) for index in range(network.num_layers)]
+        layers = layers_of(network)
         for layer in layers:
             for place in range(layer.num_outputs):
                 makers[layer.get_output(place).name] = layer.name

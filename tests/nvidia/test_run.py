@@ -208,24 +208,32 @@ def test_processes_that_a_script_starts(script: Callable[[str], Path], tmp_path:
     assert found.stdout == "trtflow.nvidia.pycuda.driver\n<class 'float'> trtflow.nvidia.cuda.cudart 1\n"
 
 
-def test_a_module_named_tensorrt_in_its_folder(
-    script: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture
+@pytest.mark.parametrize(
+    ("name", "text", "printed", "note"),
+    [
+        ("tensorrt", "import tensorrt\nprint(tensorrt.Builder.__module__)", "trtflow.reference", ""),
+        (
+            "pycuda",
+            "import pycuda.driver\nprint(pycuda.driver.get_version())",
+            "(12",
+            ": `pycuda` is PyCUDA. Rename it.",
+        ),
+    ],
+)
+def test_a_module_of_that_name_in_its_folder(
+    script: Callable[[str], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+    name: str,
+    text: str,
+    printed: str,
+    note: str,
 ) -> None:
-    (tmp_path / "tensorrt.py").write_text("raise SystemExit('the wrong one')")
-    command(script("import tensorrt\nprint(tensorrt.Builder.__module__)"))
+    (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    command(script(text))
     said = capsys.readouterr()
-    assert said.out.startswith("trtflow.reference")
-    assert f"note: {tmp_path / 'tensorrt.py'} is not imported" in said.err
-
-
-def test_a_module_named_pycuda_in_its_folder(
-    script: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
-    (tmp_path / "pycuda.py").write_text("raise SystemExit('the wrong one')")
-    command(script("import pycuda.driver\nprint(pycuda.driver.get_version())"))
-    said = capsys.readouterr()
-    assert said.out.startswith("(12")
-    assert f"note: {tmp_path / 'pycuda.py'} is not imported: `pycuda` is PyCUDA. Rename it." in said.err
+    assert said.out.startswith(printed)
+    assert f"note: {tmp_path / f'{name}.py'} is not imported{note}" in said.err
 
 
 def test_a_folder_named_tensorrt_and_a_package_named_cuda(

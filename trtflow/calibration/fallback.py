@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from trtflow.calibration.tensors import ranged_tensors
+from trtflow.calibration.tensors import layers_of, ranged_tensors
 
 logger = logging.getLogger(__name__)
 # layers whose output has its input's values: in front of them a scale is needed that is needed behind them
@@ -31,7 +31,7 @@ def fall_back(trt: ModuleType, network: Any, scales: Mapping[str, Any], source: 
     Returns:
         the names of these layers, in network order.
     """
-    layers = [network.get_layer(index) for index in range(network.num_layers)]
+    layers = layers_of(network)
     lacking = {tensor.name for tensor in ranged_tensors(trt, network)} - scales.keys()
     lacking -= {tensor.name for tensor in _ranged(trt, network)} | in_front_of_activations(trt, layers)
     kept = []

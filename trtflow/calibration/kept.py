@@ -6,6 +6,8 @@ from collections.abc import Collection
 from types import ModuleType
 from typing import Any
 
+from trtflow.calibration.tensors import layers_of
+
 PRODUCTS = ("CONVOLUTION", "FULLY_CONNECTED", "DECONVOLUTION", "MATRIX_MULTIPLY")  # layers that INT8 is there for
 
 
@@ -25,13 +27,12 @@ def set_precision(layer: Any, dtype: Any) -> None:
 def products(trt: ModuleType, network: Any) -> list[str]:
     """Return the names of the layers of a network that multiply and compute values, in its order."""
     kinds = [getattr(trt.LayerType, name) for name in PRODUCTS]
-    layers = [network.get_layer(index) for index in range(network.num_layers)]
-    return [layer.name for layer in layers if layer.type in kinds and computes(trt, layer)]
+    return [layer.name for layer in layers_of(network) if layer.type in kinds and computes(trt, layer)]
 
 
 def keep_in_float(trt: ModuleType, network: Any, kept: Collection[str]) -> None:
     """Let layers of these names compute in float32, whatever the builder's flags say; see `prefer_constraints`."""
-    for layer in (network.get_layer(index) for index in range(network.num_layers)):
+    for layer in layers_of(network):
         if layer.name in kept:
             set_precision(layer, trt.float32)
 

@@ -8,13 +8,17 @@ from typing import Any
 LEAST_RANGE = 1e-6  # a tensor that is nothing but noughts would have no scale
 
 
+def layers_of(network: Any) -> list[Any]:
+    """Return the layers of a network, in its order."""
+    return [network.get_layer(index) for index in range(network.num_layers)]
+
+
 def ranged_tensors(trt: ModuleType, network: Any) -> list[Any]:
     """Return the tensors that INT8 needs a range of: inputs, then every layer's float outputs, constants left out."""
     inputs = [network.get_input(index) for index in range(network.num_inputs)]
-    layers = [network.get_layer(index) for index in range(network.num_layers)]
     outputs = [
         layer.get_output(place)
-        for layer in layers
+        for layer in layers_of(network)
         if layer.type != trt.LayerType.CONSTANT
         for place in range(layer.num_outputs)
     ]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.calibration.kept import computes, prefer_constraints, set_precision
-from trtflow.calibration.tensors import ranged_tensors, set_range
+from trtflow.calibration.tensors import layers_of, ranged_tensors, set_range
 from trtflow.datasets.digit_pictures import read_images, read_labels
 from trtflow.datasets.images import read_pictures
 from trtflow.families.common.input_size import read_input_size
@@ -55,7 +55,7 @@ def configure_network(trt: ModuleType, network: Any, path: Path, kept: Collectio
     check_ranges(path, ranges, list(tensors))
     for name, tensor in tensors.items():
         set_range(tensor, ranges[name])
-    for layer in (network.get_layer(index) for index in range(network.num_layers)):
+    for layer in layers_of(network):
         if layer.type == trt.LayerType.CONSTANT:
             set_range_of_constant(trt, layer)
         elif computes(trt, layer):

@@ -16,17 +16,7 @@ from trtflow.reference.record.enums import (
     SampleMode,
     TopKOperation,
 )
-from trtflow.reference.record.layer import (
-    ANY,
-    FLOATS,
-    INT32,
-    NUMBERS,
-    ILayer,
-    Types,
-    axes_of,
-    broadcast,
-    one_axis,
-)
+from trtflow.reference.record.layer import ANY, FLOATS, INT32, NUMBERS, ILayer, Types, axes_of, broadcast, one_axis
 from trtflow.reference.record.plugins import IPluginV2
 from trtflow.reference.record.shape_values import constant_values, known_values
 from trtflow.reference.record.tensor import ITensor
