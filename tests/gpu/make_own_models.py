@@ -12,14 +12,14 @@ import argparse
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from own_networks import SHAPES, SIZE, STRIDE, ANCHOR, CELLS, Encoder, Forecast, UNet, Yolo5, Yolo8, scene
+from own_networks import CELLS, SHAPES, SIZE, STRIDE, Encoder, Forecast, UNet, Yolo5, Yolo8, scene
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss, smooth_l1_loss
@@ -194,14 +194,16 @@ def write_pipelines(folder: Path) -> None:
 
     wine, diabetes = load_wine(), load_diabetes(scaled=False)
     classifier = make_pipeline(StandardScaler(), LogisticRegression()).fit(wine.data[::2], wine.target[::2])
-    perceptron = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(24, 12), max_iter=800, random_state=0))
+    perceptron = make_pipeline(
+        StandardScaler(), MLPRegressor(hidden_layer_sizes=(24, 12), max_iter=800, random_state=0)
+    )
     for name, model, data, answers in (
         ("wine", classifier, wine, wine.target_names[wine.target]),
         ("diabetes", perceptron.fit(diabetes.data[::2], diabetes.target[::2]), diabetes, diabetes.target),
     ):
         (folder / f"{name}.onnx").write_bytes(to_onnx(model, data.data[:1].astype(np.float32)).SerializeToString())
         columns = [re.sub(r"\W+", "_", column) for column in data.feature_names]
-        rows = [",".join([*columns, "class" if name == "wine" else "targets"])]
+        rows = [",".join([*columns, "kind" if name == "wine" else "targets"])]
         rows += [
             ",".join(map(str, [*row, answer]))
             for row, answer in zip(data.data[1::2].tolist(), answers[1::2], strict=True)
