@@ -44,8 +44,9 @@ class Trial:
     """Builds engines of one network and runs the same batches through each."""
 
     def __init__(self, trt: ModuleType, options: argparse.Namespace, batches: list[Batch]) -> None:
-        self.trt, self.options, self.batches = trt, options, batches
+        self.trt, self.options = trt, options
         self.sample = load_sample(options.sample)
+        self.batches = in_batches_of(getattr(self.sample, "batch", None), batches)
         self.layers: list[str] = []
         self.exact = self.answers("fp32")
 
@@ -80,6 +81,17 @@ class Trial:
                 inputs = feeds(batch.images)
                 found.add(self.sample.postprocess({**inputs, **session.run(inputs)}))
         return found.joined(sum(len(batch.images) for batch in self.batches))
+
+
+def in_batches_of(size: int | None, batches: list[Batch]) -> list[Batch]:
+    """Return the items of batch files in batches of the size that a model fixes, as they are where it fixes none.
+
+    What is left at the end, too little for a batch, has no part, as it has none in the calibration.
+    """
+    if size is None:
+        return batches
+    images = np.concatenate([batch.images for batch in batches])
+    return [Batch(images[start : start + size]) for start in range(0, len(images) - size + 1, size)]
 
 
 def top1_loss(trial: Trial) -> Callable[[Collection[str]], Loss]:

@@ -18,6 +18,7 @@ import yaml
 from find_mixed_precision import Trial, agreement_loss
 from own_steps import done, job_of, written
 from places import UNet, export, write_pictures
+from suppressed import write_rows7
 
 import trtflow.reference as trt
 from trtflow.calibration.calibrators import make_calibrator
@@ -91,6 +92,23 @@ def test_nothing_is_kept_where_nothing_was_cut_off(adopted, monkeypatch):
     monkeypatch.chdir(adopted)
     trial = trial_of("minmax")
     assert smallest_set(trial.layers, agreement_loss(trial), 0) == []
+
+
+def test_a_model_that_fixes_its_batch_is_tried_in_batches_of_it(tmp_path, monkeypatch):
+    """Its calibration has one file of many items; a search on them ran the engine on all at once, which it refuses."""
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path, COUNT)
+    write_rows7(Path("rows.onnx"))
+    written("rows.onnx", "--data", "pictures", "--labels", "labels")
+    done(job_of("rows", "export"))
+    sample = load("rows")
+    items, _ = sample.read_images(Path("pictures"), "val")
+    packed = sample.pack(sample.preprocess(items, Path()))
+    given = {"sample": "rows", "export_dir": Path(), "ranges": None, "metric": "overlap_agreement", "least": 0.9}
+    trial = Trial(trt, argparse.Namespace(**given), [Batch(packed)])
+    assert [len(batch.images) for batch in trial.batches] == [1] * len(packed)
+    assert len(trial.exact["detections"]) == len(packed) > 1
+    assert trial.layers
 
 
 def test_an_agreement_that_the_task_lacks_is_told(adopted, monkeypatch):
