@@ -83,7 +83,7 @@ class Trial:
         with Session(self.trt, engine_of(self.trt, plan)) as session:
             for batch in self.batches:
                 inputs = feeds(batch.images)
-                found.add(self.sample.postprocess({**inputs, **session.run(inputs)}))
+                found.add(self.sample.postprocess({**inputs, **session.run(dict(inputs))}))
         return found.joined(sum(len(batch.images) for batch in self.batches))
 
 
