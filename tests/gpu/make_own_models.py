@@ -1,9 +1,13 @@
 """Make models of one's own, trained for some seconds each, and data for them, in a folder.
 
-python tests/gpu/make_own_models.py FOLDER
+python tests/gpu/make_own_models.py FOLDER    # some minutes; needs skl2onnx: pip install skl2onnx
+cd FOLDER; for file in digits.pt2:pictures houses.keras:houses.npz yolo5.onnx:shapes yolo8.onnx:shapes \\
+    yolo8_nms.onnx:shapes forecast.onnx:forecast.npz wine.onnx:wine.csv diabetes.onnx:diabetes.csv; do
+    trtflow init ${file%:*} --data ${file#*:}; done
+trtflow init unet.onnx --data shapes/images --masks shapes/masks; trtflow init encoder.pt2
 
 `digits.pt2` and `houses.keras` are those of docs/your-own-model.md, made by what stands there. The others are networks
-of own_networks.py; docs/results/h200/notes.md says how they were run.
+of own_networks.py. `snakemake … --config backend=tensorrt` makes their reports on a GPU.
 """
 
 from __future__ import annotations
