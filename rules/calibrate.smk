@@ -121,7 +121,7 @@ rule choose_table:
     resources:
         **takes(3000, 60, engine=True),
     params:
-        **script("choose_table"),
+        **script("take_table"),
         export=folder_of("export"),
         folder=folder_of("batches"),
         metric=setting("calibration.chosen_by"),

@@ -10,11 +10,11 @@ import argparse
 import re
 from pathlib import Path
 
-import choose_table
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import take_table
 import torch
 import yaml
 from find_mixed_precision import agreement_loss
@@ -162,15 +162,15 @@ def test_with_auto_the_table_is_taken_whose_engine_agrees_more(
     tables = [calibrated(algorithm) for algorithm in ("entropy2", "minmax")]
     words = [*map(str, tables), "--sample", "unet", "--export-dir", ".", "--batch-dir", "batches", "--out", "chosen"]
     words += ["--backend-file", "backend.json", "--metric"]
-    monkeypatch.setattr("sys.argv", ["choose_table", *words, "pixel_agreement"])
-    choose_table.main()
+    monkeypatch.setattr("sys.argv", ["take_table", *words, "pixel_agreement"])
+    take_table.main()
     assert Path("chosen").read_bytes() == Path(f"Calibration{taken}").read_bytes()
     told = dict(re.findall(r"^(\w+): pixel_agreement ([\d.]+)", capsys.readouterr().out, re.MULTILINE))
     gained = float(told["minmax"]) - float(told["entropy2"])
     assert gained > 0.1 if taken == "minmax" else gained == 0
-    monkeypatch.setattr("sys.argv", ["choose_table", *words, "top1"])
+    monkeypatch.setattr("sys.argv", ["take_table", *words, "top1"])
     with pytest.raises(UserError, match="--metric: 'top1' is no agreement of this task. Known: "):
-        choose_table.main()
+        take_table.main()
 
 
 def test_auto_calibrates_by_each_and_engines_take_what_was_chosen(adopted, tmp_path, monkeypatch):
