@@ -50,6 +50,7 @@ def guess(facts: Facts, places: Places | None, task: str | None = None) -> Guess
         _add_targets(facts, items, found)
     if found.task in SEEN and places is not None:
         SEEN[found.task](facts, places, found)
+        found.left += places.left
     return found
 
 
