@@ -13,6 +13,7 @@ from places import CLASSES, Prior, Raw5, Table8, UNet, export, write_pictures
 
 from trtflow import reference as trt
 from trtflow import tasks
+from trtflow.datasets.labelled import read_objects
 from trtflow.families.own import import_model, predict
 from trtflow.formats import UserError
 from trtflow.formats.arrays import write_arrays
@@ -131,6 +132,7 @@ def changed(name, **data):
         ("table8", {"pictures": {"resize": "crop"}}, "data.pictures.resize: crop cuts off objects"),
         ("unet", {"classes": ["ground", "red"]}, r"output 'logits' of shape \(4, 64, 64\) is no map of 2 classes"),
         ("unet", {"masks": "labels"}, "labels/0.png: .*0.png has no mask"),
+        ("unet", {"void": [0, 1, 2, 3]}, "masks: no pixel of any mask counts: all are of data.void. Give masks"),
         ("unet", {"colours": {"grey": [1, 2, 3]}}, "data.colours: the class 'grey' is no class"),
         ("unet", {"colours": {"red": [255, 0, 0]}}, r"0.png: .* pixels have the colour \[0, 0, 0\], which is no class"),
     ],
@@ -151,3 +153,23 @@ def test_a_picture_that_a_coco_file_lacks_is_told(here, tmp_path):
     own, task = changed("table8", labels=str(tmp_path / "labels.json"))
     with pytest.raises(UserError, match="the picture 7.png has no labels in it. Add them, or take it out"):
         adopt("table8", own, task)
+
+
+def test_ids_of_a_coco_file_may_be_names(here, tmp_path):
+    """Tools that go by the names of files write them; whole numbers as COCO's own are the others."""
+    content = json.loads((here / "labels.json").read_text())
+    numbered = read_objects(here / "pictures", here / "labels.json", CLASSES).annotations
+    for entry in content["images"]:
+        entry["id"] = f"image {entry['id']}"
+    for entry in content["annotations"]:
+        entry["image_id"] = f"image {entry['image_id']}"
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(content))
+    named = read_objects(here / "pictures", path, CLASSES).annotations
+    assert [entry.image_id for entry in named] == [entry.image_id for entry in numbered]
+    for found, wanted in zip(named, numbered, strict=True):
+        np.testing.assert_array_equal(found.boxes, wanted.boxes)
+    content["images"][0]["id"] = 1.5
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"not COCO's annotations \(images\[0\] has the id 1.5\)"):
+        read_objects(here / "pictures", path, CLASSES)

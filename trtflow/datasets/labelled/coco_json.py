@@ -17,6 +17,7 @@ from trtflow.formats.damage import is_name_within, refuse_damage
 from trtflow.formats.files import read_json
 
 Entry = Mapping[str, Any]
+ID = (int, str)  # COCO's own are numbers; tools that go by names of files write these
 
 
 def read_coco(path: Path, folder: Path, classes: Sequence[str]) -> tuple[list[Path], list[Annotation]]:
@@ -35,7 +36,7 @@ def read_coco(path: Path, folder: Path, classes: Sequence[str]) -> tuple[list[Pa
     content = _read(path)
     images = sorted(content["images"], key=lambda image: image["file_name"])
     labels = _labels(path, content, classes)
-    objects: dict[int, list[Entry]] = defaultdict(list)
+    objects: dict[int | str, list[Entry]] = defaultdict(list)
     known = {image["id"] for image in images}
     for entry in content["annotations"]:
         if entry["image_id"] not in known:
@@ -48,10 +49,10 @@ def read_coco(path: Path, folder: Path, classes: Sequence[str]) -> tuple[list[Pa
 
 def _read(path: Path) -> dict[str, list[Entry]]:
     """Return the lists of a file whose entries have what is read of them, and ids of their own."""
-    needed = {
-        "images": {"id": int, "file_name": str, "height": int, "width": int},
-        "categories": {"id": int, "name": str},
-        "annotations": {"id": int, "image_id": int, "category_id": int, "bbox": list},
+    needed: dict[str, dict[str, Any]] = {
+        "images": {"id": ID, "file_name": str, "height": int, "width": int},
+        "categories": {"id": ID, "name": str},
+        "annotations": {"id": ID, "image_id": ID, "category_id": ID, "bbox": list},
     }
     remedy = "It has images, categories and annotations, as cocodataset.org describes."
     with refuse_damage(path, "not COCO's annotations", remedy):
@@ -60,7 +61,8 @@ def _read(path: Path) -> dict[str, list[Entry]]:
             for place, entry in enumerate(content[part]):
                 wrong = [key for key, kind in keys.items() if not isinstance(entry.get(key), kind)]
                 if wrong:
-                    raise ValueError(f"{part}[{place}] has no {wrong[0]!r}")
+                    told = f"the {wrong[0]} {entry[wrong[0]]!r}" if wrong[0] in entry else f"no {wrong[0]!r}"
+                    raise ValueError(f"{part}[{place}] has {told}")
     for part in needed:
         twice = [number for number, count in Counter(entry["id"] for entry in content[part]).items() if count > 1]
         if twice:
@@ -70,7 +72,7 @@ def _read(path: Path) -> dict[str, list[Entry]]:
     return content
 
 
-def _labels(path: Path, content: Mapping[str, list[Entry]], classes: Sequence[str]) -> dict[int, int]:
+def _labels(path: Path, content: Mapping[str, list[Entry]], classes: Sequence[str]) -> dict[int | str, int]:
     """Return the labels of categories that have objects, by their ids."""
     names = {entry["id"]: entry["name"] for entry in content["categories"]}
     labels = {}
@@ -95,7 +97,7 @@ def _picture(path: Path, folder: Path, image: Entry) -> Path:
     return picture
 
 
-def _annotation(path: Path, image: Entry, entries: Sequence[Entry], labels: Mapping[int, int]) -> Annotation:
+def _annotation(path: Path, image: Entry, entries: Sequence[Entry], labels: Mapping[int | str, int]) -> Annotation:
     """Return the objects of a picture."""
     corners = [_corners(path, entry) for entry in entries]
     return Annotation(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.labelled import read_objects
-from trtflow.datasets.labelled.masks import find_masks, mask_form, read_mask
+from trtflow.datasets.labelled.masks import VOID, find_masks, mask_form, read_mask
 from trtflow.datasets.placement import PLACEMENTS
 from trtflow.decoders import gives_lists
 from trtflow.formats import FormatError, UserError
@@ -85,8 +85,14 @@ def check_masks(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> N
             f"{own['model']['file']}: {fault}. Name as many classes in data.classes, in the model's order, or another "
             "output first in outputs."
         )
+    counted = 0
     for path in find_masks(Path(own["data"]["val"]), Path(own["data"]["masks"]))[1]:
-        read_mask(path, form)
+        counted += int((read_mask(path, form) != VOID).sum())
+    if not counted:
+        fault = "no pixel of any mask counts: all are of data.void"
+        raise FormatError(
+            Path(own["data"]["masks"]), fault, "Give masks with classes, or set data.void to other numbers."
+        )
 
 
 def check_whole(sample: OwnSample) -> None:
