@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
+import warm_python
 
 TESTS = Path(__file__).parent
 # at the end, as scripts/_path.py has it: scripts/profile.py is no module of Python's
@@ -32,3 +34,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if TESTS in item.path.parents and runs_or_trains(item.path):
             item.add_marker(pytest.mark.workflow)
     items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start one server of warm Pythons for all workers, and let tests start programs by it."""
+    if not hasattr(config, "workerinput"):
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of a thousand programs compiles the modules anew
+        server = warm_python.Server()
+        config.add_cleanup(server.close)
+        warm_python.write_programs()
+        os.environ[warm_python.SOCKET] = server.place
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        sys.executable = str(warm_python.BIN / "python")
+        sys.dont_write_bytecode = False
+
+
+@pytest.fixture(autouse=True)
+def _cold(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tests that are marked so start Python from nothing."""
+    if request.node.get_closest_marker("cold") is not None:
+        monkeypatch.setattr(sys, "executable", warm_python.COLD)
+        monkeypatch.delenv(warm_python.SOCKET)
