@@ -88,6 +88,13 @@ def test_another_environment_of_libraries_loads_them_anew(folder: Path, variable
     assert "colorsys" not in modules(folder, "", **{variable: "1"})
 
 
+def test_a_session_of_its_own_may_kill_itself(folder: Path) -> None:
+    (folder / "program.py").write_text("import os; os.kill(0, 9)")
+    warm, cold = both([str(folder / "program.py")], start_new_session=True)
+    assert warm == cold
+    assert warm[0] == -signal.SIGKILL
+
+
 def test_threads_are_as_many_as_the_environment_says(folder: Path) -> None:
     (folder / "program.py").write_text(
         "import threadpoolctl, numpy\nprint(threadpoolctl.threadpool_info()[0]['num_threads'])"

@@ -24,6 +24,7 @@ def asked(words: list[str]) -> dict | None:
         "environment": dict(os.environ),
         "mask": mask,
         "group": os.getpgid(0),
+        "session": os.getsid(0),
         "cores": sorted(os.sched_getaffinity(0)),
         "nice": os.getpriority(os.PRIO_PROCESS, 0),
         "ignored": [number for number in PASSED if signal.getsignal(number) == signal.SIG_IGN],

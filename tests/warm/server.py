@@ -3,8 +3,8 @@
 To import TensorFlow takes 9 s of a processor's time, PyTorch 3 s, Snakemake 1 s; the tests start a thousand programs
 that do one of these. A fork has them at once. Nothing of the project is kept loaded, and none of what a program did:
 each runs in a process of its own, with the arguments, folder, environment, files, umask, cores and priority of its
-client (tests/warm/client.py), which ends as the program does. What libraries read of the environment when they are
-loaded must be as it was here, or the client runs Python itself.
+client (tests/warm/client.py), which ends as the program does. Its session must be this one, and what libraries read of
+the environment when they are loaded as it was here, or the client runs Python itself.
 
 python tests/warm/server.py SOCKET FOLDER PYTHON: until standard input ends.
 """
@@ -101,7 +101,7 @@ class Server:
         size, files, _, _ = socket.recv_fds(client, 4, 3)
         try:
             asked = json.loads(_all_of(client, int.from_bytes(size, "big")))
-            if not taken(asked["environment"]):
+            if asked["session"] != os.getsid(0) or not taken(asked["environment"]):
                 client.send(b"-")
                 client.close()
                 return
@@ -186,8 +186,7 @@ def _set_up(asked: dict[str, Any], files: list[int], server: Server) -> None:
     for number in (0, 1, 2):
         os.dup2(files[number], number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    with suppress(OSError):  # of another session
-        os.setpgid(0, asked["group"])
+    os.setpgid(0, asked["group"])
     os.chdir(asked["folder"])
     os.umask(asked["mask"])
     os.sched_setaffinity(0, asked["cores"])
