@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import warm_python
 TESTS = Path(__file__).parent
 # at the end, as scripts/_path.py has it: scripts/profile.py is no module of Python's
 sys.path.append(str(TESTS.parent / "scripts"))
+BEFORE = pytest.StashKey[dict[str, str]]()  # the environment before tests are imported
 # folders of tests whose fixtures make reports; in tests/ itself lie those of whole samples
 RUNS = ("rules", "slurm", "gpu")
 # of what a script or a fixture of these folders trains
@@ -38,6 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start one server of warm Pythons for all workers, and let tests start programs by it."""
+    config.stash[BEFORE] = dict(os.environ)
     if not hasattr(config, "workerinput"):
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of a thousand programs compiles the modules anew
         server = warm_python.Server()
@@ -47,6 +50,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
         sys.executable = str(warm_python.BIN / "python")
         sys.dont_write_bytecode = False
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tell the server what importing the tests changed of the environment: libraries set variables, which are harmless."""
+    before = session.config.stash[BEFORE]
+    changed = {name: value for name, value in os.environ.items() if value != before.get(name)}
+    os.environ[warm_python.CHANGED] = json.dumps(changed)
 
 
 @pytest.fixture(autouse=True)

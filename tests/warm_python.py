@@ -16,6 +16,7 @@ from typing import Any
 TESTS = Path(__file__).resolve().parent
 COLD = sys.executable  # Python itself, for a test of how it is started, stopped or killed
 SOCKET = "TRTFLOW_TESTS_WARM"
+CHANGED = "TRTFLOW_TESTS_CHANGED"
 BIN = TESTS.parent / ".pytest_cache" / "d" / "warm" / "bin"  # the same for every run, as Snakemake's notes name it
 PROGRAMS = ("snakemake",)  # scripts of the environment that start warm too
 
@@ -64,3 +65,8 @@ def _write(path: Path, text: str) -> None:
 def cold(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return an environment in which all programs start from nothing."""
     return {name: value for name, value in environment.items() if name != SOCKET}
+
+
+def with_other_hashes() -> dict[str, str]:
+    """Return the environment with a seed of hashes that no program has which starts warm: sets have another order."""
+    return {**os.environ, "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"}
