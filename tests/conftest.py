@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Tell the server what importing the tests changed of the environment: libraries set variables, which are harmless."""
+    """Tell the server what importing the tests changed of the environment: what libraries set is harmless."""
     before = session.config.stash[BEFORE]
     changed = {name: value for name, value in os.environ.items() if value != before.get(name)}
     os.environ[warm_python.CHANGED] = json.dumps(changed)
