@@ -24,10 +24,10 @@ PROGRAMS = ("snakemake",)  # scripts of the environment that start warm too
 class Server:
     """A server of warm starts, until it is closed or the process that started it ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self.folder = tempfile.mkdtemp(prefix="trtflow-")
         self.place = f"{self.folder}/socket"
-        without = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        without = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
         with socket.socket(socket.AF_UNIX) as listening:  # from now on, so that no program comes too early
             listening.bind(self.place)
             listening.listen(64)
@@ -60,11 +60,6 @@ def _write(path: Path, text: str) -> None:
         part.write_text(text)
         part.chmod(0o755)
         part.replace(path)
-
-
-def cold(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return an environment in which all programs start from nothing."""
-    return {name: value for name, value in environment.items() if name != SOCKET}
 
 
 def with_other_hashes() -> dict[str, str]:

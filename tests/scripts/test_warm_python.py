@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ PROGRAMS = {
     "has the environment": "import os; print(sorted({**os.environ, 'PWD': 0}.items()))",  # a shell starts the client
     "has limits": "import os; print(oct(os.umask(0)), os.nice(0), os.sched_getaffinity(0))",
     "writes bytes and text": "import sys; sys.stdout.write('ä'); sys.stdout.flush(); sys.stdout.buffer.write(b'\\xff')",
+    "dies with a text": "import os; print('a'); print('b', end='', file=__import__('sys').stderr); os._exit(1)",
     "ends at once": "import sys; print('here'); sys.exit()",
     "has a status": "import sys; sys.exit(300)",
     "leaves with a text": "import sys; sys.exit('this is wrong')",
@@ -52,6 +54,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(params=["", "1"])
+def unbuffered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Programs whose output is written at once or not, whatever this environment says."""
+    server = warm_python.Server(os.environ | {"PYTHONUNBUFFERED": request.param})
+    monkeypatch.setenv("PYTHONUNBUFFERED", request.param)
+    monkeypatch.setenv(warm_python.SOCKET, server.place)
+    yield
+    server.close()
+
+
+@pytest.mark.usefixtures("unbuffered")
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_does_the_same(folder: Path, name: str) -> None:
     (folder / "program.py").write_text(PROGRAMS[name])

@@ -199,13 +199,11 @@ def _set_up(asked: dict[str, Any], files: list[int], server: Server) -> None:
     for number in asked["ignored"]:
         signal.signal(number, signal.SIG_IGN)
     for number, (name, mode) in enumerate((("stdin", "rb"), ("stdout", "wb"), ("stderr", "wb"))):
-        file: Any = open(number, mode, closefd=False)  # noqa: SIM115
-        file.raw.name = f"<{name}>"
-        before = getattr(sys, name)
-        settings = {"line_buffering": name == "stderr" or file.isatty()}
-        if name != "stdin" and os.environ.get("PYTHONUNBUFFERED"):
-            settings = {"write_through": True}
-        opened = io.TextIOWrapper(file, before.encoding, before.errors, **settings)
+        at_once = name != "stdin" and bool(os.environ.get("PYTHONUNBUFFERED"))
+        file: Any = open(number, mode, 0 if at_once else -1, closefd=False)  # noqa: SIM115
+        getattr(file, "raw", file).name = f"<{name}>"
+        before, by_line = getattr(sys, name), name == "stderr" or file.isatty()
+        opened = io.TextIOWrapper(file, before.encoding, before.errors, line_buffering=by_line, write_through=at_once)
         opened.mode = mode[0]  # type: ignore[attr-defined]
         setattr(sys, name, opened)
         setattr(sys, f"__{name}__", opened)
