@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import _path  # noqa: F401
 import numpy as np
-from _bench import add_side_options, measure_sides
+from _bench import add_side_options, cell, measure_sides, ratios
 
 from trtflow.cli import parser, run
 from trtflow.datasets.characters import write_vocabulary
@@ -97,6 +97,34 @@ class TorchWriter:
         return [int(char) for char in self.torch.stack(written).tolist()]
 
 
+class CompiledWriter(TorchWriter):
+    """The same by torch.compile: a step as one function, whose LSTM is products, states where CUDA graphs find them."""
+
+    def __init__(self, weights: dict[str, np.ndarray], device: str, dtype: torch.dtype, mode: str) -> None:
+        super().__init__(weights, device, dtype)
+        self.character = self.character.reshape(1)
+        self.state = tuple(state[:, 0] for state in self.state)
+        for held in (self.character, *self.state):
+            self.torch._dynamo.mark_static_address(held)  # changed in place by each step
+        self.step = self.torch.compile(self.one_step, mode=mode)
+
+    def one_step(self) -> torch.Tensor:
+        """Write a character."""
+        value = self.embedding[self.character]
+        for layer, weights in enumerate(self.lstm.all_weights):
+            hidden, memory = cell(value, [state[layer : layer + 1] for state in self.state], weights)
+            self.state[0][layer].copy_(hidden[0])
+            self.state[1][layer].copy_(memory[0])
+            value = hidden
+        self.character.copy_((value @ self.weight + self.bias).argmax(-1))
+        return self.character.clone()
+
+    def __call__(self, count: int) -> list[int]:
+        """Write some characters and return their numbers, which the host waits for once."""
+        written = [self.step().clone() for _ in range(count)]
+        return [int(char) for char in self.torch.cat(written).tolist()]
+
+
 def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
     """Build the engine and time it; return its timing, and the first characters that it wrote."""
     trt = load(options.backend)
@@ -111,8 +139,8 @@ def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
         return measure(partial(sample.write_on, loop), options)
 
 
-def measure_torch(options: argparse.Namespace) -> dict[str, Any]:
-    """Do the same with PyTorch."""
+def measure_torch(options: argparse.Namespace, *, compiled: bool = False) -> dict[str, Any]:
+    """Do the same with PyTorch, eager or compiled."""
     import torch  # noqa: PLC0415 - not in the engine's Python
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
@@ -121,7 +149,10 @@ def measure_torch(options: argparse.Namespace) -> dict[str, Any]:
         export = Path(folder)
         draw_weights(export, options.characters, options.embedding_size, options.hidden_size)
         device = "cpu" if options.backend == "reference" else "cuda"
-        return measure(TorchWriter(sample.load_weights(export), device, dtype), options)
+        weights = sample.load_weights(export)
+        if compiled:
+            return measure(CompiledWriter(weights, device, dtype, options.compile_mode), options)
+        return measure(TorchWriter(weights, device, dtype), options)
 
 
 def measure(write: Callable[[int], list[int]], options: argparse.Namespace) -> dict[str, Any]:
@@ -146,19 +177,21 @@ def main() -> None:
     add_builder_options(arguments)
     options = arguments.parse_args()
 
-    sides = {"engine": lambda: measure_engine(options), "torch": lambda: measure_torch(options)}
+    sides = {"engine": partial(measure_engine, options), "torch": partial(measure_torch, options)}
+    sides["compiled"] = partial(measure_torch, options, compiled=True)
     found = measure_sides(options, sides)
     if found is None:
         return
-    texts = [found[name]["written"] for name in sides]
-    if texts[0] != texts[1] and options.precision == "fp32":
-        raise UserError(f"the engine wrote {texts[0]}, PyTorch {texts[1]}: they are not the same network.")
-    rates = {name: found[name]["throughput_per_s"] * options.together for name in sides}
+    for name, side in found.items():
+        texts = [found["engine"]["written"], side["written"]]
+        if texts[0] != texts[1] and options.precision == "fp32":
+            raise UserError(f"the engine wrote {texts[0]}, {name} {texts[1]}: they are not the same network.")
+    rates = {name: side["throughput_per_s"] * options.together for name, side in found.items()}
     form = {"precision": options.precision, "recurrent": options.recurrent, "together": options.together}
     form["builder"] = builder_origin(options)
-    result = {**form, "characters_per_s": rates, "ratio": rates["engine"] / rates["torch"]}
+    result = {**form, "characters_per_s": rates, **ratios(rates)}
     print(json.dumps(result, indent=2))
-    write_json(options.out, {**result, "latency_ms": {name: found[name]["latency_ms"] for name in sides}})
+    write_json(options.out, {**result, "latency_ms": {name: side["latency_ms"] for name, side in found.items()}})
 
 
 if __name__ == "__main__":

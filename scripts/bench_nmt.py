@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import _path  # noqa: F401
 import numpy as np
-from _bench import add_side_options, measure_sides
+from _bench import add_side_options, cell, measure_sides, ratios
 
 from trtflow.cli import parser, run
 from trtflow.datasets.translation import SPECIAL, START, padded
@@ -133,6 +133,50 @@ class TorchTranslator:
         return chances.float().cpu().numpy(), found.int().cpu().numpy()
 
 
+class CompiledTranslator(TorchTranslator):
+    """The same with a step by torch.compile: its LSTM is products, and its states lie where CUDA graphs find them."""
+
+    def __init__(self, model: Model, device: str, dtype: torch.dtype, mode: str) -> None:
+        super().__init__(model, device, dtype)
+        self.held: dict[str, torch.Tensor] = {}
+        self.decode = self.torch.compile(self.one_step, mode=mode)
+
+    def begin(self, sentences: Sequence[np.ndarray]) -> np.ndarray:
+        """Encode a batch of sentences, eager, and lay what it found into the same memory each time."""
+        lengths = super().begin(sentences)
+        found = {"memory": self.memory, "keys": self.keys, "outside": self.outside, "attention": self.attention}
+        found |= {"hidden": self.states[0], "cells": self.states[1]}
+        for name, value in found.items():
+            if name not in self.held:
+                self.held[name] = self.torch.empty_like(value, memory_format=self.torch.contiguous_format)
+                self.torch._dynamo.mark_static_address(self.held[name])
+            self.held[name].copy_(value)
+        return lengths
+
+    def one_step(self, words: torch.Tensor, rays: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return likelihoods and numbers of the likeliest words, [batch, beam, beam], on the device."""
+        torch, held = self.torch, self.held
+        attention = held["attention"].reshape(rays.numel(), -1)[rays]
+        value = torch.cat([self.matrices["decembed"][words.reshape(-1)], attention], -1)
+        hidden, cells = (held[name][:, rays] for name in ("hidden", "cells"))
+        for layer, weights in enumerate(self.decoder.all_weights):
+            value, memory = cell(value, (hidden[layer], cells[layer]), weights)
+            held["hidden"][layer].copy_(value)
+            held["cells"][layer].copy_(memory)
+        query = value.reshape(*words.shape, -1)
+        scores = (query @ held["keys"]).masked_fill(held["outside"][:, None], -torch.inf)
+        context = scores.softmax(-1) @ held["memory"]
+        held["attention"].copy_(torch.tanh(torch.cat([query, context], -1) @ self.matrices["decatt"]))
+        chances, found = (held["attention"] @ self.matrices["decproj"]).softmax(-1).topk(self.beam)
+        return chances.float(), found.int()
+
+    def step(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return likelihoods and numbers of the likeliest words, [batch, beam, beam]."""
+        rays = (self.torch.tensor(parents, device=self.device) + self.first).reshape(-1)
+        chances, found = self.decode(self.torch.tensor(words, device=self.device), rays)
+        return chances.cpu().numpy(), found.cpu().numpy()
+
+
 def translating(
     translator: nmt.Translator | TorchTranslator, sentences: Sequence[np.ndarray], steps: int
 ) -> Callable[[], object]:
@@ -216,8 +260,8 @@ def profile(trt: ModuleType, translator: nmt.Translator, options: argparse.Names
     return {"precision": options.precision, "iterations": 1, "batch_size": options.batch, "layers": layers}
 
 
-def measure_torch(options: argparse.Namespace) -> dict[str, Any]:
-    """Do the same with PyTorch."""
+def measure_torch(options: argparse.Namespace, *, compiled: bool = False) -> dict[str, Any]:
+    """Do the same with PyTorch, eager or compiled."""
     import torch  # noqa: PLC0415 - not in the engine's Python
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
@@ -226,7 +270,10 @@ def measure_torch(options: argparse.Namespace) -> dict[str, Any]:
         export = Path(folder)
         draw_weights(export, options.words, options.units, options.layers, options.beam, options.length)
         device = "cpu" if options.backend == "reference" else "cuda"
-        return measure(TorchTranslator(nmt.read_model(export), device, dtype), options)
+        model = nmt.read_model(export)
+        if compiled:
+            return measure(CompiledTranslator(model, device, dtype, options.compile_mode), options)
+        return measure(TorchTranslator(model, device, dtype), options)
 
 
 def main() -> None:
@@ -251,22 +298,24 @@ def main() -> None:
     arguments.set_defaults(workspace_mb=4096)
     options = arguments.parse_args()
 
-    sides = {"engine": lambda: measure_engine(options), "torch": lambda: measure_torch(options)}
+    sides = {"engine": partial(measure_engine, options), "torch": partial(measure_torch, options)}
+    sides["compiled"] = partial(measure_torch, options, compiled=True)
     found = measure_sides(options, sides)
     if found is None:
         return
-    likelihoods = [np.array(found[name]["likelihoods"]) for name in sides]
-    difference = float(np.abs(likelihoods[0] / likelihoods[1] - 1).max())
-    if not difference <= TOLERANCE[options.precision]:
-        raise UserError(f"likelihoods differ by up to {difference:.2g}: they are not the same network.")
-    rates = {name: found[name]["throughput_per_s"] * options.batch for name in sides}
+    for name, side in found.items():
+        pair = [np.array(each["likelihoods"]) for each in (found["engine"], side)]
+        difference = float(np.abs(pair[0] / pair[1] - 1).max())
+        if not difference <= TOLERANCE[options.precision]:
+            raise UserError(f"{name}: likelihoods differ by up to {difference:.2g}: they are not the same network.")
+    rates = {name: side["throughput_per_s"] * options.batch for name, side in found.items()}
     form = {"precision": options.precision, "recurrent": options.recurrent, "lanes": options.lanes}
     form["builder"] = builder_origin(options)
-    parts = {part: {name: found[name][part] for name in sides} for part in ("first_word_ms", "word_ms")}
-    result = {**form, "sentences_per_s": rates, "ratio": rates["engine"] / rates["torch"], **parts}
+    parts = {part: {name: side[part] for name, side in found.items()} for part in ("first_word_ms", "word_ms")}
+    result = {**form, "sentences_per_s": rates, **ratios(rates), **parts}
     result["build_s"] = found["engine"]["build_s"]
     print(json.dumps(result, indent=2))
-    write_json(options.out, {**result, "latency_ms": {name: found[name]["latency_ms"] for name in sides}})
+    write_json(options.out, {**result, "latency_ms": {name: side["latency_ms"] for name, side in found.items()}})
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@
 An engine is <network>:<precision>:<batch>, and perhaps :<format>-<type> of its inputs. Plans that are not in the folder
 are built; `--build-only` does no more, so that several of these processes can build at once. All sides get pictures of
 noise, and their times are read from events of the GPU, by one formula. The bare loop has one set of buffers, as trtexec
-has, and does nothing but what the API asks for: it is what Python can reach. trtexec is built from NVIDIA/TensorRT,
-samples/trtexec.
+has, and does nothing but what the API asks for: it is what Python can reach. With `--contexts 2` trtexec and session
+compute two batches at the same time, and the bare loop is left out; an engine for that is built with `--fixed-batch`.
+trtexec is built from NVIDIA/TensorRT, samples/trtexec.
 """
 
 from __future__ import annotations
@@ -92,14 +93,23 @@ def build_case(trt: ModuleType, options: argparse.Namespace, case: Case) -> floa
     if path.exists():
         return 0.0
     settings = argparse.Namespace(**{**vars(options), "name": case.network})
-    layout, _, kind = case.form.partition("-")
-    form = partial(give_form, layout=layout, kind=kind) if case.form else None
+    form = partial(shape_inputs, case=case, fixed=options.fixed_batch)
     with tempfile.TemporaryDirectory() as folder:
         fill_folder(options.skeletons / case.network, Path(folder), options.seed)
         start = time.perf_counter()
         plan = build(trt, settings, Path(folder), case.precision, case.batch, form)
     write_bytes(path, plan)
     return time.perf_counter() - start
+
+
+def shape_inputs(trt: ModuleType, network: Any, case: Case, fixed: bool) -> None:
+    """Give the inputs of a network the form of a case, and its batch alone where that is to be `fixed`."""
+    if case.form:
+        layout, _, kind = case.form.partition("-")
+        give_form(trt, network, layout, kind)
+    for tensor in (network.get_input(index) for index in range(network.num_inputs) if fixed):
+        if tuple(tensor.shape)[:1] == (-1,):
+            tensor.shape = (case.batch, *tuple(tensor.shape)[1:])
 
 
 def noise(trt: ModuleType, engine: Any, index: int, shape: tuple[int, ...]) -> np.ndarray:
@@ -215,6 +225,7 @@ def trtexec_queries(options: argparse.Namespace, case: Case, words: list[str], m
         command += [f"--duration={options.seconds}", f"--warmUp={WARM_UP_S * 1000:.0f}", "--iterations=10"]
         command += ["--useCudaGraph"] if mode == "graph" else []
         command += ["--useSpinWait"] if options.spin else []
+        command += [f"--infStreams={options.contexts}"] if options.contexts > 1 else []
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         if done.returncode or not times.exists():
             last = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-6:]
@@ -238,7 +249,7 @@ def time_case(trt: ModuleType, options: argparse.Namespace, case: Case) -> dict[
     # a context holds the engine's one optimization profile, so that the bare loop's is of another engine
     engine, other = engine_of(trt, plan), engine_of(trt, plan)
     found: dict[str, Any] = {}
-    with Session(trt, engine) as session:
+    with Session(trt, engine, contexts=options.contexts) as session:
         shapes = session.best_shapes(case.batch)
         index = {name: engine.get_binding_index(name) for name in shapes}
         session.fill({name: noise(trt, engine, index[name], shape) for name, shape in shapes.items()})
@@ -248,10 +259,9 @@ def time_case(trt: ModuleType, options: argparse.Namespace, case: Case) -> dict[
             try:
                 if mode == "graph":
                     bare.record()
-                sides = {
-                    "session": partial(_of_session, session, case.batch, mode, options.seconds),
-                    "bare": partial(take, bare.queries(), options.seconds),
-                }
+                sides = {"session": partial(_of_session, session, case.batch, mode, options.seconds)}
+                if options.contexts == 1:
+                    sides["bare"] = partial(take, bare.queries(), options.seconds)
                 if options.trtexec:
                     sides = {"trtexec": partial(trtexec_queries, options, case, words, mode), **sides}
                 rounds: dict[str, list[Any]] = {side: [] for side in sides}
@@ -329,6 +339,10 @@ def main() -> None:
     arguments.add_argument("--no-build", action="store_true", help="leave out what has no plan")
     arguments.add_argument("--trtexec", help="the program; without it the session is held against the bare loop alone")
     arguments.add_argument("--spin", action="store_true", help="let trtexec wait by spinning, as PyCUDA does")
+    arguments.add_argument("--fixed-batch", action="store_true", help="build for the batch alone, not for less too")
+    arguments.add_argument(
+        "--contexts", type=int, default=1, help="batches computed at the same time by trtexec and session"
+    )
     arguments.add_argument("--rounds", type=int, default=3, help="turns of the sides")
     arguments.add_argument("--seconds", type=int, default=2, help="of each measurement; trtexec takes whole ones")
     arguments.add_argument("--time-limit", type=float, default=600, help="seconds after which no engine is begun")

@@ -169,9 +169,10 @@ def test_inspector_tells_layers_in_detail():
     assert (layer["Name"], layer["LayerType"], layer["Precision"]) == ("conv", "Convolution", "HALF")
     assert layer["Group"] == "conv + relu"
     assert layer["Inputs"] == [
-        {"Name": "x", "Location": "Device", "Dimensions": [2, 6, 6], "Format/Datatype": "Row major linear FP16"}
+        {"Name": "x", "Location": "Device", "Dimensions": [2, 6, 6], "Format/Datatype": "Row major linear FP32"}
     ]
     assert layer["Outputs"][0]["Dimensions"] == [4, 4, 4]
+    assert layer["Outputs"][0]["Format/Datatype"] == "Row major linear FP16 format"
     told = json.loads(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
     assert [entry["Name"] for entry in told["Layers"]] == ["conv", "relu", "prob"]
     assert told["Bindings"] == list(engine)

@@ -1,5 +1,7 @@
 """Sessions of engines with an explicit batch, fixed and dynamic, and what `build_plan` makes for them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -155,6 +157,26 @@ def test_memory_is_given_back_after_an_error(monkeypatch):
     with pytest.raises(UserError, match="got an array of shape"), session(-1, 2, 2, 2) as made:
         list(made.run_all([feeds(4), feeds(5)]))
     assert all(buffer.freed for buffer in device.made)
+
+
+def test_contexts_take_batches_in_turns_and_each_has_its_shapes():
+    plan = build_plan(trt, definition(-1, 2, 2, 2), "fp32", 4, explicit_batch=True)
+    made = Session(trt, trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan), contexts=3)
+    used = []
+    for number, slot in enumerate(made._slots):
+        execute = slot.lane.context.execute_async_v2
+        slot.lane.context = SimpleNamespace(
+            set_binding_shape=slot.lane.context.set_binding_shape,
+            execute_async_v2=lambda *words, number=number, execute=execute: used.append(number) or execute(*words),
+        )
+    sizes = [4, 1, 3, 3, 2, 4, 1]
+    for size, result in zip(sizes, made.run_all(feeds(size) for size in sizes), strict=True):
+        check(result, feeds(size))
+    assert used == [0, 1, 2, 0, 1, 2, 0]
+    with pytest.raises(RuntimeError, match="only a GPU"):
+        next(made.queries(2, graph=True))
+    assert measure({"a": made}, 2, 0.0)["a"]["batch_size"] == 2
+    made.close()
 
 
 @pytest.mark.parametrize("most", [1, 6])

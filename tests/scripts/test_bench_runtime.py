@@ -6,8 +6,10 @@ import sys
 import bench_runtime
 import pytest
 
+import trtflow.reference as trt
 from tests.scripts.test_bench_sizes import skeletons  # noqa: F401 - a fixture
 from trtflow.formats import UserError
+from trtflow.runtime.entry import engine_of
 
 # three queries of 1, 2 and 4 ms, overlapped; as sampleReporting.cpp of NVIDIA/TensorRT 8.6 exports times
 TIMES = """#!{python}
@@ -53,8 +55,20 @@ def test_all_sides_of_a_plan_are_timed_by_one_formula(monkeypatch, skeletons, tm
         assert "only a GPU has CUDA graphs" in row["graph"]["skipped"]
     told = capsys.readouterr().out
     assert "| resnet50.fp16.2 | plain | trtexec | 273 | 545 | 1.000 | 7.0000 | 1.000 | 1.000 | 2.000 | 4.000 |" in told
-    again = bench(monkeypatch, skeletons, tmp_path, "--engines", engines[0], "--no-build")
+    again = bench(monkeypatch, skeletons, tmp_path, "--engines", engines[0], "--no-build", "--contexts", "2")
     assert again["rows"][0]["build_s"] == 0
+    assert set(again["rows"][0]["plain"]) == {"session"}  # the bare loop has one context
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_a_batch_can_be_built_for_alone(monkeypatch, skeletons, tmp_path, fixed):  # noqa: F811
+    bench(
+        *(monkeypatch, skeletons, tmp_path, "--engines", "resnet50:fp32:2", "--build-only"),
+        *(["--fixed-batch"] if fixed else []),
+    )
+    engine = engine_of(trt, (tmp_path / "plans/resnet50.fp32.2.plan").read_bytes())
+    assert engine.get_binding_shape(0)[0] == (2 if fixed else -1)
+    assert engine.get_binding_shape(0)[1] == 3
 
 
 def test_what_fails_is_a_row_with_the_reason(monkeypatch, skeletons, tmp_path):  # noqa: F811
@@ -70,6 +84,6 @@ def test_engines_that_are_none_are_refused(text):
 
 def test_a_program_that_fails_is_told_with_its_last_words(tmp_path, trtexec):
     trtexec.write_text("#!/bin/sh\necho '[E] cannot load'\nexit 1\n")
-    options = bench_runtime.argparse.Namespace(trtexec=trtexec, plans=tmp_path, seconds=1, spin=False)
+    options = bench_runtime.argparse.Namespace(trtexec=trtexec, plans=tmp_path, seconds=1, spin=False, contexts=1)
     with pytest.raises(UserError, match=r"exit status 1: \[E\] cannot load"):
         bench_runtime.trtexec_queries(options, bench_runtime.Case("resnet50", "fp16", 1), [], "plain")

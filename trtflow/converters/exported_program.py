@@ -99,7 +99,7 @@ def with_open_batch(
     """
     nodes = [
         helper.make_node("Shape", [inputs[0]], ["batch/shape"]),
-        helper.make_node("Constant", [], ["batch/first"], value_ints=[0]),
+        helper.make_node("Constant", [], ["batch/first"], value=numpy_helper.from_array(np.zeros(1, np.int64))),
     ]
     nodes.append(helper.make_node("Gather", ["batch/shape", "batch/first"], ["batch/size"]))
     same = len(first.graph.node) == len(second.graph.node)

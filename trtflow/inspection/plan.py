@@ -63,6 +63,6 @@ def _layer(told: dict[str, Any] | str, implicit_batch: bool) -> Layer:
 
 
 def _dtype(tensor: dict[str, Any]) -> str | None:
-    """Return the type of a tensor, which TensorRT's inspector tells last: Row major linear FP32."""
-    words = str(tensor.get("Format/Datatype", tensor.get("Datatype", ""))).split()
-    return TYPES.get(words[-1].lower()) if words else None
+    """Return the type of a tensor, a word of what TensorRT's inspector tells: Row major linear FP16 format."""
+    words = str(tensor.get("Format/Datatype", tensor.get("Datatype", ""))).lower().split()
+    return next((TYPES[word] for word in words if word in TYPES), None)

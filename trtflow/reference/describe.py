@@ -17,7 +17,15 @@ from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Weights, volume
 
-FORMATS = {DataType.FLOAT: "FP32", DataType.HALF: "FP16", DataType.INT8: "Int8", DataType.INT32: "Int32"}
+# TensorRT's inspector is not of one form here; tools such as its engine explorer look these texts up
+FORMATS = {
+    DataType.FLOAT: "Row major linear FP32",
+    DataType.HALF: "Row major linear FP16 format",
+    DataType.INT8: "Row major Int8 format",
+    DataType.INT32: "Row major linear Int32",
+    DataType.BOOL: "Row major linear BOOL",
+    DataType.UINT8: "Row major UInt8 format",
+}
 TYPES = {DataType.FLOAT: "Float", DataType.HALF: "Half", DataType.INT8: "Int8", DataType.INT32: "Int32"}
 WINDOWS = {"PaddingMode": "padding_mode", "PrePadding": "pre_padding", "PostPadding": "post_padding"}
 CONVOLUTION = {"Kernel": "window", **WINDOWS, "Stride": "stride", "Dilation": "dilation"}
@@ -111,7 +119,9 @@ def _told(layer: ILayer, group: str, precisions: Precisions) -> dict[str, Any]:
 
 def _tensor(tensor: ITensor, precision: DataType, precisions: Precisions) -> dict[str, Any]:
     dtype = tensor.native_dtype
-    if tensor.name in precisions.scales:
+    if tensor.is_network_input or tensor.is_network_output:
+        dtype = tensor.dtype  # what is bound stays as it was declared
+    elif tensor.name in precisions.scales:
         dtype = DataType.INT8
     elif dtype in FLOATS and precision in FLOATS:
         dtype = precision
@@ -119,7 +129,7 @@ def _tensor(tensor: ITensor, precision: DataType, precisions: Precisions) -> dic
         "Name": tensor.name,
         "Location": "Device",
         "Dimensions": list(tensor.shape),
-        "Format/Datatype": f"Row major linear {FORMATS.get(dtype, dtype.name.capitalize())}",
+        "Format/Datatype": FORMATS.get(dtype, "Unknown format"),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -21,7 +21,7 @@ from trtflow.runtime.messages import because, logger_of
 from trtflow.runtime.open_outputs import allocators_of, largest_sizes
 from trtflow.runtime.origin import read_origin, read_plan
 from trtflow.runtime.plugins import load_plugins
-from trtflow.runtime.slots import Query, Slot, Streams, Way
+from trtflow.runtime.slots import Lane, Query, Slot, Streams, Way
 
 
 def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
@@ -58,21 +58,26 @@ def load_engine(plan: Path, backend: dict[str, Any]) -> tuple[ModuleType, Any]:
 class Session:
     """A context with buffers for the largest shapes that the engine takes, under its first optimization profile.
 
-    On a GPU there are as many buffers as `depth`, and streams of their own for copies to the device, computing and
-    copies back, so that the copies of one batch overlap with computing another. Memory is given back by `close`, at the
-    end of a `with` block, and when the session is no longer used.
+    On a GPU there are as many buffers as `depth` for each context, and streams of their own for copies to the device,
+    computing and copies back, so that the copies of one batch overlap with computing another. Memory is given back by
+    `close`, at the end of a `with` block, and when the session is no longer used.
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
         engine: an engine with an implicit batch, or with an explicit one that is fixed or dynamic.
         scales: of inputs that are INT8 in the engine; arrays of floats for them are rounded to steps of it, as TensorRT
             does it, and arrays of int8 are taken for steps.
+        contexts: batches that are computed at the same time, each by a context and streams of its own; where one leaves
+            multiprocessors idle, another has work for them.
 
     Raises:
-        UserError: an output whose size depends on values has no largest one, or there is not enough memory.
+        UserError: an output whose size depends on values has no largest one, there is not enough memory, or the engine
+            has several contexts, but no optimization profile for each.
     """
 
-    def __init__(self, trt: ModuleType, engine: Any, scales: Mapping[str, float] = MappingProxyType({})) -> None:
+    def __init__(
+        self, trt: ModuleType, engine: Any, scales: Mapping[str, float] = MappingProxyType({}), contexts: int = 1
+    ) -> None:
         self._slots: list[Slot] = []
         self._scales = scales
         self.device = device_of(trt)
@@ -84,16 +89,17 @@ class Session:
         self._layouts = {name: layout_of(trt, engine, index) for index, name in enumerate(self.names)}
         self._inputs = {name: index for index, name in enumerate(self.names) if engine.binding_is_input(index)}
         self._ranges = {name: self._range(index) for name, index in self._inputs.items()}
-        self._current: dict[str, tuple[int, ...]] = {}
         largest = {name: shapes[2] for name, shapes in self._ranges.items()}
+        others = [create_context(engine) for _ in range(contexts - 1)]
+        self._lanes = [Lane(context, Streams(self.device)) for context in (self.context, *others)]
         shapes = self._output_shapes(largest)
         self._open: dict[str, int] = {}  # bytes of outputs whose shapes depend on values
         self._open = largest_sizes(self.context, [name for name, shape in shapes.items() if -1 in shape])
         inputs, outputs = self._sizes(largest), self._sizes(shapes)
-        self._streams = Streams(self.device)
         try:
-            for _ in range(self.device.depth):
-                self._slots.append(Slot(self.device, inputs, outputs))
+            for _, lane in product(range(self.device.depth), self._lanes):
+                self._set_shapes(lane, largest)
+                self._slots.append(Slot(self.device, lane, inputs, outputs))
                 self._slots[-1].allocators = allocators_of(trt, self._slots[-1].buffers, self._open)
         except UserError:
             self.close()
@@ -116,6 +122,7 @@ class Session:
         for slot in self._slots:
             slot.free()
         self._slots = []
+        self._lanes = []
         self.context = None
 
     def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -134,7 +141,7 @@ class Session:
         return next(self.run_all([feeds]))
 
     def run_all(self, batches: Iterable[dict[str, np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:
-        """Run batches as `run` does, and yield their outputs in order; `device.depth` of them are under way at once."""
+        """Run batches as `run` does, and yield their outputs in order; each buffer has one under way."""
         pending: deque[tuple[Slot, dict[str, tuple[int, ...]]]] = deque()
         try:
             for slot, feeds in zip(cycle(self._slots), batches):
@@ -154,8 +161,9 @@ class Session:
 
     def execute(self, batch_size: int) -> None:
         """Run a batch on what the buffers hold, without copies; see `best_shapes`."""
-        self._enqueue(self._slots[0], self.best_shapes(batch_size))
-        self._streams.compute.synchronize()
+        slot = self._slots[0]
+        self._enqueue(slot, self.best_shapes(batch_size))
+        slot.lane.streams.compute.synchronize()
 
     def best_shapes(self, batch_size: int) -> dict[str, tuple[int, ...]]:
         """Return shapes of the inputs for a batch; other dynamic sizes are those the engine was optimised for.
@@ -179,7 +187,7 @@ class Session:
             graph: whether to launch a CUDA graph instead of enqueueing each time.
 
         Yields:
-            for each batch, when it is done, how long its parts took. `device.depth` batches are under way at once.
+            for each batch, when it is done, how long its parts took. Each buffer has one under way.
 
         Raises:
             RuntimeError: the engine cannot be recorded as a CUDA graph.
@@ -189,7 +197,7 @@ class Session:
         if graph:
             self._record_graphs(shapes)
         origin = self.device.create_event()
-        origin.record(self._streams.upload)
+        origin.record(self._lanes[0].streams.upload)
         pending: deque[Slot] = deque()
         ways: dict[Slot, Way] = {}
         try:
@@ -198,7 +206,7 @@ class Session:
                     yield pending.popleft().times(origin)
                 if slot not in ways:
                     enqueue = slot.graph.launch if graph else self._repeated(slot, shapes)
-                    ways[slot] = slot.way(self._streams, sizes, enqueue)
+                    ways[slot] = slot.way(sizes, enqueue)
                 slot.send(ways[slot])
                 pending.append(slot)
         finally:
@@ -214,11 +222,12 @@ class Session:
         if self._open:
             raise RuntimeError(f"the size of {next(iter(self._open))!r} depends on values")
         for slot in self._slots:
+            stream = slot.lane.streams.compute
             self._enqueue(slot, shapes)
-            self._streams.compute.synchronize()
+            stream.synchronize()
             if slot.graph is not None:
                 slot.graph.free()
-            slot.graph = self.device.capture(partial(self._enqueue, slot, shapes), self._streams.compute)
+            slot.graph = self.device.capture(partial(self._enqueue, slot, shapes), stream)
 
     def _submit(self, slot: Slot, feeds: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
         """Send a batch on its way; return the shapes of its outputs."""
@@ -230,7 +239,7 @@ class Session:
             slot.buffers[name].stage(self._layouts[name].to_memory(self._in_steps(name, values)))
         outputs = self._output_shapes(shapes)
         sizes = self._sizes({**shapes, **outputs})
-        slot.send(slot.way(self._streams, sizes, partial(self._enqueue, slot, shapes)))
+        slot.send(slot.way(sizes, partial(self._enqueue, slot, shapes)))
         return outputs
 
     def _in_steps(self, name: str, values: np.ndarray) -> np.ndarray:
@@ -276,22 +285,22 @@ class Session:
 
     def _enqueue(self, slot: Slot, shapes: dict[str, tuple[int, ...]]) -> None:
         """Let the compute stream run on what a slot's buffers hold."""
-        self._set_shapes(shapes)
+        self._set_shapes(slot.lane, shapes)
         self._repeated(slot, shapes)()
 
     def _repeated(self, slot: Slot, shapes: dict[str, tuple[int, ...]]) -> Callable[[], None]:
-        """Return what lets the compute stream run on a slot's buffers, once the context has the shapes.
+        """Return what lets the compute stream run on a slot's buffers, once its context has the shapes.
 
         All that is the same from query to query is made ready here: between two queries the host has little time.
         """
         bindings = [slot.buffers[name].pointer for name in self.names] + self._spare
-        stream = self._streams.compute.handle
+        context, stream = slot.lane.context, slot.lane.streams.compute.handle
         if self._open:
             execute = partial(self._execute_open, slot, stream)
         elif self.engine.has_implicit_batch_dimension:
-            execute = partial(self.context.execute_async, _batch_size(shapes), bindings, stream)
+            execute = partial(context.execute_async, _batch_size(shapes), bindings, stream)
         else:
-            execute = partial(self.context.execute_async_v2, bindings, stream)
+            execute = partial(context.execute_async_v2, bindings, stream)
 
         def enqueue() -> None:
             if not execute():
@@ -301,20 +310,21 @@ class Session:
 
     def _execute_open(self, slot: Slot, stream: int) -> bool:
         """Run with memory of a slot's allocators for what depends on values."""
+        context = slot.lane.context
         for name in self.names:
-            self.context.set_tensor_address(name, slot.buffers[name].pointer)
+            context.set_tensor_address(name, slot.buffers[name].pointer)
         for name, allocator in slot.allocators.items():
-            self.context.set_output_allocator(name, allocator)
-        return bool(self.context.execute_async_v3(stream))
+            context.set_output_allocator(name, allocator)
+        return bool(context.execute_async_v3(stream))
 
-    def _set_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
-        """Tell the context the shapes of the inputs, unless it has them."""
-        if self.engine.has_implicit_batch_dimension or shapes == self._current:
+    def _set_shapes(self, lane: Lane, shapes: dict[str, tuple[int, ...]]) -> None:
+        """Tell a context the shapes of the inputs, unless it has them."""
+        if self.engine.has_implicit_batch_dimension or shapes == lane.shapes:
             return
         for name, index in self._inputs.items():
-            if not self.context.set_binding_shape(index, shapes[name]):
+            if not lane.context.set_binding_shape(index, shapes[name]):
                 raise UserError(because(f"input {name!r} cannot take the shape {shapes[name]}"))
-        self._current = shapes
+        lane.shapes = shapes
 
     def _output_shapes(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the outputs for shapes of the inputs; -1 is a size that depends on values."""
@@ -322,7 +332,7 @@ class Session:
         if self.engine.has_implicit_batch_dimension:
             batch = _batch_size(shapes)
             return {name: (batch, *self.engine.get_binding_shape(index)) for name, index in outputs.items()}
-        self._set_shapes(shapes)
+        self._set_shapes(self._lanes[0], shapes)
         return {name: tuple(self.context.get_binding_shape(index)) for name, index in outputs.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trtflow.formats import UserError
@@ -43,18 +43,29 @@ class Streams:
         self.upload, self.compute, self.download = (device.create_stream() for _ in range(3))
 
 
+@dataclass
+class Lane:
+    """A context and the streams of the batches that it computes; `shapes` are those that its inputs have now."""
+
+    context: Any
+    streams: Streams
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+
 class Slot:
     """Buffers for one batch, and the moments of its way.
 
     Args:
         device: where they are.
+        lane: what its batches go through.
         inputs, outputs: largest size of each in bytes.
 
     Raises:
         UserError: the device has not so much memory.
     """
 
-    def __init__(self, device: Device, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
+    def __init__(self, device: Device, lane: Lane, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
+        self.lane = lane
         self.buffers: dict[str, Buffer] = {}
         self.allocators: dict[str, Any] = {}  # of outputs whose sizes depend on values
         self.graph: Any = None
@@ -69,14 +80,13 @@ class Slot:
             self.free()
             raise
 
-    def way(self, streams: Streams, sizes: Mapping[str, int], enqueue: Callable[[], None]) -> Way:
+    def way(self, sizes: Mapping[str, int], enqueue: Callable[[], None]) -> Way:
         """Return the calls that send what is staged on its way, in their order.
 
         They are made ready beforehand, for a batch that goes the same way again and again: what the host does between
         the events is part of the times that they tell.
 
         Args:
-            streams: what it goes through.
             sizes: bytes of each input and output.
             enqueue: gives the execution to the compute stream.
         """
@@ -86,6 +96,7 @@ class Slot:
             enqueue()
             self._enqueue_ms = (time.perf_counter() - start) * 1000
 
+        streams = self.lane.streams
         upload, compute, download = streams.upload, streams.compute, streams.download
         return (
             self._sent.recording(upload),
