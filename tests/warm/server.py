@@ -43,7 +43,7 @@ LOADED_WITH = {
 # beginnings of what is read when Python starts or a library is loaded
 READ_AT_LOAD = (
     *("PYTHON", "LD_", "LC_", "LANG", "TZ", "HOME", "XDG_", "MPL", "MALLOC", "PROTOCOL_BUFFERS"),
-    *("TF_", "KERAS", "CUDA_", "NVIDIA_", "TORCH", "PYTORCH", "ORT_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_"),
+    *("TF_", "KERAS", "CUDA_", "NVIDIA_", "TORCH_", "PYTORCH_", "ORT_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_"),
 )
 CHANGED = "TRTFLOW_TESTS_CHANGED"  # what importing all tests changed of the environment, which is nothing they ask for
 # which a fork does by itself
