@@ -41,6 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Start one server of warm Pythons for all workers, and let tests start programs by it."""
     config.stash[BEFORE] = dict(os.environ)
+    if not warm_python.POSSIBLE:
+        return
     if not hasattr(config, "workerinput"):
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of a thousand programs compiles the modules anew
         server = warm_python.Server()
@@ -64,4 +66,4 @@ def _cold(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     """Let tests that are marked so start Python from nothing."""
     if request.node.get_closest_marker("cold") is not None:
         monkeypatch.setattr(sys, "executable", warm_python.COLD)
-        monkeypatch.delenv(warm_python.SOCKET)
+        monkeypatch.delenv(warm_python.SOCKET, raising=False)

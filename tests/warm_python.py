@@ -15,6 +15,7 @@ from typing import Any
 
 TESTS = Path(__file__).resolve().parent
 COLD = sys.executable  # Python itself, for a test of how it is started, stopped or killed
+POSSIBLE = hasattr(os, "pidfd_open")  # on Linux; elsewhere all programs start from nothing
 SOCKET = "TRTFLOW_TESTS_WARM"
 CHANGED = "TRTFLOW_TESTS_CHANGED"
 BIN = TESTS.parent / ".pytest_cache" / "d" / "warm" / "bin"  # the same for every run, as Snakemake's notes name it

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import warm_python
 
+pytestmark = pytest.mark.skipif(not warm_python.POSSIBLE, reason="programs start from nothing where Linux is not")
 PROGRAMS = {
     "says what it was given": "import os, sys; print(sys.argv, __file__, __name__, os.getcwd(), sys.flags)",
     "reads": "import sys; print(repr(sys.stdin.read()), sys.stdin, sys.stdout, sys.stderr)",
