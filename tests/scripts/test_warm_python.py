@@ -109,6 +109,17 @@ def test_a_session_of_its_own_may_kill_itself(folder: Path) -> None:
     assert warm[0] == -signal.SIGKILL
 
 
+def test_files_that_are_handed_on_are_there(folder: Path) -> None:
+    (folder / "program.py").write_text("import os, sys; print(os.read(int(sys.argv[1]), 9))")
+    (folder / "read.txt").write_text("text")
+    for python in (sys.executable, warm_python.COLD):
+        with (folder / "read.txt").open() as file:
+            number = file.fileno()
+            command = [python, folder / "program.py", str(number)]
+            done = subprocess.run(command, pass_fds=[number], capture_output=True, text=True, check=True)
+        assert done.stdout == "b'text'\n"
+
+
 def test_threads_are_as_many_as_the_environment_says(folder: Path) -> None:
     (folder / "program.py").write_text(
         "import threadpoolctl, numpy\nprint(threadpoolctl.threadpool_info()[0]['num_threads'])"
