@@ -146,6 +146,21 @@ def test_a_signal_reaches_the_program(folder: Path) -> None:
     assert process.wait(10) == 5
 
 
+def runs(process: int) -> bool:
+    """Return whether a process is there and is no zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for_end(process: int) -> None:
+    end = time.monotonic() + 10
+    while runs(process):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_a_client_that_is_killed_takes_the_program_along(folder: Path) -> None:
     (folder / "program.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)")
     process = subprocess.Popen([sys.executable, folder / "program.py"], stdout=subprocess.PIPE)
@@ -154,10 +169,19 @@ def test_a_client_that_is_killed_takes_the_program_along(folder: Path) -> None:
     assert program != process.pid
     process.send_signal(signal.SIGKILL)
     process.wait()
-    end = time.monotonic() + 10
-    while Path(f"/proc/{program}").exists():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_for_end(program)
+
+
+def test_a_server_that_ends_takes_its_programs_along(folder: Path) -> None:
+    (folder / "program.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)")
+    server = warm_python.Server()
+    environment = os.environ | {warm_python.SOCKET: server.place}
+    process = subprocess.Popen([sys.executable, folder / "program.py"], stdout=subprocess.PIPE, env=environment)
+    assert process.stdout is not None
+    program = int(process.stdout.readline())
+    server.close()
+    assert process.wait(10) == -signal.SIGKILL
+    wait_for_end(program)
 
 
 @pytest.mark.cold

@@ -87,7 +87,8 @@ class Server:
         self.ready = selectors.DefaultSelector()
         self.socket = socket.socket(fileno=int(number))
         self.ready.register(self.socket, selectors.EVENT_READ, self.take)
-        self.ready.register(0, selectors.EVENT_READ, lambda: sys.exit(0))
+        self.ready.register(0, selectors.EVENT_READ, self.stop)
+        self.programs: set[int] = set()  # that are running
         KEPT.append(self)
 
     def serve(self) -> None:
@@ -96,6 +97,12 @@ class Server:
             for key, _ in self.ready.select():
                 if key.fd in self.ready.get_map():
                     key.data()
+
+    def stop(self) -> None:
+        """End, and all programs with it: whoever asked for them is gone."""
+        for process in self.programs:
+            os.kill(process, signal.SIGKILL)
+        sys.exit()
 
     def take(self) -> None:
         """Start a program for a client, or tell it to start Python itself."""
@@ -115,6 +122,7 @@ class Server:
         finally:
             for file in files:
                 os.close(file)
+        self.programs.add(process)
         watch = os.pidfd_open(process)
         self.ready.register(client, selectors.EVENT_READ, lambda: self.hear(client, process))
         self.ready.register(watch, selectors.EVENT_READ, lambda: self.end(client, process, watch))
@@ -137,6 +145,7 @@ class Server:
         if client in self.ready.get_map():
             self.ready.unregister(client)
         status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        self.programs.remove(process)
         with suppress(OSError):  # killed meanwhile
             client.sendall(status.to_bytes(4, "big", signed=True))
         client.close()
