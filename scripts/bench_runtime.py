@@ -367,9 +367,7 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=0, help="of the weights")
     arguments.add_argument("--backend", default="reference", help="tensorrt on a GPU, or reference")
     arguments.add_argument("--out", type=Path, help="JSON file to write")
-    arguments.add_argument(
-        "--draw", type=Path, help="PNG of what --out has by batch; nothing is timed"
-    )
+    arguments.add_argument("--draw", type=Path, help="PNG of what --out has by batch; nothing is timed")
     add_builder_options(arguments)
     options = arguments.parse_args()
 
