@@ -5,7 +5,8 @@ python3.10 tests/gpu/run_migrated.py FOLDER --out verdicts.json
 For the engine's Python: numpy, tensorrt and pycuda. FOLDER holds NAME.onnx and NAME.npz, as
 tests/gpu/make_migration_cases.py writes them; a model with quantize layers is built in INT8, any other in float32
 without TF32. The file has by NAME: `parsed`, `errors`, `built`, `passed`, and of each output how far it was off. It
-ends with 1 where a model did not do what it should.
+ends with 1 where a model did not do what it should. Where a model has ended the process, the same command goes on
+behind it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from trtflow.runtime.session import Session  # noqa: E402
 
 FP32_LIMIT, INT8_LIMIT = 1e-4, 0.02  # of an output's largest value: the largest difference, in INT8 the mean
 SCORE, CORNER, UNMATCHED = 1e-3, 1e-3, 0.02  # of detections
+ENDED = {"parsed": False, "errors": ["the process ended here"], "built": False, "passed": False, "int8": False}
 DETECTION = 7  # values of one: picture, label, score, box
 
 
@@ -130,9 +132,14 @@ def main() -> int:
     trt = load(options.backend)
     forms = options.folder / "forms.json"
     expected: dict[str, bool] = json.loads(forms.read_text()) if forms.exists() else {}
-    verdicts, wrong = {}, []
+    verdicts: dict[str, Any] = json.loads(options.out.read_text()) if options.out.exists() else {}
+    wrong = []
     for path in sorted(options.folder.glob("*.onnx")):
-        verdicts[path.stem] = told = verdict(trt, path)
+        if path.stem not in verdicts:
+            verdicts[path.stem] = dict(ENDED)
+            options.out.write_text(json.dumps(verdicts, indent=1))
+            verdicts[path.stem] = verdict(trt, path)
+        told = verdicts[path.stem]
         right = told["passed"] if expected.get(path.stem, True) else not told["parsed"]
         wrong += [] if right else [path.stem]
         print(f"{path.stem}: {'as expected' if right else 'NOT AS EXPECTED'} {json.dumps(told)[:400]}", flush=True)
