@@ -170,7 +170,7 @@ def average_in_float(graph: onnx.GraphProto) -> None:
             continue
         half = index.add(f"{node.output[0]}/half", np.array(0.5, np.float32))
         halved = f"{node.output[0]}/halved"
-        nodes.append(helper.make_node("Mul", [node.output[0], half], [halved], name=halved))
+        nodes.append(helper.make_node("Mul", [node.output[0], half], [halved], name=f"{node.name}/halved"))
         scale = index.array(follower.input[1]) / 2
         follower.input[0], follower.input[1] = halved, index.add(f"{halved}/scale", scale.astype(np.float32))
     replace_nodes(graph, nodes)
