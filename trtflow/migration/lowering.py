@@ -168,10 +168,13 @@ def quantise_in_graph(model: onnx.ModelProto) -> None:
         if node.op_type == "DequantizeLinear" and node.input[0] in stored:
             kernel, scale, zero = node.input
             steps, factors = (numpy_helper.to_array(stored[name]) for name in (kernel, scale))
-            values = steps * factors.reshape(-1, *[1] * (steps.ndim - 1))
+            axes = {item.name: item.i for item in node.attribute}
+            if factors.ndim:
+                factors = np.moveaxis(factors.reshape(-1, *[1] * (steps.ndim - 1)), 0, axes["axis"])
+            values = steps * factors
             stored[kernel].CopyFrom(numpy_helper.from_array(values.astype(np.float32), kernel))
             quantised = f"{kernel}_steps"
-            nodes.append(helper.make_node("QuantizeLinear", [kernel, scale, zero], [quantised], name=quantised, axis=0))
+            nodes.append(helper.make_node("QuantizeLinear", [kernel, scale, zero], [quantised], name=quantised, **axes))
             node.input[0] = quantised
         nodes.append(node)
     del graph.node[:]

@@ -32,7 +32,7 @@ from trtflow.reference.record.layer import FLOATS
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.tensor import ITensor
 
-QUANTISED_LAYERS = (L.IConvolutionLayer, L.IFullyConnectedLayer)
+QUANTISED_LAYERS = (L.IConvolutionLayer, L.IDeconvolutionLayer, L.IFullyConnectedLayer)
 Scale = Callable[[ITensor], np.float32 | None]
 
 

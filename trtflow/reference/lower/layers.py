@@ -101,8 +101,8 @@ def convolution(layer: L.IConvolutionLayer, graph: Graph, inputs: list[str]) -> 
 def deconvolution(layer: L.IDeconvolutionLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """ConvTranspose."""
 
-    def kernel(weights: Any, shape: tuple[int, ...]) -> str:
-        return graph.weights(WeightsRole.KERNEL, weights, shape)
+    def kernel(weights: Any, shape: tuple[int, ...]) -> str:  # [C, K / groups, …]: a scale serves all groups
+        return graph.kernel(weights, shape, axis=1 if layer.num_groups == 1 else None)
 
     data, *others = _kernel_and_bias(layer, graph, inputs, kernel)
     before, behind = zip(*(layer.paddings(axis) for axis in range(len(layer.window))), strict=True)

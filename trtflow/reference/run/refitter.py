@@ -9,7 +9,7 @@ import onnx
 from onnx import numpy_helper
 
 from trtflow.reference.errors import RefitError
-from trtflow.reference.lower.graph import fault_of, quantise_rows, to_half
+from trtflow.reference.lower.graph import fault_of, quantise_kernel, to_half
 from trtflow.reference.record.answers import Reporter
 from trtflow.reference.record.enums import ErrorCodeTRT, WeightsRole
 from trtflow.reference.record.scope import Scope
@@ -191,7 +191,7 @@ def _store(stored: dict[str, onnx.TensorProto], entry: dict[str, Any], values: n
     target = stored[entry["initializer"]]
     values = values.reshape(tuple(target.dims))
     if entry["scale"] is not None:
-        values, scale = quantise_rows(values)
+        values, scale = quantise_kernel(values, entry["axis"])
         _set(stored[entry["scale"]], scale)
     elif target.data_type == onnx.TensorProto.FLOAT16:
         values = to_half(values)
