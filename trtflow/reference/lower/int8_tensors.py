@@ -1,7 +1,7 @@
 """Which tensors are stored in INT8: what INT8 layers read, and what lies between them that has integer kernels too.
 
-- A tensor is INT8 when a convolution or a fully connected layer in INT8 reads it, be it through layers that only move
-  or select values. It must have a scale.
+- A tensor is INT8 when a convolution, transposed too, or a fully connected layer in INT8 reads it, be it through layers
+  that only move or select values. It must have a scale.
 - Residual sums of such layers' results stay in INT8: both summands and the sum. So does what an average pool reads.
   A summand that has no scale leaves its sum in float32.
 - An activation belongs to the layer in front of it, and what lies between them is no tensor of its own: ReLU and clips,
@@ -172,7 +172,7 @@ def all_tensors(network: INetworkDefinition) -> list[ITensor]:
 
 
 def fused_activation(network: INetworkDefinition, layer: L.ILayer) -> bool:
-    """Whether a layer is a ReLU that TensorRT fuses into the convolution or fully connected layer before it."""
+    """Whether a layer is a ReLU that TensorRT fuses into the layer with a kernel before it."""
     if not isinstance(layer, L.IActivationLayer) or layer.activation_type != ActivationType.RELU:
         return False
     tensor = layer.inputs[0]

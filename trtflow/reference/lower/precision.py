@@ -1,9 +1,9 @@
 """Which layers and tensors run in which precision, by rules that stand in for TensorRT's timing.
 
 TensorRT times kernels and picks; that differs from GPU to GPU. The reference picks by rule, so that the same network
-gives the same numbers everywhere: with INT8, every convolution and fully connected layer runs in INT8; a tensor is
-INT8 when such a layer reads it, be it through layers that only move or select values. A ReLU behind a convolution is
-part of it, so what lies between them is never quantised.
+gives the same numbers everywhere: with INT8, every convolution, transposed too, and fully connected layer runs in INT8;
+a tensor is INT8 when such a layer reads it, be it through layers that only move or select values. A ReLU behind a
+convolution is part of it, so what lies between them is never quantised.
 
 A network that quantises itself, with quantize and dequantize layers, is taken at its word: no other tensor is INT8.
 """
