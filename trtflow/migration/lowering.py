@@ -168,7 +168,7 @@ def quantise_in_graph(model: onnx.ModelProto) -> None:
         if node.op_type == "DequantizeLinear" and node.input[0] in stored:
             kernel, scale, zero = node.input
             steps, factors = (numpy_helper.to_array(stored[name]) for name in (kernel, scale))
-            axes = {item.name: item.i for item in node.attribute}
+            axes: dict[str, Any] = {item.name: item.i for item in node.attribute}
             if factors.ndim:
                 factors = np.moveaxis(factors.reshape(-1, *[1] * (steps.ndim - 1)), 0, axes["axis"])
             values = steps * factors

@@ -188,7 +188,8 @@ class Graph:
             self.constant("kernel_zero", np.zeros(scale.shape), np.int8),
         ]
         self._note(WeightsRole.KERNEL, weights, inputs[0], scale=inputs[1], axis=axis)
-        return str(self.node("DequantizeLinear", inputs, **({} if axis is None else {"axis": axis})))
+        along: dict[str, Any] = {} if axis is None else {"axis": axis}
+        return str(self.node("DequantizeLinear", inputs, **along))
 
     def _note(
         self, role: WeightsRole, weights: Weights, initializer: str, scale: str | None = None, axis: int | None = None
