@@ -6,6 +6,7 @@ import numpy as np
 
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.lower.graph import ONNX_TYPES, Graph, lowers
+from trtflow.reference.lower.int8_tensors import constant_factor
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.enums import (
     DataType,
@@ -16,6 +17,7 @@ from trtflow.reference.record.enums import (
     TopKOperation,
 )
 from trtflow.reference.record.layer import axes_of
+from trtflow.reference.record.values import Weights
 
 REDUCTIONS = {
     ReduceOperation.PROD: "ReduceProd",
@@ -33,6 +35,9 @@ def matrix_multiply(layer: L.IMatrixMultiplyLayer, graph: Graph, inputs: list[st
     operands = []
     for place, (value, op) in enumerate(zip(inputs, (layer.op0, layer.op1), strict=True)):
         rank = graph.rank(layer.inputs[place])
+        if place and graph.quantised_weights and (matrix := constant_factor(layer)) is not None:
+            operands.append(_columns(graph, matrix, rank, transposed=op == MatrixOperation.TRANSPOSE))
+            continue
         if op == MatrixOperation.TRANSPOSE:
             value = graph.node("Transpose", [value], perm=[*range(rank - 2), rank - 1, rank - 2])  # noqa: PLW2901
         if op == MatrixOperation.VECTOR:
@@ -41,6 +46,13 @@ def matrix_multiply(layer: L.IMatrixMultiplyLayer, graph: Graph, inputs: list[st
     product = graph.node("MatMul", operands)
     lost = [axis for axis, op in ((-2, layer.op0), (-1, layer.op1)) if op == MatrixOperation.VECTOR]
     return [graph.node("Squeeze", [product, graph.ints("axes", lost)]) if lost else product]
+
+
+def _columns(graph: Graph, matrix: L.IConstantLayer, rank: int, *, transposed: bool) -> str:
+    """Return a constant matrix in INT8, with a scale for each column."""
+    values = matrix.held("weights").numpy().reshape((1,) * (rank - len(matrix.shape)) + tuple(matrix.shape))
+    kernel = Weights(np.ascontiguousarray(np.swapaxes(values, -1, -2) if transposed else values))
+    return graph.kernel(kernel, kernel.numpy().shape, axis=rank - 1)
 
 
 @lowers(L.IReduceLayer)
