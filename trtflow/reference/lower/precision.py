@@ -30,6 +30,7 @@ from trtflow.reference.record.onnx_layer import IOnnxLayer
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Logger
 
+LEAST_GROUP = 4  # channels
 QUANTISERS = (L.IQuantizeLayer, L.IDequantizeLayer)
 SINGLE_PRECISION_LAYERS = (  # they convert, or TensorRT computes them in float32
     IOnnxLayer,
@@ -107,7 +108,8 @@ def choose(
         return Precisions(layers, {})
     for layer in network:
         chosen = not layer.precision_is_set or layer.precision == DataType.INT8
-        if isinstance(layer, QUANTISED_LAYERS) and chosen and layer.get_input(1) is None and layer not in inside:
+        multiplies = isinstance(layer, QUANTISED_LAYERS) and layer.get_input(1) is None and not _has_thin_groups(layer)
+        if multiplies and chosen and layer not in inside:
             layers[layer] = DataType.INT8
         asked = layer.precision_is_set and layer.precision == DataType.INT8 and layer not in inside
         if asked and constant_factor(layer) is not None and not config.get_flag(BuilderFlag.REFIT):
@@ -115,6 +117,17 @@ def choose(
     if lenient and table is not None:
         _leave_out_those_without_scales(network, layers, table, half)
     return Precisions(layers, _scales(network, layers, table))
+
+
+def _has_thin_groups(layer: L.ILayer) -> bool:
+    """Whether a convolution has groups of less than four channels, and not a map of each channel alone.
+
+    TensorRT 8.6 has no INT8 kernel for these ("Could not find any implementation"): docs/migrate.md has what was tried.
+    """
+    if not isinstance(layer, (L.IConvolutionLayer, L.IDeconvolutionLayer)) or layer.num_groups == 1:
+        return False
+    alone = layer.num_groups == layer.channels == layer.num_output_maps  # which has a kernel of its own
+    return layer.channels // layer.num_groups < LEAST_GROUP and not alone
 
 
 def _leave_out_those_without_scales(
