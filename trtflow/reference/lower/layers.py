@@ -179,7 +179,7 @@ def resize(layer: L.IResizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
     if 1 not in layer.by_input(inputs) and not layer.shape and not layer.scales:
         return [graph.node("Identity", inputs)]
     given, shape = layer.by_input(inputs), layer.output_shape(0)
-    coordinates = COORDINATES[layer.coordinate_transformation]
+    coordinates = COORDINATES[layer.coordinates]
     if coordinates == "half_pixel" and layer.selector_for_single_pixel == ResizeSelector.UPPER:
         coordinates = "pytorch_half_pixel"  # which differs in results of a single element
     attributes: dict[str, Any] = {

@@ -71,6 +71,8 @@ class Refitter(Scope, Reporter):
         what = f"{WeightsRole(role).name} of layer {layer_name!r}"
         if given.size != entry["count"]:
             return self._error(f"{what}: {given.size} weights, but the engine was built with {entry['count']}")
+        if (given.dtype.name, entry["dtype"]) == ("HALF", "FLOAT"):  # which TensorRT widens
+            given = Weights(given.numpy().astype(np.float32))
         if given.dtype.name != entry["dtype"]:
             return self._error(f"{what}: weights of type {given.dtype.name}, but the engine has {entry['dtype']}")
         if fault := fault_of(given.numpy()):
@@ -88,7 +90,8 @@ class Refitter(Scope, Reporter):
         """
         keys = [key for key, entry in self._known.items() if name and entry["name"] == name]
         if not keys:
-            return self._error(f"no weights are named {name!r}; there are {_list(self.get_all_weights())}")
+            fault = f"no weights are named {name!r}; there are {_list(self.get_all_weights())}"
+            return self._error(fault, ErrorCodeTRT.INVALID_CONFIG)
         return all(self.set_weights(layer, role, weights) for layer, role in keys)
 
     def get_all(self) -> tuple[list[str], list[WeightsRole]]:
