@@ -509,3 +509,42 @@ def profile_fault(trt: ModuleType, case: str) -> Any:
 
 
 each("profile", ["order", "column", "rank", "name", "negative", "zero", "empty"], profile_fault)
+
+
+# --- which layers a calibrated INT8 engine computes in INT8
+
+
+def implicit_int8(trt: ModuleType, case: str) -> Any:
+    """A product with constant weights in INT8 by ranges: what the engine has become, and what it gives."""
+    kind, channels = case.split()
+    width, network_outputs = int(channels), 8
+    parts = Parts(trt)
+    shape = (2, width, 16, 16) if kind != "matmul" else (2, 16, width)
+    x = parts.input("x", shape)
+    count = width * network_outputs * (9 if kind != "matmul" else 1)
+    kernel = (np.random.default_rng(1).integers(-99, 100, count) / 256).astype(np.float32)
+    if kind == "matmul":
+        wanted = parts.constant(kernel.reshape(1, width, network_outputs))
+        none = trt.MatrixOperation.NONE
+        y = parts.network.add_matrix_multiply(x, none, wanted, none).get_output(0)
+    else:
+        add = parts.network.add_deconvolution_nd if kind == "deconvolution" else parts.network.add_convolution_nd
+        y = add(x, network_outputs, (3, 3), kernel, np.zeros(network_outputs, np.float32)).get_output(0)
+    relu = parts.network.add_activation(y, trt.ActivationType.RELU).get_output(0)
+    for tensor in (x, y, parts.mark(relu)):
+        tensor.set_dynamic_range(-12.7, 12.7)
+    parts.config.set_flag(trt.BuilderFlag.INT8)
+    parts.config.builder_optimization_level = 3
+    parts.config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    engine = parts.engine()
+    if engine is None:
+        return parts.errors()
+    told = engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON)
+    values = (np.random.default_rng(2).integers(-99, 100, shape) / 128).astype(np.float32)
+    with Session(trt, engine) as session:
+        found = session.run({"x": values})["y"]
+    return {"engine": str(told)[:4000], "y": plain(found)}
+
+
+INT8_KINDS = ("convolution", "deconvolution", "matmul")
+each("implicit_int8", [f"{kind} {count}" for kind in INT8_KINDS for count in (16, 64)], implicit_int8)

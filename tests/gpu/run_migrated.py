@@ -32,6 +32,7 @@ from trtflow.runtime.session import Session  # noqa: E402
 FP32_LIMIT, INT8_LIMIT = 1e-4, 0.02  # of an output's largest value: the largest difference, in INT8 the mean
 SCORE, CORNER, UNMATCHED = 1e-3, 1e-3, 0.02  # of detections
 ENDED = {"parsed": False, "errors": ["the process ended here"], "built": False, "passed": False, "int8": False}
+PROPOSALS = "rois"  # output [N, 1, K, 4], whose rows others [N, K, …] follow; nearly equal scores swap them
 DETECTION = 7  # values of one: picture, label, score, box
 
 
@@ -70,7 +71,10 @@ def build(trt: ModuleType, path: Path, int8: bool, feeds: dict[str, Any]) -> byt
 
 def differences(found: dict[str, Any], wanted: dict[str, Any], int8: bool) -> dict[str, dict[str, Any]]:
     """Return for each output how far it is off, and whether that is within the limit."""
-    told = {}
+    told: dict[str, dict[str, Any]] = {}
+    if PROPOSALS in wanted and found[PROPOSALS].shape == wanted[PROPOSALS].shape:
+        found, wanted, unmatched = _matched(found, wanted)
+        told["proposals"] = {"passed": bool(unmatched <= (1 if int8 else UNMATCHED)), "unmatched": unmatched}
     for name, values in wanted.items():
         if found[name].shape != values.shape:
             told[name] = {"passed": False, "shape": list(found[name].shape), "wanted": list(values.shape)}
@@ -82,6 +86,29 @@ def differences(found: dict[str, Any], wanted: dict[str, Any], int8: bool) -> di
             off, limit = (apart.mean(), INT8_LIMIT) if int8 else (apart.max(), FP32_LIMIT)
             told[name] = {"passed": bool(off <= limit), "largest": float(apart.max()), "mean": float(apart.mean())}
     return told
+
+
+def _matched(found: dict[str, Any], wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], float]:
+    """Return the rows of outputs that follow proposals, of those proposals that both have, in the order that is wanted,
+    and the part of the proposals without a partner; outputs of other shapes stay as they are."""
+    boxes, theirs = (outputs[PROPOSALS][:, 0] for outputs in (found, wanted))
+    apart = np.abs(boxes[:, :, None] - theirs[:, None]).max(axis=-1) / max(float(np.abs(theirs).max()), 1e-12)
+    pairs: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])  # of picture and row, theirs and ours
+    for picture, distances in enumerate(apart):
+        free = set(range(distances.shape[0]))
+        for column in range(distances.shape[1]):
+            partner = next((row for row in sorted(free) if distances[row, column] <= CORNER), None)
+            if partner is not None:
+                free.remove(partner)
+                pairs[0].append((picture, partner))
+                pairs[1].append((picture, column))
+    counted = theirs.shape[:2]
+    sides = []
+    for outputs, places in zip((found, wanted), pairs, strict=True):
+        index = tuple(np.array(places, np.int64).reshape(-1, 2).T)
+        rows = {name: array[index] for name, array in outputs.items() if array.shape[:2] == counted}
+        sides.append(outputs | rows | {PROPOSALS: outputs[PROPOSALS][:, 0][index]})
+    return *sides, 1 - len(pairs[1]) / max(np.prod(counted), 1)
 
 
 def _unmatched(found: np.ndarray, wanted: np.ndarray) -> float:

@@ -18,6 +18,7 @@ from trtflow.reference.lower.int8_tensors import all_tensors
 
 RANDOM = np.random.default_rng(0)
 WEIGHTS = {"w": (8, 3, 3, 3), "b": (8,), "v": (4, 8, 1, 1), "t": (2, 8), "k": (8, 3, 3)}
+WEIGHTS |= {"d": (3, 4, 4, 4), "g": (8, 2, 2, 2), "h": (3, 5, 4), "m": (8, 6), "n": (6, 8), "e": (6,)}
 CONV = "a = Conv<pads=[1,1,1,1]>(x, w, b)"
 NET = f"(float[N,3,8,8] x) => (float[N,4,8,8] y) {{ {CONV} r = Relu(a) y = Conv(r, v) }}"
 
@@ -88,6 +89,68 @@ def test_rows_are_convolved_in_int8(tmp_path):
     model = save(tmp_path / "model.onnx", text)
     run_migrate(model, "--table", write_table(tmp_path / "Table", model))
     assert pairs_of(tmp_path / "model.int8.onnx") >= 2
+
+
+DECONVOLUTIONS = {
+    "a scale for each channel": ("3,6,6", "4,12,12", "y = ConvTranspose<strides=[2,2], pads=[1,1,1,1]>(x, d)"),
+    "groups with one scale": ("8,6,6", "4,12,12", "y = ConvTranspose<strides=[2,2], group=2>(x, g)"),
+    "more output than padding takes": (
+        "3,6,6",
+        "4,13,13",
+        "r = Relu(x) y = ConvTranspose<strides=[2,2], pads=[1,1,1,1], output_padding=[1,1]>(r, d)",
+    ),
+    "rows": ("3,6", "5,9", "y = ConvTranspose(x, h)"),
+}
+
+
+@pytest.mark.parametrize("name", DECONVOLUTIONS)
+def test_transposed_convolutions_multiply_in_int8(tmp_path, name):
+    given, made, nodes = DECONVOLUTIONS[name]
+    model = save(tmp_path / "model.onnx", f"(float[N,{given}] x) => (float[N,{made}] y) {{ {nodes} }}")
+    run_migrate(model, "--table", write_table(tmp_path / "Table", model))
+    assert pairs_of(tmp_path / "model.int8.onnx") >= 2
+    graph = onnx.load(tmp_path / "model.int8.onnx").graph
+    makers = {name: node for node in graph.node for name in node.output}
+    (product,) = (node for node in graph.node if node.op_type == "ConvTranspose")
+    kernel = makers[product.input[1]]
+    assert [makers[makers[product.input[0]].input[0]].op_type, kernel.op_type] == ["QuantizeLinear", "DequantizeLinear"]
+    (scale,) = (tensor for tensor in graph.initializer if tensor.name == kernel.input[1])
+    assert list(scale.dims) == ([] if "groups" in name else [int(made.split(",")[0])])
+
+
+MATRICES = {
+    "rows of words": ("5,8", "5,6", "y = MatMul(x, m)"),
+    "behind an activation, with a bias": ("5,8", "5,6", "r = Relu(x) p = MatMul(r, m) y = Add(p, e)"),
+    "reshaped before": ("8,3,2", "6,6", "a = Constant<value_ints=[0,6,8]>() r = Reshape(x, a) y = MatMul(r, m)"),
+    "a fully connected layer": ("8", "6", "y = Gemm<transB=1>(x, n, e)"),
+    "not transposed": ("8", "6", "y = Gemm(x, m, e)"),
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_products_with_constant_matrices_are_in_int8(tmp_path, name):
+    given, made, nodes = MATRICES[name]
+    model = save(tmp_path / "model.onnx", f"(float[N,{given}] x) => (float[N,{made}] y) {{ {nodes} }}")
+    run_migrate(model, "--table", write_table(tmp_path / "Table", model))
+    assert pairs_of(tmp_path / "model.int8.onnx") >= 2
+    graph = onnx.load(tmp_path / "model.int8.onnx").graph
+    makers = {name: node for node in graph.node for name in node.output}
+    (product,) = (node for node in graph.node if node.op_type in ("MatMul", "Gemm"))
+    assert [makers[name].op_type for name in product.input[:2]] == ["DequantizeLinear"] * 2
+    (scale,) = (tensor for tensor in graph.initializer if tensor.name == makers[product.input[1]].input[1])
+    assert list(scale.dims) == [6]
+    read = {name for node in graph.node for name in node.input}
+    assert [tensor.name for tensor in graph.initializer if tensor.name not in read] == []
+
+
+def test_a_product_of_what_has_no_scale_stays_in_float(tmp_path):
+    text = f"(float[N,3,8,8] x) => (float[N,8,8,6] y) {{ {CONV} u = Transpose<perm=[0,2,3,1]>(a) y = MatMul(u, m) }}"
+    model = save(tmp_path / "model.onnx", text)
+    run_migrate(model, "--table", write_table(tmp_path / "Table", model, without=("u",)))
+    graph = onnx.load(tmp_path / "model.int8.onnx").graph
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    (product,) = (node for node in graph.node if node.op_type == "MatMul")
+    assert "DequantizeLinear" not in [makers[name] for name in product.input]
 
 
 def test_weights_in_another_file_are_found_and_missed(tmp_path):

@@ -246,7 +246,7 @@ CASES += [
     roi_align("roi_align with as many samples as fit", sampling_ratio=0),
     on_map("lrelu", "LReLU_TRT", (2, 3, 4, 5), negSlope=0.1),
     on_map("clip", "Clip_TRT", (2, 3, 4, 5), clipMin=-0.5, clipMax=0.7),
-    on_map("reorg", "Reorg_TRT", (2, 3, 4, 6), stride=2),
+    on_map("reorg", "Reorg_TRT", (2, 12, 4, 6), stride=2),
     on_map("region as in YOLOv2", "Region_TRT", (2, 75, 4, 3), 1e-5, num=3, coords=4, classes=20),
     on_map("resize_nearest by 2", "ResizeNearest_TRT", (2, 3, 4, 5), scale=2.0),
     on_map("resize_nearest by 1.7", "ResizeNearest_TRT", (1, 3, 7, 5), scale=1.7),

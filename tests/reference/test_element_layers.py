@@ -298,7 +298,6 @@ def test_normalisation_of_groups(each, explicit):
             "is INT32. Unary takes FLOAT, HALF there; .* add_cast",
         ),
         (lambda n, x: n.add_unary(x, UNARY["NOT"]), "is FLOAT. Unary takes BOOL"),
-        (lambda n, x: n.add_cast(x, trt.int8), "FLOAT to INT8. INT8 has a scale"),
         (lambda n, x: n.add_scale(x, trt.ScaleMode.CHANNEL, np.ones(3, np.float32)), "3 shift weights.* needs 4"),
         (lambda n, x: n.add_scale(x, trt.ScaleMode.UNIFORM, None, [1, 2]), "2 scale weights.* needs 1"),
         (lambda n, x: n.add_softmax(set_axes(n, x)), "SoftMax along the axes"),

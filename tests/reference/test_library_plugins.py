@@ -10,7 +10,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from registry_cases import CASES, INTEGERS, run
+from registry_cases import CASES, INTEGERS, Case, run
 from torch.nn import functional
 
 import trtflow.reference as trt
@@ -63,7 +63,7 @@ def efficient(case, picture):
     ]
     kept = []
     for score, label, box in sorted(pairs, key=lambda pair: -pair[0])[:4096]:
-        rivals = [other for _, name, other in kept if fields["class_agnostic"] or name == label]
+        rivals = [other for _, name, other in kept if name == label]  # class_agnostic changes nothing, as measured
         if all(overlap(box, other) < fields["iou_threshold"] for other in rivals):
             kept.append((score, label, box))
     return kept[: fields["max_output_boxes"]]
@@ -177,10 +177,27 @@ def test_activations_are_pytorchs(case):
 
 
 @cases_of("Reorg_TRT")
-def test_reorg_puts_squares_of_pixels_into_channels(case):
+def test_reorg_has_darknets_order(case):
+    """As reorg_cpu of Darknet's blas.c counts places."""
     x, stride = case.inputs["x"], case.fields["stride"]
-    parts = [x[:, :, row::stride, column::stride] for row in range(stride) for column in range(stride)]
-    np.testing.assert_array_equal(run(trt, case)[0], np.concatenate(parts, axis=1))
+    count, channels, height, width = x.shape
+    wanted, few = np.empty(x.size, np.float32), channels // stride**2
+    for place, (picture, channel, row, column) in enumerate(np.ndindex(x.shape)):
+        offset, source = divmod(channel, few)
+        down, right = row * stride + offset // stride, column * stride + offset % stride
+        flat = right + width * stride * (down + height * stride * (source + few * picture))
+        wanted[place] = x.ravel()[flat]
+    shape = (count, channels * stride**2, height // stride, width // stride)
+    np.testing.assert_array_equal(run(trt, case)[0], wanted.reshape(shape))
+
+
+def test_reorg_takes_what_tensorrt_took_of_three_maps():
+    """On an H200, x [2, 3, 4, 6] by 2: the first value of each of the first three maps is that of its own map, and the
+    next ones are every second of it; what should follow was not there, as 3 is no multiple of 4."""
+    x = np.arange(12 * 24, dtype=np.float32).reshape(1, 12, 4, 6)
+    case = Case("", "Reorg_TRT", {"stride": 2}, {"x": x})
+    found = run(trt, case)[0]
+    np.testing.assert_array_equal(found[0, :3].ravel(), np.arange(0, 36, 2) + np.repeat([0, 12, 24], 6))
 
 
 @cases_of("Region_TRT")

@@ -47,6 +47,25 @@ FORMS = {  # opset, inputs, initializers, nodes
         "float[4] s={1,2,3,4}, float[4] b={0,1,0,2}",
         "y = GroupNormalization<num_groups=2>(x, s, b)",
     ),
+    "normalise groups, each with its scale": (
+        18,
+        "N,4,6,7",
+        "float[2] s={1,3}, float[2] b={0,2}",
+        "y = GroupNormalization<num_groups=2>(x, s, b)",
+    ),
+    "normalise all channels as one group": (
+        18,
+        "2,4,6,7",
+        "float[1] s={3}, float[1] b={2}",
+        "y = GroupNormalization<num_groups=1>(x, s, b)",
+    ),
+    "normalise groups by what is computed": (
+        20,
+        "N,4,6,7",
+        "float[2] s={1,3}, float[2] b={0,2}, int64[3] a={0,2,3}, int64[1] f={0}, int64[1] t={2}",
+        "m = ReduceMean<keepdims=0>(x, a) c = Slice(m, f, t) k = Add(c, s) "
+        "y = GroupNormalization<num_groups=2>(x, k, b)",
+    ),
     "batch norm of three": (
         8,
         "4,6,7",

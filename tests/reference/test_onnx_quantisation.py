@@ -165,6 +165,24 @@ def without_zero(given):
     return model_of([*nodes, helper.make_node("Relu", [last], ["y"])], stored)
 
 
+STACKS = [((16, 24), 1), ((1, 16, 24), 2), ((1, 1, 16, 24), -1), ((3, 16, 24), 2), ((3, 16, 24), 0), ((1, 16, 24), 1)]
+
+
+@pytest.mark.parametrize(("shape", "axis"), STACKS)
+def test_products_with_stacks_of_kernels_that_have_several_scales(shape, axis):
+    """ONNX Runtime's integer product takes several scales of a matrix alone."""
+    kernel, rank = RNG.normal(size=shape).astype(np.float32), len(shape)
+    scale = np.abs(kernel).max(tuple(a for a in range(rank) if a != axis % rank)) / np.float32(127)
+    stored = {"w": kernel, "f": scale, "o": np.zeros(scale.shape, np.int8), "s": np.float32(0.02), "zero": np.int8(0)}
+    nodes = [*pair("x", "s")[0], *pair("w", "f", "o", axis)[0], helper.make_node("MatMul", ["x_dq", "w_dq"], ["y"])]
+    x = RNG.normal(size=(*([3] * (max(rank, 3) - 2)), 5, 16)).astype(np.float32)
+    model = model_of(nodes, stored, shape=x.shape)
+    engine, _ = engine_of(model, trt.BuilderFlag.INT8)
+    with Session(trt, engine) as session:
+        found = session.run({"x": x})["y"]
+    np.testing.assert_allclose(found, run_onnx(model, {"x": x}), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("given", ["", "uint8", "int8"])
 def test_a_zero_point_that_is_left_out_or_uint8_is_the_0_of_int8(given):
     """ONNX means uint8 without one; TensorRT has INT8 only, which is the same where values are not below 0."""

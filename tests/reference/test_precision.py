@@ -179,9 +179,9 @@ def test_ranges_are_needed_for_what_int8_layers_read_and_nothing_else():
                 if tensor.name in ranges:
                     tensor.set_dynamic_range(-4, 4)
 
-    build(lambda network: define(network, ("data", "picked", "joined")), trt.BuilderFlag.INT8)
+    build(lambda network: define(network, ("data", "picked", "joined", "convolution")), trt.BuilderFlag.INT8)
     with pytest.raises(trt.BuildError, match="1 tensors that have none, first 'picked'"):
-        build(lambda network: define(network, ("data", "joined")), trt.BuilderFlag.INT8)
+        build(lambda network: define(network, ("data", "joined", "convolution")), trt.BuilderFlag.INT8)
 
 
 def test_int8_and_half_precision_together():

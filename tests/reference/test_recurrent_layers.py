@@ -248,7 +248,7 @@ def test_what_does_not_fit(change, fault):
         recorded(change=change)
 
 
-def test_cell_state_of_a_gru_explicit_batch_and_length_are_refused():
+def test_cell_state_of_a_gru_and_length_are_refused():
     network = trt.Builder(trt.Logger()).create_network()
     data = network.add_input("x", trt.float32, (STEPS, EMBEDDING))
     layer = network.add_rnn_v2(data, 2, HIDDEN, STEPS, OPS.GRU)
@@ -256,9 +256,6 @@ def test_cell_state_of_a_gru_explicit_batch_and_length_are_refused():
         layer.cell_state = network.add_input("c", trt.float32, (2, HIDDEN))
     with pytest.raises(NetworkError, match="max_seq_length"):
         network.add_rnn_v2(data, 2, HIDDEN, STEPS + 1, OPS.GRU)
-    explicit = trt.Builder(trt.Logger()).create_network(1 << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
-    with pytest.raises(NetworkError, match="explicit batch"):
-        explicit.add_rnn_v2(explicit.add_input("x", trt.float32, (1, STEPS, EMBEDDING)), 2, HIDDEN, STEPS, OPS.GRU)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])

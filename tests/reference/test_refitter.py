@@ -137,8 +137,8 @@ def test_layer_without_bias_needs_its_kernel_only():
         (
             "conv",
             BIAS,
-            np.zeros(20, np.float16),
-            "BIAS of layer 'conv': weights of type HALF, but the engine has FLOAT",
+            np.zeros(20, np.int32),
+            "BIAS of layer 'conv': weights of type INT32, but the engine has FLOAT",
         ),
     ],
 )

@@ -172,7 +172,7 @@ def _check_table(options: argparse.Namespace, lowered: Lowered) -> None:
         return
     pairs = any(layer["type"] in ("Quantize", "Dequantize") for layer in lowered.layers)
     why = "it has quantize layers of its own" if pairs else "none of its layers is quantised"
-    what = "Convolutions of one to three dimensions and fully connected layers are"
+    what = "Convolutions of one to three dimensions, transposed too, and products with constant matrices are"
     raise UserError(f"{options.model}: {options.table} is of no use to it, for {why}. {what}; use the model as it is.")
 
 

@@ -16,10 +16,11 @@ import trtflow.reference as trt
 from trtflow.formats import FormatError
 from trtflow.formats.calibration_table import CalibrationTable, read_table, table_version
 from trtflow.reference.lower.graph import SEPARATOR, lowering_of
-from trtflow.reference.lower.int8_tensors import all_tensors
+from trtflow.reference.lower.int8_tensors import all_tensors, constant_factor, moves_values
 from trtflow.reference.lower.lower import lower
 from trtflow.reference.lower.precision import choose
 from trtflow.reference.record.layers import IPluginV2Layer
+from trtflow.reference.run.graph_index import drop_unread, reads
 from trtflow.reference.run.plan import read_plan
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.model_file import ModelFile
@@ -91,6 +92,7 @@ def lower_model(file: ModelFile, table: CalibrationTable | None = None, source: 
         meant.define(trt, network)
         if table is not None:
             _check_names(network, table, source)
+            _ask_for_int8(trt, network, table)
         networks.append(network)
 
     precision, calibrator = ("fp32", None) if table is None else ("int8", _calibrator(table))
@@ -99,6 +101,7 @@ def lower_model(file: ModelFile, table: CalibrationTable | None = None, source: 
     model, metadata = read_plan(plan)
     del model.metadata_props[:]
     quantise_in_graph(model)
+    _drop_unread(model.graph)
     check_plain(model)
     network = networks[0]
     layers = _layers(network, model, metadata["layers"])
@@ -168,10 +171,13 @@ def quantise_in_graph(model: onnx.ModelProto) -> None:
         if node.op_type == "DequantizeLinear" and node.input[0] in stored:
             kernel, scale, zero = node.input
             steps, factors = (numpy_helper.to_array(stored[name]) for name in (kernel, scale))
-            values = steps * factors.reshape(-1, *[1] * (steps.ndim - 1))
+            axes: dict[str, Any] = {item.name: item.i for item in node.attribute}
+            if factors.ndim:
+                factors = np.moveaxis(factors.reshape(-1, *[1] * (steps.ndim - 1)), 0, axes["axis"])
+            values = steps * factors
             stored[kernel].CopyFrom(numpy_helper.from_array(values.astype(np.float32), kernel))
             quantised = f"{kernel}_steps"
-            nodes.append(helper.make_node("QuantizeLinear", [kernel, scale, zero], [quantised], name=quantised, axis=0))
+            nodes.append(helper.make_node("QuantizeLinear", [kernel, scale, zero], [quantised], name=quantised, **axes))
             node.input[0] = quantised
         nodes.append(node)
     del graph.node[:]
@@ -197,6 +203,30 @@ def objections(model: onnx.ModelProto) -> list[str]:
     cut = [node.name for node in model.graph.node if node.op_type == "Shape" and node.attribute]
     found = [parser.get_error(index).desc() for index in range(parser.num_errors)]
     return found + [f"node {name!r} (Shape): TensorRT passes over its start and end" for name in cut]
+
+
+def _ask_for_int8(trt: Any, network: Any, table: CalibrationTable) -> None:
+    """Have products with constant matrices run in INT8, where the table has the scales of what they read."""
+    for layer in network:
+        if constant_factor(layer) is None:
+            continue
+        pending, scaled = [layer.inputs[0]], True
+        while pending and scaled:
+            tensor = pending.pop()
+            scaled = tensor.name in table.scales
+            producer = tensor.producer
+            pending += producer.inputs if producer is not None and moves_values(producer) else []
+        if scaled:
+            layer.precision = trt.int8
+
+
+def _drop_unread(graph: onnx.GraphProto) -> None:
+    """Remove nodes and weights that nothing reads, as the matrix in float of a product in INT8."""
+    drop_unread(graph)
+    read = {name for node in graph.node for name in reads(node)} | {value.name for value in graph.output}
+    kept = [tensor for tensor in graph.initializer if tensor.name in read]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
 
 
 def _calibrator(table: CalibrationTable) -> Any:

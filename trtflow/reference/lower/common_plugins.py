@@ -52,8 +52,17 @@ def clip(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
 
 @lowers_plugin("Reorg_TRT")
 def reorg(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
-    """SpaceToDepth."""
-    return [graph.node("SpaceToDepth", inputs, blocksize=layer.plugin.attributes["stride"])]
+    """Reshape, SpaceToDepth, Reshape: Darknet's order, which takes the maps for fewer and larger ones."""
+    stride, (channels, height, width) = layer.plugin.attributes["stride"], layer.inputs[0].shape[-3:]
+    if channels % stride**2 or height % stride or width % stride:
+        fault = f"Reorg_TRT of {channels} maps of {height} x {width} by {stride}"
+        raise NetworkError(
+            layer.name, fault, f"Give it multiples of {stride**2} maps and of {stride} rows and columns."
+        )
+    wide = graph.ints("wide", [-1, channels // stride**2, height * stride, width * stride])
+    deep = graph.node("SpaceToDepth", [graph.node("Reshape", [inputs[0], wide])], blocksize=stride)
+    shape = graph.ints("shape", [-1, channels * stride**2, height // stride, width // stride])
+    return [graph.node("Reshape", [deep, shape])]
 
 
 @lowers_plugin("Region_TRT")

@@ -143,10 +143,19 @@ def convert(layer: L.IIdentityLayer | L.ICastLayer, graph: Graph, inputs: list[s
     source, target = layer.inputs[0].native_dtype, layer.output_dtype(0)
     if source == target or (source in FLOATS and target in FLOATS):
         return [graph.node("Identity", inputs)]
+    if target == DataType.INT8 and source in FLOATS and isinstance(layer, L.ICastLayer):
+        return [_steps_of_one(graph, graph.single(inputs[0]))]
     if DataType.INT8 in (source, target):
         fault = f"a conversion of {source.name} to {target.name}"
         raise NetworkError(layer.name, fault, "INT8 has a scale: use add_quantize or add_dequantize.")
     return [graph.convert(graph.single(inputs[0]) if source in FLOATS else inputs[0], target)]
+
+
+def _steps_of_one(graph: Graph, value: str) -> str:
+    """Return floats as INT8, as TensorRT 8.6 casts them: to the nearest, of two to the even one, and the last of each
+    side for what is beyond."""
+    step = [graph.constant("scale", 1, np.float32), graph.constant("zero", 0, np.int8)]
+    return str(graph.node("QuantizeLinear", [value, *step]))
 
 
 @lowers(L.IQuantizeLayer)

@@ -165,8 +165,13 @@ class Graph:
         self._note(role, weights, name)
         return name
 
-    def kernel(self, weights: Weights, shape: tuple[int, ...]) -> str:
-        """Add a layer's kernel [K, …], in INT8 with one scale a row of K when the layer runs in INT8.
+    def kernel(self, weights: Weights, shape: tuple[int, ...], axis: int | None = 0) -> str:
+        """Add a layer's kernel, in INT8 when the layer runs in INT8, with one scale for each place along an axis.
+
+        Args:
+            weights: its values.
+            shape: its shape.
+            axis: of the output channels; None for one scale in all.
 
         Raises:
             NetworkError: it runs in INT8, which knows no NaN and no infinity, and the kernel holds some.
@@ -176,22 +181,25 @@ class Graph:
             return self.weights(WeightsRole.KERNEL, weights, shape)
         if fault := fault_of(values):
             raise NetworkError(self.layer_name, f"its kernel cannot be INT8: {fault}", "Look at where it came from.")
-        steps, scale = quantise_rows(values)
+        steps, scale = quantise_kernel(values, axis)
         inputs = [
             self.constant("kernel", steps),
             self.constant("kernel_scale", scale, np.float32),
             self.constant("kernel_zero", np.zeros(scale.shape), np.int8),
         ]
-        self._note(WeightsRole.KERNEL, weights, inputs[0], scale=inputs[1])
-        return str(self.node("DequantizeLinear", inputs, axis=0))
+        self._note(WeightsRole.KERNEL, weights, inputs[0], scale=inputs[1], axis=axis)
+        along: dict[str, Any] = {} if axis is None else {"axis": axis}
+        return str(self.node("DequantizeLinear", inputs, **along))
 
-    def _note(self, role: WeightsRole, weights: Weights, initializer: str, scale: str | None = None) -> None:
+    def _note(
+        self, role: WeightsRole, weights: Weights, initializer: str, scale: str | None = None, axis: int | None = None
+    ) -> None:
         values = weights.numpy()
         fault = "" if np.isnan(values).any() else fault_of(values)  # `constant` has told of NaN
         if fault and role != WeightsRole.CONSTANT:  # a mask of a network's own may be of infinities
             self.spoilt.append(f"layer {self.layer_name!r}: {fault} in its {role.name.lower()}")
         given = {"name": weights.name, "count": weights.size, "dtype": weights.dtype.name}
-        stored = {"initializer": initializer, "scale": scale}
+        stored = {"initializer": initializer, "scale": scale, "axis": axis}
         self.refittable.append({"layer": self.layer_name, "role": role.name, **given, **stored})
 
     def unique(self, what: str) -> str:
@@ -217,12 +225,14 @@ def to_half(array: np.ndarray) -> np.ndarray:
     return np.clip(array, -largest, largest).astype(np.float16)
 
 
-def quantise_rows(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a kernel [K, …] in steps of its scales, int8 in [-127, 127], and the scales, float32 [K]."""
-    largest = np.abs(values.astype(np.float32)).max(axis=tuple(range(1, values.ndim)))
+def quantise_kernel(values: np.ndarray, axis: int | None = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return a kernel in steps of its scales, int8 in [-127, 127], and the scales, float32, one for each place of the
+    axis, or one in all where that is None."""
+    others = tuple(place for place in range(values.ndim) if place != axis)
+    largest = np.abs(values.astype(np.float32)).max(axis=others, keepdims=True)
     scale = np.where(largest > 0, largest / np.float32(127), np.float32(1)).astype(np.float32)
-    steps = np.rint(values / scale.reshape(-1, *[1] * (values.ndim - 1)))
-    return np.clip(steps, -127, 127).astype(np.int8), scale
+    steps = np.clip(np.rint(values / scale), -127, 127).astype(np.int8)
+    return steps, scale.reshape(() if axis is None else -1)
 
 
 Lowering = Callable[[Any, Graph, list[str]], list[str]]

@@ -1,7 +1,8 @@
 """Which tensors are stored in INT8: what INT8 layers read, and what lies between them that has integer kernels too.
 
-- A tensor is INT8 when a convolution or a fully connected layer in INT8 reads it, be it through layers that only move
-  or select values. It must have a scale.
+- A tensor is INT8 when a convolution, transposed too, or a fully connected layer in INT8 reads it, be it through layers
+  that only move or select values. It must have a scale. So it is where a product with a constant matrix reads it
+  that is asked to be INT8.
 - Residual sums of such layers' results stay in INT8: both summands and the sum. So does what an average pool reads.
   A summand that has no scale leaves its sum in float32.
 - An activation belongs to the layer in front of it, and what lies between them is no tensor of its own: ReLU and clips,
@@ -25,6 +26,7 @@ from trtflow.reference.record.enums import (
     ElementWiseOperation,
     GatherMode,
     InterpolationMode,
+    MatrixOperation,
     PoolingType,
     SampleMode,
 )
@@ -32,7 +34,7 @@ from trtflow.reference.record.layer import FLOATS
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.tensor import ITensor
 
-QUANTISED_LAYERS = (L.IConvolutionLayer, L.IFullyConnectedLayer)
+QUANTISED_LAYERS = (L.IConvolutionLayer, L.IDeconvolutionLayer, L.IFullyConnectedLayer)
 Scale = Callable[[ITensor], np.float32 | None]
 
 
@@ -106,7 +108,7 @@ class Int8Tensors:
         results = set(self.found)
         for layer in network:
             if (self._has_integer_kernel(layer) and all(tensor in results for tensor in layer.inputs)) or (
-                isinstance(layer, QUANTISED_LAYERS) and self.layers[layer] == DataType.INT8
+                isinstance(layer, (*QUANTISED_LAYERS, L.IMatrixMultiplyLayer)) and self.layers[layer] == DataType.INT8
             ):
                 results.update(layer.outputs)
         return results
@@ -146,6 +148,16 @@ class Int8Tensors:
         return [source for source in layer.inputs if source not in self.found and source in self.integers]
 
 
+def constant_factor(layer: L.ILayer) -> L.IConstantLayer | None:
+    """Return the constant matrix of floats that a product multiplies by from the right, if it does."""
+    if not isinstance(layer, L.IMatrixMultiplyLayer) or MatrixOperation.VECTOR in (layer.op0, layer.op1):
+        return None
+    constant = layer.inputs[1].producer
+    if not isinstance(constant, L.IConstantLayer) or layer.inputs[1].native_dtype not in FLOATS:
+        return None
+    return constant if set(constant.shape[:-2]) <= {1} else None
+
+
 def _is_sum(layer: L.ILayer) -> bool:
     return isinstance(layer, L.IElementWiseLayer) and layer.op == ElementWiseOperation.SUM
 
@@ -172,7 +184,7 @@ def all_tensors(network: INetworkDefinition) -> list[ITensor]:
 
 
 def fused_activation(network: INetworkDefinition, layer: L.ILayer) -> bool:
-    """Whether a layer is a ReLU that TensorRT fuses into the convolution or fully connected layer before it."""
+    """Whether a layer is a ReLU that TensorRT fuses into the layer with a kernel before it."""
     if not isinstance(layer, L.IActivationLayer) or layer.activation_type != ActivationType.RELU:
         return False
     tensor = layer.inputs[0]

@@ -101,8 +101,8 @@ def convolution(layer: L.IConvolutionLayer, graph: Graph, inputs: list[str]) -> 
 def deconvolution(layer: L.IDeconvolutionLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """ConvTranspose."""
 
-    def kernel(weights: Any, shape: tuple[int, ...]) -> str:
-        return graph.weights(WeightsRole.KERNEL, weights, shape)
+    def kernel(weights: Any, shape: tuple[int, ...]) -> str:  # [C, K / groups, …]: a scale serves all groups
+        return graph.kernel(weights, shape, axis=1 if layer.num_groups == 1 else None)
 
     data, *others = _kernel_and_bias(layer, graph, inputs, kernel)
     before, behind = zip(*(layer.paddings(axis) for axis in range(len(layer.window))), strict=True)
@@ -179,7 +179,7 @@ def resize(layer: L.IResizeLayer, graph: Graph, inputs: list[str]) -> list[str]:
     if 1 not in layer.by_input(inputs) and not layer.shape and not layer.scales:
         return [graph.node("Identity", inputs)]
     given, shape = layer.by_input(inputs), layer.output_shape(0)
-    coordinates = COORDINATES[layer.coordinate_transformation]
+    coordinates = COORDINATES[layer.coordinates]
     if coordinates == "half_pixel" and layer.selector_for_single_pixel == ResizeSelector.UPPER:
         coordinates = "pytorch_half_pixel"  # which differs in results of a single element
     attributes: dict[str, Any] = {

@@ -126,12 +126,9 @@ def _suppressed(graph: Graph, best: str, labels_of: str, boxes: str, labels: lis
     Each class has a row of scores of its own, in which those of other classes are as low as can be.
     """
     lowest = graph.constant("lowest", LOWEST, np.float32)
-    if attributes["class_agnostic"]:
-        rows = graph.node("Unsqueeze", [best, graph.ints("axis", [1])])
-    else:
-        own = graph.constant("own", np.array(labels).reshape(1, -1, 1), np.int64)
-        same = graph.node("Equal", [graph.node("Unsqueeze", [labels_of, graph.ints("axis", [1])]), own])
-        rows = graph.node("Where", [same, graph.node("Unsqueeze", [best, graph.ints("axis", [1])]), lowest])
+    own = graph.constant("own", np.array(labels).reshape(1, -1, 1), np.int64)
+    same = graph.node("Equal", [graph.node("Unsqueeze", [labels_of, graph.ints("axis", [1])]), own])
+    rows = graph.node("Where", [same, graph.node("Unsqueeze", [best, graph.ints("axis", [1])]), lowest])
     limits = [
         graph.ints("most", [attributes["max_output_boxes"]]),
         graph.constant("overlap", [attributes["iou_threshold"]], np.float32),

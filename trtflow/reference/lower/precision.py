@@ -1,9 +1,10 @@
 """Which layers and tensors run in which precision, by rules that stand in for TensorRT's timing.
 
 TensorRT times kernels and picks; that differs from GPU to GPU. The reference picks by rule, so that the same network
-gives the same numbers everywhere: with INT8, every convolution and fully connected layer runs in INT8; a tensor is
-INT8 when such a layer reads it, be it through layers that only move or select values. A ReLU behind a convolution is
-part of it, so what lies between them is never quantised.
+gives the same numbers everywhere: with INT8, every convolution, transposed too, and fully connected layer runs in INT8;
+a tensor is INT8 when such a layer reads it, be it through layers that only move or select values. A ReLU behind a
+convolution is part of it, so what lies between them is never quantised. A product with a constant matrix runs in INT8
+where its `precision` asks for that and the engine is not to be refitted, for a refitter knows the matrix in float.
 
 A network that quantises itself, with quantize and dequantize layers, is taken at its word: no other tensor is INT8.
 """
@@ -17,7 +18,7 @@ import numpy as np
 
 from trtflow.reference.errors import BuildError
 from trtflow.reference.lower.blocks import layers_in_blocks
-from trtflow.reference.lower.int8_tensors import QUANTISED_LAYERS, Int8Tensors, all_tensors
+from trtflow.reference.lower.int8_tensors import QUANTISED_LAYERS, Int8Tensors, all_tensors, constant_factor
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.config import IBuilderConfig
 from trtflow.reference.record.enums import (
@@ -29,6 +30,7 @@ from trtflow.reference.record.onnx_layer import IOnnxLayer
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Logger
 
+LEAST_GROUP = 4  # channels
 QUANTISERS = (L.IQuantizeLayer, L.IDequantizeLayer)
 SINGLE_PRECISION_LAYERS = (  # they convert, or TensorRT computes them in float32
     IOnnxLayer,
@@ -106,11 +108,26 @@ def choose(
         return Precisions(layers, {})
     for layer in network:
         chosen = not layer.precision_is_set or layer.precision == DataType.INT8
-        if isinstance(layer, QUANTISED_LAYERS) and chosen and layer.get_input(1) is None and layer not in inside:
+        multiplies = isinstance(layer, QUANTISED_LAYERS) and layer.get_input(1) is None and not _has_thin_groups(layer)
+        if multiplies and chosen and layer not in inside:
+            layers[layer] = DataType.INT8
+        asked = layer.precision_is_set and layer.precision == DataType.INT8 and layer not in inside
+        if asked and constant_factor(layer) is not None and not config.get_flag(BuilderFlag.REFIT):
             layers[layer] = DataType.INT8
     if lenient and table is not None:
         _leave_out_those_without_scales(network, layers, table, half)
     return Precisions(layers, _scales(network, layers, table))
+
+
+def _has_thin_groups(layer: L.ILayer) -> bool:
+    """Whether a convolution has groups of less than four channels, and not a map of each channel alone.
+
+    TensorRT 8.6 has no INT8 kernel for these ("Could not find any implementation"): docs/migrate.md has what was tried.
+    """
+    if not isinstance(layer, (L.IConvolutionLayer, L.IDeconvolutionLayer)) or layer.num_groups == 1:
+        return False
+    alone = layer.num_groups == layer.channels == layer.num_output_maps  # which has a kernel of its own
+    return layer.channels // layer.num_groups < LEAST_GROUP and not alone
 
 
 def _leave_out_those_without_scales(

@@ -45,7 +45,10 @@ def rnn_v2(layer: L.IRNNv2Layer, graph: Graph, inputs: list[str]) -> list[str]:
             value = graph.node("Reshape", [value, graph.ints("joined", [0, 0, -1])])
     hidden = graph.node("Transpose", [value], perm=[2, 0, 1, 3])
     outputs = [hidden, *(_batch_first(graph, list(parts)) for parts in zip(*last, strict=True))]
-    shapes = [graph.ints("shape", [-1, *layer.output_shape(index)]) for index in range(layer.num_outputs)]
+    shapes = [
+        graph.ints("shape", [-1] * graph.batch_axes + list(layer.output_shape(index)))
+        for index in range(layer.num_outputs)
+    ]
     return [graph.node("Reshape", list(pair)) for pair in zip(outputs, shapes, strict=True)]
 
 

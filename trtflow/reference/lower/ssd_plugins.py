@@ -15,14 +15,18 @@ CORNER, CENTER_SIZE, CORNER_SIZE, TF_CENTER = CODE_TYPES = (0, 1, 2, 3)  # CodeT
 
 @lowers_plugin("Normalize_TRT")
 def normalize(layer: IPluginV2Layer, graph: Graph, inputs: list[str]) -> list[str]:
-    """x / sqrt(sum(x^2) + eps) * weights, the sum over channels or over the whole image."""
+    """x * (weights / sqrt(sum(x^2) + eps)), the sum over channels or over the whole image.
+
+    The product is the last: TensorRT 8.6 takes one with weights of each channel in front of a quantisation for a scale,
+    and joining the two ends in an assertion of its own ("mergeScales").
+    """
     attributes = layer.plugin.attributes
     axes = [-3, -2, -1] if attributes["acrossSpatial"] else [-3]
     squares = graph.node("ReduceSumSquare", inputs, axes=axes)
     norm = graph.node("Sqrt", [graph.node("Add", [squares, graph.constant("eps", np.float32(attributes["eps"]))])])
     shape = (1, 1, 1) if attributes["channelShared"] else (-1, 1, 1)
     weights = graph.constant("weights", attributes["weights"].astype(np.float32).reshape(shape))
-    return [graph.node("Mul", [graph.node("Div", [inputs[0], norm]), weights])]
+    return [graph.node("Mul", [inputs[0], graph.node("Div", [weights, norm])])]
 
 
 @lowers_plugin("PriorBox_TRT")

@@ -6,6 +6,7 @@ import numpy as np
 
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.lower.graph import ONNX_TYPES, Graph, lowers
+from trtflow.reference.lower.int8_tensors import constant_factor, moves_values
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.enums import (
     DataType,
@@ -16,6 +17,7 @@ from trtflow.reference.record.enums import (
     TopKOperation,
 )
 from trtflow.reference.record.layer import axes_of
+from trtflow.reference.record.values import Weights
 
 REDUCTIONS = {
     ReduceOperation.PROD: "ReduceProd",
@@ -33,6 +35,9 @@ def matrix_multiply(layer: L.IMatrixMultiplyLayer, graph: Graph, inputs: list[st
     operands = []
     for place, (value, op) in enumerate(zip(inputs, (layer.op0, layer.op1), strict=True)):
         rank = graph.rank(layer.inputs[place])
+        if place and graph.quantised_weights and (matrix := constant_factor(layer)) is not None:
+            operands.append(_columns(graph, matrix, rank, transposed=op == MatrixOperation.TRANSPOSE))
+            continue
         if op == MatrixOperation.TRANSPOSE:
             value = graph.node("Transpose", [value], perm=[*range(rank - 2), rank - 1, rank - 2])  # noqa: PLW2901
         if op == MatrixOperation.VECTOR:
@@ -41,6 +46,13 @@ def matrix_multiply(layer: L.IMatrixMultiplyLayer, graph: Graph, inputs: list[st
     product = graph.node("MatMul", operands)
     lost = [axis for axis, op in ((-2, layer.op0), (-1, layer.op1)) if op == MatrixOperation.VECTOR]
     return [graph.node("Squeeze", [product, graph.ints("axes", lost)]) if lost else product]
+
+
+def _columns(graph: Graph, matrix: L.IConstantLayer, rank: int, *, transposed: bool) -> str:
+    """Return a constant matrix in INT8, with a scale for each column."""
+    values = matrix.held("weights").numpy().reshape((1,) * (rank - len(matrix.shape)) + tuple(matrix.shape))
+    kernel = Weights(np.ascontiguousarray(np.swapaxes(values, -1, -2) if transposed else values))
+    return graph.kernel(kernel, kernel.numpy().shape, axis=rank - 1)
 
 
 @lowers(L.IReduceLayer)
@@ -76,7 +88,8 @@ def gather(layer: L.IGatherLayer, graph: Graph, inputs: list[str]) -> list[str]:
         return [graph.node("GatherND", [data, graph.wide(places)], batch_dims=layer.num_elementwise_dims)]
     batched = [tensor in graph.batched for tensor in layer.inputs]
     if layer.num_elementwise_dims or (graph.batch_axes and all(batched)):
-        return [_gather_rows(layer, graph, data, places)]
+        by_product = graph.dtype == DataType.FLOAT and _feeds_a_recurrence(layer)
+        return [(_product_of_rows if by_product else _gather_rows)(layer, graph, data, places)]
     if not graph.batch_axes:
         return [graph.node("Gather", inputs, axis=layer.axis)]
     if not batched[1]:
@@ -87,6 +100,38 @@ def gather(layer: L.IGatherLayer, graph: Graph, inputs: list[str]) -> list[str]:
     rank = len(layer.output_shape(0)) + 1
     order = [layer.axis, *(axis for axis in range(rank) if axis != layer.axis)]  # the batch comes first
     return [graph.node("Transpose", [found], perm=order) if layer.axis else found]
+
+
+def _feeds_a_recurrence(layer: L.IGatherLayer) -> bool:
+    """Whether rows of floats are picked for a recurrent layer, be they joined with others on the way there."""
+    data, places = layer.inputs
+    known = layer.axis == 0 and len(places.shape) == 1 and -1 not in data.shape and data.native_dtype == DataType.FLOAT
+    pending, seen = list(layer.outputs) if known else [], set[L.ILayer]()
+    while pending:
+        tensor = pending.pop()
+        for reader in layer.network:
+            if tensor in reader.inputs and reader not in seen:
+                seen.add(reader)
+                if isinstance(reader, L.IRNNv2Layer):
+                    return True
+                pending += reader.outputs if moves_values(reader) else []
+    return False
+
+
+def _product_of_rows(layer: L.IGatherLayer, graph: Graph, data: str, places: str) -> str:
+    """Pick each picture's rows by a product with a matrix of 0 and 1.
+
+    TensorRT 8.6 parses a recurrent layer of ONNX that reads what a GatherND or GatherElements has picked, and finds no
+    implementation for it; with this product it does (docs/migrate.md).
+    """
+    count, *sizes = layer.inputs[0].shape
+    axes = graph.ints("last", [-1])
+    order = graph.constant("order", np.arange(count).reshape(1, 1, -1), np.int64)
+    same = graph.node("Equal", [graph.node("Unsqueeze", [graph.wide(places), axes]), order])
+    ones = graph.node("Cast", [same], to=ONNX_TYPES[DataType.FLOAT])
+    rows = graph.node("Reshape", [data, graph.ints("rows", [-1, count, int(np.prod(sizes))])])
+    picked = graph.node("MatMul", [ones, rows])
+    return str(graph.node("Reshape", [picked, graph.ints("shape", [-1, *layer.output_shape(0)])]))
 
 
 def _gather_rows(layer: L.IGatherLayer, graph: Graph, data: str, places: str) -> str:

@@ -34,7 +34,7 @@ def _optional_input(place: int, doc: str) -> property:
 
 
 class IRNNv2Layer(ILayer):
-    """Recurrent cells in layers, over sequences [index dimensions…, S, E] in a network with an implicit batch.
+    """Recurrent cells in layers, over sequences [index dimensions…, S, E], an explicit batch among these dimensions.
 
     Outputs: the last layer's hidden state at each step, [index dimensions…, S, K * H], 0 behind the end of a sequence;
     the last hidden state and, of an LSTM, the last cell state of all layers, [index dimensions…, L * K, H]. K is 2 for
@@ -51,7 +51,6 @@ class IRNNv2Layer(ILayer):
 
     layer_type, title = LayerType.RNN_V2, "RNN"
     takes = (FLOATS, FLOATS, FLOATS, INT32)
-    implicit_batch_only = True
     _op: RNNOperation
 
     def __init__(
@@ -162,6 +161,11 @@ class IRNNv2Layer(ILayer):
         Raises:
             NetworkError: they do not fit.
         """
+        if not self.network.has_implicit_batch_dimension and len(self.inputs[0].shape) < 3:
+            fault = (
+                f"an input of shape {self.inputs[0].shape}, although the batch is explicit: Assertion rank >= 1 failed"
+            )
+            raise NetworkError(self.name, fault, "Give the batch as its first dimension.")
         states = self.output_shape(1)
         wanted = {HIDDEN: states, CELL: states, LENGTHS: states[:-2]}
         for place, shape in wanted.items():

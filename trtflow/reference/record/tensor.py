@@ -97,13 +97,15 @@ class ITensor(Sealed):
     def is_stored_in_int8(self) -> bool:
         """Whether floats are stored in steps of a range because the network says so.
 
-        It does by the type of a binding, or by the type that it wants of what an identity layer gives.
+        It does by the type of a binding, or by the type that it wants of what an identity layer gives to others: an
+        output of the network has its binding's type alone.
         """
         if self.producer is None or self.native_dtype not in (DataType.FLOAT, DataType.HALF):
             return self.is_quantised_input
         wanted = self.producer.layer_type == LayerType.IDENTITY and self.producer.output_type_is_set(self.index)
-        bound = self.is_network_output and self.dtype == DataType.INT8
-        return bound or (wanted and self.producer.get_output_type(self.index) == DataType.INT8)
+        if self.is_network_output:
+            return self.dtype == DataType.INT8
+        return wanted and self.producer.get_output_type(self.index) == DataType.INT8
 
     @property
     def is_quantised_input(self) -> bool:

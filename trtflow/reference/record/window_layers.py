@@ -299,11 +299,28 @@ class IResizeLayer(ILayer):
         self.selector_for_single_pixel = ResizeSelector.FORMULA
         self.nearest_rounding = ResizeRoundMode.FLOOR
         self.exclude_outside, self.cubic_coeff = False, -0.75
+        self._coordinates_are_set = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "scales":
             value = [float(scale) for scale in value]
+        if name == "coordinate_transformation":
+            self._coordinates_are_set = True
         super().__setattr__(name, sizes_of(value) if name == "shape" else value)
+
+    @property
+    def coordinates(self) -> ResizeCoordinateTransformation:
+        """What the layer does: where nothing is set it reads ASYMMETRIC, and TensorRT 8.6 resizes LINEAR by HALF_PIXEL.
+
+        Raises:
+            NetworkError: CUBIC with nothing set, which TensorRT 8.6 does not build.
+        """
+        if self._coordinates_are_set or self.resize_mode == InterpolationMode.NEAREST:
+            return self.coordinate_transformation
+        if self.resize_mode == InterpolationMode.CUBIC:
+            fault = "Could not find any implementation for a CUBIC resize without a coordinate_transformation"
+            raise NetworkError(self.name, fault, "Set it.")
+        return ResizeCoordinateTransformation.HALF_PIXEL
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return the new sizes; the input's as long as none are set."""

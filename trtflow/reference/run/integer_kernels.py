@@ -17,10 +17,11 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from trtflow.reference.run.graph_index import Index, reads, replace_nodes
+from trtflow.reference.run.graph_index import Index, drop_unread, reads, replace_nodes
 from trtflow.reference.run.integer_fusions import (
     PRODUCTS,
     ZERO_POINT,
+    average_in_float,
     fold_scales,
     is_clip,
     is_wide,
@@ -31,6 +32,7 @@ from trtflow.reference.run.integer_fusions import (
 from trtflow.reference.run.products import overflows, risky_kernels
 from trtflow.reference.run.step_ranges import Span, spans
 
+MATRIX = 2  # axes
 LARGEST_BIAS = 2**30  # leaves room for the sum of products
 
 
@@ -41,6 +43,7 @@ def use_integer_kernels(model: onnx.ModelProto) -> None:
         return
     _pass_identities(graph)
     _fold_kernels(graph)
+    _flatten_kernels(graph)
     fold_scales(graph)
     pool_before_quantising(graph)
     index = Index(graph)
@@ -58,6 +61,7 @@ def use_integer_kernels(model: onnx.ModelProto) -> None:
         elif node.op_type in PRODUCTS and (kernel := kernel_of(node, index)) is not None:
             _fit_product(node, kernel, index, moved, nodes)
     replace_nodes(graph, nodes)
+    average_in_float(graph)
     if overflows():
         _widen_kernels(graph)
 
@@ -99,6 +103,31 @@ def _fold_kernels(graph: onnx.GraphProto) -> None:
         steps = np.clip(np.rint(values / _along_axis(node, scale, values.ndim)), -128, 127).astype(np.int8)
         graph.initializer.append(numpy_helper.from_array(steps, node.output[0]))
     replace_nodes(graph, kept)
+
+
+def _flatten_kernels(graph: onnx.GraphProto) -> None:
+    """Take leading 1s from kernels of MatMul, and give stacks of kernels in float32, where they have several scales.
+
+    ONNX Runtime's integer product has one scale a column for a matrix alone, and ends with an error for others. Both
+    factors of a product have the same rank here, so that its result keeps its own.
+    """
+    index = Index(graph)
+    for node in graph.node:
+        producer = index.producers.get(node.input[1]) if node.op_type == "MatMul" else None
+        if producer is None or producer.op_type != "DequantizeLinear" or producer.input[0] not in index.initializers:
+            continue
+        steps, scale = index.array(producer.input[0]), index.array(producer.input[1])
+        if steps.ndim <= MATRIX or not scale.ndim:
+            continue
+        factors = _along_axis(producer, scale, steps.ndim)
+        columns = scale.size == steps.shape[-1] == factors.shape[-1]
+        if columns and set(steps.shape[:-MATRIX]) == {1} and index.only_consumer(producer) is node:
+            index.put(producer, 0, steps.reshape(steps.shape[-MATRIX:]))
+            del producer.attribute[:]
+            producer.attribute.append(helper.make_attribute("axis", 1))
+        else:
+            node.input[1] = index.add(f"{node.name}/kernel", (steps * factors).astype(np.float32))
+    drop_unread(graph)
 
 
 def _along_axis(node: onnx.NodeProto, scale: np.ndarray, rank: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import onnx
 from onnx import numpy_helper
 
 from trtflow.reference.errors import RefitError
-from trtflow.reference.lower.graph import fault_of, quantise_rows, to_half
+from trtflow.reference.lower.graph import fault_of, quantise_kernel, to_half
 from trtflow.reference.record.answers import Reporter
 from trtflow.reference.record.enums import ErrorCodeTRT, WeightsRole
 from trtflow.reference.record.scope import Scope
@@ -71,6 +71,8 @@ class Refitter(Scope, Reporter):
         what = f"{WeightsRole(role).name} of layer {layer_name!r}"
         if given.size != entry["count"]:
             return self._error(f"{what}: {given.size} weights, but the engine was built with {entry['count']}")
+        if (given.dtype.name, entry["dtype"]) == ("HALF", "FLOAT"):  # which TensorRT widens
+            given = Weights(given.numpy().astype(np.float32))
         if given.dtype.name != entry["dtype"]:
             return self._error(f"{what}: weights of type {given.dtype.name}, but the engine has {entry['dtype']}")
         if fault := fault_of(given.numpy()):
@@ -88,7 +90,8 @@ class Refitter(Scope, Reporter):
         """
         keys = [key for key, entry in self._known.items() if name and entry["name"] == name]
         if not keys:
-            return self._error(f"no weights are named {name!r}; there are {_list(self.get_all_weights())}")
+            fault = f"no weights are named {name!r}; there are {_list(self.get_all_weights())}"
+            return self._error(fault, ErrorCodeTRT.INVALID_CONFIG)
         return all(self.set_weights(layer, role, weights) for layer, role in keys)
 
     def get_all(self) -> tuple[list[str], list[WeightsRole]]:
@@ -191,7 +194,7 @@ def _store(stored: dict[str, onnx.TensorProto], entry: dict[str, Any], values: n
     target = stored[entry["initializer"]]
     values = values.reshape(tuple(target.dims))
     if entry["scale"] is not None:
-        values, scale = quantise_rows(values)
+        values, scale = quantise_kernel(values, entry["axis"])
         _set(stored[entry["scale"]], scale)
     elif target.data_type == onnx.TensorProto.FLOAT16:
         values = to_half(values)

@@ -161,11 +161,24 @@ def _image_scaler(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> IT
 def _group_norm(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
     """Normalise groups; scale and bias are one a group until opset 20, one a channel since."""
     data, groups = float_only(operands[0]), attribute(node, "num_groups")
+    if not groups:
+        raise UnsupportedForm("without num_groups")
     gain, offset = (
-        parse.tensor(need(operand).reshape(1, -1, *[1] * (len(data.shape) - 2)), f"{node.name}_{index}")
+        _along_channels(parse, operand, len(data.shape), f"{node.name}_{index}")
         for index, operand in enumerate(operands[1:])
     )
-    axes = sum(1 << axis for axis in range(2, len(data.shape)))
+    first = 2 if groups > 1 else 1  # a layer without groups normalises along the axes that it is told
+    axes = sum(1 << axis for axis in range(first, len(data.shape)))
     layer = parse.network.add_normalization(data, gain, offset, axes)
     layer.num_groups, layer.epsilon = groups, attribute(node, "epsilon", 1e-5)
+    return layer.outputs[0]
+
+
+def _along_channels(parse: Parse, operand: Any, rank: int, name: str) -> ITensor:
+    """Return a row, weights or fed, as a tensor [1, C, 1, …]."""
+    shape = (1, -1, *[1] * (rank - 2))
+    if not isinstance(operand, ITensor):
+        return parse.tensor(need(operand).reshape(shape), name)
+    layer = parse.network.add_shuffle(operand)
+    layer.reshape_dims = shape
     return layer.outputs[0]

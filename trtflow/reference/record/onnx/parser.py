@@ -26,6 +26,8 @@ from trtflow.reference.record.values import ILogger, Logger
 
 NEWEST = onnx.defs.onnx_opset_version()
 LARGEST = 2**31 - 1  # bytes of a protobuf message
+# operators that ONNX withdrew from opsets that had them when these were new: its checker of today refuses such nodes
+WITHDRAWN = {"GroupNormalization": range(18, 21)}
 
 
 class NodeIndices(list[int]):
@@ -223,6 +225,13 @@ class OnnxParser(Scope):
         return False
 
 
+def _is_checked(node: onnx.NodeProto, version: int) -> bool:
+    """Whether ONNX's checker can say of a node whether it is valid."""
+    if node.op_type in WITHDRAWN and version in WITHDRAWN[node.op_type]:
+        return False
+    return bool(onnx.defs.has(node.op_type, version, ""))
+
+
 def check_model(model: onnx.ModelProto) -> None:
     """Check a model as ONNX does; operators that ONNX lacks may be plugins, and are told with their nodes.
 
@@ -232,7 +241,7 @@ def check_model(model: onnx.ModelProto) -> None:
     if model.ByteSize() > LARGEST:
         return  # more than the checker takes without a file
     version = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 1)
-    plugins = [node for node in model.graph.node if not node.domain and not onnx.defs.has(node.op_type, version, "")]
+    plugins = [node for node in model.graph.node if not node.domain and not _is_checked(node, version)]
     for node in plugins:
         node.domain = "plugins"
     declared = [item.domain for item in model.opset_import]

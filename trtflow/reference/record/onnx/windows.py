@@ -15,7 +15,7 @@ from trtflow.reference.record.enums import (
     ResizeSelector,
 )
 from trtflow.reference.record.onnx.parse import Parse
-from trtflow.reference.record.onnx.registry import UnsupportedForm, attribute, float_only, need, parses
+from trtflow.reference.record.onnx.registry import Function, UnsupportedForm, attribute, float_only, need, parses
 from trtflow.reference.record.tensor import ITensor
 
 COORDINATES = {
@@ -60,31 +60,59 @@ def _same(layer: Any, sizes: tuple[int, ...], mode: str) -> list[int]:
 def _conv(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
     data, kernel, bias = need(operands[0], tensor=True), operands[1], (*operands, None)[2]
     if len(kernel.shape) == 3 and isinstance(kernel, np.ndarray):
-        return _conv_of_rows(parse, node, operands)
+        return _of_rows(_conv, parse, node, operands)
     if len(kernel.shape) not in (4, 5) or -1 in kernel.shape:
         raise UnsupportedForm
     weights = [None if isinstance(operand, ITensor) else operand for operand in (kernel, bias)]
     layer = parse.network.add_convolution(data, kernel.shape[0], kernel.shape[2:], *weights)
-    for index, operand in ((1, kernel), (2, bias)):
-        if isinstance(operand, ITensor):  # as behind a dequantize layer
-            layer.set_input(index, operand)
+    _give_tensors(layer, kernel, bias)
     layer.num_groups = attribute(node, "group", 1)
     _window(node, layer, data)
     return layer.outputs[0]
 
 
-def _conv_of_rows(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
+@parses("ConvTranspose")
+def _conv_transpose(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
+    """A deconvolution, where its padding says what ONNX means: more output is less padding behind."""
+    data, kernel, bias = need(operands[0], tensor=True), operands[1], (*operands, None)[2]
+    if attribute(node, "auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID") or attribute(node, "output_shape"):
+        raise UnsupportedForm
+    if len(kernel.shape) == 3 and isinstance(kernel, np.ndarray):
+        return _of_rows(_conv_transpose, parse, node, operands)
+    if len(kernel.shape) not in (4, 5) or -1 in kernel.shape:
+        raise UnsupportedForm
+    pads, more = attribute(node, "pads", [0] * 6), attribute(node, "output_padding", [0] * 3)
+    if any(end < size for end, size in zip(pads[len(kernel.shape) - 2 :], more, strict=False)):
+        raise UnsupportedForm
+    weights = [None if isinstance(operand, ITensor) else operand for operand in (kernel, bias)]
+    groups = attribute(node, "group", 1)
+    layer = parse.network.add_deconvolution(data, kernel.shape[1] * groups, kernel.shape[2:], *weights)
+    _give_tensors(layer, kernel, bias)
+    layer.num_groups = groups
+    _window(node, layer, data)
+    layer.post_padding = tuple(end - size for end, size in zip(layer.post_padding, more, strict=False))
+    return layer.outputs[0]
+
+
+def _give_tensors(layer: Any, kernel: Any, bias: Any) -> None:
+    """Set those weights that are tensors, as behind a dequantize layer."""
+    for index, operand in ((1, kernel), (2, bias)):
+        if isinstance(operand, ITensor):
+            layer.set_input(index, operand)
+
+
+def _of_rows(importer: Function, parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
     """Give rows a width of 1, as TensorRT does: a convolution has two dimensions or three."""
     flat = onnx.NodeProto()
     flat.CopyFrom(node)
-    behind = {"strides": [1], "dilations": [1], "kernel_shape": [1]}
+    behind = {"strides": [1], "dilations": [1], "kernel_shape": [1], "output_padding": [0]}
     for item in flat.attribute:
         if item.name == "pads":
             item.ints[:] = [item.ints[0], 0, item.ints[1], 0]
         item.ints.extend(behind.get(item.name, []))
     wide = parse.network.add_shuffle(operands[0])
     wide.reshape_dims = (0, 0, 0, 1)
-    made = _conv(parse, flat, [wide.outputs[0], operands[1][..., None], *operands[2:]])
+    made = importer(parse, flat, [wide.outputs[0], operands[1][..., None], *operands[2:]])
     rows = parse.network.add_shuffle(made)
     rows.reshape_dims = (0, 0, 0)
     return rows.outputs[0]
