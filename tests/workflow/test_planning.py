@@ -429,7 +429,7 @@ def test_rules_of_own_samples_bear_none_of_their_names(tmp_path, monkeypatch):
     """A job is told by its rule and its sample: import_model_mine of yours would be misleading."""
     monkeypatch.chdir(tmp_path)
     Path("config/samples").mkdir(parents=True)
-    for name, file in (("mine", "mine.onnx"), ("other", "other.onnx"), ("yours", "yours.uff")):  # written to other files
+    for name, file in (("mine", "mine.onnx"), ("other", "other.onnx"), ("yours", "yours.uff")):  # of other files
         told = {"name": name, "title": name, "task": "none", "model": {"file": file}, "data": {"val": "x.npz"}}
         Path(f"config/samples/{name}.yaml").write_text(yaml.safe_dump({**told, "precisions": ["fp32"]}))
     rules = {rule.name: rule.samples for rule in step_rules(make_plan(ROOT, {}), "export") if "own" in rule.name}
