@@ -29,9 +29,12 @@ def sigmoid(values):
 
 
 def overlap(first, second, pixel=0):
-    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
-    both = np.prod(np.maximum(high - low + pixel, 0))
-    areas = sum(np.prod(np.maximum(box[2:] - box[:2] + pixel, 0)) for box in (first, second))
+    left, top, right, bottom = first.tolist()  # plain numbers: a case has a million of these
+    other_left, other_top, other_right, other_bottom = second.tolist()
+    width = max(min(right, other_right) - max(left, other_left) + pixel, 0)
+    both = width * max(min(bottom, other_bottom) - max(top, other_top) + pixel, 0)
+    area = max(right - left + pixel, 0) * max(bottom - top + pixel, 0)
+    areas = area + max(other_right - other_left + pixel, 0) * max(other_bottom - other_top + pixel, 0)
     return both / (areas - both) if areas > both else 0
 
 
