@@ -50,9 +50,17 @@ bench-gpu: $(VENV)/.workflow $(ENGINE)/.ready ## time engines beside trtexec (TR
 	$(ENGINE)/bin/python scripts/bench_runtime.py $(GPU_BUILDS) $(if $(TRTEXEC),--trtexec $(TRTEXEC)) --out $(GPU_BENCH)/runtime.json \
 	    --engines $(foreach network,resnet50 tf_ssd yolov3,$(foreach batch,1 128,$(network):fp16:$(batch) $(network):int8:$(batch))) \
 	    resnet50:fp16:128:hwc8-fp16 resnet50:int8:256:chw4-int8 resnet50:best:256:chw4-int8 tf_ssd:best:128
-	$(ENGINE)/bin/python scripts/bench_char_rnn.py --backend tensorrt --precision fp16 --recurrent layers --together 50 \
+	$(ENGINE)/bin/python scripts/bench_runtime.py $(GPU_BUILDS) --plans $(GPU_BENCH)/fixed $(if $(TRTEXEC),--trtexec $(TRTEXEC)) \
+	    --fixed-batch --contexts 2 --rounds 2 --time-limit 3600 --out $(GPU_BENCH)/batches.json \
+	    --engines $(foreach batch,1 16 64 256 1024,resnet50:best:$(batch):chw4-int8 resnet50:fp16:$(batch):linear-fp16)
+	python scripts/bench_runtime.py --out $(GPU_BENCH)/batches.json --draw $(GPU_BENCH)/batches.png
+	rm -rf $(addprefix $(GPU_BENCH)/,first second builds.cache builds.cache.sha256)
+	for round in first second; do $(ENGINE)/bin/python scripts/bench_runtime.py $(GPU_BUILDS) --timing-cache $(GPU_BENCH)/builds.cache \
+	    --plans $(GPU_BENCH)/$$round --build-only --out $(GPU_BENCH)/builds.$$round.json \
+	    --engines tf_ssd:fp16:128 tf_ssd:int8:128 tf_ssd:best:128 || exit 1; done
+	$(ENGINE)/bin/python scripts/bench_char_rnn.py --backend tensorrt --precision fp16 --recurrent layers --together 50 --compiled \
 	    --torch-python $(VENV)/bin/python --out $(GPU_BENCH)/char_rnn.json
-	$(ENGINE)/bin/python scripts/bench_nmt.py --backend tensorrt --precision fp16 --recurrent layers --lanes 2 \
+	$(ENGINE)/bin/python scripts/bench_nmt.py --backend tensorrt --precision fp16 --recurrent layers --lanes 2 --compiled \
 	    --torch-python $(VENV)/bin/python --out $(GPU_BENCH)/nmt.json
 
 test-slurm: $(CLUSTER)/.ready ## run ssd (small) and the MNIST samples through a Slurm of one node (as root, with Slurm's packages)
@@ -67,7 +75,8 @@ audit: $(SUPPLY)/.ready ## ask a service for known vulnerabilities of the pinned
 bench: $(VENV)/.workflow ## time the reference beside its peers on this CPU (docs/performance.md); let the machine be idle
 	mkdir -p results/bench
 	python scripts/bench_cpu_int8.py --precisions fp16 --out results/bench/cpu_int8.json
-	python scripts/bench_calibration.py --out results/bench/calibration.json
+	python scripts/bench_calibration.py --name googlenet --pictures 2 --out results/bench/calibration.json
+	python scripts/bench_resnet50_torch.py --training 30 --width 0.25 --out results/bench/training.json
 
 soak: $(VENV)/.develop ## kill and stop workers of pools at random moments, KILLS=200 of them
 	python tests/soak/kill_workers.py --kills $(KILLS)

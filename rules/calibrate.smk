@@ -47,7 +47,7 @@ rule calibrate:
     benchmark:
         "benchmarks/{sample}/calibrate.tsv"
     wildcard_constraints:
-        sample=one_of(PLAN.calibrated()),
+        sample=one_of(PLAN.calibrated_by_one()),
     priority: 1  # an INT8 build waits for it, and both together last longest
     conda:
         ENVIRONMENT
@@ -62,6 +62,74 @@ rule calibrate:
     shell:
         "{params.run:q} --sample {wildcards.sample} --export-dir {params.export:q}"
         " --batch-dir {params.folder:q} {params.options:q} --backend-file {input.backend:q} --out {output:q} > {log:q} 2>&1"
+
+
+# The same by one of several calibrators, of a sample whose algorithm is auto.
+rule calibrate_by:
+    input:
+        batches=file_of(PLAN.batches),
+        export=file_of(PLAN.exports),
+        plugins=compiled_plugins,
+        backend="results/backend.json",
+    output:
+        "results/{sample}/calibration/{algorithm}/CalibrationTable{sample}",
+    log:
+        "logs/{sample}/calibrate.{algorithm}.log",
+    benchmark:
+        "benchmarks/{sample}/calibrate.{algorithm}.tsv"
+    wildcard_constraints:
+        sample=with_setting(**{"calibration.algorithm": "auto"}),
+        algorithm="[a-z0-9]+",
+    priority: 1
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        **takes(3000, 30, engine=True),
+    params:
+        **script("calibrate"),
+        export=folder_of("export"),
+        folder=folder_of("batches"),
+        options=lambda wildcards: options.calibration(
+            PLAN, wildcards.sample, wildcards.algorithm
+        ),
+    shell:
+        "{params.run:q} --sample {wildcards.sample} --export-dir {params.export:q}"
+        " --batch-dir {params.folder:q} {params.options:q} --backend-file {input.backend:q} --out {output:q} > {log:q} 2>&1"
+
+
+# Take the table whose INT8 engine agrees most with float32, on what calibrates.
+rule choose_table:
+    input:
+        tables=file_of(PLAN.tables_to_choose_from),
+        batches=file_of(PLAN.batches),
+        export=file_of(PLAN.exports),
+        plugins=compiled_plugins,
+        backend="results/backend.json",
+    output:
+        "results/{sample}/calibration/CalibrationTable{sample}",
+    log:
+        "logs/{sample}/choose_table.log",
+    benchmark:
+        "benchmarks/{sample}/choose_table.tsv"
+    wildcard_constraints:
+        sample=with_setting(**{"calibration.algorithm": "auto"}),
+    priority: 1
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        **takes(3000, 60, engine=True),
+    params:
+        **script("take_table"),
+        export=folder_of("export"),
+        folder=folder_of("batches"),
+        metric=setting("calibration.chosen_by"),
+        batches=lambda wildcards: len(PLAN.batches(wildcards.sample)),
+    shell:
+        "{params.run:q} {input.tables:q} --sample {wildcards.sample} --export-dir {params.export:q}"
+        " --batch-dir {params.folder:q} --batches {params.batches} --metric {params.metric:q}"
+        " --backend-file {input.backend:q} --out {output:q} > {log:q} 2>&1"
 
 
 # Take a table that the user has already, or dynamic ranges, in place of a calibration.

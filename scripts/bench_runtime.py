@@ -9,6 +9,8 @@ noise, and their times are read from events of the GPU, by one formula. The bare
 has, and does nothing but what the API asks for: it is what Python can reach. With `--contexts 2` trtexec and session
 compute two batches at the same time, and the bare loop is left out; an engine for that is built with `--fixed-batch`.
 trtexec is built from NVIDIA/TensorRT, samples/trtexec.
+
+python scripts/bench_runtime.py --out bench_runtime.json --draw batches.png    # images/s by batch, of what that has
 """
 
 from __future__ import annotations
@@ -329,12 +331,28 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def draw(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Plot the session's images a second of one network by batch, of the faster of its modes; needs Matplotlib."""
+    from trtflow.reporting.figures import write_batches  # noqa: PLC0415 - not in the engine's Python
+
+    engines: dict[str, list[dict[str, float]]] = {}
+    for row in sorted(rows, key=lambda row: row["batch"]):
+        network, precision, _, *form = row["engine"].split(".")
+        timed = [row[mode]["session"] for mode in MODES if "session" in row.get(mode, {})]
+        if timed:
+            best = max(timed, key=lambda found: found["queries_per_s"])
+            point = {"batch": row["batch"], "images_per_s": row["batch"] * best["queries_per_s"]}
+            name = " ".join([precision, network, *form])
+            engines.setdefault(name, []).append({**point, "latency_ms": best["latency_ms"]})
+    write_batches(path, engines)
+
+
 def main() -> None:
     """Read the command line, build what is not there, and time it."""
     arguments = parser(__doc__)
-    arguments.add_argument("--engines", type=read_case, nargs="+", required=True, help="what to build and time")
-    arguments.add_argument("--skeletons", type=Path, required=True, help="folder of export_sizes.py")
-    arguments.add_argument("--plans", type=Path, required=True, help="folder for the plans")
+    arguments.add_argument("--engines", type=read_case, nargs="+", default=[], help="what to build and time")
+    arguments.add_argument("--skeletons", type=Path, default=Path("results/sizes"), help="folder of export_sizes.py")
+    arguments.add_argument("--plans", type=Path, default=Path("plans"), help="folder for the plans")
     arguments.add_argument("--build-only", action="store_true", help="build, and time nothing")
     arguments.add_argument("--no-build", action="store_true", help="leave out what has no plan")
     arguments.add_argument("--trtexec", help="the program; without it the session is held against the bare loop alone")
@@ -349,9 +367,13 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=0, help="of the weights")
     arguments.add_argument("--backend", default="reference", help="tensorrt on a GPU, or reference")
     arguments.add_argument("--out", type=Path, help="JSON file to write")
+    arguments.add_argument("--draw", type=Path, help="PNG of what --out has by batch; nothing is timed")
     add_builder_options(arguments)
     options = arguments.parse_args()
 
+    if options.draw:
+        draw(options.draw, json.loads(options.out.read_text())["rows"])
+        return
     end, trt = time.perf_counter() + options.time_limit, load(options.backend)
     result: dict[str, Any] = {"backend": {"name": options.backend}, "builder": builder_origin(options), "rows": []}
     if options.backend != "reference":

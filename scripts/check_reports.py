@@ -27,6 +27,9 @@ def main() -> None:
     reports = [read_report(path) for path in options.reports]
     gates = gate_lines(reports)
     show(GATES, sample_lines(reports) if options.closing and len(gates) > SCREEN else gates)
+    for report in reports:
+        for way in report.get("ways_out", []):
+            print(f"{report['sample']}: {way}")
     if options.closing:
         return
     failed = [row for row in gates if row[-1] == "failed"]

@@ -11,78 +11,27 @@ python scripts/find_mixed_precision.py --sample mine --export-dir results/mine/e
 import argparse
 from collections.abc import Callable, Collection
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import _path  # noqa: F401
 import numpy as np
 
-from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
-from trtflow.calibration.kept import prefer_constraints, products
 from trtflow.calibration.mixed_precision import Loss, smallest_set
 from trtflow.calibration.streams import find_batches
 from trtflow.cli import parser
 from trtflow.formats import UserError
-from trtflow.formats.batch_file import Batch, read_batch
+from trtflow.formats.batch_file import read_batch
 from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_text
 from trtflow.metrics.classification import top_k
 from trtflow.runtime.backend import open_backend
-from trtflow.runtime.build import Settings, build_plan
-from trtflow.runtime.devices import device_of
-from trtflow.runtime.entry import engine_of
 from trtflow.runtime.launch import run_on_backend
-from trtflow.runtime.session import Session
-from trtflow.samples import Answers, definition, packed_feeds
-from trtflow.samples import load as load_sample
 from trtflow.tasks.own import agreement_of
+from trtflow.trials import Trial
 
-Arrays = dict[str, np.ndarray]
-
-
-class Trial:
-    """Builds engines of one network and runs the same batches through each."""
-
-    def __init__(self, trt: ModuleType, options: argparse.Namespace, batches: list[Batch]) -> None:
-        self.trt, self.options, self.batches = trt, options, batches
-        self.sample = load_sample(options.sample)
-        self.layers: list[str] = []
-        self.exact = self.answers("fp32")
-
-    def answers(self, precision: str, kept: Collection[str] = ()) -> Arrays:
-        """Return what an engine says of all items, [N, ...] by name."""
-        options, quantised = self.options, precision == "int8"
-        ranges = options.ranges if quantised else None
-        calibrator = None
-        if quantised and ranges is None:
-            allocate = device_of(self.trt).allocate
-            calibrator = make_calibrator(self.trt, options.algorithm, None, options.calibration_table, allocate)
-        define_network = definition(self.sample, options.export_dir, precision, ranges, kept)
-
-        def define(trt: ModuleType, network: Any) -> None:
-            define_network(trt, network)
-            self.layers = products(trt, network)
-
-        plan = build_plan(
-            self.trt,
-            define,
-            precision,
-            max(len(batch.images) for batch in self.batches),
-            calibrator,
-            explicit_batch=getattr(self.sample, "EXPLICIT_BATCH", False),
-            configure=self.sample.configure_builder if ranges else prefer_constraints if kept else None,
-            settings=Settings(optimization_level=0),  # these engines are run once
-        )
-        feeds = packed_feeds(self.sample)
-        found = Answers(self.sample)
-        with Session(self.trt, engine_of(self.trt, plan)) as session:
-            for batch in self.batches:
-                inputs = feeds(batch.images)
-                found.add(self.sample.postprocess({**inputs, **session.run(inputs)}))
-        return found.joined(sum(len(batch.images) for batch in self.batches))
+LossOf = Callable[[Collection[str]], Loss]
 
 
-def top1_loss(trial: Trial) -> Callable[[Collection[str]], Loss]:
+def top1_loss(trial: Trial, options: argparse.Namespace) -> LossOf:
     """Return what INT8 loses of top-1 where some layers are not in it.
 
     Raises:
@@ -91,33 +40,33 @@ def top1_loss(trial: Trial) -> Callable[[Collection[str]], Loss]:
     given = [batch.labels for batch in trial.batches if batch.labels is not None]
     if len(given) < len(trial.batches):
         raise UserError(
-            f"{trial.options.batch_dir}: the batch files have no labels. Write them with a data set that has some."
+            f"{options.batch_dir}: the batch files have no labels. Write them with a data set that has some."
         )
     if "probabilities" not in trial.exact:
-        raise UserError(f"sample {trial.options.sample!r} is no classifier, and has no top-1 to lose.")
+        raise UserError(f"sample {options.sample!r} is no classifier, and has no top-1 to lose.")
     labels, exact = np.concatenate(given).astype(np.int64), trial.exact["probabilities"]
     top1 = top_k(exact, labels, 1)
 
     def loss_of(kept: Collection[str]) -> Loss:
-        found = trial.answers("int8", kept)["probabilities"]
+        found = trial.int8(options.calibration_table, options.ranges, kept)["probabilities"]
         return Loss(top1 - top_k(found, labels, 1), float(np.abs(found - exact).mean()))
 
     return loss_of
 
 
-def agreement_loss(trial: Trial) -> Callable[[Collection[str]], Loss]:
+def agreement_loss(trial: Trial, options: argparse.Namespace) -> LossOf:
     """Return how far the agreement of INT8 with float32 is below what it must reach, where some layers are not in it.
 
     Raises:
         UserError: the sample's task has no such agreement.
     """
-    metric, least = trial.options.metric, trial.options.least
+    metric, least = options.metric, options.least
     known = agreement_of(trial.exact, trial.exact)
     if metric not in known:
         raise UserError(f"mixed_precision.metric: {metric!r} is no agreement of this task. Known: {', '.join(known)}.")
 
     def loss_of(kept: Collection[str]) -> Loss:
-        found = agreement_of(trial.answers("int8", kept), trial.exact)
+        found = agreement_of(trial.int8(options.calibration_table, options.ranges, kept), trial.exact)
         return Loss(least - found[metric], -found.get("snr_db", found[metric]))
 
     return loss_of
@@ -131,7 +80,6 @@ def main() -> None:
     scales = arguments.add_mutually_exclusive_group(required=True)
     scales.add_argument("--ranges", type=Path, help="dynamic ranges")
     scales.add_argument("--calibration-table", type=Path, help="calibration table")
-    arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
     arguments.add_argument("--batch-dir", type=Path, required=True, help="folder of batch0, batch1, ...")
     arguments.add_argument("--batches", type=int, help="number of batch files to use; all by default")
     arguments.add_argument("--limit", type=float, default=0.01, help="largest drop of top-1 on them; they have labels")
@@ -144,8 +92,10 @@ def main() -> None:
     verify_checksums(options.export_dir)
     trt, _ = open_backend(options.backend_file)
     batches = [read_batch(path) for path in find_batches(options.batch_dir, options.batches)]
-    trial = Trial(trt, options, batches)
-    loss_of, limit = (agreement_loss(trial), 0.0) if options.metric else (top1_loss(trial), options.limit)
+    trial = Trial(trt, options.sample, options.export_dir, batches)
+    loss_of, limit = (
+        (agreement_loss(trial, options), 0.0) if options.metric else (top1_loss(trial, options), options.limit)
+    )
     kept = smallest_set(trial.layers, loss_of, limit)
     print(f"{len(kept)} of {len(trial.layers)} layers are kept in float32{': ' if kept else ''}{', '.join(kept)}")
     write_text(options.out, "".join(f"{name}\n" for name in kept))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
+import warm_python
 
 TESTS = Path(__file__).parent
 # at the end, as scripts/_path.py has it: scripts/profile.py is no module of Python's
 sys.path.append(str(TESTS.parent / "scripts"))
+BEFORE = pytest.StashKey[dict[str, str]]()  # the environment before tests are imported
 # folders of tests whose fixtures make reports; in tests/ itself lie those of whole samples
 RUNS = ("rules", "slurm", "gpu")
 # of what a script or a fixture of these folders trains
@@ -32,3 +36,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if TESTS in item.path.parents and runs_or_trains(item.path):
             item.add_marker(pytest.mark.workflow)
     items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start one server of warm Pythons for all workers, and let tests start programs by it."""
+    config.stash[BEFORE] = dict(os.environ)
+    if not warm_python.POSSIBLE:
+        return
+    if not hasattr(config, "workerinput"):
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of a thousand programs compiles the modules anew
+        server = warm_python.Server()
+        config.add_cleanup(server.close)
+        warm_python.write_programs()
+        os.environ[warm_python.SOCKET] = server.place
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        sys.executable = str(warm_python.BIN / "python")
+        sys.dont_write_bytecode = False
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tell the server what importing the tests changed of the environment: what libraries set is harmless."""
+    before = session.config.stash[BEFORE]
+    changed = {name: value for name, value in os.environ.items() if value != before.get(name)}
+    os.environ[warm_python.CHANGED] = json.dumps(changed)
+
+
+@pytest.fixture(autouse=True)
+def _cold(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tests that are marked so start Python from nothing."""
+    if request.node.get_closest_marker("cold") is not None:
+        monkeypatch.setattr(sys, "executable", warm_python.COLD)
+        monkeypatch.delenv(warm_python.SOCKET, raising=False)

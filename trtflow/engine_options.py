@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from trtflow.calibration.calibrators import ALGORITHMS, make_calibrator
+from trtflow.calibration.calibrators import ALGORITHMS, MADE_BY, make_calibrator
 from trtflow.calibration.kept import prefer_constraints
 from trtflow.runtime.build import INT8, PRECISIONS
 from trtflow.runtime.devices import device_of
@@ -30,7 +30,8 @@ def add_network_options(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument("--ranges", type=Path, help="dynamic ranges, which int8 can have instead of a table")
     arguments.add_argument("--keep", type=Path, help="list of layers that are not to be INT8")
-    arguments.add_argument("--algorithm", choices=ALGORITHMS, default="entropy2", help="algorithm that made the table")
+    text = "algorithm that made the table; auto takes one of any"
+    arguments.add_argument("--algorithm", choices=(*ALGORITHMS, MADE_BY), default="entropy2", help=text)
     arguments.add_argument("--io-format", choices=FORMATS, default="linear", help="how the inputs lie in memory")
     arguments.add_argument("--io-type", choices=TYPES, help="type of the inputs, for precisions that can have it")
 

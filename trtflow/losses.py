@@ -183,7 +183,7 @@ def losses_text(losses: Sequence[Loss]) -> str:
             "",
             f"The calibration cut {len(cut)} of {len(losses)} tensors to less than {CUT:.0%} of their range, "
             f"{worst.tensor} to {share:.0%}.",
-            "Where a gate of INT8 fails, try calibration.algorithm: minmax, which cuts nothing off, or",
+            "Where a gate of INT8 fails, try calibration: {algorithm: auto}, which tries minmax too, or",
             "mixed_precision: auto.",
         ]
     return "\n".join([*lines, ""])

@@ -15,7 +15,10 @@ import torch
 from trtflow.converters.exported_program import read_program
 from trtflow.converters.freeze import freeze_saved_model
 from trtflow.converters.frozen_graph import FrozenGraph
+from trtflow.converters.uff.folding import known_ahead
 from trtflow.formats import FormatError
+from trtflow.graphsurgeon.graph_file import read_graph_def
+from trtflow.graphsurgeon.harmless import without_saving
 
 SIZE = "Symbol('s77', positive=True, integer=True)"
 
@@ -166,6 +169,46 @@ def test_a_graph_that_writes_a_file_is_refused(tmp_path):
     with pytest.raises(FormatError, match="'WriteFile' is a WriteFile, which reaches out of the graph"):
         FrozenGraph(tmp_path / "x.pb", ["y"]).run({"x": np.zeros((1, 3), np.float32)})
     assert not (tmp_path / "ran").exists()
+
+
+def saving_graph(prefix):
+    """Return a graph with a saver, as freezing leaves it behind at times, and an output `late` that waits for it."""
+    with tf.Graph().as_default() as graph:
+        given = tf.compat.v1.placeholder(tf.float32, [1, 3], "x")
+        tf.compat.v1.get_variable("unused", [2], use_resource=False)
+        tf.identity(given * 2, "y")
+        with tf.control_dependencies(
+            [tf.raw_ops.SaveV2(prefix=prefix, tensor_names=["a"], shape_and_slices=[""], tensors=[[1.0]])]
+        ):
+            tf.identity([[3.0]], "saved")
+            tf.identity(given, "late")
+    return graph.as_graph_def()
+
+
+def test_what_saves_is_not_run(tmp_path):
+    (tmp_path / "x.pb").write_bytes(saving_graph(str(tmp_path / "ran")).SerializeToString())
+    given = np.ones((1, 3), np.float32)
+    assert np.array_equal(FrozenGraph(tmp_path / "x.pb", ["y"]).run({"x": given})["y"], 2 * given)
+    values, _ = known_ahead(read_graph_def(tmp_path / "x.pb"))
+    assert "saved" not in values
+    with pytest.raises(FormatError, match="its output 'late' waits for what saves or restores variables"):
+        FrozenGraph(tmp_path / "x.pb", ["late"])
+    assert [file.name for file in tmp_path.iterdir()] == ["x.pb"]
+
+
+def test_functions_that_save_are_not_run(tmp_path):
+    @tf.function
+    def saves():
+        tf.raw_ops.SaveV2(prefix=str(tmp_path / "ran"), tensor_names=["a"], shape_and_slices=[""], tensors=[[1.0]])
+        return tf.constant(1.0)
+
+    with tf.Graph().as_default() as graph:
+        tf.compat.v1.get_variable("unused", [2], use_resource=False)
+        tf.identity(tf.constant(2.0), "y")
+        tf.identity(saves(), "called")
+    kept = {node.name for node in without_saving(graph.as_graph_def()).node}
+    assert "y" in kept
+    assert "called" not in kept
 
 
 def test_a_saved_model_that_writes_a_file_is_refused(tmp_path):

@@ -62,7 +62,8 @@ def test_scores_do_not_depend_on_how_the_text_is_cut(monkeypatch):
     assert whole.shape == (24,)
 
 
-def test_training_learns_a_text_by_heart_and_goes_on_writing_it():
+def test_training_learns_a_text_by_heart_and_goes_on_writing_it(monkeypatch):
+    monkeypatch.setattr(model, "CHUNK", 50)  # a graph takes long to trace
     tf.keras.utils.set_random_seed(0)
     weights = model.create_weights(VOCABULARY_SIZE, 8, 16)
     losses = model.train(weights, TEXT, Schedule(120, 4, 0.03, 0), 12)

@@ -1,9 +1,13 @@
 """Make models of one's own, trained for some seconds each, and data for them, in a folder.
 
-python tests/gpu/make_own_models.py FOLDER
+python tests/gpu/make_own_models.py FOLDER    # some minutes; needs skl2onnx: pip install skl2onnx
+cd FOLDER; for file in digits.pt2:pictures houses.keras:houses.npz yolo5.onnx:shapes yolo8.onnx:shapes \\
+    yolo8_nms.onnx:shapes forecast.onnx:forecast.npz wine.onnx:wine.csv diabetes.onnx:diabetes.csv; do
+    trtflow init ${file%:*} --data ${file#*:}; done
+trtflow init unet.onnx --data shapes/images --masks shapes/masks; trtflow init encoder.pt2
 
 `digits.pt2` and `houses.keras` are those of docs/your-own-model.md, made by what stands there. The others are networks
-of own_networks.py; docs/results/h200/notes.md says how they were run.
+of own_networks.py. `snakemake … --config backend=tensorrt` makes their reports on a GPU.
 """
 
 from __future__ import annotations
@@ -12,14 +16,14 @@ import argparse
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from own_networks import SHAPES, SIZE, STRIDE, ANCHOR, CELLS, Encoder, Forecast, UNet, Yolo5, Yolo8, scene
+from own_networks import CELLS, SHAPES, SIZE, STRIDE, Encoder, Forecast, UNet, Yolo5, Yolo8, scene
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss, smooth_l1_loss
@@ -194,14 +198,16 @@ def write_pipelines(folder: Path) -> None:
 
     wine, diabetes = load_wine(), load_diabetes(scaled=False)
     classifier = make_pipeline(StandardScaler(), LogisticRegression()).fit(wine.data[::2], wine.target[::2])
-    perceptron = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(24, 12), max_iter=800, random_state=0))
+    perceptron = make_pipeline(
+        StandardScaler(), MLPRegressor(hidden_layer_sizes=(24, 12), max_iter=800, random_state=0)
+    )
     for name, model, data, answers in (
         ("wine", classifier, wine, wine.target_names[wine.target]),
         ("diabetes", perceptron.fit(diabetes.data[::2], diabetes.target[::2]), diabetes, diabetes.target),
     ):
         (folder / f"{name}.onnx").write_bytes(to_onnx(model, data.data[:1].astype(np.float32)).SerializeToString())
         columns = [re.sub(r"\W+", "_", column) for column in data.feature_names]
-        rows = [",".join([*columns, "class" if name == "wine" else "targets"])]
+        rows = [",".join([*columns, "kind" if name == "wine" else "targets"])]
         rows += [
             ",".join(map(str, [*row, answer]))
             for row, answer in zip(data.data[1::2].tolist(), answers[1::2], strict=True)

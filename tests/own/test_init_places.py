@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import yaml
 from own_steps import through, written
@@ -214,3 +215,33 @@ def test_a_classifiers_folders_are_no_labels(here):
     Path("animals/notes.txt").write_text("of 2020\n")
     assert find_places(Path("animals"), None, None).told == {"val": "animals"}
     assert SIDE < SIZE
+
+
+def test_a_picture_without_a_batch_is_told(here):
+    """torchvision's detectors take a list of pictures [3, H, W], and so does what torch exports of them."""
+    write_rows6(Path("rows.onnx"))
+    model = onnx.load("rows.onnx")
+    graph = model.graph
+    graph.node.insert(0, onnx.helper.make_node("Unsqueeze", ["picture", "front"], ["images"]))
+    graph.node.append(onnx.helper.make_node("Squeeze", ["output0", "front"], ["found"]))
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([0]), "front"))
+    del graph.input[:], graph.output[:]
+    graph.input.append(onnx.helper.make_tensor_value_info("picture", onnx.TensorProto.FLOAT, [3, SIZE, SIZE]))
+    graph.output.append(onnx.helper.make_tensor_value_info("found", onnx.TensorProto.FLOAT, [20, 6]))
+    onnx.save(model, "rows.onnx")
+    message = (
+        r"rows.onnx: input 'picture' is a picture without a batch, \[3, 64, 64\]. Export the model with one, \[1, 3, "
+    )
+    with pytest.raises(UserError, match=message):
+        written("rows.onnx", "--data", "squares")
+
+
+def test_the_list_of_what_is_held_out_is_told(pictures, here, capsys):
+    """All of Pascal VOC's pictures lie in one folder, and lists say which of them were trained with."""
+    put_labels(pictures, "voc")
+    Path("squares/ImageSets/Main").mkdir(parents=True)
+    Path("squares/ImageSets/Main/val.txt").write_text("0\n3\n")
+    write_rows6(Path("rows.onnx"))
+    written("rows.onnx", "--data", "squares")
+    told = "data.val: all pictures of squares/JPEGImages; squares/ImageSets/Main/val.txt has 2 of them"
+    assert told in capsys.readouterr().out

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from trtflow.reporting.figures import write_precisions, write_profile, write_training
+from trtflow.reporting.figures import write_batches, write_precisions, write_profile, write_training
 
 
 def entry(score, ms):
@@ -35,3 +35,12 @@ def test_a_plot_has_the_same_bytes_each_time(name, tmp_path):
         assert image.format == "PNG"
         assert min(image.size) > 100
         assert set(image.info) == {"dpi"}
+
+
+def test_batches_are_drawn_over_batch_and_latency(tmp_path):
+    rows = [{"batch": 2**power, "images_per_s": 100.0 * power, "latency_ms": 1.0 + power} for power in range(4)]
+    write_batches(tmp_path / "batches.png", {"fp16 net": rows, "best net": rows[1:], "mine": rows[:1]})
+    with Image.open(tmp_path / "batches.png") as picture:
+        assert picture.size == (9 * 130, 4 * 130)
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20)}
+    assert {(0xE6, 0x9F, 0), (0xCC, 0x79, 0xA7)} <= colours

@@ -96,6 +96,28 @@ def test_a_report_passes_if_all_gates_do():
     assert [gate["passed"] for gate in failed["gates"]] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("changes", "told", "untold"),
+    [
+        ({}, ["int8_map_drop: results/mine/figures/losses.txt", "{algorithm: auto}", "mixed_precision: auto"], []),
+        ({"calibration": {"algorithm": "auto"}}, ["mixed_precision: auto"], ["{algorithm: auto}"]),
+        ({"mixed_precision": {"metric": "snr_db", "least": 20}}, ["{algorithm: auto}"], ["mixed_precision: auto"]),
+        ({"calibration": {"algorithm": "entropy2", "table": "t"}}, None, []),  # what is given cannot be set
+        ({"upstream": "sampleSSD"}, None, []),
+    ],
+)
+def test_a_gate_of_int8_that_fails_names_the_way_out(changes, told, untold):
+    config = {**CONFIG, "upstream": "own", "chapter": 0, "calibration": {"algorithm": "entropy2"}, **changes}
+    for int8, expected in ((0.7, told), (0.795, None)):
+        scores = {"fp32": entry(0.8), "int8": entry(int8)}
+        made = {"data": "mini", "backend": BACKEND, "precisions": scores, "inputs": {}, "figures": []}
+        report = make_report(sample="mine", config=config, **made)
+        ways = report.get("ways_out")
+        assert (ways is None) is (expected is None)
+        assert all(part in ways[0] for part in expected or [])
+        assert not any(part in ways[0] for part in untold if ways)
+
+
 def test_a_metric_that_is_no_number_fails_its_gate():
     report = report_of(fp32=None)
     assert report["gates"][0] == {"name": "map", "value": None, "op": ">=", "limit": 0.7, "passed": False}

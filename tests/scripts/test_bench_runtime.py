@@ -87,3 +87,26 @@ def test_a_program_that_fails_is_told_with_its_last_words(tmp_path, trtexec):
     options = bench_runtime.argparse.Namespace(trtexec=trtexec, plans=tmp_path, seconds=1, spin=False, contexts=1)
     with pytest.raises(UserError, match=r"exit status 1: \[E\] cannot load"):
         bench_runtime.trtexec_queries(options, bench_runtime.Case("resnet50", "fp16", 1), [], "plain")
+
+
+def test_batches_of_an_engine_are_drawn(monkeypatch, tmp_path):
+    rows = [
+        {"engine": f"resnet50.{kind}.{batch}{form}", "batch": batch, "plain": {"session": plain}, "graph": graph}
+        for kind, form in (("fp16", ""), ("best", ".chw4-int8"))
+        for batch, plain, graph in (
+            (8, {"queries_per_s": 10, "latency_ms": 3}, {"session": {"queries_per_s": 20, "latency_ms": 2}}),
+            (4, {"queries_per_s": 30, "latency_ms": 1}, {"skipped": "no graph"}),
+        )
+    ]
+    rows.append({"engine": "resnet50.fp16.16", "batch": 16, "skipped": "not begun"})
+    (tmp_path / "found.json").write_text(json.dumps({"rows": rows}))
+    drawn = {}
+    monkeypatch.setattr("trtflow.reporting.figures.write_batches", lambda path, engines: drawn.update({path: engines}))
+    words = ["--out", tmp_path / "found.json", "--draw", tmp_path / "batches.png"]
+    monkeypatch.setattr(sys, "argv", ["bench_runtime.py", *map(str, words)])
+    bench_runtime.main()
+    points = [
+        {"batch": 4, "images_per_s": 120, "latency_ms": 1},
+        {"batch": 8, "images_per_s": 160, "latency_ms": 2},  # of the graph, which is faster
+    ]
+    assert drawn == {tmp_path / "batches.png": {"fp16 resnet50": points, "best resnet50 chw4-int8": points}}

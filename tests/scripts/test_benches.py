@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bench_resnet50_torch
 import pytest
+import torch
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 SIZES = {
@@ -57,3 +59,36 @@ def test_a_python_without_pytorch_is_named(tmp_path):
     assert "no-such-python" in done.stderr
     assert "Give --torch-python a Python with PyTorch." in done.stderr
     assert not (tmp_path / "found.json").exists()
+
+
+def test_trainings_take_turns_and_change_the_same_network(monkeypatch, tmp_path):
+    made = []
+
+    def keep(*words):
+        made.append(bench_resnet50_torch.__dict__["kept"](*words))
+        return made[-1]
+
+    def in_this_process(command):
+        monkeypatch.setattr(sys, "argv", [str(word) for word in command[1:]])
+        bench_resnet50_torch.main()
+        monkeypatch.setattr(sys, "argv", given)
+
+    given = ["bench", "--training", "1", "--width", "0.05", "--rounds", "1", "--out", str(tmp_path / "found.json")]
+    monkeypatch.setattr(bench_resnet50_torch, "kept", bench_resnet50_torch.Classifier, raising=False)
+    monkeypatch.setattr(bench_resnet50_torch, "Classifier", keep)
+    monkeypatch.setattr(bench_resnet50_torch, "run_command", in_this_process)
+    monkeypatch.setattr(bench_resnet50_torch, "BATCH", 2)
+    monkeypatch.setattr(bench_resnet50_torch, "TRAINED", 64)
+    monkeypatch.setattr(bench_resnet50_torch, "WARM_UP", 1)
+    monkeypatch.setattr(sys, "argv", given)
+    bench_resnet50_torch.main()
+    found = json.loads((tmp_path / "found.json").read_text())
+    for unit in ("ms", "processor_ms"):
+        medians = [found["sides"][side][unit] for side in ("trtflow", "bare")]
+        assert found["ratio"][unit] == pytest.approx(medians[0] / medians[1])
+        assert min(medians) > 0
+    assert len(made) == 2
+    fresh = bench_resnet50_torch.__dict__["kept"]("resnet50", 10, 0.05, 64)
+    for model in made:  # each side's steps reached every weight
+        assert [part.shape for part in model.parameters()] == [part.shape for part in fresh.parameters()]
+        assert all(torch.isfinite(part).all() and part.grad is not None for part in model.parameters())

@@ -7,6 +7,7 @@ one thing is made wrong, and just those gates fail that it concerns.
 import json
 import runpy
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ FRAMEWORK = "framework"
 ALL = ("fp32", "fp16", "int8")
 
 
+@cache
 def configuration(sample, data):
     config = yaml.safe_load((ROOT / "config" / "samples" / f"{sample}.yaml").read_text())
     return {**config, **(config["full"] if data == "full" else {})}

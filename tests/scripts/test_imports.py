@@ -45,9 +45,9 @@ print(json.dumps(noted))
 """
 
 
-def refused(scripts: list[Path], packages: list[str]) -> dict[str, str]:
-    """Return which scripts and modules of packages load a framework as they start, and which it is."""
-    asked = json.dumps([FRAMEWORKS, str(ROOT), [str(path) for path in scripts], packages])
+def refused(scripts: list[Path], packages: list[str], names: tuple[str, ...] = FRAMEWORKS) -> dict[str, str]:
+    """Return which scripts and modules of packages load a package of `names` as they start, and which it is."""
+    asked = json.dumps([names, str(ROOT), [str(path) for path in scripts], packages])
     done = subprocess.run([sys.executable, "-c", PROGRAM, asked], capture_output=True, text=True, check=True, cwd=ROOT)
     return {Path(name).name: framework for name, framework in json.loads(done.stdout).items()}
 
@@ -63,3 +63,8 @@ def test_the_hook_sees_a_framework_that_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "direct.py").write_text("import torch.nn\n")
     (tmp_path / "none.py").write_text("import json\n")
     assert refused(sorted(tmp_path.glob("*.py")), []) == {"direct.py": "torch"}
+
+
+def test_scripts_that_only_read_and_write_text_load_no_numpy() -> None:
+    light = ("write_tables", "write_report", "compare", "score", "train", "export", "draw")
+    assert refused([ROOT / f"scripts/{name}.py" for name in light], [], ("numpy", "matplotlib")) == {}

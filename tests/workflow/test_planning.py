@@ -51,28 +51,35 @@ def edit(path: Path, **changes: Any) -> None:
     path.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}))
 
 
+def rules(schema: str) -> Any:
+    """Return what checks values against a schema that is one."""
+    text = json.loads((ROOT / f"config/schema/{schema}.schema.json").read_text())
+    kind = jsonschema.validators.validator_for(text)
+    kind.check_schema(text)
+    return kind(text)
+
+
 @pytest.mark.parametrize(
     ("folder", "schema"),
     [("samples", "sample"), ("families", "kind"), ("tasks", "kind"), ("data_sets", "kind")],
 )
 def test_configuration_fits_its_schema(folder: str, schema: str) -> None:
-    rules = json.loads((ROOT / f"config/schema/{schema}.schema.json").read_text())
+    fit = rules(schema)
     files = sorted((ROOT / "config" / folder).glob("*.yaml"))
     assert len(files) > 4
     for path in files:
-        jsonschema.validate(yaml.safe_load(path.read_text()), rules)
+        fit.validate(read_mapping(path))
 
 
 def test_other_configuration_fits_its_schema() -> None:
     for file, schema in (("downloads", "downloads"), ("config", "config"), ("steps", "kind")):
-        rules = json.loads((ROOT / f"config/schema/{schema}.schema.json").read_text())
-        jsonschema.validate(yaml.safe_load((ROOT / f"config/{file}.yaml").read_text()), rules)
+        rules(schema).validate(read_mapping(ROOT / f"config/{file}.yaml"))
 
 
 def test_samples_with_data_full_laid_over_them_fit_too(plan: Plan) -> None:
-    rules = json.loads((ROOT / "config/schema/sample.schema.json").read_text())
+    fit = rules("sample")
     for sample in plan.samples.values():
-        jsonschema.validate(sample, rules)
+        fit.validate(sample)
 
 
 def written_by_steps(plan: Plan, sample: str) -> set[str]:
@@ -416,3 +423,14 @@ def test_planning_needs_yaml_and_jsonschema_alone() -> None:
 def test_guide_s_files_are_mappings() -> None:
     for path in (ROOT / "config/samples").glob("*.yaml"):
         assert read_mapping(path)["name"] == path.stem
+
+
+def test_rules_of_own_samples_bear_none_of_their_names(tmp_path, monkeypatch):
+    """A job is told by its rule and its sample: import_model_mine of yours would be misleading."""
+    monkeypatch.chdir(tmp_path)
+    Path("config/samples").mkdir(parents=True)
+    for name, file in (("mine", "mine.onnx"), ("other", "other.onnx"), ("yours", "yours.uff")):  # written to other files
+        told = {"name": name, "title": name, "task": "none", "model": {"file": file}, "data": {"val": "x.npz"}}
+        Path(f"config/samples/{name}.yaml").write_text(yaml.safe_dump({**told, "precisions": ["fp32"]}))
+    rules = {rule.name: rule.samples for rule in step_rules(make_plan(ROOT, {}), "export") if "own" in rule.name}
+    assert rules == {"import_model_own": ["mine", "other"], "import_model_own_2": ["yours"]}

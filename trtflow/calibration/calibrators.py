@@ -23,6 +23,17 @@ BASES = {
     "legacy": ("IInt8LegacyCalibrator", "LegacyCalibration"),
 }
 ALGORITHMS = tuple(BASES)
+MADE_BY = "auto"  # in place of an algorithm: the one that made the table that is there
+
+
+def algorithm_of(table: Path) -> str:
+    """Return which of `ALGORITHMS` made a table.
+
+    Raises:
+        FormatError: the table is damaged.
+    """
+    made = read_table(table).algorithm
+    return next(key for key, (_, name) in BASES.items() if name == made)
 
 
 def make_calibrator(
@@ -38,7 +49,7 @@ def make_calibrator(
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
-        algorithm: one of `ALGORITHMS`.
+        algorithm: one of `ALGORITHMS`, or `MADE_BY`.
         stream: the batches; None where the table must be there already.
         table: used when it exists, else written; None to keep no table.
         allocate: returns memory that TensorRT can read, of a number of bytes.
@@ -52,11 +63,13 @@ def make_calibrator(
     TensorRT takes an exception of `get_batch` for the end of the batches, and would make a table of those before it. So
     the calibrator keeps it as `fault`, writes no table then, and whoever builds has to raise it.
     """
-    base, name = BASES[algorithm]
     if stream is None and (table is None or not table.exists()):
         raise UserError(
             f"{table or 'int8'}: no calibration table, which int8 needs. Make it with scripts/calibrate.py."
         )
+    if algorithm == MADE_BY and table is not None:
+        algorithm = algorithm_of(table)
+    base, name = BASES[algorithm]
     # here and not in the callback: TensorRT swallows what a callback raises, and calibrates again
     known = None
     if table is not None and (stream is None or table.exists()):

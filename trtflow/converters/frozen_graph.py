@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from trtflow.formats import FormatError
 from trtflow.graphsurgeon.graph_file import first_line, read_graph_def
+from trtflow.graphsurgeon.harmless import REMEDY, without_saving
 
 
 class FrozenGraph:
@@ -20,11 +21,17 @@ class FrozenGraph:
         outputs: names of nodes.
 
     Raises:
-        FormatError: it is no graph, has operations that TensorFlow does not know, or TensorFlow does not survive it.
+        FormatError: it is no graph, has operations that TensorFlow does not know, or TensorFlow does not survive it; or
+            an output waits for what saves or restores.
     """
 
     def __init__(self, path: Path, outputs: Sequence[str]) -> None:
-        graphdef = read_graph_def(path)
+        whole = read_graph_def(path)
+        graphdef = without_saving(whole)
+        kept = {node.name for node in graphdef.node}
+        for node in whole.node:
+            if node.name in outputs and node.name not in kept:
+                raise FormatError(path, f"its output {node.name!r} waits for what saves or restores variables", REMEDY)
         try:
             self._path, self._graph, self._outputs = path, tf.Graph(), list(outputs)
             with self._graph.as_default():

@@ -24,6 +24,7 @@ import tensorflow as tf
 from google.protobuf import text_format
 
 from trtflow.converters.uff.folding import known_ahead, owner
+from trtflow.graphsurgeon.harmless import without_saving
 
 LONGEST_S = 300
 LAST_WORDS = 10_000  # characters of them that are kept
@@ -50,7 +51,7 @@ def run(graphdef: Any) -> None:
 
 def attempt(path: Path) -> None:
     """Do all of it with one file."""
-    graphdef = read(path)
+    graphdef = without_saving(read(path))
     for part in (known_ahead, run):
         with suppress(Exception):
             part(graphdef)

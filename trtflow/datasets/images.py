@@ -17,6 +17,7 @@ IMAGENET_MEANS = np.array([0.485, 0.456, 0.406], np.float32)  # red, green, blue
 IMAGENET_DEVIATIONS = np.array([0.229, 0.224, 0.225], np.float32)
 CENTRE, SPREAD = np.float32(0.45), np.float32(0.225)  # what introductory_parser_samples takes for all three colours
 NETPBM = (".ppm", ".pgm", ".pnm")
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", *NETPBM, ".webp", ".tif", ".tiff")  # endings of the user's own
 WIDE_MODES = ("I", "F")  # and I;16 in its byte orders: Pillow would clip their values to 255, not scale them
 
 

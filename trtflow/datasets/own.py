@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from trtflow.datasets.images import PICTURES
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import names_in, read_arrays, read_npy
 from trtflow.formats.damage import refuse_damage
 
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm")
 TABLES = (".csv", ".parquet")
 FORMS = "a folder of pictures, or a file that ends in .npz, .npy, .csv or .parquet"
 PICTURE, FOLDER = "pictures", "labels"  # columns of a folder: its pictures, and the folders that these lie in

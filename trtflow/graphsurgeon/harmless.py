@@ -26,7 +26,8 @@ OF_SAVING = re.compile(
 def check_harmless(path: Path, graphdef: Any, saved: bool = False) -> None:
     """Refuse a graph with operations that reach out of it.
 
-    Those that save and restore are let pass where there are variables to save; they write checkpoints and nothing else.
+    Those that save and restore are let pass where there are variables to save; `without_saving` leaves them out of
+    what is run.
 
     Args:
         path: its file, for errors.
@@ -41,6 +42,34 @@ def check_harmless(path: Path, graphdef: Any, saved: bool = False) -> None:
         if REACHES_OUT.fullmatch(node.op) and not (saved and OF_SAVING.fullmatch(node.op)):
             fault = f"its node {node.name!r} is a {node.op}, which reaches out of the graph: no network needs it"
             raise FormatError(path, fault, REMEDY)
+
+
+def without_saving(graphdef: Any) -> Any:
+    """Return a graph without what saves, restores or waits for either; the same object where there is nothing of it."""
+    functions = {function.signature.name: function.node_def for function in graphdef.library.function}
+    saving: set[str] = set()  # functions
+    while more := {name for name, nodes in functions.items() if any(_saves(node, saving) for node in nodes)} - saving:
+        saving |= more
+    left_out = {node.name for node in graphdef.node if _saves(node, saving)}
+    if not left_out:
+        return graphdef
+    while more := {node.name for node in graphdef.node if _sources(node) & left_out} - left_out:
+        left_out |= more
+    kept = type(graphdef)()
+    kept.CopyFrom(graphdef)
+    del kept.node[:]
+    kept.node.extend(node for node in graphdef.node if node.name not in left_out)
+    return kept
+
+
+def _saves(node: Any, functions: set[str]) -> bool:
+    """Whether a node saves or restores, or calls one of these functions."""
+    called = {name.name for value in node.attr.values() for name in (value.func, *value.list.func)}
+    return bool(OF_SAVING.fullmatch(node.op)) or node.op in functions or bool(called & functions)
+
+
+def _sources(node: Any) -> set[str]:
+    return {source.lstrip("^").partition(":")[0] for source in node.input}
 
 
 def _nodes(graphdef: Any) -> Iterator[Any]:

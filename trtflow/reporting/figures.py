@@ -158,6 +158,35 @@ def _shortened(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
+def write_batches(path: Path, engines: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
+    """Plot images a second over the batch, and over the latency that a batch has.
+
+    Args:
+        path: PNG to write.
+        engines: by what is said of them, a precision first; of each batch, the smallest first, `batch`, `images_per_s`
+            and `latency_ms`.
+    """
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9, 4), layout="constrained")
+        by_batch, by_latency = figure.subplots(1, 2, sharey=True)
+        for name, rows in engines.items():
+            rates = [row["images_per_s"] for row in rows]
+            look = {"color": COLOURS.get(name.split()[0], GREY), "marker": "o", "label": name}
+            by_batch.plot([row["batch"] for row in rows], rates, **look)
+            by_latency.plot([row["latency_ms"] for row in rows], rates, **look)
+            for row in rows:
+                place = (row["latency_ms"], row["images_per_s"])
+                by_latency.annotate(f"{row['batch']:.0f}", place, (4, -11), textcoords="offset points", fontsize=8)
+        sizes = sorted({int(row["batch"]) for rows in engines.values() for row in rows})
+        by_batch.set_xscale("log", base=2)
+        by_batch.set_xticks(sizes, [str(size) for size in sizes])
+        by_batch.set(xlabel="batch", ylabel="images a second", title="more at once", ylim=(0, None))
+        by_latency.set_xscale("log")
+        by_latency.set(xlabel="median latency of a batch, ms", title="trade-off, a number is the batch")
+        by_batch.legend(loc="lower right")
+        save_figure(figure, path)
+
+
 def write_training(path: Path, training: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
     """Plot the loss of each training step and its running mean, one panel a stage of the training.
 

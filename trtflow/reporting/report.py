@@ -9,7 +9,6 @@ import operator
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +31,7 @@ PACKAGES = (
     "torch",
 )
 COMPARISONS = ("agreement", "top5", "programs")  # files of metrics that more than one set of predictions gives
+OWN, INT8 = "own", ("int8", "best")  # whose samples a user can set; precisions whose engines take scales
 OPERATORS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
 
 
@@ -78,6 +78,27 @@ def evaluate_gates(specs: Sequence[Mapping[str, Any]], precisions: Mapping[str, 
     if not gates:
         raise UserError(f"no gate applies to the precisions {', '.join(precisions)}: build fp32 too, or add a gate")
     return gates
+
+
+def ways_out(sample: str, config: Mapping[str, Any], gates: Sequence[Gate]) -> list[str]:
+    """Return what the user can set where gates of INT8 fail, of a sample of the user's own that is calibrated here.
+
+    Args:
+        sample: its name.
+        config: its effective configuration.
+        gates: as `evaluate_gates` returns them.
+    """
+    quantised = {spec["name"] for spec in config["gates"] if spec["precision"] in INT8}
+    calibration = config.get("calibration", {})
+    failed = [gate.name for gate in gates if not gate.passed and gate.name in quantised]
+    if not failed or config["upstream"] != OWN or not calibration or "table" in calibration:
+        return []
+    found = [f"results/{sample}/figures/losses.txt has the tensors that INT8 loses"]
+    if calibration["algorithm"] != "auto":
+        found.append("with calibration: {algorithm: auto} the better of entropy2 and minmax calibrates")
+    if "mixed_precision" not in config:
+        found.append("with mixed_precision: auto the fewest layers stay in float32 that INT8 cannot have")
+    return [f"{', '.join(failed)}: {'; '.join(found)}"]
 
 
 def _metric(spec: Mapping[str, Any], metrics: Mapping[str, float | None], precision: str) -> float:
@@ -147,6 +168,7 @@ def make_report(
         "precisions": dict(precisions),
         "gates": [gate.to_json() for gate in gates],
         "passed": all(gate.passed for gate in gates),
+        **({"ways_out": ways} if (ways := ways_out(sample, config, gates)) else {}),
         "inputs": {name: {"path": _relative(path), "sha256": sha256_of(path)} for name, path in sorted(inputs.items())},
         "figures": [_relative(path) for path in figures],
         **({"targets": read_json(targets)} if targets is not None else {}),
@@ -203,6 +225,8 @@ def git_commit(root: Path) -> str | None:
 
 def _versions() -> dict[str, str]:
     """Return the versions of those packages that the numbers depend on and that are installed."""
+    from importlib import metadata  # noqa: PLC0415 - a third of what a script takes to start that only reads reports
+
     installed = {name: next(iter(metadata.distributions(name=name)), None) for name in PACKAGES}
     return {name: package.version for name, package in installed.items() if package is not None}
 

@@ -15,7 +15,6 @@ from typing import Any
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.damage import refuse_damage
 from trtflow.formats.files import read_json
-from trtflow.runtime.devices import open_gpu
 from trtflow.runtime.probe import preload_libraries
 from trtflow.runtime.probe import probe as probe_here
 
@@ -52,6 +51,8 @@ def check_device(backend: dict[str, Any], path: str | Path = "results/backend.js
             raise FormatError(
                 path, fault, "Delete it and run snakemake again, which rebuilds the engines for this GPU."
             )
+    from trtflow.runtime.devices import open_gpu  # noqa: PLC0415 - NumPy, which most readers of backends do not need
+
     open_gpu()
 
 

@@ -49,7 +49,7 @@ def measure(
         return {name: _measure_alone(session, batch_size, duration_s, graph) for name, session in sessions.items()}
     streams = {name: session.queries(batch_size, graph=graph) for name, session in sessions.items()}
     for queries in streams.values():
-        _take(queries, WARM_UP_S)
+        _take(queries, WARM_UP_S, least=1)
     taken: dict[str, list[Query]] = {name: [] for name in streams}
     end = time.perf_counter() + duration_s * len(streams)
     while time.perf_counter() < end or min(map(len, taken.values())) < LEAST_QUERIES:
@@ -61,14 +61,14 @@ def measure(
 def _measure_alone(session: Session, batch_size: int, duration_s: float, graph: bool) -> dict[str, Any]:
     """Warm an engine up and time it, with no other engine's time in between: queries are under way all along."""
     with closing(session.queries(batch_size, graph=graph)) as queries:
-        _take(queries, WARM_UP_S)
+        _take(queries, WARM_UP_S, least=1)
         return summary(_take(queries, duration_s), batch_size)
 
 
-def _take(queries: Iterator[Query], seconds: float) -> list[Query]:
-    """Return the queries of some seconds, at least `LEAST_QUERIES`."""
+def _take(queries: Iterator[Query], seconds: float, least: int = LEAST_QUERIES) -> list[Query]:
+    """Return the queries of some seconds, and at least so many."""
     end = time.perf_counter() + seconds
-    taken = list(islice(queries, LEAST_QUERIES))
+    taken = list(islice(queries, least))
     while time.perf_counter() < end:
         taken.append(next(queries))
     return taken

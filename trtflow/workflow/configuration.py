@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,7 @@ def read_yaml(path: Path) -> Any:
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise PlanError(f"{path}: a pipe or a device, not a YAML file. Put a file in its place.")
-        text = path.read_text(encoding="utf-8-sig")
-        _check_nodes(text)
-        values = yaml.load(text, Loader=SafeLoader)
-        _check_extent(values)
-        return values
+        return deepcopy(_values_of(path.read_text(encoding="utf-8-sig")))
     except IsADirectoryError as error:
         raise PlanError(f"{path}: a folder, not a YAML file. Rename it, or move it elsewhere.") from error
     except UnicodeDecodeError as error:
@@ -45,6 +42,14 @@ def read_yaml(path: Path) -> Any:
         raise PlanError(f"{path}: not YAML: {error}") from error
     except OSError as error:
         raise PlanError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+@lru_cache(maxsize=256)  # whoever plans a second time, as a script by hand of many steps, reads the same again
+def _values_of(text: str) -> Any:
+    _check_nodes(text)
+    values = yaml.load(text, Loader=SafeLoader)
+    _check_extent(values)
+    return values
 
 
 def _check_nodes(text: str) -> None:

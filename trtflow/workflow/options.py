@@ -77,9 +77,9 @@ def _dla_core(plan: Plan, name: str) -> str | None:
     return None if core is None else str(core)  # 0 is one too
 
 
-def calibration(plan: Plan, name: str) -> list[str]:
-    """Return the options of a sample's calibration."""
-    chosen = {"batches": len(plan.batches(name)), "algorithm": algorithm(plan, name)}
+def calibration(plan: Plan, name: str, by: str | None = None) -> list[str]:
+    """Return the options of a sample's calibration: by its algorithm, or by another."""
+    chosen = {"batches": len(plan.batches(name)), "algorithm": by or algorithm(plan, name)}
     if plan.setting(name, "calibration.files"):
         chosen["batch_size"] = plan.setting(name, "calibration.batch_size")
     return [*words(chosen), *builder(plan)]
@@ -87,8 +87,7 @@ def calibration(plan: Plan, name: str) -> list[str]:
 
 def mixed_precision(plan: Plan, name: str) -> list[str]:
     """Return the options of the search of layers that a sample keeps in float32."""
-    chosen = {"batches": len(plan.batches(name)), "algorithm": algorithm(plan, name)}
-    return words({**chosen, **plan.sample(name)["mixed_precision"]})
+    return words({"batches": len(plan.batches(name)), **plan.sample(name)["mixed_precision"]})
 
 
 def given_table(plan: Plan, name: str) -> list[str]:

@@ -28,6 +28,7 @@ INT8 = ("int8", "best")  # precisions whose engines take scales
 # of outputs against the model as it was, in dB, where neither a gate is set nor the task has another measure
 SNR = {"metric": "snr_db", "least": {"fp32": 60, "fp16": 30, "int8": 10}}
 AUTO = "auto"
+TRIED = ("entropy2", "minmax")  # calibrators that algorithm: auto chooses from; of equals the first
 WATCHED = ("snr_db", "pixel_agreement", "overlap_agreement", "top1_agreement")  # agreements that need no labels
 MOST_LOSS = 0.01  # of the task's metric against fp32, the guide's «within 1 %»
 
@@ -47,7 +48,7 @@ def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pat
     _check_needs(own, told, path)
     _check_gates(own, told, path)
     calibrates = calibrated(own["precisions"])
-    calibration = _calibration(own, path) if calibrates else {}
+    calibration = _calibration(own, told, path) if calibrates else {}
     sample: dict[str, Any] = {
         **{key: own[key] for key in ("name", "title", "precisions", "task", "max_batch_size")},
         "gates": _gates(own, told),
@@ -130,21 +131,24 @@ def calibrated(precisions: Iterable[str]) -> bool:
     return any(precision in INT8 for precision in precisions)
 
 
-def _calibration(own: dict[str, Any], path: Path) -> dict[str, Any]:
+def _calibration(own: dict[str, Any], told: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return the calibration of INT8 with its defaults: entropy2, and as many items as there are, in one file.
 
     Raises:
         PlanError: it has a table, and says how to calibrate too.
     """
-    told = {**CALIBRATION, "batch_size": own["max_batch_size"], **own.get("calibration", {})}
-    if "table" in told:
+    found = {**CALIBRATION, "batch_size": own["max_batch_size"], **own.get("calibration", {})}
+    if "table" in found:
         idle = [key for key in ("batch_size", "batches", "seed") if key in own["calibration"]]
+        idle += ["algorithm"] if found["algorithm"] == AUTO else []
         if idle:
             raise PlanError(f"{path}: calibration: with a table nothing is calibrated. Leave {', '.join(idle)} out.")
-        return {**told, **MADE}
-    batches = told.pop("batches", None)
-    told.pop("seed", None)
-    return {**told, **MADE, "count": told["batch_size"] * (batches or 1), **({} if batches else {"files": 1})}
+        return {**found, **MADE}
+    if found["algorithm"] == AUTO:
+        found["chosen_by"] = _int8_agreement(own, told)["metric"]
+    batches = found.pop("batches", None)
+    found.pop("seed", None)
+    return {**found, **MADE, "count": found["batch_size"] * (batches or 1), **({} if batches else {"files": 1})}
 
 
 def _check_gates(own: Mapping[str, Any], told: Mapping[str, Any], path: Path) -> None:
@@ -174,10 +178,14 @@ def _search(own: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
     """Return which agreement INT8 must keep, by keeping layers in float32: with `auto` the one that a gate is on."""
     if own["mixed_precision"] != AUTO:
         return dict(own["mixed_precision"])
-    usual = usual_gates(INT8[0], told)
-    gates = [gate for gate in [*own.get("gates", []), *usual] if gate["precision"] in INT8]
-    agrees = next(gate for gate in gates if gate["op"] == ">=" and "against" not in gate and gate["metric"] in WATCHED)
+    agrees = _int8_agreement(own, told)
     return {"metric": agrees["metric"], "least": agrees["limit"]}
+
+
+def _int8_agreement(own: Mapping[str, Any], told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the gate on the agreement of INT8 with the model as it was: the sample's own, or the usual one."""
+    gates = [gate for gate in [*own.get("gates", []), *usual_gates(INT8[0], told)] if gate["precision"] in INT8]
+    return next(gate for gate in gates if gate["op"] == ">=" and "against" not in gate and gate["metric"] in WATCHED)
 
 
 def check_search(sample: Mapping[str, Any], source: str) -> None:

@@ -16,7 +16,7 @@ import yaml
 from trtflow.workflow.configuration import check, holds, leaf, merged, read_yaml, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
-from trtflow.workflow.own import INT8
+from trtflow.workflow.own import AUTO, INT8, TRIED
 from trtflow.workflow.samples import find_own_samples, guide_samples, load_samples, own_files, read_downloads
 
 CHECKSUMS = "SHA256SUMS"
@@ -274,6 +274,14 @@ class Plan:
         """Return the samples that are calibrated: INT8 takes a calibration table, which is not there already."""
         without = {*self.ranged(), *self.with_setting({"calibration.table": "set"})}
         return [name for name, sample in self.samples.items() if "calibration" in sample and name not in without]
+
+    def calibrated_by_one(self) -> list[str]:
+        """Return those of them whose calibrator is named, and not to be chosen."""
+        return [name for name in self.calibrated() if self.setting(name, "calibration.algorithm") != AUTO]
+
+    def tables_to_choose_from(self, name: str) -> list[str]:
+        """Return the tables of a sample whose algorithm is auto, one a calibrator that is tried."""
+        return [self.path(name, f"calibration/{algorithm}/CalibrationTable{name}") for algorithm in TRIED]
 
     def table(self, name: str, precision: str) -> list[str]:
         """Return the table or the ranges that an engine with INT8 needs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,14 +64,22 @@ def step_rules(plan: Plan, stage: str) -> list[StepRule]:
             key = json.dumps([step, says["of"], outputs], sort_keys=True)
             name = f"{step}_{says['of']}" if says["of"] else step
             found.setdefault(key, StepRule(name, step, says, outputs)).samples.append(sample)
-    return _named_apart(list(found.values()))
+    return _named_apart(plan, list(found.values()))
 
 
-def _named_apart(rules: list[StepRule]) -> list[StepRule]:
-    """Give rules of the same name the name of their first sample too."""
-    names = [rule.name for rule in rules]
-    for rule in rules:
-        if names.count(rule.name) > 1:
+def _named_apart(plan: Plan, rules: list[StepRule]) -> list[StepRule]:
+    """Give rules of the same name that of their first sample too; those of samples of the user's own are numbered.
+
+    Jobs are told by rule and sample: with another sample's name in it, "import_model_mine of yours" would mislead.
+    """
+    names, numbers = [rule.name for rule in rules], Counter[str]()
+    for rule, name in zip(rules, names, strict=True):
+        if names.count(name) == 1:
+            continue
+        if rule.samples[0] in plan.own:
+            numbers[name] += 1
+            rule.name = f"{rule.step}_own" + (f"_{numbers[name]}" if numbers[name] > 1 else "")
+        else:
             rule.name = f"{rule.step}_{rule.samples[0]}"
     return rules
 

@@ -69,6 +69,29 @@ def test_a_pipeline_of_scikit_learn(folder):
     np.testing.assert_allclose(found, wanted[names.astype(int)], atol=1e-6)  # from scikit-learn itself
 
 
+def test_a_tables_only_words_are_labels_whatever_their_name(folder):
+    model, data, _ = write_sklearn(folder)
+    data.write_text(data.read_text().replace("species", "kind of iris"))
+    told, _ = written(model, "--data", data)
+    assert (told["task"], told["data"]["classes"]) == ("classification", ["setosa", "versicolor", "virginica"])
+    assert told["outputs"]["probabilities"]["target"] == "kind of iris"
+    data.write_text(data.read_text().replace("setosa", "versicolor"))  # two words, of three values
+    Path("config/samples/pipeline.yaml").unlink()
+    told, _ = written(model, "--data", data)
+    assert told["task"] == "none"
+
+
+def test_constants_of_an_open_batch_are_tensors(folder):
+    """TensorRT 8.6 reads the attribute value_ints as an empty list, and an item of the batch is lost then."""
+    from trtflow.converters.exported_program import export_program  # noqa: PLC0415 - loads PyTorch
+
+    model, _ = write_program("vit", folder)
+    export_program(model, Path("vit.onnx"))
+    constants = [node for node in onnx.load("vit.onnx").graph.node if node.op_type == "Constant"]
+    assert "batch/first" in {node.output[0] for node in constants}
+    assert {item.name for node in constants for item in node.attribute} == {"value"}
+
+
 def test_an_lstm_that_fixes_its_batch(folder):
     model, data = write_lstm(folder)
     told, _ = written(model, "--data", data)

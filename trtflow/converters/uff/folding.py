@@ -28,8 +28,10 @@ def known_ahead(graphdef: Any) -> tuple[dict[str, np.ndarray], dict[str, list[in
     Both by the name of the node, or x:1 for the second output of x. Of a graph that TensorFlow cannot take, for
     graphsurgeon may leave it so, only the constants are known that stand there as such.
     """
-    from trtflow.graphsurgeon.nodes import extract_numpy_array  # noqa: PLC0415 - loads TensorFlow, which takes seconds
+    from trtflow.graphsurgeon.harmless import without_saving  # noqa: PLC0415 - loads TensorFlow, which takes seconds
+    from trtflow.graphsurgeon.nodes import extract_numpy_array  # noqa: PLC0415
 
+    graphdef = without_saving(graphdef)
     values = {node.name: extract_numpy_array(node) for node in graphdef.node if node.op == "Const"}
     graph = _imported(graphdef)
     if graph is None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trtflow.datasets.images import NETPBM, read_image
+from trtflow.datasets.images import NETPBM, PICTURES, read_image
 from trtflow.formats import FormatError
 from trtflow.formats.damage import refuse_damage
-
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".webp", ".tif", ".tiff")
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -19,9 +17,9 @@ def find_pictures(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise FormatError(folder, "no folder of pictures", "Correct the path in data.")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
     if not found:
-        raise FormatError(folder, "no pictures in it: the split is empty", f"Known are {', '.join(ENDINGS)}.")
+        raise FormatError(folder, "no pictures in it: the split is empty", f"Known are {', '.join(PICTURES)}.")
     return found
 
 

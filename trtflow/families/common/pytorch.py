@@ -20,7 +20,8 @@ def prepare_torch(seed: int, threads: int) -> None:
     """Seed PyTorch and make it repeatable: one seed and one number of threads give one result on one machine."""
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # as use_deterministic_algorithms(True), which imports torch._inductor besides: 3 s, for a compiler that none uses
+    torch.set_deterministic_debug_mode("error")
     # Filling memory before it is written would cost a sixth of each step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

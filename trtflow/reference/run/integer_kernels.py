@@ -21,6 +21,7 @@ from trtflow.reference.run.graph_index import Index, drop_unread, reads, replace
 from trtflow.reference.run.integer_fusions import (
     PRODUCTS,
     ZERO_POINT,
+    average_in_float,
     fold_scales,
     is_clip,
     is_wide,
@@ -60,6 +61,7 @@ def use_integer_kernels(model: onnx.ModelProto) -> None:
         elif node.op_type in PRODUCTS and (kernel := kernel_of(node, index)) is not None:
             _fit_product(node, kernel, index, moved, nodes)
     replace_nodes(graph, nodes)
+    average_in_float(graph)
     if overflows():
         _widen_kernels(graph)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ PLOTS = ("precisions", "profile", "training", "serving")  # pictures that stand 
 DRAWN = (*PLOTS, "confusion", "scatter", "ranking")  # that are lines on white, and may be turned to white on black
 
 
+@cache
 def environment() -> Environment:
     """Return the templates with the filters that they use; whatever is put in is escaped."""
     loader = FileSystemLoader(TEMPLATES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ SIDE = 224  # of pictures where a model leaves their size open, as most were tra
 ITEMS = 64  # that are drawn where there are no data
 SEED = 0
 SUM_TOLERANCE = 1e-3
+CHANNELS, SMALLEST = (1, 3), 16  # channels of a picture, and its least side that is one for sure
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def read_facts(model: Mapping[str, Any], shapes: Mapping[str, list[int]]) -> Fac
         dtypes = _dtypes(file)
     batch = next((shape[0] for value in network.graph.input if (shape := shape_of(value)) and shape[0] > 0), None)
     found = OnnxRunner(network).run(draw_inputs(network, {}, batch or 1, SEED))
+    _check_batched(path, {value.name: shape_of(value) for value in network.graph.input}, found)
     return Facts(
         source=path,
         form=file.form,
@@ -89,6 +91,22 @@ def read_facts(model: Mapping[str, Any], shapes: Mapping[str, list[int]]) -> Fac
         answers=found,
         within=within,
     )
+
+
+def _check_batched(path: Path, shapes: Mapping[str, Sequence[int] | None], found: Mapping[str, np.ndarray]) -> None:
+    """Refuse a picture without a batch, as torchvision's detectors take it, whose channels would count as a batch.
+
+    Raises:
+        UserError: an input is like that, and no output has as many items.
+    """
+    for name, shape in shapes.items():
+        if not shape or len(shape) != 3 or shape[0] not in CHANNELS or min(shape[1:]) < SMALLEST:
+            continue
+        if not any(values.ndim and len(values) == shape[0] for values in found.values()):
+            raise UserError(
+                f"{path}: input {name!r} is a picture without a batch, {list(shape)}. Export the model with one, "
+                f"{[1, *shape]}, such as a module whose forward(images) returns model([images[0]])."
+            )
 
 
 def suppressed(file: ModelFile) -> list[str]:

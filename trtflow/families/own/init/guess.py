@@ -50,6 +50,7 @@ def guess(facts: Facts, places: Places | None, task: str | None = None) -> Guess
         _add_targets(facts, items, found)
     if found.task in SEEN and places is not None:
         SEEN[found.task](facts, places, found)
+        found.left += places.left
     return found
 
 
@@ -61,8 +62,7 @@ def _task(facts: Facts, items: Items | None, places: Places | None, task: str | 
     if places.labels or places.masks:
         kind, what = ("detection", "boxes") if places.labels else ("segmentation", "masks")
         return kind, f"there are {what} in {places.labels or places.masks}"
-    label = _first(items, LABEL_NAMES)
-    widths = [prod(shape) for shape, dtype in facts.outputs.values() if np.dtype(dtype).kind == "f"]
+    label, widths = _label(facts, items), _widths(facts)
     if label and _classes_of(items, label) and max(widths, default=0) <= MOST_CLASSES:
         kinds = "folders of the pictures" if label == FOLDER and items.source.is_dir() else f"column {label!r}"
         return "classification", f"{kinds} are labels"
@@ -85,8 +85,23 @@ def _unused(facts: Facts, items: Items) -> list[str]:
     ]
 
 
-def _first(items: Items, names: Any) -> str | None:
-    return next((name for name in names if name in items.columns), None)
+def _widths(facts: Facts) -> list[int]:
+    """Return how many numbers each output of floats gives for an item."""
+    return [prod(shape) for shape, dtype in facts.outputs.values() if np.dtype(dtype).kind == "f"]
+
+
+def _label(facts: Facts, items: Items) -> str | None:
+    """Return the column of labels: by its name, or a table's only one of words, if an output has as many values."""
+    named = next((name for name in LABEL_NAMES if name in items.columns), None)
+    if named or items.source.suffix not in TABLES:
+        return named
+    words = [
+        key for key, values in items.columns.items() if isinstance(values, np.ndarray) and values.dtype.kind == "U"
+    ]
+    if len(words) != 1 or words[0] in facts.inputs:
+        return None
+    count = len(_classes_of(items, words[0]))
+    return words[0] if count in _widths(facts) or (count == 2 and 1 in _widths(facts)) else None
 
 
 def _classes_of(items: Items, label: str) -> list[str]:
@@ -176,7 +191,7 @@ def _add_classes(facts: Facts, items: Items, found: Guess) -> None:
     """Name the classes, as many as the output has, and say of what column they are."""
     name = next(iter(found.outputs))
     width = prod(facts.outputs[name][0])
-    label = _first(items, LABEL_NAMES)
+    label = _label(facts, items)
     if label is None:
         raise UserError(f"{items.source}: no labels. Call their column or array {LABELS}.")
     if label != LABELS:

@@ -27,11 +27,13 @@ class Places:
         val: the items: a folder of pictures, or a file.
         labels: of boxes; None where there are none.
         masks: None where there are none.
+        left: what is left to the user, a sentence each.
     """
 
     val: Path
     labels: Path | None = None
     masks: Path | None = None
+    left: tuple[str, ...] = ()
 
     @property
     def told(self) -> dict[str, str]:
@@ -64,11 +66,20 @@ def find_places(data: Path, labels: Path | None, masks: Path | None) -> Places:
     if labels or masks:
         return Places(folder, labels, masks)
     boxes = next((place for place in _beside(data, folder, BOXES) if _has(place, folder, (".xml", ".txt"))), None)
-    found = boxes or next(_coco_files(data, folder), None)
+    found, left = boxes or next(_coco_files(data, folder), None), tuple(_split(data, folder))
     if found:
-        return Places(folder, labels=found)
+        return Places(folder, labels=found, left=left)
     held = next((place for place in _beside(data, folder, MASKS) if _has(place, folder, (".png",))), None)
-    return Places(folder, masks=held) if held else Places(data)
+    return Places(folder, masks=held, left=left) if held else Places(data)
+
+
+def _split(data: Path, folder: Path) -> Iterator[str]:
+    """Yield a sentence where Pascal VOC's lists say which pictures of a folder are held out, for all are taken."""
+    lists = [data / "ImageSets" / part / f"{split}.txt" for part in ("Main", "Segmentation") for split in HELD_OUT]
+    held = next((path for path in lists if path.is_file()), None)
+    if held is not None:
+        count = sum(1 for line in held.read_text(errors="replace").splitlines() if line.strip())
+        yield f"data.val: all pictures of {folder}; {held} has {count} of them, give these a folder of their own"
 
 
 def _pictures(data: Path) -> Path:

@@ -15,6 +15,7 @@ from trtflow.workflow.own import usual_gates
 PRECISIONS = ("fp32", "fp16", "int8")
 BATCH = 8  # of the engines where the model leaves it open
 WHOLE_RANGE = ("segmentation",)  # tasks whose INT8 keeps the whole range of each tensor
+CHOSEN = ("classification", "detection")  # tasks whose calibrator is chosen by what its engine answers
 LABELS = {"labels": "boxes of COCO, VOC or YOLO", "masks": "a .png file a picture; 255 does not count"}
 IMAGENET = "of ImageNet's usual training: mean [123.675, 116.28, 103.53], scale [0.017125, 0.017507, 0.017429]"
 
@@ -132,7 +133,12 @@ def _calibration(guess: Guess) -> list[str]:
             "calibration: {algorithm: minmax} # of INT8, on up to 512 items; entropy2, which else is usual, cuts off",
             "  # what is rare, and of a picture's pixels the objects often are (docs/your-own-detector.md)",
         ]
-    return ["# calibration: {algorithm: entropy2, batches: 10, seed: 0} # of INT8; else entropy2 on up to 512 items"]
+    if guess.task in CHOSEN:
+        return [
+            "calibration: {algorithm: auto} # of INT8, on up to 512 items: by entropy2 and by minmax, of which the",
+            "  # table is taken whose engine agrees more with float32; entropy2 alone cuts off what is rare",
+        ]
+    return ["# calibration: {algorithm: auto, batches: 10, seed: 0} # of INT8; else entropy2 on up to 512 items"]
 
 
 def _gates(guess: Guess) -> list[str]:
