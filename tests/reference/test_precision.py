@@ -205,3 +205,23 @@ def test_convolution_with_a_kernel_from_a_tensor_stays_in_floats():
     exact = build(define).run({"data": DATA})["y"]
     found = build(define, trt.BuilderFlag.INT8).run({"data": DATA})["y"]
     assert 0 < np.abs(found - exact).max() < 0.05 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize(
+    ("channels", "maps", "groups", "steps"), [(3, 24, 3, False), (6, 6, 2, False), (4, 4, 4, True)]
+)
+def test_convolutions_of_thin_groups_stay_in_floats(channels, maps, groups, steps):
+    """TensorRT 8.6 has no INT8 kernel for them, but for one map of each channel."""
+
+    def define(network):
+        data = network.add_input("data", trt.float32, (channels, 9, 9))
+        kernel = np.random.default_rng(0).normal(size=(maps, channels // groups, 3, 3)).astype(np.float32)
+        layer = network.add_convolution(data, maps, (3, 3), kernel)
+        layer.num_groups = groups
+        layer.get_output(0).name = "y"
+        network.mark_output(layer.get_output(0))
+        data.set_dynamic_range(-4, 4)
+
+    x = np.random.default_rng(1).normal(size=(2, channels, 9, 9)).astype(np.float32)
+    exact, found = build(define).run({"data": x})["y"], build(define, trt.BuilderFlag.INT8).run({"data": x})["y"]
+    assert (np.abs(found - exact).max() > 1e-3) == steps

@@ -8,6 +8,7 @@ from networks import constant, run_layer
 import trtflow.reference as trt
 from trtflow.reference import NetworkError
 from trtflow.runtime.build import build_plan
+from trtflow.runtime.session import Session
 
 RNG = np.random.default_rng(3)
 BATCH, STEPS, EMBEDDING, HIDDEN = 3, 5, 4, 6
@@ -283,3 +284,30 @@ def test_ragged_softmax_of_bounds_that_do_not_fit():
             np.zeros((1, 3, 6), np.float32),
             np.ones((1, 2, 1), np.int32),
         )
+
+
+def test_rows_for_a_recurrent_layer_are_picked_by_a_product():
+    """TensorRT 8.6's ONNX parser takes no LSTM behind a GatherND; values are those of the rows."""
+    network = trt.Builder(trt.Logger()).create_network()
+    states, places = network.add_input("s", trt.float32, (4, STEPS, EMBEDDING)), network.add_input("p", trt.int32, (3,))
+    picked = network.add_gather(states, places, 0).get_output(0)
+    layer = network.add_rnn_v2(picked, 1, EMBEDDING, STEPS, OPS.RELU)
+    layer.input_mode = trt.RNNInputMode.SKIP
+    zero, none = np.zeros((EMBEDDING, EMBEDDING), np.float32), np.zeros(EMBEDDING, np.float32)
+    for is_w in (True, False):
+        layer.set_weights_for_gate(0, trt.RNNGateType.INPUT, is_w, zero)
+        layer.set_bias_for_gate(0, trt.RNNGateType.INPUT, is_w, none)
+    layer.get_output(0).name = "y"
+    network.mark_output(layer.get_output(0))
+    builder = trt.Builder(trt.Logger())
+    builder.max_batch_size = 2
+    plan = builder.build_serialized_network(network, builder.create_builder_config())
+    engine = trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan)
+    assert "GatherND" not in {node.op_type for node in engine.model.graph.node}
+    data, which = (
+        RNG.normal(size=(2, 4, STEPS, EMBEDDING)).astype(np.float32),
+        np.array([[3, 0, 3], [1, 2, 0]], np.int32),
+    )
+    with Session(trt, engine) as session:
+        found = session.run({"s": data, "p": which})["y"]
+    np.testing.assert_array_equal(found, np.maximum(np.stack([data[0][which[0]], data[1][which[1]]]), 0))
