@@ -160,8 +160,8 @@ def exported(tmp_path):
     graph = helper.make_graph(nodes, "g", inputs, outputs, stored)
     path = tmp_path / "model.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
-    scales = {"x": 0.02, "c": 0.2, "r": 0.15, "d": 0.6, "p": 0.1, "q": 0.1, "y": 0.3}
-    scales["(Unnamed Layer* 7) [Shuffle]_output"] = 0.1
+    scales = {"x": 0.02, "c": 0.2, "r": 0.15, "d": 0.6, "p": 0.2, "q": 0.2, "y": 0.3}
+    scales["(Unnamed Layer* 7) [Shuffle]_output"] = 0.2
     table = CalibrationTable("8600", "EntropyCalibration2", {name: np.float32(s) for name, s in scales.items()})
     write_table(tmp_path / "Table", table)
     return path
