@@ -65,12 +65,7 @@ rule calibrate:
 
 
 # The same by one of several calibrators, of a sample whose algorithm is auto.
-rule calibrate_by:
-    input:
-        batches=file_of(PLAN.batches),
-        export=file_of(PLAN.exports),
-        plugins=compiled_plugins,
-        backend="results/backend.json",
+use rule calibrate as calibrate_by with:
     output:
         "results/{sample}/calibration/{algorithm}/CalibrationTable{sample}",
     log:
@@ -80,12 +75,6 @@ rule calibrate_by:
     wildcard_constraints:
         sample=with_setting(**{"calibration.algorithm": "auto"}),
         algorithm="[a-z0-9]+",
-    priority: 1
-    conda:
-        ENVIRONMENT
-    threads: 2
-    resources:
-        **takes(3000, 30, engine=True),
     params:
         **script("calibrate"),
         export=folder_of("export"),
@@ -93,9 +82,6 @@ rule calibrate_by:
         options=lambda wildcards: options.calibration(
             PLAN, wildcards.sample, wildcards.algorithm
         ),
-    shell:
-        "{params.run:q} --sample {wildcards.sample} --export-dir {params.export:q}"
-        " --batch-dir {params.folder:q} {params.options:q} --backend-file {input.backend:q} --out {output:q} > {log:q} 2>&1"
 
 
 # Take the table whose INT8 engine agrees most with float32, on what calibrates.
