@@ -17,7 +17,7 @@ from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Weights, volume
 
-# TensorRT's inspector is not of one form here; tools such as its engine explorer look these texts up
+# as TensorRT's inspector writes them, in more than one form; tools such as its engine explorer look these texts up
 FORMATS = {
     DataType.FLOAT: "Row major linear FP32",
     DataType.HALF: "Row major linear FP16 format",
