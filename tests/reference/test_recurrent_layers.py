@@ -148,6 +148,19 @@ def test_states_that_are_constants():
     assert_same(run_layer(add, DATA), wanted)
 
 
+@pytest.mark.parametrize("given", [True, False], ids=["inputs", "constants"])
+def test_an_explicit_batch_of_one_that_states_are_without(given):
+    """As NVIDIA's cookbook for TensorRT 8.6 writes it, whose pages print what TensorRT gives."""
+    network, (hidden, cell) = torch_network(OPS.LSTM), (states(2) for _ in range(2))
+
+    def add(trt_network, data, *first):
+        first = first or [constant(trt_network, part) for part in (hidden, cell)]
+        return add_rnn(trt_network, data, OPS.LSTM, network, *first)
+
+    found = run_layer(add, DATA[None], *([hidden, cell] if given else []), explicit=True)
+    assert_same([output[0] for output in found], torch_outputs(network, OPS.LSTM, DATA, hidden, cell))
+
+
 def test_half_precision():
     network = torch_network(OPS.LSTM)
     found = run_layer(lambda trt_network, data: add_rnn(trt_network, data, OPS.LSTM, network), DATA, precision="fp16")

@@ -170,7 +170,7 @@ class IRNNv2Layer(ILayer):
         wanted = {HIDDEN: states, CELL: states, LENGTHS: states[:-2]}
         for place, shape in wanted.items():
             tensor = self.get_input(place)
-            if tensor is not None and tuple(tensor.shape) != shape:
+            if tensor is not None and tuple(tensor.shape) not in (shape, self._without_batch_of_one(shape)):
                 fault = f"its input {tensor.name!r} has shape {tensor.shape}, not {Dims(shape)}"
                 raise NetworkError(self.name, fault, "States are (…, layers * directions, hidden size), lengths (…).")
         if self.input_mode == RNNInputMode.SKIP and self.data_length != self.hidden_size:
@@ -184,6 +184,11 @@ class IRNNv2Layer(ILayer):
                 raise NetworkError(
                     self.name, fault, f"{self.op.name} has the gates {gates} in layers 0 to {count - 1}."
                 )
+
+    def _without_batch_of_one(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return a shape as TensorRT takes it too: where the batch is explicit and 1, states may be without it."""
+        explicit = not self.network.has_implicit_batch_dimension
+        return shape[1:] if explicit and self.inputs[0].shape[0] == 1 else shape
 
     def output_shape(self, index: int) -> tuple[int, ...]:
         """Return that of the hidden states at each step, or that of all layers' last states."""
