@@ -51,6 +51,23 @@ def report_of(**scores):
 
 
 @pytest.mark.parametrize(
+    ("score", "key", "value"),
+    [
+        (0.75, "below", 0.05),
+        (0.85, "below", 0.0),
+        (0.8, "below", 0.0),
+        (0.85, "against", 0.05),
+        (None, "below", None),
+    ],
+)
+def test_gates_between_precisions(score, key, value):
+    spec = {"name": "drop", "metric": "map", "precision": "int8", key: "fp32", "op": "<=", "limit": 0.01}
+    (gate,) = evaluate_gates([spec], {"fp32": entry(0.8), "int8": entry(score)})
+    assert gate.to_json()["value"] == (value if value is None else pytest.approx(value))
+    assert gate.passed == (value == 0)
+
+
+@pytest.mark.parametrize(
     ("value", "op", "limit", "passed"),
     [
         (0.7, ">=", 0.7, True),

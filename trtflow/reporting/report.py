@@ -60,24 +60,33 @@ def evaluate_gates(specs: Sequence[Mapping[str, Any]], precisions: Mapping[str, 
 
     Args:
         specs: each with name, metric, precision, op and limit; with `against`, another precision, the value is the
-            absolute difference between the two.
+            absolute difference between the two, and with `below` how far it is below that one's, 0 where it is not.
         precisions: the report's part of that name. Gates on precisions that were not built are left out. Where one has
             values that are no numbers, a gate of its own fails.
     """
     gates = []
     for spec in specs:
-        wanted = [spec["precision"], *([spec["against"]] if "against" in spec else [])]
+        other = spec.get("against", spec.get("below"))
+        wanted = [spec["precision"], *([other] if other else [])]
         if not all(precision in precisions for precision in wanted):
             continue
         values = [_metric(spec, precisions[precision]["metrics"], precision) for precision in wanted]
-        value = abs(values[0] - values[1]) if "against" in spec else values[0]
-        gates.append(Gate(spec["name"], value, spec["op"], spec["limit"]))
+        gates.append(Gate(spec["name"], _gated(spec, *values), spec["op"], spec["limit"]))
     for precision, entry in precisions.items():
         if spoilt := entry.get("not_finite"):
             gates.append(Gate(f"{precision}_not_finite", sum(spoilt.values()), "==", 0))
     if not gates:
         raise UserError(f"no gate applies to the precisions {', '.join(precisions)}: build fp32 too, or add a gate")
     return gates
+
+
+def _gated(spec: Mapping[str, Any], value: float, other: float = 0.0) -> float:
+    """Return what a gate is on; NaN where one of both is."""
+    if "against" in spec:
+        return abs(value - other)
+    if "below" in spec:
+        return other - value if not other <= value else 0.0
+    return value
 
 
 def ways_out(sample: str, config: Mapping[str, Any], gates: Sequence[Gate]) -> list[str]:

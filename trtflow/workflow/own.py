@@ -218,7 +218,7 @@ def usual_gates(precision: str, told: Mapping[str, Any]) -> list[dict[str, Any]]
                 "name": f"{precision}_{loses}_drop",
                 "metric": loses,
                 "precision": precision,
-                "against": "fp32",
+                "below": "fp32",  # to gain by chance is no fault
                 "op": "<=",
                 "limit": MOST_LOSS,
             }
