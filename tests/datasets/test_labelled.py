@@ -146,7 +146,11 @@ BROKEN_COCO = [
     (changed("annotations", 0, bbox=[1, 2, "3", 4]), "annotation 100 has the bbox"),
     (changed("annotations", 0, bbox=[50, 2, 30, 4]), "a.png: the box .* lies outside of its 60x40 pixels"),
     (changed("annotations", 0, bbox=[5, 2, 0, 4]), "a.png: the box .* is empty"),
-    (changed("annotations", 0, bbox=None), r"annotations\[0\] has no 'bbox'"),
+    (changed("annotations", 0, bbox=None), r"annotations\[0\] has the bbox None"),
+    (
+        {**coco_content(), "annotations": [{"id": 1, "image_id": 10, "category_id": 7}]},
+        r"annotations\[0\] has no 'bbox'",
+    ),
     ({"images": []}, "not COCO's annotations"),
     ([], "not COCO's annotations"),
     ({**coco_content(), "images": [], "annotations": []}, "the split is empty"),
