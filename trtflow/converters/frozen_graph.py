@@ -28,10 +28,10 @@ class FrozenGraph:
     def __init__(self, path: Path, outputs: Sequence[str]) -> None:
         whole = read_graph_def(path)
         graphdef = without_saving(whole)
-        kept = {node.name for node in graphdef.node}
-        for node in whole.node:
-            if node.name in outputs and node.name not in kept:
-                raise FormatError(path, f"its output {node.name!r} waits for what saves or restores variables", REMEDY)
+        left_out = {node.name for node in whole.node} - {node.name for node in graphdef.node}
+        for name in outputs:
+            if name in left_out:
+                raise FormatError(path, f"its output {name!r} waits for what saves or restores variables", REMEDY)
         try:
             self._path, self._graph, self._outputs = path, tf.Graph(), list(outputs)
             with self._graph.as_default():

@@ -23,7 +23,8 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import text_format
 
-from trtflow.converters.uff.folding import known_ahead, owner
+from trtflow.converters.uff.folding import known_ahead
+from trtflow.formats.graphdef import owner
 from trtflow.graphsurgeon.harmless import without_saving
 
 LONGEST_S = 300

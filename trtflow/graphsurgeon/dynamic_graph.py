@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from trtflow.graphsurgeon.static_graph import StaticGraph, as_list, owner
+from trtflow.formats.graphdef import owner
+from trtflow.graphsurgeon.static_graph import StaticGraph, as_list
 
 
 class DynamicGraph(StaticGraph):

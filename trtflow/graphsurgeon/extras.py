@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.formats.graphdef import owner
 from trtflow.graphsurgeon.dynamic_graph import DynamicGraph
 from trtflow.graphsurgeon.nodes import extract_numpy_array
-from trtflow.graphsurgeon.static_graph import NodeDef, owner
+from trtflow.graphsurgeon.static_graph import NodeDef
 
 
 def process_dilated_conv(dynamic_graph: DynamicGraph) -> None:

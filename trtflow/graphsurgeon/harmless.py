@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trtflow.formats import FormatError
+from trtflow.formats.graphdef import owner
 
 REMEDY = "Do not trust it, unless you made it: then freeze what computes the outputs alone."
 # by name, as an operation's definition does not tell what it touches
@@ -53,7 +54,7 @@ def without_saving(graphdef: Any) -> Any:
     left_out = {node.name for node in graphdef.node if _saves(node, saving)}
     if not left_out:
         return graphdef
-    while more := {node.name for node in graphdef.node if _sources(node) & left_out} - left_out:
+    while more := {node.name for node in graphdef.node if left_out & set(map(owner, node.input))} - left_out:
         left_out |= more
     kept = type(graphdef)()
     kept.CopyFrom(graphdef)
@@ -66,10 +67,6 @@ def _saves(node: Any, functions: set[str]) -> bool:
     """Whether a node saves or restores, or calls one of these functions."""
     called = {name.name for value in node.attr.values() for name in (value.func, *value.list.func)}
     return bool(OF_SAVING.fullmatch(node.op)) or node.op in functions or bool(called & functions)
-
-
-def _sources(node: Any) -> set[str]:
-    return {source.lstrip("^").partition(":")[0] for source in node.input}
 
 
 def _nodes(graphdef: Any) -> Iterator[Any]:

@@ -10,14 +10,10 @@ from typing import Any
 import tensorflow as tf
 
 from trtflow.formats.files import write_bytes
+from trtflow.formats.graphdef import owner
 from trtflow.graphsurgeon.graph_file import read_graph_def
 
 GraphDef, NodeDef = tf.compat.v1.GraphDef, tf.compat.v1.NodeDef
-
-
-def owner(source: str) -> str:
-    """Return the name of the node that an input names: of `^x` and of `x:1` it is x."""
-    return source.lstrip("^").partition(":")[0]
 
 
 def as_list(value: Any) -> list[Any]:

@@ -12,10 +12,11 @@ from typing import Any
 
 import trtflow.converters.uff.operations  # noqa: F401 - registers them
 from trtflow.converters.uff.custom import add_custom, report_custom
-from trtflow.converters.uff.folding import INPUTS, PASSED_OVER, WITHOUT_VALUE, count_inputs, definition_of, owner
+from trtflow.converters.uff.folding import INPUTS, PASSED_OVER, WITHOUT_VALUE, count_inputs, definition_of
 from trtflow.converters.uff.graph import AGAIN, Conversion, ConversionError, function_for, plain
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_bytes, write_text
+from trtflow.formats.graphdef import owner
 from trtflow.formats.uff import serialized, to_text
 from trtflow.nvidia import nvidia_names
 

@@ -9,17 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from trtflow.formats.graphdef import owner
+
 # TensorFlow's operations that do nothing to a value at inference.
 PASSED_OVER = ("Identity", "StopGradient", "CheckNumerics", "PreventGradient", "Snapshot", "EnsureShape")
 INPUTS = ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2")
 WITHOUT_VALUE = ("Assert", "NoOp")
 # A branch that is not taken has no value, so these are never computed ahead.
 CONTROL_FLOW = ("Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond")
-
-
-def owner(source: str) -> str:
-    """Return the name of the node that an input names: of `^x` and of `x:1` it is x."""
-    return source.lstrip("^").partition(":")[0]
 
 
 def known_ahead(graphdef: Any) -> tuple[dict[str, np.ndarray], dict[str, list[int | None]]]:

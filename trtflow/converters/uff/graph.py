@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from trtflow.converters.uff.folding import PASSED_OVER, WITHOUT_VALUE, known_ahead, owner
+from trtflow.converters.uff.folding import PASSED_OVER, WITHOUT_VALUE, known_ahead
 from trtflow.formats import UserError
+from trtflow.formats.graphdef import owner
 from trtflow.formats.uff import MetaGraph, Node, blob_of, data_of, dtype_of, orders_key
 
 DATA = {"NHWC": "N+C", "NCHW": "NC+"}

@@ -13,6 +13,7 @@ from trtflow.families.common import environment  # noqa: F401  # isort: skip - o
 from trtflow.converters.model_file import FORMS, import_model
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_bytes
+from trtflow.formats.graphdef import owner
 from trtflow.runtime.model_file import ModelFile
 
 EXPORT = {  # what to do where a framework's model cannot be taken as it is
@@ -96,7 +97,7 @@ def graph_ends(path: Path) -> list[str]:
     from trtflow.graphsurgeon.graph_file import read_graph_def  # noqa: PLC0415 - loads TensorFlow
 
     nodes = read_graph_def(path).node
-    read = {name.lstrip("^").partition(":")[0] for node in nodes for name in node.input}
+    read = {owner(name) for node in nodes for name in node.input}
     ends = [node.name for node in nodes if node.name not in read and node.op not in ("Const", "NoOp", "Placeholder")]
     if not ends:
         raise FormatError(path, "no node of it is an output", "Freeze it with the outputs that are wanted.")
