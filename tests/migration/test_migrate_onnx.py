@@ -84,6 +84,16 @@ def test_models_with_a_table_become_models_with_pairs(tmp_path, name):
     assert {gate["name"] for gate in report["gates"]} >= {"original_difference", "mean_difference_batch_1"}
 
 
+def product_with_table(folder, given, made, nodes, *kinds):
+    """Migrate a model with a table; return its graph, what makes each tensor of it, and its node of these kinds."""
+    model = save(folder / "model.onnx", f"(float[N,{given}] x) => (float[N,{made}] y) {{ {nodes} }}")
+    run_migrate(model, "--table", write_table(folder / "Table", model))
+    assert pairs_of(folder / "model.int8.onnx") >= 2
+    graph = onnx.load(folder / "model.int8.onnx").graph
+    (product,) = (node for node in graph.node if node.op_type in kinds)
+    return graph, {name: node for node in graph.node for name in node.output}, product
+
+
 def test_rows_are_convolved_in_int8(tmp_path):
     text = "(float[N,3,9] x) => (float[N,8,A] y) { y = Conv<strides=[2], pads=[1,0]>(x, k) }"
     model = save(tmp_path / "model.onnx", text)
@@ -106,12 +116,7 @@ DECONVOLUTIONS = {
 @pytest.mark.parametrize("name", DECONVOLUTIONS)
 def test_transposed_convolutions_multiply_in_int8(tmp_path, name):
     given, made, nodes = DECONVOLUTIONS[name]
-    model = save(tmp_path / "model.onnx", f"(float[N,{given}] x) => (float[N,{made}] y) {{ {nodes} }}")
-    run_migrate(model, "--table", write_table(tmp_path / "Table", model))
-    assert pairs_of(tmp_path / "model.int8.onnx") >= 2
-    graph = onnx.load(tmp_path / "model.int8.onnx").graph
-    makers = {name: node for node in graph.node for name in node.output}
-    (product,) = (node for node in graph.node if node.op_type == "ConvTranspose")
+    graph, makers, product = product_with_table(tmp_path, given, made, nodes, "ConvTranspose")
     kernel = makers[product.input[1]]
     assert [makers[makers[product.input[0]].input[0]].op_type, kernel.op_type] == ["QuantizeLinear", "DequantizeLinear"]
     (scale,) = (tensor for tensor in graph.initializer if tensor.name == kernel.input[1])
@@ -130,12 +135,7 @@ MATRICES = {
 @pytest.mark.parametrize("name", MATRICES)
 def test_products_with_constant_matrices_are_in_int8(tmp_path, name):
     given, made, nodes = MATRICES[name]
-    model = save(tmp_path / "model.onnx", f"(float[N,{given}] x) => (float[N,{made}] y) {{ {nodes} }}")
-    run_migrate(model, "--table", write_table(tmp_path / "Table", model))
-    assert pairs_of(tmp_path / "model.int8.onnx") >= 2
-    graph = onnx.load(tmp_path / "model.int8.onnx").graph
-    makers = {name: node for node in graph.node for name in node.output}
-    (product,) = (node for node in graph.node if node.op_type in ("MatMul", "Gemm"))
+    graph, makers, product = product_with_table(tmp_path, given, made, nodes, "MatMul", "Gemm")
     assert [makers[name].op_type for name in product.input[:2]] == ["DequantizeLinear"] * 2
     (scale,) = (tensor for tensor in graph.initializer if tensor.name == makers[product.input[1]].input[1])
     assert list(scale.dims) == [6]
