@@ -16,17 +16,13 @@ import _path  # noqa: F401
 import numpy as np
 
 from trtflow.calibration.mixed_precision import Loss, smallest_set
-from trtflow.calibration.streams import find_batches
 from trtflow.cli import parser
 from trtflow.formats import UserError
-from trtflow.formats.batch_file import read_batch
-from trtflow.formats.checksums import verify_checksums
 from trtflow.formats.files import write_text
 from trtflow.metrics.classification import top_k
-from trtflow.runtime.backend import open_backend
 from trtflow.runtime.launch import run_on_backend
 from trtflow.tasks.own import agreement_of
-from trtflow.trials import Trial
+from trtflow.trials import Trial, trial_of
 
 LossOf = Callable[[Collection[str]], Loss]
 
@@ -89,10 +85,7 @@ def main() -> None:
     arguments.add_argument("--out", type=Path, required=True, help="list of layers to write")
     options = arguments.parse_args()
 
-    verify_checksums(options.export_dir)
-    trt, _ = open_backend(options.backend_file)
-    batches = [read_batch(path) for path in find_batches(options.batch_dir, options.batches)]
-    trial = Trial(trt, options.sample, options.export_dir, batches)
+    trial = trial_of(options)
     loss_of, limit = (
         (agreement_loss(trial, options), 0.0) if options.metric else (top1_loss(trial, options), options.limit)
     )

@@ -17,17 +17,14 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from trtflow.calibration.calibrators import ALGORITHMS, BASES, algorithm_of
-from trtflow.calibration.streams import find_batches
 from trtflow.calibration.tables import take_table
 from trtflow.cli import parser
 from trtflow.formats import UserError
-from trtflow.formats.batch_file import read_batch
 from trtflow.formats.calibration_table import CalibrationTable, read_table, table_version, write_table
-from trtflow.formats.checksums import verify_checksums
-from trtflow.runtime.backend import open_backend, read_backend
+from trtflow.runtime.backend import read_backend
 from trtflow.runtime.launch import run_on_backend
 from trtflow.tasks.own import agreement_of
-from trtflow.trials import Trial
+from trtflow.trials import Trial, trial_of
 
 
 def main() -> None:
@@ -60,10 +57,7 @@ def the_table(options: argparse.Namespace) -> CalibrationTable:
 
 def best_table(options: argparse.Namespace) -> CalibrationTable:
     """Return the table whose engine agrees most with float32, of equals the first; say how far each does."""
-    verify_checksums(options.export_dir)
-    trt, _ = open_backend(options.backend_file)
-    batches = [read_batch(path) for path in find_batches(options.batch_dir, options.batches)]
-    trial = Trial(trt, options.sample, options.export_dir, batches)
+    trial = trial_of(options)
     found = {table: agreement_by(trial, table, options.metric) for table in options.tables}
     best = max(found, key=lambda table: found[table])
     for table, agreement in found.items():

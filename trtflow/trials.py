@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +12,10 @@ import numpy as np
 
 from trtflow.calibration.calibrators import MADE_BY, make_calibrator
 from trtflow.calibration.kept import prefer_constraints, products
-from trtflow.formats.batch_file import Batch
+from trtflow.calibration.streams import find_batches
+from trtflow.formats.batch_file import Batch, read_batch
+from trtflow.formats.checksums import verify_checksums
+from trtflow.runtime.backend import open_backend
 from trtflow.runtime.build import Settings, build_plan
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import engine_of
@@ -85,6 +89,23 @@ class Trial:
                 inputs = feeds(batch.images)
                 found.add(self.sample.postprocess({**inputs, **session.run(dict(inputs))}))
         return found.joined(sum(len(batch.images) for batch in self.batches))
+
+
+def trial_of(options: argparse.Namespace) -> Trial:
+    """Return the trials that a command line asks for.
+
+    Args:
+        options: `sample`, `export_dir`, `batch_dir`, `batches`, the number of batch files or None for all, and
+            `backend_file`.
+
+    Raises:
+        FormatError: the exported model is not what was exported, or a batch file is damaged.
+        UserError: there are no batch files, or the backend is not there.
+    """
+    verify_checksums(options.export_dir)
+    trt, _ = open_backend(options.backend_file)
+    batches = [read_batch(path) for path in find_batches(options.batch_dir, options.batches)]
+    return Trial(trt, options.sample, options.export_dir, batches)
 
 
 def in_batches_of(size: int | None, batches: list[Batch]) -> list[Batch]:
