@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from error_recorder import recorder_class
 
 from trtflow.runtime.entry import create_builder
 from trtflow.runtime.session import Session
@@ -25,31 +26,7 @@ class Parts:
                 if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR, trt.ILogger.WARNING):
                     told.append(f"{severity.name}: {message}")
 
-        class Recorder(trt.IErrorRecorder):  # type: ignore[name-defined]
-            def __init__(self) -> None:
-                trt.IErrorRecorder.__init__(self)
-                self.told: list[tuple[Any, str]] = []
-
-            def num_errors(self) -> int:
-                return len(self.told)
-
-            def get_error_code(self, arg0: int) -> Any:
-                return self.told[arg0][0]
-
-            def get_error_desc(self, arg0: int) -> str:
-                return self.told[arg0][1]
-
-            def has_overflowed(self) -> bool:
-                return False
-
-            def clear(self) -> None:
-                self.told.clear()
-
-            def report_error(self, arg0: Any, arg1: str) -> bool:
-                self.told.append((arg0, arg1))
-                return True
-
-        self.trt, self.logger, self.recorder = trt, Logger(), Recorder()
+        self.trt, self.logger, self.recorder = trt, Logger(), recorder_class(trt)()
         trt.init_libnvinfer_plugins(self.logger, "")
         self.builder = create_builder(trt, self.logger)
         self.builder.error_recorder = self.recorder

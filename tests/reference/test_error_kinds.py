@@ -7,39 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from error_recorder import recorder_class
 
 import trtflow.reference as trt
 
 pytestmark = pytest.mark.answers
 EXPLICIT = 1 << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
 Kind = trt.ErrorCodeTRT
-
-
-class Recorder(trt.IErrorRecorder):
-    """Keeps errors with their kinds."""
-
-    def __init__(self) -> None:
-        trt.IErrorRecorder.__init__(self)
-        self.told: list[tuple[trt.ErrorCodeTRT, str]] = []
-
-    def num_errors(self) -> int:
-        return len(self.told)
-
-    def get_error_code(self, arg0: int) -> trt.ErrorCodeTRT:
-        return self.told[arg0][0]
-
-    def get_error_desc(self, arg0: int) -> str:
-        return self.told[arg0][1]
-
-    def has_overflowed(self) -> bool:
-        return False
-
-    def clear(self) -> None:
-        self.told.clear()
-
-    def report_error(self, arg0: trt.ErrorCodeTRT, arg1: str) -> bool:
-        self.told.append((arg0, arg1))
-        return True
+Recorder = recorder_class(trt)
 
 
 @pytest.fixture
