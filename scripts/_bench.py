@@ -23,14 +23,13 @@ if TYPE_CHECKING:
 
 
 def add_side_options(arguments: argparse.ArgumentParser) -> None:
-    """Add the options that say where PyTorch is, and of what; the last two are for its process."""
+    """Add the options that say where PyTorch is, and of what; the last one is for its process."""
     arguments.add_argument("--torch-python", default=sys.executable, help="Python with PyTorch")
     arguments.add_argument("--compiled", action="store_true", help="time what torch.compile makes of it too")
     arguments.add_argument(
         "--compile-mode", default="reduce-overhead", help="of torch.compile; this one has CUDA graphs"
     )
     arguments.add_argument("--side", choices=["torch", "compiled"], help=argparse.SUPPRESS)
-    arguments.add_argument("--found", type=Path, help=argparse.SUPPRESS)
 
 
 def measure_sides(
@@ -39,7 +38,7 @@ def measure_sides(
     """Measure `engine` here, and `torch`, and with `--compiled` `compiled`, in PyTorch's Python.
 
     Args:
-        options: with those of `add_side_options`.
+        options: with those of `add_side_options`, and `out`, the JSON file to write.
         sides: for each name a function that measures it and returns what JSON can hold.
 
     Returns:
@@ -50,7 +49,7 @@ def measure_sides(
         UserError: PyTorch's process failed.
     """
     if options.side:
-        write_json(options.found, sides[options.side]())
+        write_json(options.out, sides[options.side]())
         return None
     found = {"engine": sides["engine"](), "torch": _measured_by_torch(options, "torch")}
     if options.compiled:
@@ -62,13 +61,22 @@ def measure_sides(
 
 
 def _measured_by_torch(options: argparse.Namespace, side: str) -> dict[str, Any]:
+    try:
+        return measured_apart(side, options.torch_python)
+    except OSError as error:
+        raise UserError(f"{options.torch_python}: {error}. Give --torch-python a Python with PyTorch.") from error
+
+
+def measured_apart(side: str, python: str = sys.executable) -> dict[str, Any]:
+    """Return what this script writes for one side, `--side SIDE --out FILE`, in a process of its own.
+
+    Raises:
+        OSError: there is no such Python.
+        UserError: the process failed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "found.json"
-        command = [options.torch_python, *sys.argv, "--side", side, "--found", str(path)]
-        try:
-            run_command(command)
-        except OSError as error:
-            raise UserError(f"{options.torch_python}: {error}. Give --torch-python a Python with PyTorch.") from error
+        run_command([python, *sys.argv, "--side", side, "--out", str(path)])
         return dict(json.loads(path.read_text()))
 
 

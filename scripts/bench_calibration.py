@@ -11,7 +11,6 @@ pictures. Skeletons come from scripts/export_sizes.py, which is called where --s
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import Any
 
 import _path  # noqa: F401
 import numpy as np
+from _bench import measured_apart
 from _sizes import NETWORKS, random_pictures
 from bench_network import fill_folder
 
@@ -135,10 +135,7 @@ def measure(side: str, options: argparse.Namespace) -> dict[str, Any]:
 
 def measure_apart(side: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return what `measure` does, in a process of its own; print it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "found.json"
-        run_command([sys.executable, *sys.argv, "--side", side, "--out", str(path)])
-        found: dict[str, Any] = json.loads(path.read_text())
+    found = measured_apart(side)
     numbers = [str(found["tensors"]), *(f"{found[key]:.1f}" for key in ("seconds", "processor_s", "peak_mib"))]
     print(columns(["side", "tensors", "s", "processor s", "MiB"], [[side, *numbers]]), flush=True)
     return found

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -26,10 +24,11 @@ from typing import Any
 import _path  # noqa: F401
 import numpy as np
 import torch
+from _bench import measured_apart
 from _sizes import NETWORKS, add_measure_options
 from torch.nn import functional
 
-from trtflow.cli import parser, run, run_command
+from trtflow.cli import parser, run
 from trtflow.families.classifiers.network import Classifier, randomise, train
 from trtflow.families.common.pytorch import prepare_torch
 from trtflow.families.common.schedule import Schedule
@@ -142,11 +141,8 @@ def measure_training(side: str, options: argparse.Namespace) -> dict[str, float]
 def compare_trainings(options: argparse.Namespace) -> dict[str, Any]:
     """Return the median of each side's rounds, and how many times longer ours takes."""
     rounds: dict[str, list[dict[str, float]]] = {side: [] for side in TRAININGS}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "found.json"
-        for side in [side for _ in range(options.rounds) for side in TRAININGS]:
-            run_command([sys.executable, *sys.argv, "--side", side, "--out", str(path)])
-            rounds[side].append(json.loads(path.read_text()))
+    for side in [side for _ in range(options.rounds) for side in TRAININGS]:
+        rounds[side].append(measured_apart(side))
     units = ("ms", "processor_ms")
     found = {side: {unit: median(row[unit] for row in rows) for unit in units} for side, rows in rounds.items()}
     ratios = {unit: found["trtflow"][unit] / found["bare"][unit] for unit in units}

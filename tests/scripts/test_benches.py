@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import _bench
 import bench_resnet50_torch
 import pytest
 import torch
@@ -76,7 +77,7 @@ def test_trainings_take_turns_and_change_the_same_network(monkeypatch, tmp_path)
     given = ["bench", "--training", "1", "--width", "0.05", "--rounds", "1", "--out", str(tmp_path / "found.json")]
     monkeypatch.setattr(bench_resnet50_torch, "kept", bench_resnet50_torch.Classifier, raising=False)
     monkeypatch.setattr(bench_resnet50_torch, "Classifier", keep)
-    monkeypatch.setattr(bench_resnet50_torch, "run_command", in_this_process)
+    monkeypatch.setattr(_bench, "run_command", in_this_process)
     monkeypatch.setattr(bench_resnet50_torch, "BATCH", 2)
     monkeypatch.setattr(bench_resnet50_torch, "TRAINED", 64)
     monkeypatch.setattr(bench_resnet50_torch, "WARM_UP", 1)
