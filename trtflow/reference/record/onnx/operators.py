@@ -8,7 +8,7 @@ import onnx
 
 from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.onnx.errors import ErrorCode, Refusal
-from trtflow.reference.record.onnx.registry import OPSET, REFUSALS
+from trtflow.reference.record.onnx.registry import NO_PLUGIN, OPSET, REFUSALS
 from trtflow.reference.record.tensor import ITensor
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ SUPPORTED = frozenset(_SUPPORTED_NAMES.split())
 # plugins that it falls back to it says that it takes these
 UNPROMISED = frozenset(("NonMaxSuppression", "NonZero", "RoiAlign"))
 PROMISED = ("EfficientNMS_TRT", "PyramidROIAlign_TRT", "MultilevelCropAndResize_TRT", "DisentangledAttention_TRT")
-NO_PLUGIN = "Plugin not found, are the plugin name, version, and namespace correct?"
 OUTPUTS = {"TopK": 2, "Dropout": 2, "LSTM": 3, "GRU": 2, "RNN": 2}  # as many as TensorRT makes, where not one
 ANY_OUTPUTS = ("Split", "If", "Loop", "Scan")
 VARIANTS = ("MaxPool",)  # has a check of its own, whose words say more
@@ -56,12 +55,23 @@ def check_node(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     """
     try:
         _check(parse, node, operands)
-    except Refusal:
-        if not parse.beyond or not runs_beyond(node):
+    except Refusal as refusal:
+        if not runs_beyond(node):
             raise
-        if node.op_type not in parse.used_beyond:
-            parse.warn(f"{node.op_type} is beyond TensorRT 8.6: ONNX Runtime runs it here, TensorRT refuses it.")
-        parse.used_beyond[node.op_type] = None
+        refuse(parse, node, refusal)
+
+
+def refuse(parse: Parse, node: onnx.NodeProto, refusal: Refusal) -> None:
+    """Raise what TensorRT has against a node, or note that the parse goes beyond it.
+
+    Raises:
+        Refusal: the parse is not to go beyond.
+    """
+    if not parse.beyond:
+        raise refusal
+    if node.op_type not in parse.used_beyond:
+        parse.warn(f"{node.op_type} is beyond TensorRT 8.6: ONNX Runtime runs it here, TensorRT refuses it.")
+    parse.used_beyond[node.op_type] = None
 
 
 def _check(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
