@@ -15,6 +15,7 @@ from trtflow.formats import UserError
 from trtflow.formats.calibration_table import CalibrationTable
 from trtflow.migration.command import add_options, migrate
 from trtflow.reference.lower.int8_tensors import all_tensors
+from trtflow.reference.lower.precision import choose
 
 RANDOM = np.random.default_rng(0)
 WEIGHTS = {"w": (8, 3, 3, 3), "b": (8,), "v": (4, 8, 1, 1), "t": (2, 8), "k": (8, 3, 3)}
@@ -151,6 +152,42 @@ def test_a_product_of_what_has_no_scale_stays_in_float(tmp_path):
     makers = {name: node.op_type for node in graph.node for name in node.output}
     (product,) = (node for node in graph.node if node.op_type == "MatMul")
     assert "DequantizeLinear" not in [makers[name] for name in product.input]
+
+
+UNPAIRED = {  # nodes, tensors without a pair though a convolution reads them, and how many products are in INT8
+    "a product with constants": ("q = Relu(a) r = Mul(q, c)", {"r"}, 1),
+    "limited behind it": ("p = Mul(a, c) q = Relu(a) f = Mul(q, c) u = Max(f, l) r = Add(u, p)", {"f", "u"}, 2),
+    "moved behind it": ("q = Relu(a) f = Mul(q, c) r = MaxPool<kernel_shape=[1,1]>(f)", {"f", "r"}, 1),
+    "a number times what has a pair": ("i = Conv(a, v) z = Relu(i) r = Mul(a, l)", {"r"}, 2),
+    "a convolution alone in front of it": ("r = Mul(a, c)", set(), 2),
+    "constants added behind it": ("q = Relu(a) f = Mul(q, c) r = Add(f, c)", {"f"}, 2),
+    "a number times what has none": ("q = Sigmoid(a) r = Mul(q, l)", set(), 2),
+    "a resize": ("s = Constant<value = float[4] {1,1,2,2}>() q = Relu(a) r = Resize(q, , s)", {"r"}, 1),
+}
+
+
+@pytest.mark.parametrize("name", UNPAIRED)
+def test_what_tensorrt_does_not_build_gets_no_pair(tmp_path, name):
+    """As measured on an H200; docs/migrate.md has the forms."""
+    nodes, without, count = UNPAIRED[name]
+    stored = "float[8,1,1] c={1,2,3,4,5,6,7,8}, float l={0.5}"
+    sizes = "16,16" if name == "a resize" else "8,8"
+    also = ", float[N,4,8,8] z" if "z =" in nodes else ""
+    text = f"(float[N,3,8,8] x) => (float[N,4,{sizes}] y{also}) <{stored}> {{ {CONV} {nodes} y = Conv(r, v) }}"
+    model = save(tmp_path / "model.onnx", text)
+    run_migrate(model, "--table", write_table(tmp_path / "Table", model))
+    graph = onnx.load(tmp_path / "model.int8.onnx").graph
+    makers = {output: node for node in graph.node for output in node.output}
+    weights = {tensor.name for tensor in graph.initializer}
+    paired = {node.input[0] for node in graph.node if node.op_type == "QuantizeLinear"} - weights
+    assert paired.isdisjoint(without)
+    kinds = [makers[node.input[0]].op_type for node in graph.node if node.op_type == "Conv" and node.input[0] in makers]
+    assert kinds.count("DequantizeLinear") == count
+    parser = trt.OnnxParser(trt.Builder(trt.Logger(trt.Logger.INTERNAL_ERROR)).create_network(1), trt.Logger())
+    assert parser.parse_from_file(str(tmp_path / "model.int8.onnx"))
+    config = trt.IBuilderConfig()
+    config.set_flag(trt.BuilderFlag.INT8)
+    choose(parser.network, config, None)  # raises where TensorRT would not build it
 
 
 def test_weights_in_another_file_are_found_and_missed(tmp_path):

@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper
 import trtflow.reference as trt
 from trtflow.formats import FormatError
 from trtflow.formats.calibration_table import CalibrationTable, read_table, table_version
+from trtflow.migration.pairs import leave_out_pairs
 from trtflow.reference.lower.graph import SEPARATOR, lowering_of
 from trtflow.reference.lower.int8_tensors import all_tensors, constant_factor, moves_values
 from trtflow.reference.lower.lower import lower
@@ -43,7 +44,7 @@ class Lowered:
             operator for, `became`, what was written in its place.
         scales: INT8 scale (range / 127) of each tensor that has a Q/DQ pair.
         network: the recorded network, whose lowering the model is.
-        table: the calibration table; None for none.
+        table: the calibration table, without the scales of tensors that get no pair; None for none.
     """
 
     model: onnx.ModelProto
@@ -86,6 +87,7 @@ def lower_model(file: ModelFile, table: CalibrationTable | None = None, source: 
     """
     load_plugins(trt, PLUGINS)
     networks: list[Any] = []
+    used = [] if table is None else [table]  # the last: without the scales of tensors that get no pair
     meant = replace(file, as_caffe=file.form == "caffe")
 
     def define(trt: Any, network: Any) -> None:
@@ -93,9 +95,10 @@ def lower_model(file: ModelFile, table: CalibrationTable | None = None, source: 
         if table is not None:
             _check_names(network, table, source)
             _ask_for_int8(trt, network, table)
+            used.append(replace(table, scales=leave_out_pairs(network, table.scales)))
         networks.append(network)
 
-    precision, calibrator = ("fp32", None) if table is None else ("int8", _calibrator(table))
+    precision, calibrator = ("fp32", None) if table is None else ("int8", _calibrator(used))
     with trt.raising():  # what the builder says, without what TensorRT's builder may mean on a GPU
         plan = build_plan(trt, define, precision, LARGEST_BATCH, calibrator, explicit_batch=file.explicit_batch)
     model, metadata = read_plan(plan)
@@ -105,6 +108,7 @@ def lower_model(file: ModelFile, table: CalibrationTable | None = None, source: 
     check_plain(model)
     network = networks[0]
     layers = _layers(network, model, metadata["layers"])
+    table = used[-1] if used else None
     return Lowered(model, plan, layers, _scales(network, model, table), network, table)
 
 
@@ -229,9 +233,8 @@ def _drop_unread(graph: onnx.GraphProto) -> None:
     graph.initializer.extend(kept)
 
 
-def _calibrator(table: CalibrationTable) -> Any:
-    """Return a calibrator that serves a table's scales, whatever version and algorithm they are of."""
-    served = CalibrationTable(table_version(trt.__version__), "EntropyCalibration2", table.scales).to_bytes()
+def _calibrator(tables: Sequence[CalibrationTable]) -> Any:
+    """Return a calibrator that serves the scales of the last table, whatever version and algorithm they are of."""
 
     class Calibrator(trt.IInt8EntropyCalibrator2):
         def get_batch_size(self) -> int:
@@ -241,7 +244,8 @@ def _calibrator(table: CalibrationTable) -> Any:
             return None
 
         def read_calibration_cache(self) -> bytes:
-            return served
+            scales = tables[-1].scales
+            return CalibrationTable(table_version(trt.__version__), "EntropyCalibration2", scales).to_bytes()
 
         def write_calibration_cache(self, cache: memoryview) -> None:
             return None

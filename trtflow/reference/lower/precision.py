@@ -19,6 +19,7 @@ import numpy as np
 from trtflow.reference.errors import BuildError
 from trtflow.reference.lower.blocks import layers_in_blocks
 from trtflow.reference.lower.int8_tensors import QUANTISED_LAYERS, Int8Tensors, all_tensors, constant_factor
+from trtflow.reference.lower.quantised_forms import check_quantised_forms, has_thin_groups
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.config import IBuilderConfig
 from trtflow.reference.record.enums import (
@@ -30,7 +31,6 @@ from trtflow.reference.record.onnx_layer import IOnnxLayer
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import Logger
 
-LEAST_GROUP = 4  # channels
 QUANTISERS = (L.IQuantizeLayer, L.IDequantizeLayer)
 SINGLE_PRECISION_LAYERS = (  # they convert, or TensorRT computes them in float32
     IOnnxLayer,
@@ -90,7 +90,7 @@ def choose(
 
     Raises:
         BuildError: an INT8 layer reads a tensor that has neither a scale nor a range, or the network quantises itself
-            and the flag INT8 is not set.
+            and the flag INT8 is not set, or it does so in a form that TensorRT does not build.
     """
     half, steps = config.get_flag(BuilderFlag.FP16), config.get_flag(BuilderFlag.INT8)
     layers = {layer: _float_type(layer, half) for layer in network}
@@ -104,11 +104,12 @@ def choose(
         )
     if quantises_itself(network):
         layers |= dict.fromkeys(filter(_multiplies_steps, set(network) - inside), DataType.INT8)
+        check_quantised_forms(network, layers)
     if quantises_itself(network) or not steps:
         return Precisions(layers, {})
     for layer in network:
         chosen = not layer.precision_is_set or layer.precision == DataType.INT8
-        multiplies = isinstance(layer, QUANTISED_LAYERS) and layer.get_input(1) is None and not _has_thin_groups(layer)
+        multiplies = isinstance(layer, QUANTISED_LAYERS) and layer.get_input(1) is None and not has_thin_groups(layer)
         if multiplies and chosen and layer not in inside:
             layers[layer] = DataType.INT8
         asked = layer.precision_is_set and layer.precision == DataType.INT8 and layer not in inside
@@ -117,17 +118,6 @@ def choose(
     if lenient and table is not None:
         _leave_out_those_without_scales(network, layers, table, half)
     return Precisions(layers, _scales(network, layers, table))
-
-
-def _has_thin_groups(layer: L.ILayer) -> bool:
-    """Whether a convolution has groups of less than four channels, and not a map of each channel alone.
-
-    TensorRT 8.6 has no INT8 kernel for these ("Could not find any implementation"): docs/migrate.md has what was tried.
-    """
-    if not isinstance(layer, (L.IConvolutionLayer, L.IDeconvolutionLayer)) or layer.num_groups == 1:
-        return False
-    alone = layer.num_groups == layer.channels == layer.num_output_maps  # which has a kernel of its own
-    return layer.channels // layer.num_groups < LEAST_GROUP and not alone
 
 
 def _leave_out_those_without_scales(
