@@ -20,6 +20,7 @@ from suppressed import (
     write_rows7,
     write_selected,
     write_tensorflow,
+    write_torchvision,
 )
 
 from trtflow.datasets.labelled import read_objects
@@ -34,6 +35,7 @@ FORMS = {
     "rows_6.onnx": (write_rows6, {"name": "nms_output", "units": "pixels"}),
     "tensorflow.onnx": (write_tensorflow, {"name": "nms_output", "boxes": "yxyx", "units": "unit", "first_label": 1}),
     "efficient.onnx": (write_efficient, {"name": "nms_output", "units": "pixels"}),
+    "torchvision.onnx": (write_torchvision, {"name": "nms_output"}),
     "ssd.caffemodel": (write_caffe, {"name": "ssd"}),
     "table8.onnx": (lambda path: export(Table8(), path, ["output0"]), {"name": "yolov8"}),
     "table5.onnx": (lambda path: export(Table5(), path, ["output0"]), {"name": "yolov5"}),
