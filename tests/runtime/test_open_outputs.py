@@ -1,4 +1,4 @@
-"""Outputs whose sizes depend on values, of no bound that is known: memory comes when it is asked for, from each slot."""
+"""Outputs whose sizes depend on values, of no bound that is known: each batch gets its memory as it asks for it."""
 
 import numpy as np
 import onnxruntime
