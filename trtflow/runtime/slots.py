@@ -155,5 +155,7 @@ class Slot:
         """Give the memory back; harmless when that was done."""
         if self.graph is not None:
             self.graph.free()
-        for buffer in (*self.buffers.values(), *self.opened.values()):
+        for buffer in self.buffers.values():
             buffer.free()
+        for memory in self.opened.values():
+            memory.free()
