@@ -336,7 +336,7 @@ def _plain(error: str) -> str:
     lacks = re.match(r"File (.+) marked for report but does not exist", kept[0] if kept else "")
     if lacks:
         return (
-            f"error: {lacks[1]}: not made yet, and the report shows it. Make it first: snakemake {lacks[1]}; or name one "
-            "sample's page for a report of it alone: snakemake --report report.html results/NAME/index.html"
+            f"error: {lacks[1]}: not made yet, and the report shows it. Make it first: snakemake {lacks[1]}; or name a "
+            "sample's page, for a report of it alone: snakemake --report report.html results/NAME/index.html"
         )
     return "\n".join(["error: " + kept[0], *kept[1:]]) if kept else heading
