@@ -9,6 +9,7 @@ from typing import Any
 from trtflow.workflow.configuration import check, merged, read_mapping, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
+from trtflow.workflow.lists import is_list
 
 MADE = {"split": "calibration", "batches": "made"}
 KEPT = (
@@ -130,6 +131,11 @@ def _check_needs(own: dict[str, Any], told: Mapping[str, Any], path: Path) -> No
     """
     missing = [f"data.{key}" for key in told["needs"] if not own["data"].get(key)]
     missing += [key for key in told.get("says", []) if key not in own]
+    listed = any(is_list(own["data"].get(key, "")) for key in ("val", "calibration"))
+    if listed and not own["data"].get("folder"):
+        missing.append("data.folder, that names in a list of pictures start from")
+    if "folder" in own["data"] and not listed:
+        raise PlanError(f"{path}: data.folder: neither data.val nor data.calibration is a list. Leave it out.")
     if missing:
         raise PlanError(f"{path}: {', '.join(missing)}: missing, which task {own['task']!r} needs. Add it.")
     if calibrated(own["precisions"]) and "table" not in own.get("calibration", {}):
