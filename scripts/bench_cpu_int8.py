@@ -6,9 +6,10 @@ python scripts/bench_cpu_int8.py --out bench_cpu_int8.json --draw speeds.png    
 
 The same network with the same random weights runs in our fp32 and int8, in ONNX Runtime's own quantize_static Q/DQ of
 our float32 network (kernels by row; activations as int8, its default, and as uint8), and in OpenVINO where that is
-installed. Sides take turns, so that whatever else the machine does meets them alike; the median counts. Of outputs that
-are no boxes it tells how far they are from float32's too. Skeletons come from scripts/export_sizes.py, which is called
-where --skeletons lacks a network (minutes).
+installed. Sides take turns, so that whatever else the machine does meets them alike; the median counts, with one
+thread of processor time, which other programs change less than the clock. Of outputs that are no boxes it tells how far
+they are from float32's too. Skeletons come from scripts/export_sizes.py, which is called where --skeletons lacks a
+network (minutes).
 """
 
 from __future__ import annotations
@@ -158,11 +159,16 @@ def _summary(times: list[tuple[float, float]]) -> dict[str, float]:
     return {key: round(1000 * value, 3) for key, value in found.items()} | {"queries": len(times)}
 
 
+def unit_of(threads: int) -> str:
+    """Return by which of the times ratios are: processor time where there is one thread, the clock's for several."""
+    return "processor_ms" if threads == 1 else "median_ms"
+
+
 def row_of(
-    name: str, found: Mapping[str, dict[str, float]], errors: Mapping[str, Mapping[str, float | None]]
+    name: str, found: Mapping[str, dict[str, float]], errors: Mapping[str, Mapping[str, float | None]], unit: str
 ) -> dict[str, Any]:
     """Return a network's row: how many times faster INT8 is than float32, and than the faster of ONNX Runtime's own."""
-    times = {title: values["median_ms"] for title, values in found.items()}
+    times = {title: values[unit] for title, values in found.items()}
     peer = min(times[title] for title in ORT_TYPES)
     ratios = {"fp32 / int8": times["fp32"] / times["int8"], "ort / int8": peer / times["int8"]}
     if "fp16" in times:
@@ -185,17 +191,17 @@ def machine() -> dict[str, Any]:
     return {**what, "date": f"{datetime.now(UTC):%Y-%m-%d}", **versions}
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: list[dict[str, Any]], unit: str) -> str:
     """Return the rows for people, milliseconds and ratios."""
     sides = list(dict.fromkeys(title for row in rows for title in row["sides"]))
     ratios = list(dict.fromkeys(title for row in rows for title in row["ratios"]))
     cells = [
         [row["network"]]
-        + [f"{row['sides'][side]['median_ms']:.1f}" if side in row["sides"] else "" for side in sides]
+        + [f"{row['sides'][side][unit]:.1f}" if side in row["sides"] else "" for side in sides]
         + [str(row["ratios"].get(ratio, "")) for ratio in ratios]
         for row in rows
     ]
-    return columns(["network", *(f"{side} ms" for side in sides), *ratios], cells)
+    return columns([f"{unit} of a picture", *sides, *ratios], cells)
 
 
 def error_table(rows: list[dict[str, Any]]) -> str:
@@ -208,13 +214,13 @@ def error_table(rows: list[dict[str, Any]]) -> str:
     return columns(["differs from fp32", "fp16", "int8"], cells)
 
 
-def draw(path: Path, rows: list[dict[str, Any]]) -> None:
+def draw(path: Path, rows: list[dict[str, Any]], unit: str) -> None:
     """Plot how many times as fast as float32 each side of a network is."""
     from trtflow.reporting.figures import write_speeds  # noqa: PLC0415 - Matplotlib, which timing has no use for
 
     speeds = {}
     for row in rows:
-        times = {title: side["median_ms"] for title, side in row["sides"].items()}
+        times = {title: side[unit] for title, side in row["sides"].items()}
         speeds[ALL[row["network"]].title] = {title: times["fp32"] / time for title, time in times.items()}
     write_speeds(path, speeds, "float32 of the same network")
 
@@ -233,7 +239,8 @@ def main() -> None:
     add_builder_options(arguments)
     options = arguments.parse_args()
     if options.draw:
-        draw(options.draw, json.loads(options.out.read_text())["rows"])
+        known = json.loads(options.out.read_text())
+        draw(options.draw, known["rows"], unit_of(known["threads"]))
         return
     logging.getLogger().setLevel(logging.ERROR)  # quantize_static's advice
 
@@ -241,14 +248,15 @@ def main() -> None:
     if missing:
         export = [sys.executable, Path(__file__).with_name("export_sizes.py"), "--out-dir", options.skeletons]
         run_command([*map(str, export), "--networks", *missing])
+    unit = unit_of(options.threads)
     result: dict[str, Any] = {"machine": machine(), "threads": options.threads, "rows": []}
     for name in options.networks:
         sides, outputs = sides_of(name, options)
         errors = errors_of(sides, outputs)
-        result["rows"].append(row_of(name, measure(sides, options.seconds), errors))
+        result["rows"].append(row_of(name, measure(sides, options.seconds), errors, unit))
         write_json(options.out, result)
-        print(table(result["rows"][-1:]), flush=True)
-    print(table(result["rows"]))
+        print(table(result["rows"][-1:], unit), flush=True)
+    print(table(result["rows"], unit))
     print(error_table(result["rows"]))
 
 
