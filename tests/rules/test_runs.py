@@ -261,7 +261,7 @@ def test_the_scheduler_wakes_when_a_job_ends_and_not_by_the_clock(tmp_path):
 def test_a_limit_of_jobs_that_somebody_set_stays(tmp_path):
     made = copy(tmp_path, "mnist", "uff_mnist")
     targets = [f"results/{name}/data/val.npz" for name in ("mnist", "uff_mnist")]
-    limit = ["--cores=2", "--verbose", "--max-jobs-per-timespan=1/10s"]
+    limit = ["--cores=2", "--verbose", "--max-jobs-per-timespan=1/4s"]
     done = made.run(*limit, *targets, config=["backend=reference"])
     assert done.returncode == 0, done.stdout
     assert "Job rate limit reached" in done.stdout
