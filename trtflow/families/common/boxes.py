@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -44,11 +46,28 @@ def keep_best(boxes: Tensor, threshold: float, most: int | None = None) -> Tenso
         threshold: intersection over union.
         most: how many to return; None for all.
     """
+
+    def rivals(some: np.ndarray, others: np.ndarray) -> Tensor:
+        return intersection_over_union(boxes[some], boxes[others]) > threshold
+
+    return keep_without_rivals(len(boxes), rivals, most)
+
+
+def keep_without_rivals(
+    count: int, rivals: Callable[[np.ndarray, np.ndarray], Tensor], most: int | None = None
+) -> Tensor:
+    """Return the indices, best first, of those of `count` that no better one that stays is a rival of.
+
+    Args:
+        count: how many there are, in order, the best first.
+        rivals: tells of some indices [n] and others [m] who is whose rival, bool [n, m].
+        most: how many to return; None for all.
+    """
     kept: list[int] = []
-    rest = np.arange(len(boxes))
+    rest = np.arange(count)
     while len(rest) and len(kept) != most:
         block = rest[:BLOCK]
-        apart = ~(intersection_over_union(boxes[block], boxes[rest]) > threshold).numpy()
+        apart = ~rivals(block, rest).numpy()
         stays = np.ones(len(rest), bool)
         for row, index in enumerate(block):
             if stays[row] and len(kept) != most:
