@@ -169,13 +169,14 @@ def test_every_stage_of_the_schema_has_a_script() -> None:
 
 
 def test_step_depends_on_the_settings_it_names_and_no_others() -> None:
-    plan = make_plan(ROOT, {"samples": {"ssd": {"training": {"steps": 7}}}})
+    plan = make_plan(ROOT, {"latency_seconds": 2, "samples": {"ssd": {"training": {"steps": 7}}}})
     steps = plan.steps("ssd")
     assert settings_of(plan, "ssd", steps["compare"]) == {"nms_iou": 0.45}  # of the family
     trained = settings_of(plan, "ssd", steps["train"])
     assert trained["training"]["steps"] == 7
     assert trained["model"] == {"width": 0.125}
     assert settings_of(plan, "ssd", steps["make_val"]) == {"splits": {"val": 200, "seed": 0}}
+    assert settings_of(plan, "ssd", steps["profile"]) ["latency_seconds"] == 2  # of all samples
 
 
 def test_split_is_a_manifest_where_it_is_read_and_a_folder_where_it_is_made() -> None:
