@@ -170,7 +170,7 @@ def test_steps_without_negative_values_count_from_nought():
 
 @pytest.mark.parametrize("processor", [True, False], ids=["without VNNI", "with VNNI"])
 def test_care_is_taken_where_products_overflow_alone(processor, monkeypatch):
-    """What cannot overflow is not stored as uint8, which is slower there: kernels behind steps of both signs are int8."""
+    """Kernels behind steps of both signs stay int8 where nothing overflows, as uint8 is slower there."""
     monkeypatch.setattr(products, "overflows", lambda: processor)
     x, kernel = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 64]) for name in ("x", "y"))
     steps = [numpy_helper.from_array(np.array(value), name) for name, value in STEPS.items()]
