@@ -127,6 +127,7 @@ def take_model(own: Mapping[str, Any], folder: Path) -> ModelFile:
             return import_model(file, folder, inputs=inputs, outputs=outputs, **optional)
         except UserError as error:
             told = str(error).replace(str(file), str(path))
+            told = told if str(path) in told else f"{path}: {told}"
             raise UserError(told if file == path or file.suffix == ".onnx" else f"{told} {way_out(path)}.") from error
 
 
