@@ -79,6 +79,16 @@ def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pat
     return sample
 
 
+def stays_uff(model: Mapping[str, Any]) -> bool:
+    """Return whether a model is built from UFF: a graph of TensorFlow's becomes ONNX, unless it has plugins.
+
+    Args:
+        model: `file`, and perhaps `preprocessor` and `plugins`, as in a sample's YAML file.
+    """
+    end = Path(model["file"]).suffix
+    return end == ".uff" or (end == ".pb" and bool("preprocessor" in model or model.get("plugins")))
+
+
 def _told(kinds: Kinds, task: str, path: Path) -> dict[str, Any]:
     """Return what a task says of samples of the user's own.
 

@@ -16,7 +16,7 @@ from trtflow.workflow.configuration import check, holds, leaf, merged, read_yaml
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
 from trtflow.workflow.lists import is_list, listed_files
-from trtflow.workflow.own import AUTO, INT8, TRIED
+from trtflow.workflow.own import AUTO, INT8, TRIED, stays_uff
 from trtflow.workflow.samples import find_own_samples, guide_samples, load_samples, read_downloads
 from trtflow.workflow.states import state_of
 
@@ -29,14 +29,14 @@ CONVERTED = {  # what rules of their own make of frozen graphs, checkpoints and 
 OWN_EXPORTS = {  # what a model of the user's own becomes, by the end of its name
     ".onnx": ("model.onnx",),
     ".uff": ("model.uff",),
-    ".pb": ("model.uff",),
+    ".pb": ("model.onnx",),
     ".caffemodel": ("model.caffemodel", "model.prototxt"),
     ".prototxt": ("model.caffemodel", "model.prototxt"),
     ".cfg": ("model.onnx",),
     ".weights": ("model.onnx",),
     ".pt2": ("model.onnx",),
-    ".keras": ("model.uff",),
-    "": ("model.uff",),  # the folder of a SavedModel
+    ".keras": ("model.onnx",),
+    "": ("model.onnx",),  # the folder of a SavedModel
 }
 BESIDE = {".prototxt": ".caffemodel", ".cfg": ".weights", ".weights": ".cfg"}  # files that need another
 
@@ -142,9 +142,10 @@ class Plan:
         """Return what the engine of a sample is built from, with its checksums where there are any."""
         sample = self.sample(name)
         if name in self.own:
-            form = os.path.splitext(sample["own"]["model"]["file"])[1]
+            model = sample["own"]["model"]
+            form = ".uff" if stays_uff(model) else os.path.splitext(model["file"])[1]
             hook = ["hook.py"] if "hook" in sample["own"] else []
-            plugins = [f"plugin{number}.py" for number, _ in enumerate(sample["own"]["model"].get("plugins", []))]
+            plugins = [f"plugin{number}.py" for number, _ in enumerate(model.get("plugins", []))]
             names = ["sample.json", *OWN_EXPORTS[form], *hook, *plugins, CHECKSUMS]
         else:
             by_source = self.told(name, "exports")

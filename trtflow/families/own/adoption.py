@@ -174,7 +174,7 @@ def described_inputs(model: ModelFile, own: Mapping[str, Any], task: str) -> dic
             "dtype": dtypes[name],
             "source": [source] if isinstance(source, str) else source,
             **({"pictures": pictures} if pictures else {}),
-            **({"turned": True} if model.form == "uff" else {}),
+            **({"turned": True} if model.turned else {}),
         }
     return found
 
