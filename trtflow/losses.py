@@ -137,9 +137,7 @@ def tensor_losses(
                 sums[name].add(wanted[name], found[name])
     bounds = {name: float(scale) * 127 for name, scale in scales.items()}
     return [
-        Loss(name, makers[name], sums[name].bound, bounds.get(name), sums[name].snr_db)
-        for name in sums
-        if makers[name]
+        Loss(name, makers[name], sums[name].bound, bounds.get(name), sums[name].snr_db) for name in sums if makers[name]
     ]
 
 

@@ -15,11 +15,10 @@ import onnx.inliner
 from onnx import helper, numpy_helper
 
 from trtflow.reference.record.onnx.errors import Refusal
-from trtflow.reference.record.onnx.opsets import Around, bring
+from trtflow.reference.record.onnx.opsets import NUMBERS, Around, bring, constant_value
 from trtflow.reference.record.onnx.registry import OPSET, attribute, graphs_of
 
 ONNX = ("", "ai.onnx")
-MISREAD = ("value_int", "value_ints", "value_float", "value_floats")  # attributes of Constant
 
 
 def in_known_forms(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -58,10 +57,9 @@ def _plain(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
         nodes = [onnx.NodeProto.FromString(made.SerializeToString()) for item in graph.node for made in _plain(item)]
         del graph.node[:]
         graph.node.extend(nodes)
-    if node.domain in ONNX and node.op_type == "Constant" and node.attribute and node.attribute[0].name in MISREAD:
-        item = node.attribute[0]
-        dtype = np.float32 if "float" in item.name else np.int64
-        tensor = numpy_helper.from_array(np.asarray(helper.get_attribute_value(item), dtype), node.output[0])
+    value = constant_value(node) if node.domain in ONNX else None
+    if value is not None and node.attribute[0].name in NUMBERS:
+        tensor = numpy_helper.from_array(value, node.output[0])
         yield helper.make_node("Constant", [], list(node.output), node.name, value=tensor)
     elif node.domain in ONNX and node.op_type == "Shape" and node.attribute:
         yield from _part_of_shape(node)
@@ -84,7 +82,7 @@ def _around(model: onnx.ModelProto) -> Around:
     graph = onnx.shape_inference.infer_shapes(model).graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
     told = {value.name: value.type.tensor_type for value in (*graph.input, *graph.value_info, *graph.output)}
-    values = {node.output[0]: made for node in graph.node if (made := _value(node)) is not None}
+    values = {node.output[0]: made for node in graph.node if (made := constant_value(node)) is not None}
 
     def constant(name: str) -> np.ndarray | None:
         return numpy_helper.to_array(constants[name]) if name in constants else values.get(name)
@@ -108,15 +106,3 @@ def _around(model: onnx.ModelProto) -> Around:
         return constants[name].data_type if name in constants else told[name].elem_type if name in told else 0
 
     return Around(constant, rank, size, elem_type, lambda message: None)
-
-
-def _value(node: onnx.NodeProto) -> np.ndarray | None:
-    """Return what a Constant gives; None of any other node."""
-    if node.op_type != "Constant" or not node.attribute:
-        return None
-    item = node.attribute[0]
-    if item.name == "value":
-        return numpy_helper.to_array(item.t)
-    if item.name not in MISREAD:
-        return None
-    return np.asarray(helper.get_attribute_value(item), np.float32 if "float" in item.name else np.int64)
