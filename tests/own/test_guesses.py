@@ -135,6 +135,23 @@ def test_pixels_of_an_input_of_whole_numbers_stay_as_they_are(capsys):
     assert through("model")[0]["top1"] == 1
 
 
+@pytest.mark.parametrize("operator", ["QuantizeLinear", "DynamicQuantizeLinear"])
+def test_a_model_that_is_quantised_already_is_one_line(operator):
+    constants = {"scale": np.float32(0.1), "zero": np.int8(0)}
+    nodes = {
+        "QuantizeLinear": [node("QuantizeLinear", "x scale zero", "q"), node("DequantizeLinear", "q scale zero")],
+        "DynamicQuantizeLinear": [
+            helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
+            node("DequantizeLinear", "q s z"),
+        ],
+    }[operator]
+    write_model(nodes, {"x": (FLOAT, [3])}, [3], **(constants if operator == "QuantizeLinear" else {}))
+    with pytest.raises(
+        UserError, match=rf"model.onnx: it is quantised already \({operator}\). Give the model as it was"
+    ):
+        written("model.onnx")
+
+
 def test_several_columns_of_lists_stand_side_by_side():
     from trtflow.datasets.own import Items  # noqa: PLC0415 - beside the others
 
