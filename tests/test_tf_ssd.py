@@ -10,7 +10,7 @@ import pytest
 from kept import copy_of, kept
 
 ROOT = Path(__file__).resolve().parents[1]
-SPLITS = "splits: {train: 8, calibration: 4, val: 6}"
+SPLITS = "splits: {train: 8, calibration: 4, val: 6}, max_batch_size: 2"
 SMALL = (
     f"samples={{tf_ssd: {{{SPLITS}, model: {{width: 0.0625}},"
     f" training: {{pretraining_steps: 2, steps: 4, threads: 1}}}}, uff_ssd: {{{SPLITS}}}}}"

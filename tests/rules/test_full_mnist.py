@@ -59,7 +59,7 @@ def passed_of(report):
 
 
 def test_a_network_is_trained_on_the_published_digits(workflow):
-    samples = f"samples={{mnist: {{{SPLITS}, training: {{steps: 600, batch_size: 32}}, limits: {{top1: 0.9}}}}}}"
+    samples = f"samples={{mnist: {{{SPLITS}, training: {{steps: 200, batch_size: 32}}, limits: {{top1: 0.9}}}}}}"
     run(workflow, "results/mnist_report.json", samples)
     report = json.loads((workflow.folder / "results/mnist_report.json").read_text())
     assert report["data"] == "full"
