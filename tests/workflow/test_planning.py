@@ -176,7 +176,7 @@ def test_step_depends_on_the_settings_it_names_and_no_others() -> None:
     assert trained["training"]["steps"] == 7
     assert trained["model"] == {"width": 0.125}
     assert settings_of(plan, "ssd", steps["make_val"]) == {"splits": {"val": 200, "seed": 0}}
-    assert settings_of(plan, "ssd", steps["profile"]) ["latency_seconds"] == 2  # of all samples
+    assert settings_of(plan, "ssd", steps["profile"])["latency_seconds"] == 2  # of all samples
 
 
 def test_split_is_a_manifest_where_it_is_read_and_a_folder_where_it_is_made() -> None:
