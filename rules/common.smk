@@ -1,5 +1,6 @@
 """What rules share of Snakemake's objects; what a run does is planned by trtflow.workflow."""
 
+import gc
 import io
 import json
 import os
@@ -11,6 +12,10 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
+
+# What is made of a plan stays to the end of a run: to look through it for cycles over and over took a fifth of a dry run.
+gc.freeze()
+gc.set_threshold(100_000)
 
 ENVIRONMENT = (
     "../environment.yml"  # with --sdm conda; otherwise the Python that runs Snakemake

@@ -78,3 +78,8 @@ def plain(values: np.ndarray) -> dict[str, Any]:
     """Return an array as JSON has it."""
     numbers = np.asarray(values, np.float64).round(7)
     return {"shape": list(values.shape), "dtype": str(values.dtype), "values": numbers.ravel().tolist()[:256]}
+
+
+def code_of(error: Any) -> str:
+    """Return the name of a parser error's code; of TensorRT 8.6's `ErrorCode`, `name` is a method that gives another text."""
+    return str(error.code()).removeprefix("ErrorCode.")

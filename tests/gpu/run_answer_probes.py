@@ -19,6 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent), str(ROOT / "tests/reference")]
 
+from answer_parts import code_of  # noqa: E402
 from answer_probes import PROBES  # noqa: E402
 
 from trtflow.runtime.backend import load  # noqa: E402
@@ -33,7 +34,7 @@ def parser_answer(trt: ModuleType, path: Path) -> dict[str, Any]:
     parser = trt.OnnxParser(network, logger)
     taken = bool(parser.parse(path.read_bytes()))
     errors = [parser.get_error(index) for index in range(parser.num_errors)]
-    told = [{"code": error.code().name, "node": error.node(), "desc": error.desc()} for error in errors]
+    told = [{"code": code_of(error), "node": error.node(), "desc": error.desc()} for error in errors]
     return {"parsed": taken, "errors": told}
 
 

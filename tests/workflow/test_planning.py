@@ -435,3 +435,23 @@ def test_rules_of_own_samples_bear_none_of_their_names(tmp_path, monkeypatch):
         Path(f"config/samples/{name}.yaml").write_text(yaml.safe_dump({**told, "precisions": ["fp32"]}))
     rules = {rule.name: rule.samples for rule in step_rules(make_plan(ROOT, {}), "export") if "own" in rule.name}
     assert rules == {"import_model_own": ["mine", "other"], "import_model_own_2": ["yours"]}
+
+
+def test_a_graph_of_tensorflow_becomes_onnx_unless_it_has_plugins(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("config/samples").mkdir(parents=True)
+    models = {
+        "keras": {"file": "a.keras"},
+        "folder": {"file": "saved/"},
+        "frozen": {"file": "a.pb"},
+        "prepared": {"file": "a.pb", "preprocessor": "config.py"},
+        "plugged": {"file": "a.pb", "plugins": ["mine.py"]},
+        "given": {"file": "a.uff"},
+    }
+    for name, model in models.items():
+        told = {"name": name, "title": name, "task": "none", "model": model, "data": {"val": "x.npz"}}
+        Path(f"config/samples/{name}.yaml").write_text(yaml.safe_dump({**told, "precisions": ["fp32"]}))
+    plan = make_plan(ROOT, {})
+    taken = {name: Path(plan.exports(name)[1]).name for name in models}
+    uff = dict.fromkeys(("prepared", "plugged", "given"), "model.uff")
+    assert taken == dict.fromkeys(("keras", "folder", "frozen"), "model.onnx") | uff

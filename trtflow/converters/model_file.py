@@ -76,7 +76,8 @@ def import_model(
     graph = read_uff(target)
     if input_shape is not None:
         inputs = {node.id: input_shape for node in graph.graphs[0].nodes if node.operation == "Input"}
-    return ModelFile("uff", target, None, _uff_inputs(graph, path, inputs or {}), _uff_outputs(graph, path, outputs))
+    shapes = _uff_inputs(graph, path, inputs or {})
+    return ModelFile("uff", target, None, shapes, _uff_outputs(graph, path, outputs), turned=True)
 
 
 def _import_caffe(path: Path, deploy: Path | None, folder: Path, outputs: Sequence[str]) -> ModelFile:

@@ -18,6 +18,8 @@ import numpy as np
 import onnx
 
 from trtflow.converters.onnx_model import dtype_of, graph_inputs, shape_of
+from trtflow.datasets.labelled.lists import is_list
+from trtflow.datasets.own import PICTURE, Items
 from trtflow.families.own.description import NAME
 from trtflow.families.own.forms import take_model, way_out
 from trtflow.families.own.places import (
@@ -84,6 +86,7 @@ def _adopt(job: Job, folder: Path, own: Mapping[str, Any], plugins: list[str]) -
         "compared": compared(outputs, job.task, own),
         "hook": own.get("hook"),
         "plugins": plugins,
+        "folder": own["data"].get("folder"),
         "settings": told,
     }
     if "hook" in own:
@@ -171,7 +174,7 @@ def described_inputs(model: ModelFile, own: Mapping[str, Any], task: str) -> dic
             "dtype": dtypes[name],
             "source": [source] if isinstance(source, str) else source,
             **({"pictures": pictures} if pictures else {}),
-            **({"turned": True} if model.form == "uff" else {}),
+            **({"turned": True} if model.turned else {}),
         }
     return found
 
@@ -256,6 +259,7 @@ def check_sample(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> 
     if own["data"].get("calibration"):
         place = Path(own["data"]["calibration"])
         others, _ = sample.read_images(place, "calibration") if sample.calibration.count != 0 else (items, [])
+        check_apart(items, others)
         sample.pack(sample.preprocess(others[:TRIED], place))
     for name, values in prepared.items():
         if not np.isfinite(values).all():
@@ -263,6 +267,23 @@ def check_sample(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> 
     if sample.hook.postprocess is not None:
         tried = {name: np.zeros((TRIED, *outputs[name]), np.float32) for name in sample.outputs}
         sample.postprocess(tried)
+
+
+def check_apart(items: Items, others: Items) -> None:
+    """Refuse lists of pictures that calibrate what they score: the scores would be of what INT8 was made for.
+
+    Raises:
+        FormatError: a picture is in both.
+    """
+    if items.source == others.source or not (is_list(items.source) or is_list(others.source)):
+        return
+    scored = {Path(path).resolve() for path in items.columns[PICTURE]} if PICTURE in items.columns else set()
+    shared = [path for path in others.columns.get(PICTURE, []) if Path(path).resolve() in scored]
+    if shared:
+        more = f" (and so do {len(shared) - 1} more)" if len(shared) > 1 else ""
+        fault = f"its picture {shared[0]} stands in {items.source} too{more}"
+        remedy = "Take them out of one, or leave data.calibration out: a quarter of data.val calibrates then"
+        raise FormatError(others.source, fault, f"{remedy}, and is not scored.")
 
 
 def check_classes(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> None:

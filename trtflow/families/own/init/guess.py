@@ -34,7 +34,7 @@ def guess(facts: Facts, places: Places | None, task: str | None = None) -> Guess
     """
     if task is not None and task not in ANSWERS:
         raise UserError(f"--task: unknown task {task!r}. Known: {', '.join(ANSWERS)}.")
-    items = read_items(places.val) if places else None
+    items = read_items(places.val, folder=places.folder) if places else None
     found = Guess(*_task(facts, items, places, task), items=None if items is None else len(items))
     if items is None and found.task != "none":
         raise UserError(f"task {found.task} needs data with labels. Give them with --data, or leave --task out.")
@@ -50,7 +50,6 @@ def guess(facts: Facts, places: Places | None, task: str | None = None) -> Guess
         _add_targets(facts, items, found)
     if found.task in SEEN and places is not None:
         SEEN[found.task](facts, places, found)
-        found.left += places.left
     return found
 
 
