@@ -19,6 +19,7 @@ from trtflow.reference.record.onnx.folding import fold
 from trtflow.reference.record.onnx.inference import Inference, Told, title
 from trtflow.reference.record.onnx.known_values import as_known, known_results
 from trtflow.reference.record.onnx.loops import varying_size
+from trtflow.reference.record.onnx.narrow_types import as_read, as_weights, read_by_quantisers
 from trtflow.reference.record.onnx.operators import check_layers, check_node, is_beyond
 from trtflow.reference.record.onnx.opsets import Around, bring, drop
 from trtflow.reference.record.onnx.outcomes import check_shapes, exactly, is_whole, memory, row
@@ -69,6 +70,7 @@ class Parse:
         self.values: dict[str, Operand] = {}
         self.told: dict[str, Told] = {}
         self.weights: set[str] = set()
+        self._steps = set(read_by_quantisers(model.graph))
         self.warned: set[str] = set()
         self._names: dict[tuple[int, int], str] = {}  # of weights, by the memory that they lie in
         self._kept: list[np.ndarray] = []
@@ -111,8 +113,7 @@ class Parse:
         if initializer.data_type not in TYPES:
             kind = onnx.TensorProto.DataType.Name(initializer.data_type)
             raise Refusal("Failed to import initializer.", f"{initializer.name!r} is of type {kind}. {OTHERS}")
-        self.constant(initializer.name, numpy_helper.to_array(initializer))
-        self._note_weights(initializer.name)
+        self._hold(initializer.name, numpy_helper.to_array(initializer))
 
     def add_input(self, value: onnx.ValueInfoProto) -> None:
         """Add an input of the network."""
@@ -171,6 +172,7 @@ class Parse:
     def step(self, node: onnx.NodeProto) -> None:
         """Add a node of opset 17: fold it, make TensorRT's own layer of it, or keep it as it is."""
         self._check_inputs(node)
+        node = as_read(self, node)
         if node.op_type == "If" and isinstance(self.values[node.input[0]], np.ndarray):
             self._inline(node)
             return
@@ -329,23 +331,23 @@ class Parse:
         if item.name == "value":
             if item.t.data_type not in TYPES:
                 dtype_of(item.t.data_type, node.output[0])
-            self.constant(node.output[0], numpy_helper.to_array(item.t))
+            self._hold(node.output[0], numpy_helper.to_array(item.t))
         else:
             dtype = np.float32 if "float" in item.name else np.int64
             if dtype == np.int64:  # its importer asks the attribute for floats, which it has not
                 instead = "0" if item.name == "value_int" else "an empty list"
                 name = node.name or node.output[0]
                 self.warn(f"TensorRT 8.6 reads {item.name} of {name!r} (Constant) as {instead}: give a tensor, value.")
-            self.constant(node.output[0], np.asarray(helper.get_attribute_value(item), dtype))
-        self._note_weights(node.output[0])
+            self._hold(node.output[0], np.asarray(helper.get_attribute_value(item), dtype))
         return True
 
-    def _note_weights(self, name: str) -> None:
-        """Note that TensorRT has a constant as weights, under its name."""
+    def _hold(self, name: str, array: np.ndarray) -> None:
+        """Note a constant that TensorRT has as weights, under its name."""
+        held = array if self.beyond or name in self._steps else as_weights(array)
+        self.constant(name, held)
         self.weights.add(name)
-        array = self.values[name]
-        if isinstance(array, np.ndarray) and array.size:
-            self._names[memory(array)] = name
+        if held.size:
+            self._names[memory(held)] = name
 
     def _name_weights(self, layer: ILayer) -> None:
         """Name the weights of a layer, for a refitter, as the model does; what was computed of others has no name."""
@@ -398,11 +400,28 @@ class Parse:
             return True
         if not constant:
             return False
-        feeds = {name: self.values[name] for name in (*node.input, *captured(node)) if name}
-        found = fold(node, feeds, self.opsets, [told.elem_type for told in results])  # type: ignore[arg-type]
-        for name, array in zip(names, found, strict=True):
+        found = self._compute(node, results)
+        for name, array in zip(names, found or [], strict=False):
             self.constant(name, array)
-        return True
+        return found is not None
+
+    def _compute(self, node: onnx.NodeProto, results: list[Told]) -> list[np.ndarray] | None:
+        """Return the outputs of a node of constants; None where its layers may take types that ONNX's operator has not.
+
+        Raises:
+            Refusal: it cannot be computed.
+        """
+        feeds: dict[str, Any] = {name: self.values[name] for name in (*node.input, *captured(node)) if name}
+        try:
+            return fold(node, feeds, self.opsets, [told.elem_type for told in results])
+        except Refusal as fault:
+            try:
+                self.inference.check_types(node, self.told, self.opsets)
+            except Refusal as untyped:
+                if node.op_type in OPERATORS:
+                    return None
+                raise untyped from fault
+            raise
 
     def _add_layers(self, node: onnx.NodeProto, operands: list[Operand | None], results: list[Told]) -> None:
         first = self.network.num_layers
