@@ -77,7 +77,8 @@ def import_model(
     graph = read_uff(target)
     if input_shape is not None:
         inputs = {node.id: input_shape for node in graph.graphs[0].nodes if node.operation == "Input"}
-    return ModelFile("uff", target, None, _uff_inputs(graph, path, inputs or {}), _uff_outputs(graph, path, outputs))
+    shapes = _uff_inputs(graph, path, inputs or {})
+    return ModelFile("uff", target, None, shapes, _uff_outputs(graph, path, outputs), turned=True)
 
 
 def _import_caffe(path: Path, deploy: Path | None, folder: Path, outputs: Sequence[str]) -> ModelFile:
@@ -126,7 +127,8 @@ def _import_onnx(path: Path, folder: Path, outputs: Sequence[str], shapes: Shape
 
     model = onnx_model.read_onnx(path)
     try:
-        model = bring_down(plain(onnx_model.pruned(model, outputs or onnx_model.tensor_outputs(model), shapes)))
+        model = onnx_model.pruned(model, outputs or onnx_model.tensor_outputs(model), shapes)
+        model = bring_down(plain(model))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     onnx_model.refuse_foreign(path, model)

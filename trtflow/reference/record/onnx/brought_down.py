@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import onnx
+import onnx.inliner
 from onnx import helper
 
 from trtflow.formats import UserError
@@ -39,6 +40,8 @@ def bring_down(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         UserError: opset 17 cannot say what a node of it says.
     """
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
     if not needs_it(model):
         return model
     parse = _Bringing(model)

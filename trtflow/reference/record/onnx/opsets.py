@@ -68,6 +68,7 @@ def around_of(parse: Any, refuse: Callable[[onnx.NodeProto, Refusal], None], *, 
     return Around(constant, rank, size, elem_type, parse.warn, refuse, plain)
 
 
+NUMBERS = ("value_int", "value_ints", "value_float", "value_floats")  # attributes of Constant
 Bring = Callable[[onnx.NodeProto, int, Around], list[onnx.NodeProto]]
 _BEFORE: dict[str, list[tuple[int, Bring]]] = {}  # changes up to opset 17: what holds below an opset
 _BEHIND: dict[str, Bring] = {}  # changes behind opset 17
@@ -169,11 +170,8 @@ def _bring_graph(graph: onnx.GraphProto, opset: int, outside: Around) -> None:
 
 def _constants(nodes: Iterable[onnx.NodeProto]) -> dict[str, np.ndarray]:
     """Return what Constants among nodes hold."""
-    return {
-        node.output[0]: numpy_helper.to_array(node.attribute[0].t)
-        for node in nodes
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value"
-    }
+    found = {node.output[0]: constant_value(node) for node in nodes if node.op_type == "Constant"}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _brought_back(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
@@ -254,6 +252,18 @@ def constant_node(node: onnx.NodeProto, what: str, values: Any, dtype: Any) -> o
     """Return a Constant whose output is named by a node's output and what it is for."""
     tensor = numpy_helper.from_array(np.asarray(values, dtype), what)
     return helper.make_node("Constant", [], [f"{node.output[0]}::{what}"], value=tensor)
+
+
+def constant_value(node: onnx.NodeProto) -> np.ndarray | None:
+    """Return what a Constant gives; None of any other node, and of text."""
+    if node.op_type != "Constant" or not node.attribute:
+        return None
+    item = node.attribute[0]
+    if item.name == "value":
+        return numpy_helper.to_array(item.t)
+    if item.name not in NUMBERS:
+        return None
+    return np.asarray(helper.get_attribute_value(item), np.float32 if "float" in item.name else np.int64)
 
 
 def as_inputs(node: onnx.NodeProto, attributes: dict[str, int], dtype: Any) -> list[onnx.NodeProto]:
