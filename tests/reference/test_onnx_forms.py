@@ -232,6 +232,18 @@ LATER = {
         "takes the nearest",
     ),
     "an operator of opset 20": (f"{F} {{ y = Gelu(x) }}", 20, "Plugin not found"),
+    "a crop around the middle": (
+        "(float[2,3,8] x) => (float[A,B,C] y) <int64[2] s={2,4}> { y = CenterCropPad<axes=[1,2]>(x, s) }",
+        18,
+        "Plugin not found",
+    ),
+    "a mean of squares": (
+        "(float[2,4] x, float[4] s) => (float[2,4] y) { y = RMSNormalization(x, s) }",
+        23,
+        "Plugin not",
+    ),
+    "an attention": ("(float[1,2,3,4] x) => (float[1,2,3,4] y) { y = Attention(x, x, x) }", 23, "Plugin not found"),
+    "a default": (f"{F} {{ a = Swish(x) y = Swish(a) }}", 24, "Plugin not found"),
 }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import onnx
 import onnx.inliner
 from onnx import helper
 
 from trtflow.formats import UserError
 from trtflow.reference.record.network import INetworkDefinition
-from trtflow.reference.record.onnx.errors import Refusal
+from trtflow.reference.record.onnx.errors import Refusal, UnsupportedForm
 from trtflow.reference.record.onnx.misread import is_misread
-from trtflow.reference.record.onnx.opsets import Around, around_of, bring
+from trtflow.reference.record.onnx.opsets import Around, around_of, bring, parts_of
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.registry import OPSET
 from trtflow.reference.record.values import Logger
@@ -82,12 +84,16 @@ class _Bringing(Parse):
 
     def add(self, node: onnx.NodeProto) -> None:
         """Note a node as opset 17 has it, then add it, so that more is known of what follows."""
-        made = [node]
+        made, parts = [node], None
         if node.domain in STANDARD:
             try:
-                made = bring(node, self.opset, self.around())
+                parts = parts_of(node, self.opset, self.around())
+                made = bring(node, self.opset, self.around()) if parts is None else []
             except Refusal as refusal:
                 self.beyond_17.append(f"node {node.name or node.output[0]!r} ({node.op_type}): {refusal}")
         self.brought += made
         for item in made:
             self.step(item)
+        for part in parts or ():
+            with suppress(Refusal, UserError, UnsupportedForm):  # as of other nodes: the parser tells
+                self.add(part)

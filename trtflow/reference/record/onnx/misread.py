@@ -25,6 +25,15 @@ def is_misread(node: onnx.NodeProto) -> bool:
     return bool(given & {"Shape": {"start", "end"}, "Constant": {"value_int", "value_ints"}}.get(node.op_type, set()))
 
 
+@misread("CastLike")
+def _cast_like(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    """Cast to the type that is known: what later operators are made of has it, and TensorRT has not."""
+    elem_type = around.elem_type(node.input[1])
+    return (
+        [helper.make_node("Cast", node.input[:1], list(node.output), node.name, to=elem_type)] if elem_type else [node]
+    )
+
+
 @misread("Shape")
 def _part_of_a_shape(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
     """Cut the part out of the whole shape."""

@@ -178,8 +178,9 @@ def _brought_back(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx
     schema, known = schema_of(node, opset), schema_of(node, OPSET)
     if schema is None or (known is not None and known.since_version == schema.since_version):
         return [node]
-    if known is None and node.op_type not in _BEHIND:
-        return _inlined(node, opset, schema, around)
+    parts = parts_of(node, opset, around)
+    if parts is not None:
+        return _bring_parts(parts, opset, around)
     nodes = _BEHIND[node.op_type](node, opset, around) if node.op_type in _BEHIND else [node]
     for made in nodes:
         _check_form(made, opset)
@@ -197,48 +198,56 @@ def _check_form(node: onnx.NodeProto, opset: int) -> None:
         raise Refusal(f"{node.op_type} of opset {opset} has {what}, which opset {OPSET} does not know", EXPORT_AGAIN)
 
 
-def _inlined(node: onnx.NodeProto, opset: int, schema: Any, around: Around) -> list[onnx.NodeProto]:
-    """Return what an operator that is newer than opset 17 is made of, where ONNX says so."""
-    parts = _body(node, opset, around) if schema.has_function or schema.has_context_dependent_function else [node]
+def parts_of(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto] | None:
+    """Return the nodes, of its own opset, that an operator newer than opset 17 is made of; None for any other.
+
+    Raises:
+        Refusal: ONNX does not say what it is made of.
+    """
+    schema = schema_of(node, opset) if opset > OPSET else None
+    if schema is None or node.op_type in _BEHIND or schema_of(node, OPSET) is not None:
+        return None
+    parts = _body(node, opset, schema, around)
     newer = f"{node.op_type} came with opset {schema.since_version}, and TensorRT 8.6 knows {OPSET}"
     if [part.op_type for part in parts] == [node.op_type]:
         raise Refusal(newer, EXPORT_AGAIN)
     around.refuse(node, Refusal(NO_PLUGIN, f"{newer}. {BRING_DOWN}"))
-    stored, kept = _constants(parts), {*node.input, *node.output, ""}
+    kept = {*node.input, *node.output, ""}
+    for part in parts:  # values inside have one name in each node of the operator
+        for names in (part.input, part.output):
+            names[:] = [name if name in kept else f"{node.output[0]}::{name}" for name in names]
+    return parts
+
+
+def _bring_parts(parts: list[onnx.NodeProto], opset: int, around: Around) -> list[onnx.NodeProto]:
+    """Bring parts of an operator of which no more is known than the constants among them."""
+    stored = _constants(parts)
 
     def constant(name: str) -> np.ndarray | None:
         return stored[name] if name in stored else around.constant(name)
 
-    for part in parts:
-        _cast_plainly(part, around)
-    made = [made for part in parts for made in bring(part, opset, replace(around, constant=constant))]
-    for part in made:  # values inside have one name in each node of the operator
-        for names in (part.input, part.output):
-            names[:] = [name if name in kept else f"{node.output[0]}::{name}" for name in names]
-    return made
+    return [made for part in parts for made in bring(part, opset, replace(around, constant=constant))]
 
 
-def _body(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+def _body(node: onnx.NodeProto, opset: int, schema: Any, around: Around) -> list[onnx.NodeProto]:
     """Return the nodes that a node stands for by ONNX's own definition; itself where it has none for such inputs."""
+    if not (schema.has_function or schema.has_context_dependent_function):
+        return [node]
     inputs = [
         helper.make_tensor_value_info(name, around.elem_type(name) or onnx.TensorProto.FLOAT, None)
         for name in dict.fromkeys(node.input)
         if name
     ]
     outputs = [helper.make_empty_tensor_value_info(name) for name in node.output if name]
+    given = {item.name for item in node.attribute}
+    whole = onnx.NodeProto()
+    whole.CopyFrom(node)
+    defaults = {name: item.default_value for name, item in schema.attributes.items() if name not in given}
+    whole.attribute.extend(value for value in defaults.values() if value.type)  # which the inliner leaves out
     model = helper.make_model(
-        helper.make_graph([node], "node", inputs, outputs), opset_imports=[helper.make_opsetid("", opset)]
+        helper.make_graph([whole], "node", inputs, outputs), opset_imports=[helper.make_opsetid("", opset)]
     )
     return list(onnx.inliner.inline_selected_functions(model, [("", node.op_type)], False, True).graph.node)
-
-
-def _cast_plainly(node: onnx.NodeProto, around: Around) -> None:
-    """Make Cast of a CastLike in what an operator is made of: TensorRT does not have it."""
-    elem_type = around.elem_type(node.input[1]) if node.op_type == "CastLike" else 0
-    if elem_type:
-        node.op_type = "Cast"
-        del node.input[1:]
-        node.attribute.append(helper.make_attribute("to", elem_type))
 
 
 def drop(node: onnx.NodeProto, *names: str) -> None:

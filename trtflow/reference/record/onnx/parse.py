@@ -21,7 +21,7 @@ from trtflow.reference.record.onnx.known_values import as_known, known_results
 from trtflow.reference.record.onnx.loops import varying_size
 from trtflow.reference.record.onnx.narrow_types import as_read, as_weights, read_by_quantisers
 from trtflow.reference.record.onnx.operators import check_layers, check_node, is_beyond, refuse
-from trtflow.reference.record.onnx.opsets import Around, around_of, bring, drop
+from trtflow.reference.record.onnx.opsets import Around, around_of, bring, drop, parts_of
 from trtflow.reference.record.onnx.outcomes import check_shapes, exactly, is_whole, memory, row
 from trtflow.reference.record.onnx.registry import (
     BODIES,
@@ -168,7 +168,10 @@ class Parse:
         self._check_inputs(node)
         if self._is_plugin(node, [self.values[name] if name else None for name in node.input]):
             return
-        for made in bring(node, self.opset, self.around()):
+        parts = parts_of(node, self.opset, self.around())
+        for part in parts or ():
+            self.add(part)
+        for made in bring(node, self.opset, self.around()) if parts is None else ():
             self.step(made)
 
     def step(self, node: onnx.NodeProto) -> None:
