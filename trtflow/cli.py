@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import faulthandler
+import gc
 import json
 import logging
 import math
@@ -43,6 +45,9 @@ def run(main: Callable[[], None], trace: bool = True) -> None:
     fault of a kernel, Python's stack is written first. Where the variable TRTFLOW_TIMES is set, a last line says how
     long it took to start and to work, which `trtflow list --times` reads in logs.
     """
+    # at its end Python looks for cycles among all that the frameworks have made, a second of PyTorch and two of
+    # TensorFlow, for memory that goes with the process anyway
+    atexit.register(gc.freeze)
     with suppress(ValueError):  # of a standard error that is no file, as where another program runs a command
         faulthandler.enable()
     begun = time.time()

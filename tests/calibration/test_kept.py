@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 import trtflow.reference as trt
-from trtflow.calibration.kept import fused_behind, keep_in_float
+from trtflow.calibration.kept import fused_behind, keep_in_float, prefer_constraints
 from trtflow.calibration.tensors import inside_bodies, layers_of, ranged_tensors
 from trtflow.losses import Precise, losses_text, tensor_losses
 from trtflow.runtime.build import build_plan
@@ -132,7 +132,7 @@ def test_losses_of_a_network_with_a_loop_and_of_one_with_infinite_values():
             tensor.set_dynamic_range(-MOST, MOST)
 
     x = np.arange(12, dtype=np.float32).reshape(4, 3) / 8
-    losses = tensor_losses(trt, define, Precise(ranged, None, None), [{"x": x}], {}, explicit_batch=True)
+    losses = tensor_losses(trt, define, Precise(ranged, None), [{"x": x}], {}, explicit_batch=True)
     told = {loss.layer: loss for loss in losses}
     assert told["found"].largest == x.sum(axis=0).max()
     assert told["masked"].largest is None
@@ -152,3 +152,33 @@ def test_a_plan_with_kept_layers_is_built():
         keep_in_float(trt, net, {"first"})
 
     assert build_plan(trt, define, "int8", 1, explicit_batch=True)
+
+
+def test_losses_are_looked_at_where_the_builder_is_asked_for_int8(monkeypatch):
+    """With every tensor an output in float32, TensorRT finds float32 faster, and there would be no loss to see."""
+    wanted = {}
+
+    def seen(trt, config):
+        wanted["flag"] = config.get_flag(trt.BuilderFlag.INT8)
+        prefer_constraints(trt, config)
+
+    monkeypatch.setattr("trtflow.losses.prefer_constraints", seen)
+
+    def define(trt, net):
+        x = net.add_input("x", trt.float32, (1, 2, 4, 4))
+        second = convolution(net, named(convolution(net, x, "first"), "first"), "second")
+        net.mark_output(named(net.add_activation(second.get_output(0), trt.ActivationType.RELU), "relu"))
+        wanted["layers"] = layers_of(net)
+
+    def ranged(trt, net):
+        define(trt, net)
+        for tensor in ranged_tensors(trt, net):
+            tensor.set_dynamic_range(-MOST, MOST)
+        keep_in_float(trt, net, {"second"})
+
+    x = np.arange(32, dtype=np.float32).reshape(1, 2, 4, 4) / 32 + 0.03
+    scales = {"x": 0.1, "(Unnamed Layer* 0) [Convolution]_output": 0.1}
+    tensor_losses(trt, define, Precise(ranged, None), [{"x": x}], scales, explicit_batch=True)
+    assert wanted["flag"]
+    precisions = {layer.name: layer.precision for layer in wanted["layers"] if layer.precision_is_set}
+    assert precisions == {"first": trt.int8, "second": trt.float32, "relu": trt.float32}

@@ -209,6 +209,7 @@ def test_run_ends_with_its_gates_unless_it_is_quiet(editable):
     done = editable.run("results/ssd/tables/gates.csv")
     assert done.returncode == 0, done.stdout
     assert re.search(r"^sample +gate +value +limit +result\nssd +map .* failed$", done.stdout, re.MULTILINE)
+    assert re.search(r"^1 job in 0:\d\d$", done.stdout, re.MULTILINE)  # of the thirty that its graph has
     done = editable.run("results/ssd/tables/gates.csv", "--force", "--quiet", "all")
     assert done.returncode == 0, done.stdout
     assert "ssd" not in done.stdout

@@ -46,7 +46,8 @@ def import_model(
         inputs: shape without the batch by name, of inputs that a UFF or TensorFlow graph says nothing or something
             else of (C, H, W), or whose sizes an ONNX model leaves open.
         outputs: names of the outputs; without any, what no layer reads, what UFF has marked, or an ONNX model's own.
-            An ONNX model is cut down to what these need.
+            An ONNX model is cut down to what these need, and one of a later opset than TensorRT 8.6 reads is brought
+            down to that.
         preprocessor: for a TensorFlow graph, a Python file with `preprocess(dynamic_graph)`.
         input_shape: the same as `inputs`, of a graph's only input, whatever its name.
 
@@ -121,13 +122,13 @@ def _import_onnx(path: Path, folder: Path, outputs: Sequence[str], shapes: Shape
     import onnx  # noqa: PLC0415 - who migrates from the other forms needs it later only
 
     from trtflow.converters import onnx_model  # noqa: PLC0415 - as above
-    from trtflow.converters.onnx_forms import in_known_forms  # noqa: PLC0415
     from trtflow.converters.onnx_ml import plain  # noqa: PLC0415
+    from trtflow.reference.record.onnx.brought_down import bring_down  # noqa: PLC0415
 
     model = onnx_model.read_onnx(path)
     try:
         model = onnx_model.pruned(model, outputs or onnx_model.tensor_outputs(model), shapes)
-        model = plain(in_known_forms(model))
+        model = bring_down(plain(model))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     onnx_model.refuse_foreign(path, model)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from trtflow.reference.errors import NetworkError
+from trtflow.reference.errors import BuildError, NetworkError
 from trtflow.reference.lower.graph import Graph, lowers
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.enums import (
@@ -132,8 +132,13 @@ def unary(layer: L.IUnaryLayer, graph: Graph, inputs: list[str]) -> list[str]:
 
 @lowers(L.ISelectLayer)
 def select(layer: L.ISelectLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Where."""
-    return [graph.node("Where", inputs)]
+    """Where; of BOOL and INT8, of which ONNX Runtime has no kernel, as UINT8 and INT32."""
+    dtype = layer.output_dtype(0)
+    carrier = {DataType.BOOL: DataType.UINT8, DataType.INT8: DataType.INT32}.get(dtype)
+    if carrier is None:
+        return [graph.node("Where", inputs)]
+    chosen = graph.node("Where", [inputs[0], *(graph.convert(value, carrier) for value in inputs[1:])])
+    return [graph.convert(chosen, dtype)]
 
 
 @lowers(L.IIdentityLayer)
@@ -196,10 +201,11 @@ def normalization(layer: L.INormalizationLayer, graph: Graph, inputs: list[str])
     axes = [axis + graph.batch_axes for axis in layer.moment_axes()]
     if layer.num_groups == 1:
         return [_affine(graph, _standardised(layer, graph, data, axes), gain, offset)]
+    if volume(layer.inputs[1].shape) != layer.num_groups:  # measured on an H200, of one scale a channel
+        remedy = "It takes one a group: multiply and add behind it, or have `trtflow migrate MODEL.onnx` write it so."
+        raise BuildError(f"{layer.name}: scale dimensions not compatible for normalization. {remedy}")
     grouped = graph.node("Reshape", [data, graph.ints("groups", [0, layer.num_groups, -1])])
     value, whole = _standardised(layer, graph, grouped, [2]), graph.node("Shape", [data])
-    if volume(layer.inputs[1].shape) != layer.num_groups:
-        return [_affine(graph, graph.node("Reshape", [value, whole]), gain, offset)]
     shape = graph.ints("group", [1, layer.num_groups, 1])
     gain, offset = (graph.node("Reshape", [part, shape]) for part in (gain, offset))
     return [graph.node("Reshape", [_affine(graph, value, gain, offset), whole])]

@@ -17,6 +17,7 @@ from trtflow.reference.record.enums import (
     UnaryOperation,
 )
 from trtflow.reference.record.layer import (
+    ANY,
     BOOL,
     FLOATS,
     NUMBERS,
@@ -217,6 +218,14 @@ class ICastLayer(ILayer):
         super().__init__(network, [input])
         self.to_type = DataType(to_type)
 
+    def allowed_types(self, index: int) -> Types:
+        """Return every type but UINT8, which TensorRT converts from and to floats alone."""
+        if self.to_type in FLOATS:
+            return ANY
+        if self.to_type == DataType.UINT8:
+            return (*FLOATS, DataType.UINT8)
+        return tuple(dtype for dtype in ANY if dtype != DataType.UINT8)
+
     def output_dtype(self, index: int) -> DataType:
         """Return the new type."""
         return self.to_type
@@ -343,5 +352,5 @@ class INormalizationLayer(ILayer):
         return axes
 
     def output_shape(self, index: int) -> tuple[int, ...]:
-        """Return the input's shape; with groups, scale and bias may have an entry for each group."""
+        """Return the input's shape; with groups, scale and bias have an entry for each group."""
         return tuple(self.inputs[0].shape) if self.num_groups > 1 else stretched(self, self.inputs[1:])
