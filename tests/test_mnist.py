@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from kept import copy_of, kept
 
 from trtflow.formats.batch_file import read_batch
 from trtflow.formats.calibration_table import read_table
+from trtflow.workflow.configuration import read_mapping
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = (
@@ -40,7 +40,7 @@ WHOLE = ("mnist", "int8")
 
 def short(name):
     """Return what is changed of a sample for a short training."""
-    gates = yaml.safe_load((ROOT / "config" / "samples" / f"{name}.yaml").read_text())["gates"]
+    gates = read_mapping(ROOT / "config" / "samples" / f"{name}.yaml")["gates"]
     limits = {gate["name"]: 0.9 for gate in gates if gate["op"] == ">="}
     limits |= {gate["name"]: 0.03 for gate in gates if gate["name"].endswith("_drop")}
     return {"training": {"steps": 400} if name == "mlp" else {"steps": 150, "batch_size": 16}, "limits": limits}

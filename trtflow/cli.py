@@ -7,6 +7,7 @@ import atexit
 import faulthandler
 import gc
 import json
+import logging
 import math
 import os
 import subprocess
@@ -99,10 +100,12 @@ def _finite(value: Any) -> Any:
 def quiet_tensorflow() -> None:
     """Set what TensorFlow reads from its environment when it is loaded: call this before.
 
-    No notes on CPU instructions, and constants that are computed ahead are the same on every processor.
+    No notes on CPU instructions or on old functions, and constants that are computed ahead are the same on every
+    processor.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # no notes on functions of its own that are to go
 
 
 def run_command(command: Sequence[object]) -> None:

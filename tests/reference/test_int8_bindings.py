@@ -69,5 +69,14 @@ def test_an_output_of_int8_needs_a_range() -> None:
     tensor = network.add_identity(x).get_output(0)
     tensor.dtype = trt.int8
     network.mark_output(tensor)
-    with pytest.raises(trt.BuildError, match="INT8 needs the range of 1 tensors that have none"):
+    with pytest.raises(trt.BuildError, match="must have dynamic range set when no calibrator is used"):
         builder.build_serialized_network(network, config)
+
+
+def test_an_input_of_int8_needs_a_range_where_more_than_a_cast_reads_it() -> None:
+    for add in ("add_identity", "add_shuffle"):
+        builder, network, config, _ = start()
+        read = getattr(network, add)(network.add_input("steps", trt.int8, (2, 3)))
+        network.mark_output(network.add_cast(read.get_output(0), trt.float32).get_output(0))
+        with pytest.raises(trt.BuildError, match="^steps: input/output with DataType Int8 in network without Q/DQ"):
+            builder.build_serialized_network(network, config)

@@ -5,7 +5,7 @@ import pytest
 from networks import constant, run_layer
 
 import trtflow.reference as trt
-from trtflow.reference import NetworkError
+from trtflow.reference import BuildError, NetworkError
 
 DATA = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
 EXPLICIT = 1 << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
@@ -162,13 +162,13 @@ def test_inputs_that_are_left_out(network):
         layer.set_input(5, sizes)
 
 
-def test_int8_needs_a_quantize_layer_for_a_binding():
+def test_int8_needs_a_range_for_a_binding():
     def add(network, tensor):
         layer = exp(network, tensor)
         layer.get_output(0).dtype = trt.int8
         return layer
 
-    with pytest.raises(NetworkError, match=r"is FLOAT, but the binding INT8. INT8 has a scale"):
+    with pytest.raises(BuildError, match="DataType Int8 in network without Q/DQ layers must have dynamic range set"):
         run_layer(add, DATA)
 
 

@@ -70,6 +70,7 @@ def main(options: argparse.Namespace) -> None:
     target = options.folder / f"{name}.yaml"
     if target.exists():
         raise UserError(f"{target}: it is there already. Remove it, or give another --name.")
+    from trtflow.datasets.own import array_shapes  # noqa: PLC0415
     from trtflow.families.own.init import find_places, guess, read_facts, to_yaml  # noqa: PLC0415
     from trtflow.families.own.init.facts import random_arrays  # noqa: PLC0415
     from trtflow.formats.arrays import write_arrays  # noqa: PLC0415
@@ -77,9 +78,9 @@ def main(options: argparse.Namespace) -> None:
     from trtflow.runtime.own_plugins import plugin_files  # noqa: PLC0415
 
     model = model_settings(options)
-    with plugin_files(options.plugins):
-        facts = read_facts(model, dict(options.shape))
     places = find_places(options.data, options.labels, options.masks) if options.data else None
+    with plugin_files(options.plugins):
+        facts = read_facts(model, dict(options.shape), array_shapes(places.val) if places else {})
     guessed = guess(facts, places, options.task)
     data = dict(places.told) if places else {"val": str(options.folder / f"{name}.npz")}
     if options.calibration:

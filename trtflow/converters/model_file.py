@@ -121,11 +121,13 @@ def _import_onnx(path: Path, folder: Path, outputs: Sequence[str], shapes: Shape
     import onnx  # noqa: PLC0415 - who migrates from the other forms needs it later only
 
     from trtflow.converters import onnx_model  # noqa: PLC0415 - as above
+    from trtflow.converters.onnx_forms import in_known_forms  # noqa: PLC0415
     from trtflow.converters.onnx_ml import plain  # noqa: PLC0415
 
     model = onnx_model.read_onnx(path)
     try:
-        model = plain(onnx_model.pruned(model, outputs or onnx_model.tensor_outputs(model), shapes))
+        model = onnx_model.pruned(model, outputs or onnx_model.tensor_outputs(model), shapes)
+        model = plain(in_known_forms(model))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     onnx_model.refuse_foreign(path, model)

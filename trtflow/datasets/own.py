@@ -74,7 +74,9 @@ class Items:
             if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
                 raise FormatError(self.source, f"{name!r} holds no numbers, which {wanted_by} needs", "Correct it.")
             found.append(values)
-        return found[0] if len(found) == 1 else np.stack(found, axis=1)
+        if len(found) == 1:
+            return found[0]
+        return np.concatenate([values.reshape(len(values), -1) for values in found], axis=1)
 
 
 def read_items(source: Path, wanted: Collection[str] = (), folder: Path | None = None) -> Items:
@@ -108,6 +110,18 @@ def read_items(source: Path, wanted: Collection[str] = (), folder: Path | None =
         told = ", ".join(f"{count} of {name}" for name, count in lengths.items())
         raise FormatError(source, f"its arrays are of several lengths: {told}", "Give each item a row of each.")
     return Items(source, [str(place) for place in range(next(iter(lengths.values())))], columns)
+
+
+def array_shapes(source: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the arrays of an item, by name; of data that are no arrays none.
+
+    Raises:
+        FormatError, UserError: as of `read_items`.
+    """
+    if source.suffix not in (".npz", ".npy"):
+        return {}
+    columns = read_items(source).columns
+    return {name: values.shape[1:] for name, values in columns.items() if isinstance(values, np.ndarray)}
 
 
 def _read_folder(root: Path) -> Items:

@@ -46,6 +46,7 @@ from trtflow.samples.own.hook import read_hook
 ALL = ("regression", "none")  # tasks that score outputs as they are
 COMPARED_BYTES = 64 << 20  # of outputs that other tasks keep as they are, to compare precisions by
 TRIED = 2  # items of the data that are prepared before anything is built
+QUANTISED = ("QuantizeLinear", "QLinear", "Integer")  # in names of operators, as DynamicQuantizeLinear, ConvInteger
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -119,14 +120,32 @@ def lowered(model: ModelFile, path: Path) -> onnx.ModelProto:
     """Return a model as the reference runtime lowers it, which takes and refuses what TensorRT 8.6 does.
 
     Raises:
-        UserError: TensorRT has no such operator, or not in this form.
+        UserError: TensorRT has no such operator, or not in this form; or the model is quantised.
     """
+    refuse_quantised(model, path)
     try:
         return lower_model(model).model
     except UserError as error:
         told = str(error).split("; node ", 1)[0]  # what comes behind follows from the first
         told = told.replace(str(model.path), str(path)).rstrip(".")
         raise UserError(f"{told if str(path) in told else f'{path}: {told}'}. {way_out(path)}.") from error
+
+
+def refuse_quantised(model: ModelFile, path: Path) -> None:
+    """Refuse a model that is INT8 already: there is no float32 in it to compare with, and nothing to calibrate.
+
+    Raises:
+        UserError: it is one.
+    """
+    if model.form != "onnx":
+        return
+    nodes = onnx.load(model.path, load_external_data=False).graph.node
+    found = next((node.op_type for node in nodes if any(word in node.op_type for word in QUANTISED)), None)
+    if found is not None:
+        raise UserError(
+            f"{path}: it is quantised already ({found}). Give the model as it was before: INT8 is calibrated here, and "
+            "compared with float32 and float16."
+        )
 
 
 def read_classes(told: str | Path | list[str]) -> list[str]:

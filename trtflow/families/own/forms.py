@@ -132,6 +132,7 @@ def take_model(own: Mapping[str, Any], folder: Path) -> ModelFile:
             return as_onnx(model) if model.form == "uff" and not stays_uff(settings) else model
         except UserError as error:
             told = str(error).replace(str(file), str(path)).replace(str(folder / "model.uff"), str(path))
+            told = told if str(path) in told else f"{path}: {told}"
             raise UserError(told if file == path or file.suffix == ".onnx" else f"{told} {way_out(path)}.") from error
 
 

@@ -132,8 +132,13 @@ def unary(layer: L.IUnaryLayer, graph: Graph, inputs: list[str]) -> list[str]:
 
 @lowers(L.ISelectLayer)
 def select(layer: L.ISelectLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Where."""
-    return [graph.node("Where", inputs)]
+    """Where; of BOOL and INT8, of which ONNX Runtime has no kernel, as UINT8 and INT32."""
+    dtype = layer.output_dtype(0)
+    carrier = {DataType.BOOL: DataType.UINT8, DataType.INT8: DataType.INT32}.get(dtype)
+    if carrier is None:
+        return [graph.node("Where", inputs)]
+    chosen = graph.node("Where", [inputs[0], *(graph.convert(value, carrier) for value in inputs[1:])])
+    return [graph.convert(chosen, dtype)]
 
 
 @lowers(L.IIdentityLayer)

@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from trtflow.reference.errors import NetworkError
 from trtflow.reference.lower.graph import ONNX_TYPES, SEPARATOR, Graph, lowers
 from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.layer import FLOATS
 from trtflow.reference.record.onnx_layer import IOnnxLayer
+
+# Operators that move values, of which ONNX Runtime has no kernels for some types: the inputs of that type, and the type
+# that holds its values as well. INT64 are TensorRT's INT32, which DOUBLE holds.
+CARRIERS: dict[str, tuple[tuple[int, ...], dict[int, int]]] = {
+    "Where": ((1, 2), {TensorProto.BOOL: TensorProto.UINT8, TensorProto.INT8: TensorProto.INT32}),
+    "OneHot": ((2,), dict.fromkeys((TensorProto.INT32, TensorProto.BOOL, TensorProto.INT8), TensorProto.INT64)),
+    "Trilu": ((0,), {TensorProto.INT8: TensorProto.INT32}),
+    "NonZero": ((0,), {TensorProto.INT8: TensorProto.INT32}),
+    **dict.fromkeys(
+        ("DepthToSpace", "SpaceToDepth"),
+        ((0,), dict.fromkeys((TensorProto.INT32, TensorProto.INT64, TensorProto.INT8), TensorProto.DOUBLE)),
+    ),
+}
 
 
 @lowers(IOnnxLayer)
@@ -27,16 +40,30 @@ def onnx_node(layer: IOnnxLayer, graph: Graph, inputs: list[str]) -> list[str]:
         for name, value, tensor, elem_type in zip(layer.names, inputs, layer.inputs, elem_types, strict=True)
     }
     values |= {name: graph.constant("constant", array, array.dtype) for name, array in layer.constants.items()}
-    names = [values[name] if name else "" for name in layer.node.input]
+    carriers = _carriers(layer)
+    names = [
+        graph.node("Cast", [values[name]], to=carriers[place]) if place in carriers else values[name] if name else ""
+        for place, name in enumerate(layer.node.input)
+    ]
     attributes = {item.name: _attribute(item, values, graph) for item in layer.node.attribute}
     count = len(layer.node.output)
     made = graph.node(layer.node.op_type, names, outputs=count, domain=layer.node.domain, **attributes)
     every = [made] if count == 1 else made
     wanted = [value for value, name in zip(every, layer.node.output, strict=True) if name]
+    carried = CARRIERS[layer.node.op_type][1] if carriers else {}
     return [
-        value if _held(dtype) == elem_type else graph.node("Cast", [value], to=_held(dtype))
+        value if _held(dtype) == carried.get(elem_type, elem_type) else graph.node("Cast", [value], to=_held(dtype))
         for value, dtype, elem_type in zip(wanted, layer.dtypes, results, strict=True)
     ]
+
+
+def _carriers(layer: IOnnxLayer) -> dict[int, int]:
+    """Return the type that carries each of a node's inputs that ONNX Runtime has no kernel for, by its place."""
+    places, types = CARRIERS.get(layer.node.op_type, ((), {}))
+    known = dict(zip(layer.names, layer.elem_types[0], strict=True))
+    known |= {name: helper.np_dtype_to_tensor_dtype(array.dtype) for name, array in layer.constants.items()}
+    given = ((place, known[layer.node.input[place]]) for place in places)
+    return {place: types[elem_type] for place, elem_type in given if elem_type in types}
 
 
 def _held(dtype: DataType) -> int:
@@ -47,7 +74,7 @@ def _held(dtype: DataType) -> int:
 def _attribute(item: onnx.AttributeProto, values: dict[str, str], graph: Graph) -> Any:
     if item.type == onnx.AttributeProto.GRAPH:
         return _renamed(item.g, values, f"{graph.layer_name}{SEPARATOR}")
-    return onnx.helper.get_attribute_value(item)
+    return helper.get_attribute_value(item)
 
 
 def _renamed(inner: onnx.GraphProto, values: dict[str, str], prefix: str) -> onnx.GraphProto:

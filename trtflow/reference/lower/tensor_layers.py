@@ -294,8 +294,9 @@ def shape_of(layer: L.IShapeLayer, graph: Graph, inputs: list[str]) -> list[str]
 @lowers(L.IOneHotLayer)
 def one_hot(layer: L.IOneHotLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """OneHot, whose values may be floats or INT64."""
-    integers = layer.output_dtype(0) == DataType.INT32
+    dtype = layer.output_dtype(0)
+    whole = dtype in (DataType.INT32, DataType.BOOL)
     operands = [graph.wide(inputs[0]), graph.ints("depth", [layer.depth()])]
-    operands.append(graph.wide(inputs[1]) if integers else inputs[1])
+    operands.append(graph.wide(inputs[1]) if whole else inputs[1])
     found = graph.node("OneHot", operands, axis=layer.axis)
-    return [graph.convert(found, DataType.INT32) if integers else found]
+    return [graph.convert(found, dtype) if whole else found]

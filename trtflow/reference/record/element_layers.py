@@ -17,6 +17,7 @@ from trtflow.reference.record.enums import (
     UnaryOperation,
 )
 from trtflow.reference.record.layer import (
+    ANY,
     BOOL,
     FLOATS,
     NUMBERS,
@@ -216,6 +217,14 @@ class ICastLayer(ILayer):
     def __init__(self, network: INetworkDefinition, input: ITensor, to_type: DataType) -> None:
         super().__init__(network, [input])
         self.to_type = DataType(to_type)
+
+    def allowed_types(self, index: int) -> Types:
+        """Return every type but UINT8, which TensorRT converts from and to floats alone."""
+        if self.to_type in FLOATS:
+            return ANY
+        if self.to_type == DataType.UINT8:
+            return (*FLOATS, DataType.UINT8)
+        return tuple(dtype for dtype in ANY if dtype != DataType.UINT8)
 
     def output_dtype(self, index: int) -> DataType:
         """Return the new type."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trtflow.reference.errors import NetworkError
@@ -201,12 +202,17 @@ class ILayer(Sealed):
         Raises:
             NetworkError: one of them does not fit.
         """
+        for index, tensor, allowed in self.misfits():
+            names = ", ".join(dtype.name for dtype in allowed)
+            fault = f"its input {index}, {tensor.name!r}, is {tensor.native_dtype.name}"
+            raise NetworkError(self.name, fault, f"{self.title} takes {names} there; convert it with add_cast.")
+
+    def misfits(self) -> Iterator[tuple[int, ITensor, Types]]:
+        """Yield the inputs that are of no type that the layer takes: place, tensor, and the types that it takes."""
         for index, tensor in sorted(self._places.items()):
             allowed = self.allowed_types(index)
             if tensor.native_dtype not in allowed:
-                names = ", ".join(dtype.name for dtype in allowed)
-                fault = f"its input {index}, {tensor.name!r}, is {tensor.native_dtype.name}"
-                raise NetworkError(self.name, fault, f"{self.title} takes {names} there; convert it with add_cast.")
+                yield index, tensor, allowed
 
     def allowed_types(self, index: int) -> Types:
         """Return the types that an input may have."""

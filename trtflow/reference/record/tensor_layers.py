@@ -16,7 +16,18 @@ from trtflow.reference.record.enums import (
     SampleMode,
     TopKOperation,
 )
-from trtflow.reference.record.layer import ANY, FLOATS, INT32, NUMBERS, ILayer, Types, axes_of, broadcast, one_axis
+from trtflow.reference.record.layer import (
+    ANY,
+    BOOL,
+    FLOATS,
+    INT32,
+    NUMBERS,
+    ILayer,
+    Types,
+    axes_of,
+    broadcast,
+    one_axis,
+)
 from trtflow.reference.record.plugins import IPluginV2
 from trtflow.reference.record.shape_values import constant_values, known_values
 from trtflow.reference.record.tensor import ITensor
@@ -398,7 +409,7 @@ class IOneHotLayer(ILayer):
     """Rows of `values[0]` with `values[1]` where the indices say, along a new axis as long as `depth`, a constant."""
 
     layer_type, title = LayerType.ONE_HOT, "OneHot"
-    takes, explicit_batch_only = (INT32, NUMBERS, INT32), True
+    takes, explicit_batch_only = (INT32, (*NUMBERS, *BOOL), INT32), True
 
     def __init__(
         self, network: INetworkDefinition, indices: ITensor, values: ITensor, depth: ITensor, axis: int = -1

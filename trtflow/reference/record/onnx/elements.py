@@ -127,10 +127,10 @@ def _softmax(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor
 
 @parses("Cast")
 def _cast(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
-    target = TYPES[attribute(node, "to")]
-    if DataType.INT8 in (target, operands[0].native_dtype):
+    target, data = TYPES[attribute(node, "to")], need(operands[0], tensor=True)
+    if DataType.INT8 in (target, data.native_dtype):
         raise UnsupportedForm
-    return parse.network.add_cast(operands[0], target).outputs[0]
+    return parse.network.add_cast(data, target).outputs[0]
 
 
 @parses("Dropout")

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import onnx
 
 from trtflow.reference.record.enums import DataType
-from trtflow.reference.record.onnx.errors import ErrorCode, Refusal
+from trtflow.reference.record.layer import ILayer
+from trtflow.reference.record.onnx.errors import ErrorCode, Refusal, UnsupportedForm
+from trtflow.reference.record.onnx.inference import title
 from trtflow.reference.record.onnx.registry import OPSET, REFUSALS
 from trtflow.reference.record.tensor import ITensor
 
@@ -35,6 +37,8 @@ PROMISED = ("EfficientNMS_TRT", "PyramidROIAlign_TRT", "MultilevelCropAndResize_
 NO_PLUGIN = "Plugin not found, are the plugin name, version, and namespace correct?"
 OUTPUTS = {"TopK": 2, "Dropout": 2, "LSTM": 3, "GRU": 2, "RNN": 2}  # as many as TensorRT makes, where not one
 ANY_OUTPUTS = ("Split", "If", "Loop", "Scan")
+PASS_BYTES = ("Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Dropout")
+READ_BYTES = ("Cast", "Shape", "Size", "If", "Loop", "Scan")
 VARIANTS = ("MaxPool",)  # has a check of its own, whose words say more
 
 
@@ -56,12 +60,36 @@ def check_node(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     """
     try:
         _check(parse, node, operands)
-    except Refusal:
-        if not parse.beyond or not runs_beyond(node):
-            raise
-        if node.op_type not in parse.used_beyond:
-            parse.warn(f"{node.op_type} is beyond TensorRT 8.6: ONNX Runtime runs it here, TensorRT refuses it.")
-        parse.used_beyond[node.op_type] = None
+    except Refusal as refusal:
+        _go_beyond(parse, node, refusal)
+
+
+def check_layers(parse: Parse, node: onnx.NodeProto, layers: list[ILayer]) -> None:
+    """Check the types that the layers of a node read, of which TensorRT's parser is told as it adds them.
+
+    INT8 is floats in steps to them, and it is the builder that asks for their ranges.
+
+    Raises:
+        Refusal: one of them does not take a type, and the parse is not to go beyond.
+        UnsupportedForm: one does not, and the node goes beyond TensorRT.
+    """
+    for layer in layers:
+        for _, tensor, types in layer.misfits():
+            if tensor.native_dtype != DataType.INT8:
+                names = ", ".join(dtype.name for dtype in types)
+                fault = f"{layer.title} takes {names}, and {tensor.name!r} is {tensor.native_dtype.name}"
+                words = f"Invalid Node - {title(node)}"
+                _go_beyond(parse, node, Refusal(words, f"{fault}: cast before it.", ErrorCode.INVALID_NODE))
+                raise UnsupportedForm
+
+
+def _go_beyond(parse: Parse, node: onnx.NodeProto, refusal: Refusal) -> None:
+    """Note that ONNX Runtime takes a node where the parse is to go beyond TensorRT; else raise."""
+    if not parse.beyond or not runs_beyond(node):
+        raise refusal
+    if node.op_type not in parse.used_beyond:
+        parse.warn(f"{node.op_type} is beyond TensorRT 8.6: ONNX Runtime runs it here, TensorRT refuses it.")
+    parse.used_beyond[node.op_type] = None
 
 
 def _check(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
@@ -92,10 +120,13 @@ def _way_out(node: onnx.NodeProto) -> str:
 
 
 def _check_uint8(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
-    """Raise Refusal where a node makes UINT8 that is no output of the network."""
+    """Raise Refusal where a node computes with UINT8, or makes some that is no output of the network."""
     to = next((item.i for item in node.attribute if item.name == "to"), 0)
     data = operands[0] if operands else None
-    passes = node.op_type in ("Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Dropout")
+    passes = node.op_type in PASS_BYTES
+    if any(map(_is_uint8, operands)) and not passes and node.op_type not in READ_BYTES:
+        words = f"Invalid Node - {title(node)}"
+        raise Refusal(words, "UINT8 is for inputs and outputs only: cast to FLOAT.", ErrorCode.INVALID_NODE)
     made = to == onnx.TensorProto.UINT8 if node.op_type == "Cast" else passes and _is_uint8(data)
     if made and any(isinstance(item, ITensor) for item in operands) and not parse.is_output(node.output[0]):
         raise Refusal(

@@ -40,6 +40,7 @@ class Around:
     warn: Callable[[str], None]
 
 
+NUMBERS = ("value_int", "value_ints", "value_float", "value_floats")  # attributes of Constant
 Bring = Callable[[onnx.NodeProto, int, Around], list[onnx.NodeProto]]
 _BEFORE: dict[str, list[tuple[int, Bring]]] = {}  # changes up to opset 17: what holds below an opset
 _BEHIND: dict[str, Bring] = {}  # changes behind opset 17
@@ -82,7 +83,7 @@ def bring(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodePro
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
     for graph in graphs_of(copy):
-        _bring_graph(graph, opset)
+        _bring_graph(graph, opset, around)
     if opset > OPSET:
         return _brought_back(copy, opset, around)
     if opset < 6:
@@ -98,17 +99,15 @@ def _apply(function: Bring, node: onnx.NodeProto, operator: str, opset: int, aro
     return function(node, opset, around) if node.op_type == operator else [node]
 
 
-def _bring_graph(graph: onnx.GraphProto, opset: int) -> None:
-    """Bring the nodes of a graph that a node holds."""
-    constants = {tensor.name: tensor for tensor in graph.initializer}
-    constants |= {
-        item.output[0]: item.attribute[0].t
-        for item in graph.node
-        if item.op_type == "Constant" and item.attribute and item.attribute[0].name == "value"
-    }
+def _bring_graph(graph: onnx.GraphProto, opset: int, outside: Around) -> None:
+    """Bring the nodes of a graph that a node holds, which may read constants from outside."""
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    constants = {item.output[0]: item for item in graph.node if item.op_type == "Constant"}
 
     def constant(name: str) -> np.ndarray | None:
-        return numpy_helper.to_array(constants[name]) if name in constants else None
+        if name in constants:
+            return constant_value(constants[name])
+        return numpy_helper.to_array(stored[name]) if name in stored else outside.constant(name)
 
     around = Around(constant, lambda name: None, lambda name, axis: None, lambda name: 0, lambda message: None)
     nodes = [made for node in graph.node for made in bring(node, opset, around)]
@@ -184,6 +183,18 @@ def constant_node(node: onnx.NodeProto, what: str, values: Any, dtype: Any) -> o
     """Return a Constant whose output is named by a node's output and what it is for."""
     tensor = numpy_helper.from_array(np.asarray(values, dtype), what)
     return helper.make_node("Constant", [], [f"{node.output[0]}::{what}"], value=tensor)
+
+
+def constant_value(node: onnx.NodeProto) -> np.ndarray | None:
+    """Return what a Constant gives; None of any other node, and of text."""
+    if node.op_type != "Constant" or not node.attribute:
+        return None
+    item = node.attribute[0]
+    if item.name == "value":
+        return numpy_helper.to_array(item.t)
+    if item.name not in NUMBERS:
+        return None
+    return np.asarray(helper.get_attribute_value(item), np.float32 if "float" in item.name else np.int64)
 
 
 def as_inputs(node: onnx.NodeProto, attributes: dict[str, int], dtype: Any) -> list[onnx.NodeProto]:

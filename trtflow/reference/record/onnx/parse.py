@@ -19,8 +19,10 @@ from trtflow.reference.record.onnx.folding import fold
 from trtflow.reference.record.onnx.inference import Inference, Told, title
 from trtflow.reference.record.onnx.known_values import as_known, known_results
 from trtflow.reference.record.onnx.loops import varying_size
-from trtflow.reference.record.onnx.operators import check_node, is_beyond
+from trtflow.reference.record.onnx.narrow_types import as_read, as_weights, read_by_quantisers
+from trtflow.reference.record.onnx.operators import check_layers, check_node, is_beyond
 from trtflow.reference.record.onnx.opsets import Around, bring, drop
+from trtflow.reference.record.onnx.outcomes import check_shapes, exactly, is_whole, memory, row
 from trtflow.reference.record.onnx.registry import (
     BODIES,
     OPERATORS,
@@ -32,13 +34,14 @@ from trtflow.reference.record.onnx.registry import (
     graphs_of,
     schema_of,
 )
-from trtflow.reference.record.onnx.sizes import Size, fixed
+from trtflow.reference.record.onnx.sizes import fixed
 from trtflow.reference.record.onnx.types import OTHERS, SINGLE, TYPES, dtype_of, in_single, narrowed
 from trtflow.reference.record.onnx_layer import IOnnxLayer
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import ILogger, Logger, Weights
 
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
+INT8 = onnx.TensorProto.INT8
 Fail = Callable[..., bool]  # takes ErrorCode, text, node and the name of a wrong input
 
 
@@ -67,6 +70,7 @@ class Parse:
         self.values: dict[str, Operand] = {}
         self.told: dict[str, Told] = {}
         self.weights: set[str] = set()
+        self._steps = set(read_by_quantisers(model.graph))
         self.warned: set[str] = set()
         self._names: dict[tuple[int, int], str] = {}  # of weights, by the memory that they lie in
         self._kept: list[np.ndarray] = []
@@ -109,8 +113,7 @@ class Parse:
         if initializer.data_type not in TYPES:
             kind = onnx.TensorProto.DataType.Name(initializer.data_type)
             raise Refusal("Failed to import initializer.", f"{initializer.name!r} is of type {kind}. {OTHERS}")
-        self.constant(initializer.name, numpy_helper.to_array(initializer))
-        self._note_weights(initializer.name)
+        self._hold(initializer.name, numpy_helper.to_array(initializer))
 
     def add_input(self, value: onnx.ValueInfoProto) -> None:
         """Add an input of the network."""
@@ -169,6 +172,7 @@ class Parse:
     def step(self, node: onnx.NodeProto) -> None:
         """Add a node of opset 17: fold it, make TensorRT's own layer of it, or keep it as it is."""
         self._check_inputs(node)
+        node = as_read(self, node)
         if node.op_type == "If" and isinstance(self.values[node.input[0]], np.ndarray):
             self._inline(node)
             return
@@ -221,7 +225,7 @@ class Parse:
         told = [(name, self.told[name]) for name in every]
         single = {name: Told(SINGLE.get(item.elem_type, item.elem_type), item.shape) for name, item in told}
         self.inference.check_types(in_single(node), single, self.opsets)  # which ONNX Runtime holds it to
-        constants: dict[str, Any] = {name: value for name in every if _is_whole(value := self.values[name])}
+        constants: dict[str, Any] = {name: value for name in every if is_whole(value := self.values[name])}
         names = [name for name in every if name not in constants]
         tensors = [self.tensor(self.values[name], name) for name in names]
         given = [SINGLE.get(self.told[name].elem_type, self.told[name].elem_type) for name in names]
@@ -234,7 +238,7 @@ class Parse:
             (given, [SINGLE.get(told.elem_type, told.elem_type) for told in results]),
             [fixed(told.shape or ()) for told in results],
             [TYPES[told.elem_type] for told in results],
-            [_row(told) for told in results],
+            [row(told) for told in results],
             varying_size(node),
         )
         made = iter(self.network.add_layer(layer).outputs)
@@ -247,7 +251,7 @@ class Parse:
         assert value is not None
         array = narrowed(value)
         weights = Weights(array)
-        weights.name = self._names.get(_memory(value), "") if value.size else ""
+        weights.name = self._names.get(memory(value), "") if value.size else ""
         layer = self.network.add_constant(array.shape, weights)
         layer.name = f"{name}_constant"
         layer.outputs[0].name = f"{name}_constant_{self.network.num_layers}"
@@ -327,29 +331,29 @@ class Parse:
         if item.name == "value":
             if item.t.data_type not in TYPES:
                 dtype_of(item.t.data_type, node.output[0])
-            self.constant(node.output[0], numpy_helper.to_array(item.t))
+            self._hold(node.output[0], numpy_helper.to_array(item.t))
         else:
             dtype = np.float32 if "float" in item.name else np.int64
             if dtype == np.int64:  # its importer asks the attribute for floats, which it has not
                 instead = "0" if item.name == "value_int" else "an empty list"
                 name = node.name or node.output[0]
                 self.warn(f"TensorRT 8.6 reads {item.name} of {name!r} (Constant) as {instead}: give a tensor, value.")
-            self.constant(node.output[0], np.asarray(helper.get_attribute_value(item), dtype))
-        self._note_weights(node.output[0])
+            self._hold(node.output[0], np.asarray(helper.get_attribute_value(item), dtype))
         return True
 
-    def _note_weights(self, name: str) -> None:
-        """Note that TensorRT has a constant as weights, under its name."""
+    def _hold(self, name: str, array: np.ndarray) -> None:
+        """Note a constant that TensorRT has as weights, under its name."""
+        held = array if self.beyond or name in self._steps else as_weights(array)
+        self.constant(name, held)
         self.weights.add(name)
-        array = self.values[name]
-        if isinstance(array, np.ndarray) and array.size:
-            self._names[_memory(array)] = name
+        if held.size:
+            self._names[memory(held)] = name
 
     def _name_weights(self, layer: ILayer) -> None:
         """Name the weights of a layer, for a refitter, as the model does; what was computed of others has no name."""
         for held in vars(layer).values():
             if isinstance(held, Weights) and held.size and not held.name:
-                held.name = self._names.get(_memory(held.numpy()), "")
+                held.name = self._names.get(memory(held.numpy()), "")
 
     def _inline(self, node: onnx.NodeProto) -> None:
         """Add the branch of an If whose condition is constant, as TensorRT does."""
@@ -382,22 +386,42 @@ class Parse:
 
     def _fold(self, node: onnx.NodeProto, operands: list[Operand | None], results: list[Told]) -> bool:
         """Note the outputs of a node that are constant; whether they are."""
+        steps = node.op_type == "Cast" and results[0].elem_type == INT8  # of which the builder asks what makes them
+        if node.op_type in UNFOLDED or steps:
+            return False
         names = [name for name in node.output if name]
         reads = [self.values[name] for name in captured(node)]
         constant = all(value is None or isinstance(value, np.ndarray) for value in (*operands, *reads))
         floats = any(item.elem_type in FLOATS for item in (*results, *(self.told[name] for name in node.input if name)))
-        exact = None if constant and floats else _exactly(results)  # what is known of floats is for shapes only
+        exact = None if constant and floats else exactly(results)  # what is known of floats is for shapes only
         if exact is not None and names:
             for name, array in zip(names, exact, strict=True):
                 self.constant(name, array)
             return True
-        if not constant or node.op_type in UNFOLDED:
+        if not constant:
             return False
-        feeds = {name: self.values[name] for name in (*node.input, *captured(node)) if name}
-        found = fold(node, feeds, self.opsets, [told.elem_type for told in results])  # type: ignore[arg-type]
-        for name, array in zip(names, found, strict=True):
+        found = self._compute(node, results)
+        for name, array in zip(names, found or [], strict=False):
             self.constant(name, array)
-        return True
+        return found is not None
+
+    def _compute(self, node: onnx.NodeProto, results: list[Told]) -> list[np.ndarray] | None:
+        """Return the outputs of a node of constants; None where its layers may take types that ONNX's operator has not.
+
+        Raises:
+            Refusal: it cannot be computed.
+        """
+        feeds: dict[str, Any] = {name: self.values[name] for name in (*node.input, *captured(node)) if name}
+        try:
+            return fold(node, feeds, self.opsets, [told.elem_type for told in results])
+        except Refusal as fault:
+            try:
+                self.inference.check_types(node, self.told, self.opsets)
+            except Refusal as untyped:
+                if node.op_type in OPERATORS:
+                    return None
+                raise untyped from fault
+            raise
 
     def _add_layers(self, node: onnx.NodeProto, operands: list[Operand | None], results: list[Told]) -> None:
         first = self.network.num_layers
@@ -407,7 +431,8 @@ class Parse:
                 raise UnsupportedForm
             made = function(self, node, [self._single(item) for item in operands])
             values = made if isinstance(made, list) else [made]
-            _check_shapes(node, values, results)
+            check_layers(self, node, self.network._layers[first:])
+            check_shapes(node, values, results)
         except (UnsupportedForm, NetworkError):
             del self.network._layers[first:]
             values = self.keep(node, operands, results)
@@ -422,8 +447,8 @@ class Parse:
         if not isinstance(operand, np.ndarray) or operand.dtype != np.float64:
             return operand
         array = narrowed(operand)
-        if operand.size and (name := self._names.get(_memory(operand))):
-            self._names[_memory(array)] = name
+        if operand.size and (name := self._names.get(memory(operand))):
+            self._names[memory(array)] = name
         self._kept.append(array)  # so that its memory is no other's
         return array
 
@@ -449,50 +474,3 @@ class Parse:
                 value.name = name
                 assert value.producer is not None
                 value.producer.name = title
-
-
-def _memory(array: np.ndarray) -> tuple[int, int]:
-    """Return where an array lies and how long it is: reshaping leaves both as they are."""
-    return array.__array_interface__["data"][0], array.nbytes
-
-
-def _is_whole(value: Any) -> bool:
-    """Whether a value is a constant that is no weights: sizes, axes, truths."""
-    return isinstance(value, np.ndarray) and value.dtype.kind in "iub"
-
-
-def _row(told: Told) -> np.ndarray | None:
-    """Return known values as numbers, -1 where they are only known at run time."""
-    if told.known is None:
-        return None
-    return np.array([int(item) if not isinstance(item, Size) else -1 for item in told.known.ravel()])
-
-
-def _has_unknown(values: np.ndarray) -> bool:
-    return any(isinstance(item, Size) for item in values.ravel().tolist())
-
-
-def _exactly(results: list[Told]) -> list[np.ndarray] | None:
-    """Return outputs of which every value is known, None where one is not or does not fit its type."""
-    made = []
-    for told in results:
-        if told.known is None or _has_unknown(told.known):
-            return None
-        try:
-            made.append(np.asarray(told.known).astype(helper.tensor_dtype_to_np_dtype(told.elem_type)))
-        except OverflowError:
-            return None
-    return made
-
-
-def _check_shapes(node: onnx.NodeProto, values: list[Any], results: list[Told]) -> None:
-    """Raise UnsupportedForm where layers know less of a shape than ONNX does: what follows may need it."""
-    names = list(node.output)
-    told = dict(zip([name for name in names if name], results, strict=True))
-    for name, value in zip(names, values, strict=False):
-        if name and isinstance(value, ITensor):
-            shape = fixed(told[name].shape or ())
-            if len(shape) != len(value.shape) or any(
-                size >= 0 and size != found for size, found in zip(shape, value.shape, strict=True)
-            ):
-                raise UnsupportedForm

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 
 from trtflow.reference.record.enums import DataType, LayerType
+from trtflow.reference.record.layer import FLOATS
 from trtflow.reference.record.onnx.errors import ErrorCode, Refusal
 from trtflow.reference.record.onnx.inference import title
 from trtflow.reference.record.onnx.loops import SHAPE_OPERANDS
@@ -21,6 +22,7 @@ from trtflow.reference.record.onnx.types import OTHERS, TYPES
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.tensor_layers import LARGEST_K
 
+UNARY_WORDS = "This version of TensorRT does not support the given operator with the given input data type."
 LETTERS = "abcdefghijklmnopqrstuvwxyz->., "
 FOLD = "Make them constant, or fold the constants of the model first."
 _ACTIVATIONS_NAMES = """
@@ -55,7 +57,8 @@ def dtype_of(operand: Any) -> DataType | None:
     if operand is None:
         return None
     kinds = {"f": DataType.FLOAT, "b": DataType.BOOL, "i": DataType.INT32, "u": DataType.INT32}
-    return DataType.INT8 if operand.dtype == np.int8 else kinds.get(operand.dtype.kind)
+    named = {"f2": DataType.HALF, "i1": DataType.INT8}
+    return named.get(operand.dtype.str[1:], kinds.get(operand.dtype.kind))
 
 
 def rank_of(operand: Any) -> int:
@@ -126,8 +129,7 @@ def _unary(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
         "Abs": found in (DataType.BOOL, DataType.UINT8),
         "Neg": found in (DataType.BOOL, DataType.UINT8),
     }.get(node.op_type, found in (DataType.BOOL, DataType.INT32, DataType.UINT8))
-    words = "This version of TensorRT does not support the given operator with the given input data type."
-    check(not refused, words, f"It is {found.name if found else 'unknown'}: cast before it.")
+    check(not refused, UNARY_WORDS, f"It is {found.name if found else 'unknown'}: cast before it.")
 
 
 @refuses(*ELEMENTWISE)
@@ -136,8 +138,6 @@ def _elementwise(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> Non
     remedy = "Before opset 7 inputs were stretched by attributes: export the model again, with a later opset."
     check(len(ranks) == 1 or parse.opset >= 7, "Failed to broadcast tensors elementwise!", remedy)
     types = [dtype_of(operand) for operand in operands]
-    if DataType.UINT8 in types:
-        raise invalid(node, "UINT8 is for inputs and outputs only: cast to INT32 or FLOAT.")
     logical, boolean = node.op_type in ("And", "Or", "Xor"), DataType.BOOL in types
     fits = {
         "Pow": not boolean and DataType.INT32 not in types,
@@ -158,6 +158,16 @@ def _old_broadcast(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> N
     held = second is None or rank_of(second) == rank or parse.opset >= 7
     words = "Pre-opset 7 broadcasting is unsupported in this version of the ONNX parser"
     check(held, words, "Export the model again, with a later opset.")
+
+
+@refuses("PRelu")
+def _slopes(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
+    """TensorRT stretches the slopes alone, as ONNX says."""
+    data, slopes = tuple(operands[0].shape), tuple(operands[1].shape)
+    pairs = list(zip(data[::-1], slopes[::-1], strict=False))
+    fits = all(size in (1, -1, whole) or whole == -1 for whole, size in pairs)
+    if len(slopes) > len(data) or not fits:
+        raise invalid(node, f"Its slopes {slopes} do not stretch to its input {data}: expand the input before it.")
 
 
 @refuses("BatchNormalization")
@@ -191,6 +201,14 @@ def _clip(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
 def _cast(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     words = "Unsupported data type for the Cast operator!"
     check(attribute(node, "to") in TYPES, words, OTHERS, ErrorCode.INVALID_NODE)
+    source, target = dtype_of(operands[0]), TYPES[attribute(node, "to")]
+    if target == DataType.INT8 and source in FLOATS:
+        how = "to the nearest, of two to the even one, and the last of each side for what is beyond"
+        parse.warn(f"TensorRT 8.6 casts {node.name!r} (Cast) of floats to INT8 {how}; here it is cut, as ONNX says.")
+    others = {source, target} - {DataType.UINT8, *FLOATS}
+    if DataType.UINT8 in (source, target) and others:
+        kinds = " and ".join(dtype.name for dtype in (source, target) if dtype)
+        raise invalid(node, f"TensorRT converts UINT8 from and to FLOAT and HALF alone; these are {kinds}.")
 
 
 @refuses("Mod")

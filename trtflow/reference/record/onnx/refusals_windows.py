@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import onnx
 
-from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.onnx.errors import ErrorCode
 from trtflow.reference.record.onnx.inference import title
 from trtflow.reference.record.onnx.parse import Parse
-from trtflow.reference.record.onnx.refusals import check, dtype_of, invalid, rank_of
+from trtflow.reference.record.onnx.refusals import check, invalid, rank_of
 from trtflow.reference.record.onnx.registry import attribute, refuses
 from trtflow.reference.record.tensor import ITensor
 
@@ -20,8 +19,6 @@ from trtflow.reference.record.tensor import ITensor
 def _pool(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     words = "TensorRT does not support the indices output in MaxPool!"
     check(node.op_type != "MaxPool" or len(node.output) == 1, words, "Leave the output Indices out of the node.")
-    if dtype_of(operands[0]) == DataType.UINT8:
-        raise invalid(node, "UINT8 is for inputs and outputs only: cast to FLOAT.")
     words = "This version of TensorRT does not support dilations other than 1."
     check(set(attribute(node, "dilations", [1])) == {1}, words, "Gather the elements before a plain pool.")
     spatial = rank_of(operands[0]) - 2

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import onnx
+from onnx import helper
 
 from trtflow.reference.record.enums import (
     ElementWiseOperation,
     MatrixOperation,
     ReduceOperation,
+    UnaryOperation,
 )
+from trtflow.reference.record.layer import FLOATS
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.registry import UnsupportedForm, attribute, need, parses
 from trtflow.reference.record.tensor import ITensor
@@ -117,3 +120,21 @@ def _gather(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
     tensors = [parse.tensor(item, f"{node.name}_{index}") for index, item in enumerate((data, places))]
     axis = attribute(node, "axis", 0) % len(tensors[0].shape)
     return parse.network.add_gather(tensors[0], tensors[1], axis).outputs[0]
+
+
+@parses("EyeLike")
+def _eye_like(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
+    """Give a constant: TensorRT takes fixed sizes only."""
+    rows, columns = operands[0].shape
+    dtype = helper.tensor_dtype_to_np_dtype(parse.results[0].elem_type)
+    return parse.tensor(np.eye(rows, columns, attribute(node, "k", 0), dtype), node.output[0])
+
+
+@parses("IsNaN")
+def _is_nan(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
+    """Give what is not equal to itself, as TensorRT does: of INT32 nothing is."""
+    data = need(operands[0], tensor=True)
+    if data.native_dtype in FLOATS:
+        raise UnsupportedForm
+    same = parse.network.add_elementwise(data, data, ElementWiseOperation.EQUAL).outputs[0]
+    return parse.network.add_unary(same, UnaryOperation.NOT).outputs[0]
