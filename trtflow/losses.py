@@ -33,7 +33,8 @@ class Loss:
         tensor: its name.
         layer: name of the layer that computes it; empty for an input.
         largest: its largest absolute value in float32; None where one is infinite, as what masks an attention may be.
-        range: the largest that INT8 holds of it; None where it has no scale.
+        range: the largest that INT8 holds of it; None where it has no scale, or an infinite one, as a calibrator gives
+            what masks an attention.
         snr_db: 10 log10 of its squares over those of the difference from float32; None where it holds no number.
     """
 
@@ -134,7 +135,7 @@ def tensor_losses(
             wanted, found = first.run(dict(batch)), second.run(dict(batch))
             for name in sums.keys() & wanted.keys():
                 sums[name].add(wanted[name], found[name])
-    bounds = {name: float(scale) * 127 for name, scale in scales.items()}
+    bounds = {name: float(scale) * 127 for name, scale in scales.items() if np.isfinite(scale)}
     return [
         Loss(name, makers[name], sums[name].bound, bounds.get(name), sums[name].snr_db) for name in sums if makers[name]
     ]

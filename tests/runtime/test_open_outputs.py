@@ -177,6 +177,9 @@ def test_rows_of_two_precisions_are_not_held_against_each_other():
             tensor.set_dynamic_range(-127.0, 127.0)  # steps of 1: what is below a half is no longer positive
 
     few = {"x": np.linspace(-1, 1, WIDTH, dtype=np.float32)[None]}
-    found = tensor_losses(trt, define, Precise(in_int8, None), [few], {}, explicit_batch=True)
+    scales = {"doubled": np.float32(np.inf), "x": np.float32(1)}
+    found = tensor_losses(trt, define, Precise(in_int8, None), [few], scales, explicit_batch=True)
     assert "doubled" in {loss.tensor for loss in found}
     assert not {"best", "chosen"} & {loss.tensor for loss in found}
+    (doubled,) = (loss for loss in found if loss.tensor == "doubled")
+    assert doubled.range is None  # JSON has no infinite number
