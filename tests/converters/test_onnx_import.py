@@ -18,9 +18,18 @@ def written(path, nodes, opset=18):
     return path
 
 
-def takes(path):
-    network = trt.INetworkDefinition(1)
-    return trt.OnnxParser(network, trt.Logger(trt.Logger.INTERNAL_ERROR)).parse_from_file(str(path))
+def warned_of(path):
+    """Return what the parser says that TensorRT takes for something else in a model that it takes."""
+    told = []
+
+    class Recorder(trt.ILogger):
+        def log(self, severity, text):
+            told.append(text)
+
+    logger = Recorder()
+    parser = trt.OnnxParser(trt.INetworkDefinition(1), logger)
+    assert parser.parse_from_file(str(path)), parser.get_error(0)
+    return [text for text in told if "TensorRT 8.6" in text]
 
 
 def test_a_later_opset_is_brought_down(tmp_path):
@@ -28,7 +37,8 @@ def test_a_later_opset_is_brought_down(tmp_path):
     given = written(tmp_path / "given.onnx", nodes)
     file = import_model(given, tmp_path / "in")
     assert [item.version for item in onnx.load(file.path).opset_import] == [17]
-    assert (takes(given), takes(file.path)) == (False, True)
+    assert warned_of(given)
+    assert not warned_of(file.path)
     feeds = {"x": np.random.default_rng(0).normal(size=(2, 4, 5, 6)).astype(np.float32)}
     found, wanted = (onnxruntime.InferenceSession(path).run(None, feeds)[0] for path in (file.path, given))
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)

@@ -86,9 +86,10 @@ def _beyond() -> str:
 def _opsets() -> str:
     text = [
         f"Models of opsets 5 to 21 are read as opset {OPSET} has them; these operators changed, and are brought to",
-        "that form. What of a later opset TensorRT 8.6 passes over or takes for something else is refused, and so are",
-        "operators that came later (Gelu, Mish and the like). `trtflow migrate MODEL.onnx` and the workflow's import",
-        "bring such a model down where opset 17 can say the same; else the error says what to export with.",
+        "that form where opset 17 can say the same; else the error says what to export with. Where TensorRT 8.6 passes",
+        "over what a later opset says, takes it for something else, or has no such operator (Gelu, Mish and the like),",
+        "a warning says so: that file gives other values on a GPU, or none. `trtflow migrate MODEL.onnx` and the",
+        "workflow's import write such a model in opset 17, which TensorRT reads as it is meant.",
         "",
         "| operator | forms of opsets below | of opsets behind 17 |",
         "|---|---|---|",

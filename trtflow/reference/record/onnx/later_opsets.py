@@ -15,8 +15,8 @@ from trtflow.reference.record.onnx.registry import OPSET, attribute
 
 
 def _object(node: onnx.NodeProto, around: Around, what: str) -> None:
-    """Refuse a form that opset 17 can say otherwise, and that TensorRT 8.6 takes for another or refuses."""
-    around.refuse(node, Refusal(f"TensorRT 8.6 {what}", BRING_DOWN))
+    """Tell of a form that opset 17 can say otherwise, and that TensorRT 8.6 takes for another or refuses."""
+    around.object_to(node, Refusal(f"TensorRT 8.6 {what}", BRING_DOWN))
 
 
 @behind("LSTM", "GRU", "RNN")

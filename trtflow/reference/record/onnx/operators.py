@@ -83,19 +83,8 @@ def check_layers(parse: Parse, node: onnx.NodeProto, layers: list[ILayer]) -> No
 
 
 def _go_beyond(parse: Parse, node: onnx.NodeProto, refusal: Refusal) -> None:
-    """Do as `refuse` where ONNX Runtime takes a node; else raise."""
-    if not runs_beyond(node):
-        raise refusal
-    refuse(parse, node, refusal)
-
-
-def refuse(parse: Parse, node: onnx.NodeProto, refusal: Refusal) -> None:
-    """Raise what TensorRT has against a node, or note that the parse goes beyond it.
-
-    Raises:
-        Refusal: the parse is not to go beyond.
-    """
-    if not parse.beyond:
+    """Note that ONNX Runtime takes a node where the parse is to go beyond TensorRT; else raise."""
+    if not parse.beyond or not runs_beyond(node):
         raise refusal
     if node.op_type not in parse.used_beyond:
         parse.warn(f"{node.op_type} is beyond TensorRT 8.6: ONNX Runtime runs it here, TensorRT refuses it.")

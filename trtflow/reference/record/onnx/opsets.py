@@ -32,8 +32,8 @@ class Around:
         size: returns the size of a value along an axis, None where it is not known.
         elem_type: returns ONNX's type of a value, 0 where it is not known.
         warn: tells what a user should know of a model that is taken.
-        refuse: takes a node of a later opset and what TensorRT 8.6 has against its form, which opset 17 can say
-            otherwise. A parse raises that; where a model is brought down it is what is mended.
+        object_to: takes a node of a later opset and what TensorRT 8.6 has against its form, which opset 17 can say
+            otherwise. A parse warns of that; where a model is brought down it is what is mended.
         plain: whether all must be operators of ONNX's opset 17, for a file and not for TensorRT's layers.
     """
 
@@ -42,11 +42,11 @@ class Around:
     size: Callable[[str, int], int | None]
     elem_type: Callable[[str], int]
     warn: Callable[[str], None]
-    refuse: Callable[[onnx.NodeProto, Refusal], None]
+    object_to: Callable[[onnx.NodeProto, Refusal], None]
     plain: bool = False
 
 
-def around_of(parse: Any, refuse: Callable[[onnx.NodeProto, Refusal], None], *, plain: bool) -> Around:
+def around_of(parse: Any, object_to: Callable[[onnx.NodeProto, Refusal], None], *, plain: bool) -> Around:
     """Return what a parse knows so far."""
 
     def rank(name: str) -> int | None:
@@ -65,7 +65,7 @@ def around_of(parse: Any, refuse: Callable[[onnx.NodeProto, Refusal], None], *, 
     def elem_type(name: str) -> int:
         return parse.told[name].elem_type if name in parse.told else 0
 
-    return Around(constant, rank, size, elem_type, parse.warn, refuse, plain)
+    return Around(constant, rank, size, elem_type, parse.warn, object_to, plain)
 
 
 NUMBERS = ("value_int", "value_ints", "value_float", "value_floats")  # attributes of Constant
@@ -211,7 +211,7 @@ def parts_of(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.Node
     newer = f"{node.op_type} came with opset {schema.since_version}, and TensorRT 8.6 knows {OPSET}"
     if [part.op_type for part in parts] == [node.op_type]:
         raise Refusal(newer, EXPORT_AGAIN)
-    around.refuse(node, Refusal(NO_PLUGIN, f"{newer}. {BRING_DOWN}"))
+    around.object_to(node, Refusal(NO_PLUGIN, f"{newer}. {BRING_DOWN}"))
     kept = {*node.input, *node.output, ""}
     for part in parts:  # values inside have one name in each node of the operator
         for names in (part.input, part.output):

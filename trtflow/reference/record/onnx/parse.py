@@ -20,7 +20,7 @@ from trtflow.reference.record.onnx.inference import Inference, Told, title
 from trtflow.reference.record.onnx.known_values import as_known, known_results
 from trtflow.reference.record.onnx.loops import varying_size
 from trtflow.reference.record.onnx.narrow_types import as_read, as_weights, read_by_quantisers
-from trtflow.reference.record.onnx.operators import check_layers, check_node, is_beyond, refuse
+from trtflow.reference.record.onnx.operators import check_layers, check_node, is_beyond
 from trtflow.reference.record.onnx.opsets import Around, around_of, bring, drop, parts_of
 from trtflow.reference.record.onnx.outcomes import check_shapes, exactly, is_whole, memory, row
 from trtflow.reference.record.onnx.registry import (
@@ -284,7 +284,11 @@ class Parse:
 
     def around(self) -> Around:
         """Return what is known so far to those who bring nodes to opset 17."""
-        return around_of(self, lambda node, refusal: refuse(self, node, refusal), plain=self.beyond)
+        return around_of(self, self._warn_of, plain=self.beyond)
+
+    def _warn_of(self, node: onnx.NodeProto, refusal: Refusal) -> None:
+        """Say what TensorRT 8.6 has against a form that opset 17 says otherwise, which is what is added here."""
+        self.warn(f"{title(node)}: {refusal}")
 
     def _is_plugin(self, node: onnx.NodeProto, operands: list[Any]) -> bool:
         """Add a node that names a plugin; whether it did."""
