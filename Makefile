@@ -74,9 +74,11 @@ audit: $(SUPPLY)/.ready ## ask a service for known vulnerabilities of the pinned
 
 bench: $(VENV)/.workflow ## time the reference beside its peers on this CPU (docs/performance.md); let the machine be idle
 	mkdir -p results/bench
-	python scripts/bench_cpu_int8.py --precisions fp16 --out results/bench/cpu_int8.json
+	python scripts/bench_cpu_int8.py --threads 1 --precisions fp16 --out results/bench/cpu_int8.json
+	python scripts/bench_cpu_int8.py --out results/bench/cpu_int8.json --draw results/bench/cpu_int8.png
 	python scripts/bench_calibration.py --name googlenet --pictures 2 --out results/bench/calibration.json
 	python scripts/bench_resnet50_torch.py --training 30 --width 0.25 --out results/bench/training.json
+	python tests/speed/time_workflow.py --out results/bench/workflow.json
 
 soak: $(VENV)/.develop ## kill and stop workers of pools at random moments, KILLS=200 of them
 	python tests/soak/kill_workers.py --kills $(KILLS)

@@ -1,5 +1,7 @@
 """What rules share of Snakemake's objects; what a run does is planned by trtflow.workflow."""
 
+import atexit
+import gc
 import io
 import json
 import os
@@ -11,6 +13,12 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
+
+# What is made of a plan stays to the end of a run: to look through it for cycles over and over took a fifth of a dry
+# run, and once more at its end.
+gc.freeze()
+gc.set_threshold(100_000)
+atexit.register(gc.freeze)
 
 ENVIRONMENT = (
     "../environment.yml"  # with --sdm conda; otherwise the Python that runs Snakemake

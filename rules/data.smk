@@ -43,7 +43,7 @@ rule list_own_files:
     params:
         **script("list_files"),
         files=lambda wildcards: planned(
-            PLAN.own_places, wildcards.sample, wildcards.part
+            PLAN.own_listing, wildcards.sample, wildcards.part
         ),
         state=lambda wildcards: planned(
             PLAN.own_state, wildcards.sample, wildcards.part

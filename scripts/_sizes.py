@@ -1,9 +1,9 @@
-"""The networks of the guide at their original sizes, and the options of what times them."""
+"""The networks of the guide, at original sizes and narrow as the workflow has them, and options of what times them."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class Network:
         network: which of the family's.
         stock: what a prototxt as its authors write it is called.
         preprocessor: file of config/preprocessors that its graph needs on the way to UFF.
+        width: factor on the channels; 1 is the original.
     """
 
     sample: str
@@ -38,6 +39,7 @@ class Network:
     network: str | None = None
     stock: str = "stock.prototxt"
     preprocessor: str | None = None
+    width: float = 1.0
 
 
 NETWORKS = {
@@ -64,6 +66,22 @@ NETWORKS = {
         network="resnet50",
     ),
 }
+
+
+def _narrow(name: str, width: float, side: int) -> Network:
+    title = NETWORKS[name].title.split()[0]
+    return replace(NETWORKS[name], width=width, shape=(side, side), title=f"{title}, {width:g} wide, {side}")
+
+
+# width and pixels of `data: mini`, as config/samples and families have them
+NARROW = {
+    "resnet50_narrow": _narrow("resnet50", 0.25, 96),
+    "googlenet_narrow": _narrow("googlenet", 0.25, 64),
+    "tf_ssd_narrow": _narrow("tf_ssd", 0.25, 300),
+    "ssd_narrow": _narrow("ssd", 0.125, 300),
+    "yolov3_narrow": _narrow("yolov3", 0.125, 128),
+}
+ALL = NETWORKS | NARROW
 
 
 def random_pictures(network: Network, count: int, seed: int) -> np.ndarray:

@@ -1,25 +1,30 @@
-"""Time the guide's networks at their original sizes on a CPU, in INT8 beside float32, in one run.
+"""Time the guide's networks on a CPU, in INT8 beside float32, in one run: original sizes, and those of `data: mini`.
 
 python scripts/bench_cpu_int8.py --out bench_cpu_int8.json
 python scripts/bench_cpu_int8.py --networks resnet50 --precisions fp16 --threads 1 --out bench_cpu_int8.json
+python scripts/bench_cpu_int8.py --out bench_cpu_int8.json --draw speeds.png    # of what that has
 
 The same network with the same random weights runs in our fp32 and int8, in ONNX Runtime's own quantize_static Q/DQ of
 our float32 network (kernels by row; activations as int8, its default, and as uint8), and in OpenVINO where that is
-installed. Sides take turns, so that whatever else the machine does meets them alike; the median counts. Skeletons come
-from scripts/export_sizes.py, which is called where --skeletons lacks a network (minutes).
+installed. Sides take turns, so that whatever else the machine does meets them alike; the median counts, with one
+thread of processor time, which other programs change less than the clock. Of outputs that are no boxes it tells how far
+they are from float32's too. Skeletons come from scripts/export_sizes.py, which is called where --skeletons lacks a
+network (minutes).
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import logging
 import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,7 +33,7 @@ import _path  # noqa: F401
 import numpy as np
 import onnx
 import onnxruntime
-from _sizes import NETWORKS, Network, random_pictures
+from _sizes import ALL, NARROW, Network, random_pictures
 from bench_network import build, fill_folder
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quant_pre_process, quantize_static
 
@@ -41,10 +46,11 @@ from trtflow.runtime.backend import load
 from trtflow.runtime.options import add_builder_options
 from trtflow.samples import load as load_sample
 
-DEFAULT = ("resnet50", "googlenet", "yolov3", "ssd", "tf_ssd")
+DEFAULT = ("resnet50", "googlenet", "yolov3", "ssd", "tf_ssd", *NARROW)
 ORT_TYPES = {"ort int8": QuantType.QInt8, "ort uint8": QuantType.QUInt8}
 Feeds = Mapping[str, np.ndarray]
-Query = Callable[[], object]
+Query = Callable[[], Sequence[np.ndarray]]
+CHOICES = ("NonMaxSuppression", "TopK")  # a network with these answers by boxes, whose order a rounding changes
 
 
 class OnePicture(CalibrationDataReader):
@@ -88,8 +94,8 @@ def feeds_of(network: Network, model: onnx.ModelProto) -> dict[str, np.ndarray]:
     return dict(feeds(picture)) if feeds else {model.graph.input[0].name: picture}
 
 
-def sides_of(name: str, options: argparse.Namespace) -> dict[str, Query]:
-    """Build a network's sides; return for each a function that answers one query."""
+def sides_of(name: str, options: argparse.Namespace) -> tuple[dict[str, Query], list[str]]:
+    """Build a network's sides; return for each a function that answers one query, and the outputs to compare."""
     trt, threads = load("reference"), options.threads
     with tempfile.TemporaryDirectory() as folder:
         export = Path(folder) / "export"
@@ -97,7 +103,7 @@ def sides_of(name: str, options: argparse.Namespace) -> dict[str, Query]:
         kinds = dict.fromkeys(["fp32", *options.precisions, "int8"])
         options.name = name
         lowered = {kind: read_plan(build(trt, options, export, kind, 1))[0] for kind in kinds}
-        feeds = feeds_of(NETWORKS[name], lowered["fp32"])
+        feeds = feeds_of(ALL[name], lowered["fp32"])
         sessions: dict[str, Any] = {}
         for kind, model in lowered.items():
             sessions[kind] = session(fitted(model, ONNX_RUNTIME), threads, ours=True)
@@ -107,7 +113,30 @@ def sides_of(name: str, options: argparse.Namespace) -> dict[str, Query]:
         sessions["openvino fp32"] = OpenVinoSession(fitted(lowered["fp32"], OPENVINO), threads)
         if not overflows():
             sessions["openvino int8"] = OpenVinoSession(fitted(lowered["int8"], OPENVINO), threads)
-    return {title: lambda found=found: found.run(None, feeds) for title, found in sessions.items()}
+    chosen = any(node.op_type in CHOICES for node in lowered["fp32"].graph.node)
+    outputs = [] if chosen else [output.name for output in lowered["fp32"].graph.output]
+    return {title: partial(found.run, None, feeds) for title, found in sessions.items()}, outputs
+
+
+def errors_of(sides: Mapping[str, Query], outputs: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Return how far outputs of our other precisions are from float32's: root of the mean square, of its deviation.
+
+    None where a precision overflows, as FP16 can with random weights. ONNX Runtime's own says little: it rounds the
+    probabilities of a thousand classes to a 256th, which with random weights is to nothing.
+    """
+    if not outputs:
+        return {}
+    exact, errors = sides["fp32"](), {}
+    for title in ("fp16", "int8"):
+        if title in sides:
+            pairs = zip(outputs, exact, sides[title](), strict=True)
+            errors[title] = {name: _error(right, got) for name, right, got in pairs}
+    return errors
+
+
+def _error(right: np.ndarray, got: np.ndarray) -> float | None:
+    found = float(np.sqrt(np.square(got - right).mean()) / right.std())
+    return round(found, 6) if np.isfinite(found) else None
 
 
 def measure(sides: Mapping[str, Query], seconds: float) -> dict[str, dict[str, float]]:
@@ -130,16 +159,24 @@ def _summary(times: list[tuple[float, float]]) -> dict[str, float]:
     return {key: round(1000 * value, 3) for key, value in found.items()} | {"queries": len(times)}
 
 
-def row_of(name: str, found: Mapping[str, dict[str, float]]) -> dict[str, Any]:
+def unit_of(threads: int) -> str:
+    """Return by which of the times ratios are: processor time where there is one thread, the clock's for several."""
+    return "processor_ms" if threads == 1 else "median_ms"
+
+
+def row_of(
+    name: str, found: Mapping[str, dict[str, float]], errors: Mapping[str, Mapping[str, float | None]], unit: str
+) -> dict[str, Any]:
     """Return a network's row: how many times faster INT8 is than float32, and than the faster of ONNX Runtime's own."""
-    times = {title: values["median_ms"] for title, values in found.items()}
+    times = {title: values[unit] for title, values in found.items()}
     peer = min(times[title] for title in ORT_TYPES)
     ratios = {"fp32 / int8": times["fp32"] / times["int8"], "ort / int8": peer / times["int8"]}
     if "fp16" in times:
         ratios["fp16 / fp32"] = times["fp16"] / times["fp32"]
     if "openvino int8" in times:
         ratios["fp32 / openvino int8"] = times["fp32"] / times["openvino int8"]
-    return {"network": name, "sides": found, "ratios": {key: round(value, 2) for key, value in ratios.items()}}
+    rounded = {key: round(value, 2) for key, value in ratios.items()}
+    return {"network": name, "sides": found, "ratios": rounded, "errors": errors}
 
 
 def machine() -> dict[str, Any]:
@@ -154,43 +191,73 @@ def machine() -> dict[str, Any]:
     return {**what, "date": f"{datetime.now(UTC):%Y-%m-%d}", **versions}
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: list[dict[str, Any]], unit: str) -> str:
     """Return the rows for people, milliseconds and ratios."""
     sides = list(dict.fromkeys(title for row in rows for title in row["sides"]))
     ratios = list(dict.fromkeys(title for row in rows for title in row["ratios"]))
     cells = [
         [row["network"]]
-        + [f"{row['sides'][side]['median_ms']:.1f}" if side in row["sides"] else "" for side in sides]
+        + [f"{row['sides'][side][unit]:.1f}" if side in row["sides"] else "" for side in sides]
         + [str(row["ratios"].get(ratio, "")) for ratio in ratios]
         for row in rows
     ]
-    return columns(["network", *(f"{side} ms" for side in sides), *ratios], cells)
+    return columns([f"{unit} of a picture", *sides, *ratios], cells)
+
+
+def error_table(rows: list[dict[str, Any]]) -> str:
+    """Return for each output how far our other precisions are from float32."""
+    cells = []
+    for row in rows:
+        for output in row["errors"].get("int8", {}):
+            found = [row["errors"].get(title, {}).get(output) for title in ("fp16", "int8")]
+            cells.append([f"{row['network']}, {output}", *("" if value is None else f"{value:.4f}" for value in found)])
+    return columns(["differs from fp32", "fp16", "int8"], cells)
+
+
+def draw(path: Path, rows: list[dict[str, Any]], unit: str) -> None:
+    """Plot how many times as fast as float32 each side of a network is."""
+    from trtflow.reporting.figures import write_speeds  # noqa: PLC0415 - Matplotlib, which timing has no use for
+
+    speeds = {}
+    for row in rows:
+        times = {title: side[unit] for title, side in row["sides"].items()}
+        speeds[ALL[row["network"]].title] = {title: times["fp32"] / time for title, time in times.items()}
+    write_speeds(path, speeds, "float32 of the same network")
 
 
 def main() -> None:
     """Read the command line, time each network, print and write the table."""
     arguments = parser(__doc__)
-    arguments.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(DEFAULT), help="which")
+    arguments.add_argument("--networks", nargs="+", choices=list(ALL), default=list(DEFAULT), help="which")
     arguments.add_argument("--skeletons", type=Path, default=Path("results/sizes"), help="folder of export_sizes.py")
     arguments.add_argument("--precisions", nargs="*", choices=["fp16"], default=[], help="beside fp32 and int8")
     arguments.add_argument("--threads", type=int, default=0, help="of each session; 0: as many as there are cores")
     arguments.add_argument("--seconds", type=float, default=4.0, help="of each side")
     arguments.add_argument("--seed", type=int, default=0, help="of the weights")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    arguments.add_argument("--draw", type=Path, help="PNG of what --out has; nothing is timed")
     add_builder_options(arguments)
     options = arguments.parse_args()
+    if options.draw:
+        known = json.loads(options.out.read_text())
+        draw(options.draw, known["rows"], unit_of(known["threads"]))
+        return
     logging.getLogger().setLevel(logging.ERROR)  # quantize_static's advice
 
     missing = [name for name in options.networks if not (options.skeletons / name).is_dir()]
     if missing:
         export = [sys.executable, Path(__file__).with_name("export_sizes.py"), "--out-dir", options.skeletons]
         run_command([*map(str, export), "--networks", *missing])
+    unit = unit_of(options.threads)
     result: dict[str, Any] = {"machine": machine(), "threads": options.threads, "rows": []}
     for name in options.networks:
-        result["rows"].append(row_of(name, measure(sides_of(name, options), options.seconds)))
+        sides, outputs = sides_of(name, options)
+        errors = errors_of(sides, outputs)
+        result["rows"].append(row_of(name, measure(sides, options.seconds), errors, unit))
         write_json(options.out, result)
-        print(table(result["rows"][-1:]), flush=True)
-    print(table(result["rows"]))
+        print(table(result["rows"][-1:], unit), flush=True)
+    print(table(result["rows"], unit))
+    print(error_table(result["rows"]))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 import _path  # noqa: F401
-from _sizes import NETWORKS, RANGES, Network, add_measure_options, random_pictures
+from _sizes import ALL, RANGES, Network, add_measure_options, random_pictures
 
 from trtflow.calibration.tensors import ranged_tensors, set_range
 from trtflow.cli import parser, run
@@ -69,7 +69,7 @@ def build(
     give_form: Callable[[ModuleType, Any], None] | None = None,
 ) -> bytes:
     """Return the plan of the network in a precision, for one batch size; `give_form` changes what its inputs are."""
-    sample = load_sample(NETWORKS[options.name].sample)
+    sample = load_sample(ALL[options.name].sample)
     define_network = definition(sample, export, precision)
 
     def define(trt: ModuleType, network: Any) -> None:
@@ -97,7 +97,7 @@ def measure_row(trt: ModuleType, options: argparse.Namespace, export: Path, prec
     seconds = time.perf_counter() - start
     row: dict[str, Any] = {"build_s": round(seconds, 1), "engine_bytes": len(plan)}
     with Session(trt, engine_of(trt, plan)) as session:
-        fill_inputs(session, NETWORKS[options.name], batch)
+        fill_inputs(session, ALL[options.name], batch)
         row["timing"] = measure({"engine": session}, batch, options.seconds)["engine"]
         try:
             row["graph"] = measure({"engine": session}, batch, options.seconds, graph=True)["engine"]
@@ -147,7 +147,7 @@ def add_row(trt: ModuleType, options: argparse.Namespace, export: Path, result: 
 def main() -> None:
     """Read the command line, fill the model, and write a row for each precision and batch size."""
     arguments = parser(__doc__)
-    arguments.add_argument("--name", choices=list(NETWORKS), required=True, help="the network")
+    arguments.add_argument("--name", choices=list(ALL), required=True, help="the network")
     arguments.add_argument("--skeletons", type=Path, required=True, help="folder of export_sizes.py")
     arguments.add_argument("--seed", type=int, default=0, help="of the weights")
     arguments.add_argument("--time-limit", type=float, default=600, help="seconds after which no build is begun")
@@ -158,7 +158,7 @@ def main() -> None:
     options = arguments.parse_args()
 
     end = time.perf_counter() + options.time_limit
-    trt, network = load(options.backend), NETWORKS[options.name]
+    trt, network = load(options.backend), ALL[options.name]
     result: dict[str, Any] = {"network": options.name, "title": network.title, "sample": network.sample}
     result["backend"] = {"name": options.backend, **({} if options.backend == "reference" else probe())}
     result["builder"], result["rows"] = builder_origin(options), []

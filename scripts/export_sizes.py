@@ -17,7 +17,7 @@ from typing import Any
 import _path  # noqa: F401
 import numpy as np
 import onnx
-from _sizes import NETWORKS, RANGES, Network, random_pictures
+from _sizes import ALL, NETWORKS, RANGES, Network, random_pictures
 from onnx import numpy_helper
 
 from trtflow import families
@@ -132,17 +132,17 @@ def ranges_of(network: Network, exported: Path, seed: int) -> dict[str, float]:
 def main() -> None:
     """Read the command line; export, cut and record, network by network."""
     arguments = parser(__doc__)
-    arguments.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS), help="which")
-    arguments.add_argument("--width", type=float, default=1.0, help="factor on the channels; 1 is the original")
+    arguments.add_argument("--networks", nargs="+", choices=list(ALL), default=list(NETWORKS), help="which")
+    arguments.add_argument("--width", type=float, default=1.0, help="factor on the channels that a network has")
     arguments.add_argument("--seed", type=int, default=0, help="of weights and picture")
     arguments.add_argument("--complete", action="store_true", help="write the models with their weights, and no ranges")
     arguments.add_argument("--out-dir", type=Path, required=True, help="folder to write, one folder a network in it")
     options = arguments.parse_args()
 
     for name in options.networks:
-        network, out = NETWORKS[name], options.out_dir / name
+        network, out = ALL[name], options.out_dir / name
         with tempfile.TemporaryDirectory() as folder:
-            exported = export(network, Path(folder), options.width, options.seed)
+            exported = export(network, Path(folder), options.width * network.width, options.seed)
             if options.complete:
                 for path in exported.iterdir():
                     copy_file(path, out / path.name)

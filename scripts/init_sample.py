@@ -18,4 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, trace=False)  # for people: what is wrong is a line

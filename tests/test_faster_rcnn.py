@@ -13,7 +13,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = (
     "samples={faster_rcnn: {splits: {train: 8, calibration: 4, val: 6, shape: [200, 256]}, model: {width: 0.0625},"
-    " training: {pretraining_steps: 2, steps: 4, batch_size: 4, threads: 1}}}"
+    " max_batch_size: 2, training: {pretraining_steps: 2, steps: 4, batch_size: 4, threads: 1}}}"
 )
 
 

@@ -22,6 +22,7 @@ SMALL_SSD = (
     (r"vgg16, width: [\d.]+", "vgg16, width: 0.0625"),
     (r"pretraining_steps: \d+", "pretraining_steps: 2"),
     (r" steps: \d+", " steps: 3"),
+    (r"max_batch_size: \d+", "max_batch_size: 2"),
 )
 SMALL_DIGITS = (
     (r"train: \d+, calibration: \d+, val: \d+", "train: 40, calibration: 50, val: 100"),

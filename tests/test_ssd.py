@@ -16,7 +16,7 @@ from trtflow.formats.netpbm import read_ppm
 ROOT = Path(__file__).resolve().parents[1]
 SHORT = (
     "samples={ssd: {splits: {train: 300, calibration: 10, val: 40},"
-    " training: {steps: 120, pretraining_steps: 100}, figures: {count: 8, threshold: 0.1},"
+    " max_batch_size: 2, training: {steps: 120, pretraining_steps: 100}, figures: {count: 8, threshold: 0.1},"
     " limits: {map: 0.1, fp16_map_drop: 0.05, int8_map_drop: 0.05}}}"
 )
 
@@ -24,7 +24,7 @@ SHORT = (
 def finish(folder):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = ["snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, "--cores", "2", "--quiet", "all"]
-    command += ["--config", "backend=reference", "latency_seconds=0.3", SHORT, "--", "results/ssd_report.json"]
+    command += ["--config", "backend=reference", "latency_seconds=0.1", SHORT, "--", "results/ssd_report.json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

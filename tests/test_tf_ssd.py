@@ -10,7 +10,7 @@ import pytest
 from kept import copy_of, kept
 
 ROOT = Path(__file__).resolve().parents[1]
-SPLITS = "splits: {train: 8, calibration: 4, val: 6}"
+SPLITS = "splits: {train: 8, calibration: 4, val: 6}, max_batch_size: 2"
 SMALL = (
     f"samples={{tf_ssd: {{{SPLITS}, model: {{width: 0.0625}},"
     f" training: {{pretraining_steps: 2, steps: 4, threads: 1}}}}, uff_ssd: {{{SPLITS}}}}}"
@@ -53,9 +53,11 @@ def test_the_model_is_trained_once(folder):
     assert models[0] == models[1]
 
 
-def test_a_graph_without_the_namespaces_stops_the_run_and_is_named(folder):
+def test_a_graph_without_the_namespaces_stops_the_run_and_is_named(folder, tmp_path):
     graph = folder / "results" / "tf_ssd" / "model" / "frozen.pb"
-    subprocess.run([sys.executable, "-c", OTHER_GRAPH, graph], check=True, capture_output=True)
+    program = tmp_path / "write_graph.py"  # a file, which starts with TensorFlow loaded
+    program.write_text(OTHER_GRAPH)
+    subprocess.run([sys.executable, program, graph], check=True, capture_output=True)
     done = snakemake(folder, "results/uff_ssd/export/model.uff")
     assert done.returncode != 0
     log = (folder / "logs" / "uff_ssd" / "convert_to_uff.log").read_text()

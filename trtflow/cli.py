@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import faulthandler
+import gc
 import json
+import logging
 import math
 import os
 import subprocess
@@ -42,6 +45,9 @@ def run(main: Callable[[], None], trace: bool = True) -> None:
     fault of a kernel, Python's stack is written first. Where the variable TRTFLOW_TIMES is set, a last line says how
     long it took to start and to work, which `trtflow list --times` reads in logs.
     """
+    # at its end Python looks for cycles among all that the frameworks have made, a second of PyTorch and two of
+    # TensorFlow, for memory that goes with the process anyway
+    atexit.register(gc.freeze)
     with suppress(ValueError):  # of a standard error that is no file, as where another program runs a command
         faulthandler.enable()
     begun = time.time()
@@ -94,10 +100,12 @@ def _finite(value: Any) -> Any:
 def quiet_tensorflow() -> None:
     """Set what TensorFlow reads from its environment when it is loaded: call this before.
 
-    No notes on CPU instructions, and constants that are computed ahead are the same on every processor.
+    No notes on CPU instructions or on old functions, and constants that are computed ahead are the same on every
+    processor.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # no notes on functions of its own that are to go
 
 
 def run_command(command: Sequence[object]) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from trtflow.calibration.fallback import in_front_of_activations
-from trtflow.calibration.tensors import layers_of, ranged_tensors
+from trtflow.calibration.kept import PRODUCTS, prefer_constraints
+from trtflow.calibration.tensors import inside_bodies, layers_of, ranged_tensors
 from trtflow.cli import columns
 from trtflow.metrics.agreement import MOST_DB
 from trtflow.runtime.build import Settings, build_plan
@@ -31,14 +32,14 @@ class Loss:
     Attributes:
         tensor: its name.
         layer: name of the layer that computes it; empty for an input.
-        largest: its largest absolute value in float32.
+        largest: its largest absolute value in float32; None where one is infinite, as what masks an attention may be.
         range: the largest that INT8 holds of it; None where it has no scale.
         snr_db: 10 log10 of its squares over those of the difference from float32; None where it holds no number.
     """
 
     tensor: str
     layer: str
-    largest: float
+    largest: float | None
     range: float | None
     snr_db: float | None
 
@@ -54,12 +55,10 @@ class Precise:
     Attributes:
         define: adds its layers.
         calibrator: serves the table; None with ranges.
-        configure: sets what the builder must heed; None for nothing.
     """
 
     define: Define
     calibrator: Any
-    configure: Define | None
 
 
 @dataclass
@@ -71,8 +70,14 @@ class _Sums:
     def add(self, wanted: np.ndarray, found: np.ndarray) -> None:
         exact = wanted.astype(np.float64)
         self.signal += float(np.square(exact).sum())
-        self.noise += float(np.square(found - exact).sum())
+        with np.errstate(invalid="ignore"):  # infinite values of both
+            self.noise += float(np.square(found - exact).sum())
         self.largest = max(self.largest, float(np.abs(exact).max(initial=0)))
+
+    @property
+    def bound(self) -> float | None:
+        """Return the largest absolute value; None where it is not finite."""
+        return self.largest if np.isfinite(self.largest) else None
 
     @property
     def snr_db(self) -> float | None:
@@ -94,7 +99,8 @@ def tensor_losses(
 ) -> list[Loss]:
     """Run a network in float32 and in INT8 with every tensor an output.
 
-    TensorRT fuses less where a tensor is an output, so what lies in front of an activation is left out.
+    TensorRT fuses less where a tensor is an output, so what lies in front of an activation is left out; and so is what
+    has as many rows as values say, for the rows of two precisions are not of the same things.
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
@@ -116,23 +122,21 @@ def tensor_losses(
         build(trt, _watched(exact, makers), "fp32"),
         build(
             trt,
-            _watched(quantised.define, makers),
+            _wishing(_watched(quantised.define, makers), scales),
             "int8",
             calibrator=quantised.calibrator,
-            configure=quantised.configure,
+            configure=prefer_constraints,
         ),
     ]
-    sums = {name: _Sums() for name in makers}
     with Session(trt, engine_of(trt, plans[0])) as first, Session(trt, engine_of(trt, plans[1])) as second:
+        sums = {name: _Sums() for name in makers if name not in first.opened}
         for batch in batches:
             wanted, found = first.run(dict(batch)), second.run(dict(batch))
             for name in sums.keys() & wanted.keys():
                 sums[name].add(wanted[name], found[name])
     bounds = {name: float(scale) * 127 for name, scale in scales.items()}
     return [
-        Loss(name, makers[name], sums[name].largest, bounds.get(name), sums[name].snr_db)
-        for name in makers
-        if makers[name]
+        Loss(name, makers[name], sums[name].bound, bounds.get(name), sums[name].snr_db) for name in sums if makers[name]
     ]
 
 
@@ -146,7 +150,8 @@ def _watched(define: Define, makers: dict[str, str]) -> Define:
         for layer in layers:
             for place in range(layer.num_outputs):
                 makers[layer.get_output(place).name] = layer.name
-        inside = in_front_of_activations(trt, layers)  # of a fused layer: it is never stored, and has no steps
+        # of a fused layer, which is never stored, and has no steps; and what cannot be an output
+        inside = in_front_of_activations(trt, layers) | inside_bodies(trt, layers)
         names = set()
         for tensor in ranged_tensors(trt, network):
             if tensor.name in inside and tensor.name not in marked:
@@ -160,13 +165,29 @@ def _watched(define: Define, makers: dict[str, str]) -> Define:
     return define_watched
 
 
+def _wishing(define: Define, scales: Mapping[str, Any]) -> Define:
+    """Return what also wants INT8 of each layer with weights whose input has a scale, if nothing else is wanted of it.
+
+    Where every tensor is an output, and so is there in float32, TensorRT finds float32 faster for most of a network.
+    """
+
+    def define_wishing(trt: ModuleType, network: Any) -> None:
+        define(trt, network)
+        kinds = {getattr(trt.LayerType, name) for name in PRODUCTS}
+        for layer in layers_of(network):
+            if layer.type in kinds and not layer.precision_is_set and layer.get_input(0).name in scales:
+                layer.precision = trt.int8
+
+    return define_wishing
+
+
 def losses_text(losses: Sequence[Loss]) -> str:
     """Return losses as text, the worst first, and which ranges the calibration cut."""
     ordered = sorted(losses, key=lambda loss: -MOST_DB if loss.snr_db is None else loss.snr_db)
     rows = [
         (
             "nan" if loss.snr_db is None else f"{loss.snr_db:.1f}",
-            f"{loss.largest:.4g}",
+            "inf" if loss.largest is None else f"{loss.largest:.4g}",
             "-" if loss.range is None else f"{loss.range:.4g}",
             loss.tensor,
             loss.layer,
@@ -175,14 +196,14 @@ def losses_text(losses: Sequence[Loss]) -> str:
     ]
     lines = [columns(("SNR dB", "largest", "INT8 range", "tensor", "layer"), rows)]
     lost = [loss for loss in losses if loss.snr_db is None or loss.snr_db < LOST_DB]
-    cut = [loss for loss in lost if loss.range is not None and loss.range < CUT * loss.largest]
+    shares = {loss.tensor: loss.range / loss.largest for loss in lost if loss.range is not None and loss.largest}
+    cut = {tensor: share for tensor, share in shares.items() if share < CUT}
     if cut:
-        worst = min(cut, key=lambda loss: (loss.range or 0.0) / loss.largest)
-        share = (worst.range or 0.0) / worst.largest
+        worst, share = min(cut.items(), key=lambda item: item[1])
         lines += [
             "",
             f"The calibration cut {len(cut)} of {len(losses)} tensors to less than {CUT:.0%} of their range, "
-            f"{worst.tensor} to {share:.0%}.",
+            f"{worst} to {share:.0%}.",
             "Where a gate of INT8 fails, try calibration: {algorithm: auto}, which tries minmax too, or",
             "mixed_precision: auto.",
         ]

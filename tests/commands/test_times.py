@@ -75,3 +75,14 @@ def test_a_script_says_how_long_it_took_where_it_is_asked(tmp_path: Path) -> Non
 
 def test_this_process_began_before_now() -> None:
     assert 0 < time.time() - started_at() < 24 * 3600
+
+
+def test_a_script_ends_without_a_search_for_cycles(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    text = "import atexit, gc\natexit.register(lambda: print(gc.get_freeze_count()))\n"  # called last, as it came first
+    script.write_text(f"{text}from trtflow.cli import run\nrun(lambda: print(gc.get_freeze_count()))\n")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, env=environment)
+    at_work, at_the_end = map(int, done.stdout.split())
+    assert at_work == 0
+    assert at_the_end > 1000

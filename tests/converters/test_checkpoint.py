@@ -1,8 +1,6 @@
 """Checkpoints: the weights of TensorFlow 1 and 2 by name, without what only a training needs, as NVIDIA dumps them."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -11,19 +9,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from warm_python import with_other_hashes
 
 from trtflow.converters.checkpoint import read_checkpoint
 from trtflow.formats import FormatError
-from trtflow.formats.wts import read_wts2
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAR_RNN = ROOT.parent / "shared" / "data" / "char_rnn" / "model-85340"
 
 
-@pytest.fixture
-def tensorflow_1(tmp_path):
-    """A checkpoint of TensorFlow 1 after a step of Adam, with a scope that is named like an optimizer."""
+def write_tensorflow_1(prefix):
+    """Write a checkpoint of TensorFlow 1 after a step of Adam, with a scope that is named like an optimizer."""
     v1 = tf.compat.v1
     with tf.Graph().as_default() as graph, v1.Session(graph=graph) as session:
         kernel = v1.get_variable("optimizer/Adam/kernel", initializer=np.arange(6, dtype=np.float32).reshape(3, 2))
@@ -35,7 +30,12 @@ def tensorflow_1(tmp_path):
         v1.train.MomentumOptimizer(0.0, 0.9).minimize(tf.reduce_sum(half))
         session.run(v1.global_variables_initializer())
         session.run(adam)
-        v1.train.Saver().save(session, str(tmp_path / "model"))
+        v1.train.Saver().save(session, str(prefix))
+
+
+@pytest.fixture
+def tensorflow_1(tmp_path):
+    write_tensorflow_1(tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -85,18 +85,6 @@ def test_variables_of_tensorflow_2_by_their_own_names(tmp_path):
     checkpoint.write(str(tmp_path / "model"))
     blobs = read_checkpoint(tmp_path / "model")
     assert {name: blob.shape for name, blob in blobs.items()} == {"hiddenBias0": (3,), "hiddenWeights0": (4, 3)}
-
-
-def test_script_writes_the_same_bytes_each_time(tensorflow_1, tmp_path):
-    script = ROOT / "scripts" / "dump_tf_weights.py"
-    for name, environment in (("1", None), ("2", with_other_hashes())):
-        command = [sys.executable, script, "-m", tensorflow_1, "-o", tmp_path / f"{name}.wts2"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        assert done.stdout == "half (1,)\noptimizer_Adam_kernel (3, 2)\n"
-    data = (tmp_path / "1.wts2").read_bytes()
-    assert data == (tmp_path / "2.wts2").read_bytes()
-    assert data.startswith(b"2\nhalf 0 (1,) \0\0\xc0?\noptimizer_Adam_kernel 0 (3, 2) ")
-    assert list(read_wts2(tmp_path / "1.wts2")) == ["half", "optimizer_Adam_kernel"]
 
 
 @pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])

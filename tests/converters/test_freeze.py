@@ -2,7 +2,6 @@
 
 import os
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,9 +11,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from warm_python import with_other_hashes
 
-from trtflow.converters.freeze import freeze_checkpoint, freeze_keras, freeze_saved_model, freeze_session, write_graph
+from trtflow.converters.freeze import freeze_checkpoint, freeze_keras, freeze_saved_model, freeze_session
 from trtflow.formats import FormatError, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,28 +195,6 @@ def test_names_that_are_taken_or_too_many():
         freeze_keras(small_model(), ["a", "b"])
     with pytest.raises(UserError, match="the name 'a' is taken"):
         freeze_keras(small_model(), ["a"], ["a"])
-
-
-def test_same_bytes_in_another_process(tmp_path):
-    small_model().save(tmp_path / "m.keras")
-    for name, environment in (("1", None), ("2", with_other_hashes())):
-        command = [
-            sys.executable,
-            ROOT / "scripts" / "freeze.py",
-            tmp_path / "m.keras",
-            "--input",
-            "x",
-            "--output",
-            "y",
-        ]
-        done = subprocess.run(
-            [*command, "--out", tmp_path / name], env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout == "inputs: x float32 [?, 6]\noutputs: y\n"
-    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
-    write_graph(tf.compat.v1.GraphDef.FromString((tmp_path / "1").read_bytes()), tmp_path / "3")
-    assert (tmp_path / "3").read_bytes() == (tmp_path / "1").read_bytes()
 
 
 @pytest.fixture

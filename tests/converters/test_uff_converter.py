@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 import tensorflow as tf
 from tensorflow_graphs import constant, frozen, lenet, normal, v1
 from uff_conversions import FLOAT, INT, Converted, convert, picture
-from warm_python import with_other_hashes
 
 from trtflow.converters.uff import from_tensorflow, from_tensorflow_frozen_model
 from trtflow.converters.uff.command import main
@@ -66,14 +64,6 @@ def test_lenet_is_as_in_nvidias_file():
     ]
     orders = {key for key in graph.referenced_data if key.startswith("orders_")}
     assert orders == {"orders_N+C", "orders_N+C_+CK", "orders_NC_CK"}
-
-
-def test_command_gives_the_same_bytes_in_another_process(tmp_path):
-    path = tmp_path / "lenet.pb"
-    path.write_bytes(frozen(lenet).SerializeToString())
-    command = [sys.executable, "-m", "trtflow.converters.uff", str(path), "-q", "-O", "out"]
-    subprocess.run(command, cwd=ROOT, env=with_other_hashes(), check=True)
-    assert path.with_suffix(".uff").read_bytes() == from_tensorflow_frozen_model(path, ["out"], quiet=True)
 
 
 def test_what_depends_on_no_input_is_computed_ahead():

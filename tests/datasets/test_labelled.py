@@ -201,7 +201,7 @@ def test_labels_and_pictures_that_do_not_belong_together_are_told(labels, pictur
     assert "voc: both .xml and .txt files" in told()
     (labels / "empty").mkdir()
     assert "no pictures in it: the split is empty" in told(labels / "empty")
-    assert "no folder of pictures" in told(labels / "coco.json")
+    assert "no folder of pictures" in told(labels / "voc/a.xml")
     (pictures / "c.png").write_bytes(b"none")
     assert "c.png: not a readable picture" in told(form="coco.json")
 

@@ -33,6 +33,7 @@ def test_training_learns_to_rank():
     assert hit_ratio(ranks(probabilities(model, users, choices), choices), 10) > max(0.3, 2 * untrained)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_training_that_diverges():
     ratings = np.array([[0, movie, 5, movie] for movie in range(4)])
     model = network(1, 9)

@@ -59,6 +59,7 @@ def test_training_learns_and_repeats_itself(sentences):
     np.testing.assert_allclose(runs[0], runs[1], rtol=1e-5)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_divergence_is_told(sentences):
     weights = create_weights(SOURCE_WORDS, TARGET_WORDS, UNITS, 1)
     weights["embeddings/encoder/embedding_encoder"].assign(np.full((SOURCE_WORDS, UNITS), np.nan))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -80,6 +80,17 @@ def uff_with(**fields: object) -> bytes:
     return graph.SerializeToString()
 
 
+def gzip_bomb(head: bytes, zeros: int) -> bytes:
+    """Return a gzip file of a head and so many zeros, whole mebibytes: one is compressed and stands for all."""
+    packer, mebibyte = zlib.compressobj(wbits=-zlib.MAX_WBITS), bytes(1 << 20)
+    first, one = (packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH) for data in (head, mebibyte))
+    checksum = zlib.crc32(head)
+    for _ in range(zeros >> 20):
+        checksum = zlib.crc32(mebibyte, checksum)
+    ends = (number.to_bytes(4, "little") for number in (checksum, len(head) + zeros))
+    return b"\x1f\x8b\x08" + bytes(6) + b"\xff" + first + one * (zeros >> 20) + packer.flush() + b"".join(ends)
+
+
 def yaml_bomb() -> bytes:
     """Return a text of a kilobyte whose aliases stand for a million values."""
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
@@ -107,7 +118,7 @@ FOUND = [
     ("netpbm_pictures", b"P6 " + LONG + b" 1 255\n", "more than 67108864 pixels"),
     ("darknet_cfg", CFG.replace(b"mask = 0,1,2\n", b"").replace(b"num=3", b"num=2147483647"), "do not fit num"),
     ("darknet_cfg", CFG.replace(b"stride=2\n[conv", b"stride=1e300\n[conv"), "more than Darknet's int holds"),
-    ("gzipped_idx", gzip.compress(bytes([0, 0, 8, 1, 16, 0, 0, 0]) + bytes(1 << 28)), "would unfold to 268435456"),
+    ("gzipped_idx", gzip_bomb(bytes([0, 0, 8, 1, 16, 0, 0, 0]), 1 << 28), "would unfold to 268435456"),
     ("idx_images", b"\0\0\x08\x03" + b"\0\0\x04\0" * 3, "states 1073741824 values"),
     ("npz_arrays", encrypted(PACKED), "encrypted"),
     ("npz_arrays", of_method(PACKED, 99), "compression method is not supported"),

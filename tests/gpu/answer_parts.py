@@ -81,5 +81,5 @@ def plain(values: np.ndarray) -> dict[str, Any]:
 
 
 def code_of(error: Any) -> str:
-    """Return the name of a parser error's code; of TensorRT 8.6's `ErrorCode`, `name` is a method that gives another text."""
+    """Return the name of a parser error's code; of TensorRT's `ErrorCode`, `name` is a method with another text."""
     return str(error.code()).removeprefix("ErrorCode.")

@@ -456,3 +456,41 @@ def implicit_int8(trt: ModuleType, case: str) -> Any:
 
 INT8_KINDS = ("convolution", "deconvolution", "matmul")
 each("implicit_int8", [f"{kind} {count}" for kind in INT8_KINDS for count in (16, 64)], implicit_int8)
+
+
+# --- outputs with as many rows as values say, of inputs whose sizes are fixed
+
+
+def rows_by_values(trt: ModuleType, case: str) -> Any:
+    """Whether an engine of such a network gives a context, with an optimization profile and without any."""
+    kind, _, profile = case.partition(", ")
+    parts = Parts(trt)
+    boxes, scores = parts.input("boxes", (1, 6, 4)), parts.input("scores", (1, 6, 2))
+    if kind == "non zero":
+        found = parts.network.add_non_zero(scores).get_output(0)
+    else:
+        most = parts.constant(np.array(3, np.int32))
+        found = parts.network.add_nms(boxes, scores, most).get_output(0)
+    if kind.endswith("gathered"):
+        rows = parts.network.add_gather_v2(found, parts.constant(np.array([2], np.int32)), trt.GatherMode.DEFAULT)
+        rows.axis = 1
+        flat = parts.network.add_shuffle(rows.get_output(0))
+        flat.reshape_dims = (-1,)
+        whole = parts.network.add_shuffle(boxes)
+        whole.reshape_dims = (6, 4)
+        found = parts.network.add_gather(whole.get_output(0), flat.get_output(0), 0).get_output(0)
+    parts.mark(found)
+    if profile == "profile":
+        made = parts.builder.create_optimization_profile()
+        for tensor in (boxes, scores):
+            made.set_shape(tensor.name, *[tuple(tensor.shape)] * 3)
+        parts.config.add_optimization_profile(made)
+    engine = parts.engine()
+    if engine is None:
+        return parts.errors()
+    context = engine.create_execution_context()
+    return {"profiles": engine.num_optimization_profiles, "context": context is not None, **parts.errors()}
+
+
+ROWS = ("non zero", "suppression", "suppression gathered")
+each("rows by values", [f"{kind}, {profile}" for kind in ROWS for profile in ("profile", "none")], rows_by_values)

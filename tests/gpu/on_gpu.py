@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from trtflow.workflow.configuration import read_mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(os.environ.get("RESULTS", ROOT / "results"))
-SAMPLES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / "config/samples").glob("*.yaml"))}
+SAMPLES = {path.stem: read_mapping(path) for path in sorted((ROOT / "config/samples").glob("*.yaml"))}
 
 
 def script(name: str, *arguments: object) -> str:

@@ -197,6 +197,21 @@ def test_plugins_become_operators_of_onnx_without_a_table(tmp_path):
     np.testing.assert_allclose(*answers, atol=1e-5)
 
 
+def test_a_later_opset_is_brought_down_without_a_table(tmp_path):
+    """TensorRT 8.6 would take the axes that are an input for none, and knows no Gelu."""
+    nodes = f"{CONV} r = Gelu(a) p = ReduceMean<keepdims=0>(r, axes) y = MatMul(p, m)"
+    text = f"(float[N,3,8,8] x) => (float[N,6] y) <int64[2] axes={{2,3}}> {{ {nodes} }}"
+    model = save(tmp_path / "model.onnx", text, 20)
+    stored = onnx.load(model)
+    run_migrate(model)
+    plain = onnx.load(tmp_path / "model.plain.onnx")
+    assert [item.version for item in plain.opset_import] == [17]
+    assert json.loads((tmp_path / "model.plain.migration.json").read_text())["passed"]
+    feeds = {"x": RANDOM.normal(size=(2, 3, 8, 8)).astype(np.float32)}
+    answers = [onnxruntime.InferenceSession(item.SerializeToString()).run(["y"], feeds)[0] for item in (plain, stored)]
+    np.testing.assert_allclose(*answers, atol=1e-5)
+
+
 REFUSED = {
     "nothing to do": (NET, [], "model.onnx: ONNX already. Give --table for Q/DQ"),
     "open sizes": (

@@ -91,6 +91,63 @@ def write_rows7(path: Path) -> None:
     write(path, nodes, {"rows": (FLOAT, ["K", 7])}, **constants)
 
 
+def write_torchvision(path: Path) -> None:
+    """Boxes, scores and labels of one picture as torchvision's exports have them: no size of them is known.
+
+    What is likely is chosen with NonZero, at most `COUNT` with a TopK whose k follows from it, what overlaps goes
+    unless nothing is there (If).
+    """
+    tensor = helper.make_tensor_value_info
+    suppressed = helper.make_graph(
+        [
+            helper.make_node("Unsqueeze", ["apart", "first"], ["apart_1"]),
+            helper.make_node("Unsqueeze", ["values", "front"], ["values_1"]),
+            helper.make_node("NonMaxSuppression", ["apart_1", "values_1", "most", "overlap"], ["selected"]),
+            helper.make_node("Gather", ["selected", "two"], ["kept"], axis=1),
+        ],
+        "suppressed",
+        [],
+        [tensor("kept", INT64, ["K"])],
+    )
+    none = helper.make_graph(
+        [helper.make_node("ConstantOfShape", ["first"], ["none"], value=numpy_helper.from_array(np.array([0])))],
+        "none",
+        [],
+        [tensor("none", INT64, ["K"])],
+    )
+    nodes = [
+        helper.make_node("Squeeze", ["scores", "first"], ["plain"]),
+        helper.make_node("Greater", ["plain", "least"], ["likely"]),
+        helper.make_node("NonZero", ["likely"], ["places"]),
+        helper.make_node("Transpose", ["places"], ["pairs"]),
+        helper.make_node("GatherND", ["plain", "pairs"], ["chosen"]),
+        helper.make_node("Shape", ["chosen"], ["there"]),
+        helper.make_node("Min", ["there", "most"], ["taken"]),
+        helper.make_node("TopK", ["chosen", "taken"], ["values", "order"]),
+        helper.make_node("Gather", ["pairs", "order"], ["ordered"]),
+        helper.make_node("Gather", ["ordered", "zero"], ["classes"], axis=1),
+        helper.make_node("Gather", ["ordered", "one"], ["cells"], axis=1),
+        helper.make_node("Squeeze", ["squares", "first"], ["table_of_squares"]),
+        helper.make_node("Gather", ["table_of_squares", "cells"], ["its_boxes"]),
+        helper.make_node("Cast", ["classes"], ["classes_f"], to=FLOAT),
+        helper.make_node("Mul", ["classes_f", "far"], ["away"]),  # boxes of each class lie where no other's do
+        helper.make_node("Unsqueeze", ["away", "last"], ["away_2"]),
+        helper.make_node("Add", ["its_boxes", "away_2"], ["apart"]),
+        helper.make_node("Size", ["values"], ["count"]),
+        helper.make_node("Equal", ["count", "zero"], ["empty"]),
+        helper.make_node("If", ["empty"], ["kept_ones"], then_branch=none, else_branch=suppressed),
+        helper.make_node("Gather", ["its_boxes", "kept_ones"], ["boxes_out"]),
+        helper.make_node("Gather", ["values", "kept_ones"], ["scores_out"]),
+        helper.make_node("Gather", ["classes", "kept_ones"], ["kept_classes"]),
+        helper.make_node("Add", ["kept_classes", "one"], ["labels_out"]),
+    ]
+    constants = {"most": np.array([COUNT]), "overlap": np.float32([0.5]), "least": np.float32(LEAST)}
+    numbers = {"zero": 0, "one": 1, "two": 2, "first": [0], "front": [0, 1], "last": [1]}
+    constants |= {name: np.array(value) for name, value in numbers.items()} | {"far": np.float32(2 * SIZE)}
+    outputs = {"boxes_out": (FLOAT, ["K", 4]), "labels_out": (INT64, ["K"]), "scores_out": (FLOAT, ["K"])}
+    write(path, nodes, outputs, **constants)
+
+
 def best() -> tuple[list[NodeProto], dict[str, np.ndarray]]:
     """Return nodes that give the best `COUNT` cells: `best_scores` and `labels` [1, K], `best_boxes` [1, K, 4]."""
     nodes = [

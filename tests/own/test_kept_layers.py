@@ -201,7 +201,7 @@ def test_losses_are_those_of_an_onnx_runtime_of_its_own(adopted, monkeypatch):
     losses = tensor_losses(
         trt,
         define,
-        Precise(define, served, None),
+        Precise(define, served),
         [trial.sample.unpack(batch.images)],
         scales,
         explicit_batch=True,

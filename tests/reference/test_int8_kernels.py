@@ -11,8 +11,9 @@ from networks import build
 from onnx import TensorProto, helper, numpy_helper
 
 import trtflow.reference as trt
+from trtflow.reference.run import products
 from trtflow.reference.run.kernels import for_cpu
-from trtflow.reference.run.products import needs_care, overflows
+from trtflow.reference.run.products import needs_care
 
 RNG = np.random.default_rng(2)
 CHANNELS = 16
@@ -20,6 +21,12 @@ KERNELS = RNG.normal(size=(4, CHANNELS, CHANNELS, 3, 3)).astype(np.float32) / 12
 BIAS, FACTORS, SHIFT = (RNG.normal(size=CHANNELS).astype(np.float32) for _ in range(3))
 FACTORS[3] = 0  # a channel that a normalisation switches off
 X = RNG.normal(size=(2, CHANNELS, 12, 12)).astype(np.float32)
+STEPS = {  # of a product with steps of both signs
+    "scale": np.float32(0.1),
+    "zero": np.uint8(128),
+    "kernel_zero": np.int8(0),
+    "steps": np.full((64, 64), 127, np.int8),
+}
 
 
 def convolution(network, tensor, index, *, scaled=False):
@@ -158,7 +165,25 @@ def test_steps_without_negative_values_count_from_nought():
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     zeros = Counter(int(stored[node.input[2]]) for node in model.graph.node if node.op_type == "QuantizeLinear")
     assert zeros == {0: 2, 128: 2}  # both ReLUs; the input and the summand
-    assert not needs_care(model) or not overflows()
+    assert not needs_care(model)
+
+
+@pytest.mark.parametrize("processor", [True, False], ids=["without VNNI", "with VNNI"])
+def test_care_is_taken_where_products_overflow_alone(processor, monkeypatch):
+    """Kernels behind steps of both signs stay int8 where nothing overflows, as uint8 is slower there."""
+    monkeypatch.setattr(products, "overflows", lambda: processor)
+    x, kernel = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 64]) for name in ("x", "y"))
+    steps = [numpy_helper.from_array(np.array(value), name) for name, value in STEPS.items()]
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["d"]),
+        helper.make_node("DequantizeLinear", ["steps", "scale", "kernel_zero"], ["k"]),
+        helper.make_node("MatMul", ["d", "k"], ["y"]),
+    ]
+    model = helper.make_model(
+        helper.make_graph(nodes, "product", [x], [kernel], steps), opset_imports=[helper.make_opsetid("", 17)]
+    )
+    assert needs_care(model) is processor
 
 
 def test_overflow_is_what_products_of_large_steps_show():

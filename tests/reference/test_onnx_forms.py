@@ -12,6 +12,7 @@ from onnx import numpy_helper
 from onnx_table import Recorder
 
 import trtflow.reference as trt
+from trtflow.reference.record.onnx.brought_down import bring_down
 from trtflow.runtime.session import Session
 
 RANDOM = np.random.default_rng(0)
@@ -206,6 +207,10 @@ WARNED = {
         17,
         "of INT32 in FLOAT",
     ),
+}
+
+
+LATER = {
     "parts of unlike sizes": (
         "(float[N,7] x) => (float[N,4] y, float[N,3] z) { y, z = Split<axis=1, num_outputs=2>(x) }",
         18,
@@ -226,8 +231,30 @@ WARNED = {
         20,
         "takes the nearest",
     ),
-    "an operator of opset 20": (f"{F} {{ y = Gelu(x) }}", 20, "refuses Gelu, which came with opset 20"),
+    "an operator of opset 20": (f"{F} {{ y = Gelu(x) }}", 20, "Plugin not found"),
 }
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_later_forms_that_tensorrt_takes_for_others_are_refused_and_brought_down(name):
+    text, opset, words = LATER[name]
+    model = model_of(text, opset)
+    taken, parser, _ = parsed(model)
+    assert not taken
+    assert words in parser.get_error(0).desc()
+    assert "bring it down" in parser.get_error(0).desc()
+    check_values(bring_down(model), model)
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_later_forms_are_taken_beyond_tensorrt(name, monkeypatch):
+    text, opset, _ = LATER[name]
+    monkeypatch.setattr(trt.OnnxParser, "beyond_tensorrt", True)
+    model = model_of(text, opset)
+    taken, parser, _ = parsed(model)
+    assert taken, parser.get_error(0)
+    assert parser.used_beyond_tensorrt
+    check_values(model)
 
 
 @pytest.mark.parametrize("name", WARNED)
@@ -268,7 +295,10 @@ def test_constants_are_folded_to_what_onnx_runtime_has(name):
 
 def test_steps_may_have_the_type_that_opset_21_gives_them():
     text = "(float[4] x) => (int8[4] y) <float s={0.1}> { y = QuantizeLinear<output_dtype=3>(x, s) }"
-    taken, parser, warnings = parsed(model_of(text, 21))
+    taken, parser, _ = parsed(model_of(text, 21))
+    assert not taken
+    assert "passes over output_dtype" in parser.get_error(0).desc()
+    taken, parser, warnings = parsed(bring_down(model_of(text, 21)))
     assert taken, parser.get_error(0)
     assert not any("zero point" in text for text in warnings)
     in_blocks = "{ y = QuantizeLinear<axis=0, block_size=2, output_dtype=3>(x, s) }"

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from trtflow.reporting.figures import write_batches, write_precisions, write_profile, write_training
+from trtflow.reporting.figures import write_batches, write_precisions, write_profile, write_speeds, write_training
 
 
 def entry(score, ms):
@@ -20,6 +20,7 @@ PLOTS = {
     "profile": (write_profile, [profile("fp32", 30), profile("int8", 25)]),
     "short profile": (write_profile, [profile("fp16", 2)]),
     "training": (write_training, {"loss": {"first": [2.0] * 9, "second": [1 / (1 + i) for i in range(60)]}}),
+    "speeds": (write_speeds, {"a": {"fp32": 1.0, "int8": 2.5, "peer": 1.5}, "b": {"fp32": 1.0, "int8": 0.9}}, "it"),
     "one step": (write_training, {"loss": {"training": [9.0]}}),
 }
 

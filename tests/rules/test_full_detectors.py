@@ -22,7 +22,7 @@ WIDTH = 0.0625
 ARCHIVE = "caffe/faster_rcnn_models.tgz"
 PROTOTXT = "caffe/faster_rcnn_vgg16_test.prototxt"
 TARS = {"calibration": "voc/VOCtrainval_06-Nov-2007.tar", "val": "voc/VOCtest_06-Nov-2007.tar"}
-COMMON = f"splits: {{calibration: 2, val: 4}}, model: {{width: {WIDTH}}}, max_batch_size: 4"
+COMMON = f"splits: {{calibration: 2, val: 4}}, model: {{width: {WIDTH}}}, max_batch_size: 1, figures: {{count: 1}}"
 GATES = """[{name: map, metric: map, precision: fp32, op: ">=", limit: 0.5},
     {name: framework_map_drop, metric: framework_map_drop, precision: fp32, op: "<=", limit: 0.005}]"""
 SMALL = (

@@ -12,13 +12,13 @@ import shutil
 
 import numpy as np
 import pytest
-import yaml
 from full import SHARED, full_copy, pin, run
 from stand_ins import write_mnist_8
 from workflow_copy import ROOT
 
 from trtflow.datasets.digits import enlarged_digits, read_images, read_labels
 from trtflow.formats.idx import write_idx
+from trtflow.workflow.configuration import read_mapping
 
 SPLITS = "splits: {train: 1197, calibration: 100, val: 500}"
 SHORT = f"{SPLITS}, training: {{steps: 60, batch_size: 32}}"
@@ -27,7 +27,7 @@ APART = ("mnist", "onnx_mnist")  # they have tests of their own
 DIGITS = [
     path.stem
     for path in sorted((ROOT / "config/samples").glob("*.yaml"))
-    if yaml.safe_load(path.read_text()).get("data_set") == "digits" and path.stem not in APART
+    if read_mapping(path).get("data_set") == "digits" and path.stem not in APART
 ]
 # a frozen graph of TensorFlow and a Caffe model with its calibration
 ALWAYS = ("end_to_end_tensorflow_mnist", "int8_caffe_mnist")
@@ -59,7 +59,7 @@ def passed_of(report):
 
 
 def test_a_network_is_trained_on_the_published_digits(workflow):
-    samples = f"samples={{mnist: {{{SPLITS}, training: {{steps: 600, batch_size: 32}}, limits: {{top1: 0.9}}}}}}"
+    samples = f"samples={{mnist: {{{SPLITS}, training: {{steps: 200, batch_size: 32}}, limits: {{top1: 0.9}}}}}}"
     run(workflow, "results/mnist_report.json", samples)
     report = json.loads((workflow.folder / "results/mnist_report.json").read_text())
     assert report["data"] == "full"

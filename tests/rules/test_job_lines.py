@@ -221,6 +221,15 @@ def test_an_error_of_the_configuration_is_its_own_words(folder):
     assert said.splitlines()[-1] == "error: config.yaml: seed: not a number"
 
 
+def test_a_report_without_what_it_shows_says_what_to_make(folder):
+    page = '\nrule page:\n    output: report("page.html")\n    shell: "touch {output}"\n'
+    (folder / "Snakefile").write_text(HEAD + page)
+    status, said = through_pipe(folder, "--report", "report.html", "page.html")
+    assert status == 1
+    wanted = "error: page.html: not made yet, and the report shows it. Make it first: snakemake page.html"
+    assert said.splitlines()[-1].startswith(wanted)
+
+
 def test_an_error_of_the_snakefile_keeps_its_place(folder):
     (folder / "Snakefile").write_text(HEAD + "\nshell('exit 9')\n" + RULES)
     assert "Snakefile" in through_pipe(folder, "slow")[1]

@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 import yaml
+from kept import copy_of
 from workflow_copy import SMALL, Workflow, copy
 
 DETERMINISTIC = (
@@ -208,6 +209,7 @@ def test_run_ends_with_its_gates_unless_it_is_quiet(editable):
     done = editable.run("results/ssd/tables/gates.csv")
     assert done.returncode == 0, done.stdout
     assert re.search(r"^sample +gate +value +limit +result\nssd +map .* failed$", done.stdout, re.MULTILINE)
+    assert re.search(r"^1 job in 0:\d\d$", done.stdout, re.MULTILINE)  # of the thirty that its graph has
     done = editable.run("results/ssd/tables/gates.csv", "--force", "--quiet", "all")
     assert done.returncode == 0, done.stdout
     assert "ssd" not in done.stdout
@@ -219,32 +221,37 @@ def test_list_tells_how_samples_stand(finished):
     assert re.search(r"^ssd +16 +failed: map.* \(mini, reference\) +PyTorch +Object", done.stdout, re.MULTILINE)
 
 
-def test_pages_link_to_one_another(editable):
-    shutil.copytree(editable.folder / "results", editable.folder / "before", dirs_exist_ok=True)
-    runs = "compare={before: before, now: results}"
-    done = editable.run("results/index.html", config=(SMALL, runs))
+COMPARED = (SMALL, "compare={before: before, now: results}")
+
+
+@pytest.fixture(scope="module")
+def paged(finished, tmp_path_factory):
+    """A finished run with its pages, compared with itself."""
+    made = Workflow(copy_of(finished.folder, tmp_path_factory.mktemp("pages") / "run"))
+    shutil.copytree(made.folder / "results", made.folder / "before")
+    done = made.run("results/index.html", config=COMPARED)
     assert done.returncode == 0, done.stdout
-    index = (editable.folder / "results/index.html").read_text()
+    return made
+
+
+def test_pages_link_to_one_another(paged):
+    index = (paged.folder / "results/index.html").read_text()
     assert 'href="ssd/index.html"' in index
     assert 'href="comparison.html"' in index
-    assert 'href="../index.html"' in editable.path("index.html").read_text()
-    assert "before and now, side by side" in (editable.folder / "results/comparison.html").read_text()
-    assert "write_page" not in editable.run("results/index.html", "--dry-run", config=(SMALL, runs)).stdout
+    assert 'href="../index.html"' in paged.path("index.html").read_text()
+    assert "before and now, side by side" in (paged.folder / "results/comparison.html").read_text()
+    assert "write_page" not in paged.run("results/index.html", "--dry-run", config=COMPARED).stdout
 
 
-def test_report_page_is_whole_in_itself(editable):
-    shutil.copytree(editable.folder / "results", editable.folder / "before", dirs_exist_ok=True)
-    config = (SMALL, "compare={before: before, now: results}")
-    done = editable.run("results/index.html", config=config)
+def test_report_page_is_whole_in_itself(paged):
+    done = paged.run("--report", "report.html", config=COMPARED)
     assert done.returncode == 0, done.stdout
-    done = editable.run("--report", "report.html", config=config)
-    assert done.returncode == 0, done.stdout
-    page = (editable.folder / "report.html").read_text()
+    page = (paged.folder / "report.html").read_text()
     assert "kVISUAL_THRESHOLD" in page or "visual" in page
     assert '"All samples"' in page
     assert "before and now, side by side" in page
     for name in ("index.html", "comparison.html", "ssd/index.html", "ssd/figures/contact.png"):
-        start = (editable.folder / "results" / name).read_bytes()[:3000]
+        start = (paged.folder / "results" / name).read_bytes()[:3000]
         assert base64.b64encode(start).decode() in page, name
     assert not re.search(r'(src|href)="https?://', page)
 
@@ -261,7 +268,7 @@ def test_the_scheduler_wakes_when_a_job_ends_and_not_by_the_clock(tmp_path):
 def test_a_limit_of_jobs_that_somebody_set_stays(tmp_path):
     made = copy(tmp_path, "mnist", "uff_mnist")
     targets = [f"results/{name}/data/val.npz" for name in ("mnist", "uff_mnist")]
-    limit = ["--cores=2", "--verbose", "--max-jobs-per-timespan=1/10s"]
+    limit = ["--cores=2", "--verbose", "--max-jobs-per-timespan=1/4s"]
     done = made.run(*limit, *targets, config=["backend=reference"])
     assert done.returncode == 0, done.stdout
     assert "Job rate limit reached" in done.stdout

@@ -24,7 +24,7 @@ PARTS = (
     "workflow",
 )
 SMALL = (
-    "samples={ssd: {splits: {train: 12, calibration: 4, val: 6}, model: {width: 0.0625}, max_batch_size: 4,"
+    "samples={ssd: {splits: {train: 12, calibration: 4, val: 6}, model: {width: 0.0625}, max_batch_size: 2,"
     " figures: {count: 2}, training: {pretraining_steps: 2, pretraining_batch_size: 4, steps: 3, batch_size: 4}}}"
 )
 
@@ -83,7 +83,7 @@ def copy(folder: Path, *samples: str) -> Workflow:
     """Copy the workflow, without results and with a few samples, or ssd alone, so that `check` is soon done."""
     for part in PARTS:
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / part, folder / part)  # with what is compiled: dates and sizes are the same
         else:
             shutil.copy2(ROOT / part, folder / part)
     keep_samples(folder, *(samples or ("ssd",)))

@@ -100,7 +100,7 @@ def test_sessions_can_be_timed_and_profiled(batch):
     assert found["latency_ms"]["median"] >= found["compute_ms"] > 0
     with pytest.raises(RuntimeError, match="only a GPU has CUDA graphs"):
         measure({"made": made}, 1, duration_s=0.01, graph=True)
-    names = {layer["name"] for layer in profile_layers(trt, made, 1)}
+    names = {layer["name"] for layer in profile_layers(trt, made, 1)["layers"]}
     assert {"sum", "fc"} <= names <= {"sum", "fc", "flat", "(reformat)"}
 
 

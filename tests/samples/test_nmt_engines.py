@@ -108,13 +108,14 @@ def test_half_precision_is_near(engines, sentences):
 
 
 def test_layers_of_both_engines_are_timed_and_translations_stay(engines, sentences):
-    translator = nmt.Translator(trt, *engines["fp32"], BATCH, lanes=2)
-    wanted = translator.translate(sentences, BEAM)
+    translator = nmt.Translator(trt, *engines["fp32"], 1, lanes=2)
+    short = sentences[1:4:2]  # one a lane, of few words: a run that is timed makes a session of its own
+    wanted = translator.translate(short, BEAM)
     apart, together = [layer_recorder(trt) for _ in range(2)], layer_recorder(trt)
     translator.profile(*apart)
-    assert translator.translate(sentences, BEAM) == wanted
+    assert translator.translate(short, BEAM) == wanted
     translator.profile(together, together)
-    assert translator.translate(sentences, BEAM) == wanted
+    assert translator.translate(short, BEAM) == wanted
     encoder, generator = (recorder.totals for recorder in apart)
     assert min(*encoder.values(), *generator.values()) >= 0
     assert sum(encoder.values()) > 0

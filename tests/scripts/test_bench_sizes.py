@@ -6,14 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bench_calibration
+import bench_cpu_int8
 import bench_network
 import bench_sizes
 import numpy as np
 import pytest
-from _sizes import NETWORKS, random_pictures
+from _sizes import NARROW, NETWORKS, random_pictures
 from bench_sizes import table
 
 from trtflow.formats import UserError
+from trtflow.workflow.plan import make_plan
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 QUICK = ["--batch-sizes", "1", "--seconds", "0.01"]
@@ -44,6 +47,43 @@ def test_a_failing_network_leaves_the_others_and_pytorch_stands_beside(skeletons
     assert found["pytorch"]["rows"][0]["eager"]["images_per_s"] > 0
     lines = (tmp_path / "sizes.md").read_text().splitlines()
     assert sum("ResNet-50" in line for line in lines) == 2
+
+
+def test_int8_is_timed_beside_float32_and_its_rounding_told(skeletons, tmp_path, monkeypatch, capsys):
+    words = ["--networks", "resnet50", "--skeletons", skeletons, "--seconds", "0.01", "--threads", "1"]
+    for more in ([], ["--draw", tmp_path / "speeds.png"]):
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, [*words, "--out", tmp_path / "found.json", *more])])
+        bench_cpu_int8.main()
+    (row,) = json.loads((tmp_path / "found.json").read_text())["rows"]
+    times = {side: found["processor_ms"] for side, found in row["sides"].items()}
+    assert row["ratios"]["fp32 / int8"] == pytest.approx(times["fp32"] / times["int8"], abs=0.01)
+    ort = min(times["ort int8"], times["ort uint8"])
+    assert row["ratios"]["ort / int8"] == pytest.approx(ort / times["int8"], abs=0.01)
+    (error,) = row["errors"]["int8"].values()
+    assert 1e-4 < error < 0.3
+    assert f"{error:.4f}" in capsys.readouterr().out
+    assert (tmp_path / "speeds.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_overflows_has_no_error():
+    sides = {"fp32": lambda: [np.array([1.0, 3.0])], "int8": lambda: [np.array([1.0, 2.0])]}
+    sides["fp16"] = lambda: [np.array([1.0, np.inf])]
+    assert bench_cpu_int8.errors_of(sides, ["y"]) == {
+        "fp16": {"y": None},
+        "int8": {"y": pytest.approx(0.5**0.5, abs=1e-6)},
+    }
+    assert bench_cpu_int8.errors_of(sides, []) == {}
+
+
+@pytest.mark.parametrize("side", ["trtflow", "onnxruntime"])
+def test_calibration_is_timed_up_to_the_ranges(side, skeletons, monkeypatch):
+    monkeypatch.setattr(bench_calibration, "BINS", 64)  # 2,048 take ONNX Runtime a second a tensor
+    monkeypatch.setattr(bench_calibration, "LEVELS", 32)
+    options = argparse.Namespace(name="resnet50", skeletons=skeletons, seed=0, pictures=3, stride=2)
+    found = bench_calibration.measure(side, options)
+    assert found["tensors"] > 100
+    assert found["seconds"] > 0 < found["processor_s"]
+    assert found["peak_mib"] > 0
 
 
 def test_what_is_not_begun_in_time_is_a_row_with_the_reason(skeletons, tmp_path):
@@ -173,3 +213,11 @@ def test_random_pictures_have_the_networks_shape_and_repeat():
     assert -1 <= found.min() < -0.9 < 0.9 < found.max() <= 1
     np.testing.assert_array_equal(found, random_pictures(NETWORKS["faster_rcnn"], 2, seed=3))
     assert (found != random_pictures(NETWORKS["faster_rcnn"], 2, seed=4)).any()
+
+
+def test_narrow_networks_are_those_of_mini():
+    plan = make_plan(SCRIPTS.parent, {"backend": "reference"})
+    for name, network in NARROW.items():
+        original, model = NETWORKS[name.removesuffix("_narrow")], plan.sample(network.sample)["model"]
+        assert network.width == model["width"] < original.width
+        assert network.shape == (model.get("size", original.shape[0]),) * 2

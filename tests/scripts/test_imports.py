@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+from trtflow.workflow.digest import STAGES, Digests
+from trtflow.workflow.plan import make_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORKS = ("tensorflow", "torch")
 # these read a framework's own files, or time it
 USERS = {"freeze.py": "tensorflow", "dump_tf_weights.py": "tensorflow", "bench_resnet50_torch.py": "torch"}
+
+# stages whose steps are a framework's work; what tells that a file loads one, at its head or when it is called
+TRAINED = ("train", "predict", "export")
+LOADS = re.compile(rf"^\s*(?:import|from)\s+({'|'.join(FRAMEWORKS)})\b", re.MULTILINE)
 
 # In one process: what a script or module imports of the frameworks is refused and noted, whoever asked for it.
 PROGRAM = """
@@ -68,3 +79,20 @@ def test_the_hook_sees_a_framework_that_is_loaded(tmp_path: Path) -> None:
 def test_scripts_that_only_read_and_write_text_load_no_numpy() -> None:
     light = ("write_tables", "write_report", "compare", "score", "train", "export", "draw")
     assert refused([ROOT / f"scripts/{name}.py" for name in light], [], ("numpy", "matplotlib")) == {}
+
+
+def files_of_step(digests: Digests, stage: str, says: Mapping[str, Any], sample: Mapping[str, Any]) -> frozenset[str]:
+    """Return the files that a step of a sample is made of."""
+    places = [STAGES[stage].format(**sample), f"trtflow/samples/{sample['name']}"]
+    names = [next(filter(digests.exists, (f"{place}.py", f"{place}/__init__.py"))) for place in places]
+    return digests.modules(f"scripts/{stage}.py") | digests.used(names[0], says["function"]) | digests.modules(names[1])
+
+
+def test_no_code_of_other_steps_loads_a_framework_even_when_it_is_called() -> None:
+    plan, digests = make_plan(ROOT, {"backend": "reference"}), Digests(ROOT)
+    loads, seen = cache(lambda file: set(LOADS.findall((ROOT / file).read_text()))), set()
+    for sample in plan.samples:
+        for says in plan.steps(sample).values():
+            files = files_of_step(digests, says["stage"], says, plan.sample(sample)) if says["stage"] in STAGES else ()
+            seen |= {(says["stage"], name) for file in files for name in loads(file)}
+    assert seen == {(stage, name) for stage in TRAINED for name in FRAMEWORKS}

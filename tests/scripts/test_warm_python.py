@@ -32,6 +32,7 @@ PROGRAMS = {
     "kills itself": "import os; os.kill(os.getpid(), 9)",
     "is terminated": "import os; os.kill(os.getpid(), 15)",
     "registers its end": "import atexit; atexit.register(print, 'end'); print('before')",
+    "has a finalizer": "import weakref, sys; f = weakref.finalize(sys, print, 'end'); print('before')",
     "has a thread": "import threading, time; threading.Thread(target=lambda: (time.sleep(0.1), print('late'))).start()",
     "starts others": "from subprocess import *; import sys; run([sys.executable, '-c', 'print(3)'], check=True)",
     "loads a neighbour": "import neighbour; print(neighbour.__file__)",
@@ -100,6 +101,19 @@ def test_what_one_program_loaded_the_next_one_has(folder: Path) -> None:
 def test_another_environment_of_libraries_loads_them_anew(folder: Path, variable: str) -> None:
     modules(folder, "import colorsys")
     assert "colorsys" not in modules(folder, "", **{variable: "1"})
+
+
+def test_a_place_of_caches_of_its_own_loads_nothing_anew(folder: Path) -> None:
+    """What is kept there is asked for at its use."""
+    modules(folder, "import colorsys")
+    assert "colorsys" in modules(folder, "", XDG_CACHE_HOME=str(folder))
+    program = "import snakemake.cli, snakemake.common as s, torch.hub\n"
+    (folder / "program.py").write_text(f"{program}print(s.get_appdirs().user_cache_dir, torch.hub.get_dir())")
+    for place in ("one", "other"):
+        environment = {**os.environ, "XDG_CACHE_HOME": str(folder / place)}
+        warm, cold = both([str(folder / "program.py")], env=environment)
+        assert warm == cold
+        assert warm[1].count(str(folder / place).encode()) == 2
 
 
 def test_a_session_of_its_own_may_kill_itself(folder: Path) -> None:

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from snakemake import cli
-from snakemake.api import DAGApi
 from workflow_copy import SMALL, copy
 
 WHY = "requirements-cluster.txt is not installed"
 kubernetes = pytest.importorskip("kubernetes", reason=WHY)
 executor = pytest.importorskip("snakemake_executor_plugin_kubernetes", reason=WHY)
+from snakemake import cli  # noqa: E402 - takes seconds
+from snakemake.api import DAGApi  # noqa: E402
 
 PLAN = ("--workflow-profile", "profiles/kubernetes", "--dag", "dot", "results/ssd_report.json", "--config", SMALL)
 

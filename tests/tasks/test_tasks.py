@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from jobs import job, named
 from sklearn.metrics import accuracy_score, recall_score, top_k_accuracy_score
 
@@ -19,6 +18,7 @@ from trtflow.datasets.manifest import write_manifest
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import write_arrays
 from trtflow.tasks.files import spoilt_arrays
+from trtflow.workflow.configuration import read_mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = (
@@ -195,13 +195,13 @@ def test_a_script_hides_no_module_of_pythons():
 
 STAGES = ("infer", "score", "compare", "draw", "measure", "profile")
 CONFIG = ROOT / "config"
-OWN_TASKS = [path.stem for path in CONFIG.glob("tasks/*.yaml") if "own" in yaml.safe_load(path.read_text())]
+OWN_TASKS = [path.stem for path in CONFIG.glob("tasks/*.yaml") if "own" in read_mapping(path)]
 
 
 def declared():
     """Return task, step and function of all steps that config/tasks and config/families declare of these stages."""
     for path in [*CONFIG.glob("tasks/*.yaml"), *CONFIG.glob("families/*.yaml")]:
-        values = yaml.safe_load(path.read_text())
+        values = read_mapping(path)
         of_own = OWN_TASKS if path == CONFIG / "families/own.yaml" else [values.get("task", path.stem)]
         for name, says in values["steps"].items():
             if says["stage"] in STAGES:

@@ -17,6 +17,7 @@ import gc
 import importlib
 import io
 import json
+import marshal
 import os
 import random
 import runpy
@@ -28,8 +29,10 @@ import sysconfig
 import tempfile
 import threading
 import types
+import weakref
 from contextlib import suppress
 from importlib.machinery import SourceFileLoader
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,7 @@ READ_AT_LOAD = (
     *("TF_", "KERAS", "CUDA_", "NVIDIA_", "TORCH_", "PYTORCH_", "ORT_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_"),
 )
 CHANGED = "TRTFLOW_TESTS_CHANGED"  # what importing all tests changed of the environment, which is nothing they ask for
+ASKED_LATER = ("XDG_CACHE_HOME",)  # not when a library is loaded, but when something is cached
 # which a fork does by itself
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
@@ -56,7 +60,7 @@ def taken(wanted: dict[str, str]) -> bool:
     """Return whether a program that asks for this environment may run in a fork."""
     changed = json.loads(wanted.get(CHANGED, "{}"))
     for name in {*wanted, *os.environ}:
-        if name.startswith(READ_AT_LOAD) and name not in THREADS:
+        if name.startswith(READ_AT_LOAD) and name not in (*THREADS, *ASKED_LATER):
             allowed = [values[name] for values in (os.environ, LOADED_WITH, changed) if name in values]
             same = wanted[name] in allowed if name in wanted else name not in os.environ
             if not same and not (name == "PYTHONPATH" and _plain(wanted.get(name, ""))):
@@ -109,7 +113,7 @@ class Server:
         client, _ = self.socket.accept()
         size, files, _, _ = socket.recv_fds(client, 4, 3)
         try:
-            asked = json.loads(_all_of(client, int.from_bytes(size, "big")))
+            asked = marshal.loads(_all_of(client, int.from_bytes(size, "big")))
             if asked["session"] != os.getsid(0) or not taken(asked["environment"]):
                 client.send(b"-")
                 client.close()
@@ -167,6 +171,8 @@ class Server:
         self.controller = ThreadpoolController()
         os.environ.clear()
         os.environ.update(before)
+        for known in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+            known.atexit = False  # of a library's own: it is this process's to end
         gc.collect()
         gc.freeze()
 
@@ -186,9 +192,9 @@ def run(asked: dict[str, Any], files: list[int], server: Server) -> None:
     status = 1
     try:
         _set_up(asked, files, server)
-        known = set(sys.modules)
+        last = next(reversed(sys.modules))
         status = _run(asked["words"])
-        _note(known, server.learned / str(os.getpid()))
+        _note(last, server.learned / str(os.getpid()))
     finally:
         os._exit(status)
 
@@ -299,10 +305,15 @@ def _end(status: int) -> int:
     return status
 
 
-def _note(known: set[str], note: Path) -> None:
-    """Write down which libraries the program had to load."""
-    new = {name: module for name, module in sys.modules.items() if name not in known and name != "__main__"}
-    names = [name for name, module in new.items() if (getattr(module, "__file__", None) or "").startswith(LIBRARIES)]
+def _note(last: str, note: Path) -> None:
+    """Write down which libraries the program had to load: those after the last one that was there before.
+
+    It looks at no other, since to look at an object is to count a reference, for which its page is copied.
+    """
+    names = []
+    for name in takewhile(lambda name: name != last, reversed(sys.modules)):
+        if name != "__main__" and (getattr(sys.modules[name], "__file__", None) or "").startswith(LIBRARIES):
+            names.insert(0, name)
     if names:
         part = note.with_suffix(".part")
         part.write_text(json.dumps(names))

@@ -169,13 +169,14 @@ def test_every_stage_of_the_schema_has_a_script() -> None:
 
 
 def test_step_depends_on_the_settings_it_names_and_no_others() -> None:
-    plan = make_plan(ROOT, {"samples": {"ssd": {"training": {"steps": 7}}}})
+    plan = make_plan(ROOT, {"latency_seconds": 2, "samples": {"ssd": {"training": {"steps": 7}}}})
     steps = plan.steps("ssd")
     assert settings_of(plan, "ssd", steps["compare"]) == {"nms_iou": 0.45}  # of the family
     trained = settings_of(plan, "ssd", steps["train"])
     assert trained["training"]["steps"] == 7
     assert trained["model"] == {"width": 0.125}
     assert settings_of(plan, "ssd", steps["make_val"]) == {"splits": {"val": 200, "seed": 0}}
+    assert settings_of(plan, "ssd", steps["profile"])["latency_seconds"] == 2  # of all samples
 
 
 def test_split_is_a_manifest_where_it_is_read_and_a_folder_where_it_is_made() -> None:
@@ -434,3 +435,23 @@ def test_rules_of_own_samples_bear_none_of_their_names(tmp_path, monkeypatch):
         Path(f"config/samples/{name}.yaml").write_text(yaml.safe_dump({**told, "precisions": ["fp32"]}))
     rules = {rule.name: rule.samples for rule in step_rules(make_plan(ROOT, {}), "export") if "own" in rule.name}
     assert rules == {"import_model_own": ["mine", "other"], "import_model_own_2": ["yours"]}
+
+
+def test_a_graph_of_tensorflow_becomes_onnx_unless_it_has_plugins(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("config/samples").mkdir(parents=True)
+    models = {
+        "keras": {"file": "a.keras"},
+        "folder": {"file": "saved/"},
+        "frozen": {"file": "a.pb"},
+        "prepared": {"file": "a.pb", "preprocessor": "config.py"},
+        "plugged": {"file": "a.pb", "plugins": ["mine.py"]},
+        "given": {"file": "a.uff"},
+    }
+    for name, model in models.items():
+        told = {"name": name, "title": name, "task": "none", "model": model, "data": {"val": "x.npz"}}
+        Path(f"config/samples/{name}.yaml").write_text(yaml.safe_dump({**told, "precisions": ["fp32"]}))
+    plan = make_plan(ROOT, {})
+    taken = {name: Path(plan.exports(name)[1]).name for name in models}
+    uff = dict.fromkeys(("prepared", "plugged", "given"), "model.uff")
+    assert taken == dict.fromkeys(("keras", "folder", "frozen"), "model.onnx") | uff

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from trtflow.calibration.tensors import layers_of, ranged_tensors
+from trtflow.calibration.tensors import layers_of, ranged_tensors, readers_of, tensor_names
 
 logger = logging.getLogger(__name__)
 # layers whose output has its input's values: in front of them a scale is needed that is needed behind them
@@ -36,9 +36,9 @@ def fall_back(trt: ModuleType, network: Any, scales: Mapping[str, Any], source: 
     lacking -= {tensor.name for tensor in _ranged(trt, network)} | in_front_of_activations(trt, layers)
     kept = []
     for layer in layers:
-        missing = [name for name in _names(layer, "input") if name in lacking]
+        missing = [name for name in tensor_names(layer, "input") if name in lacking]
         if missing and _is(trt, layer, MOVING):
-            lacking.update(_names(layer, "output"))
+            lacking.update(tensor_names(layer, "output"))
         elif missing and layer.type != trt.LayerType.CONSTANT:
             layer.precision = trt.float32
             kept.append(layer.name)
@@ -53,16 +53,7 @@ def _ranged(trt: ModuleType, network: Any) -> list[Any]:
 
 def in_front_of_activations(trt: ModuleType, layers: list[Any]) -> set[str]:
     """Return the names of tensors that nothing but an activation reads."""
-    readers: dict[str, list[Any]] = {}
-    for layer in layers:
-        for name in _names(layer, "input"):
-            readers.setdefault(name, []).append(layer)
-    return {name for name, those in readers.items() if all(_is(trt, layer, (FUSED,)) for layer in those)}
-
-
-def _names(layer: Any, side: str) -> list[str]:
-    tensors = [getattr(layer, f"get_{side}")(place) for place in range(getattr(layer, f"num_{side}s"))]
-    return [tensor.name for tensor in tensors if tensor is not None]
+    return {name for name, those in readers_of(layers).items() if all(_is(trt, layer, (FUSED,)) for layer in those)}
 
 
 def _is(trt: ModuleType, layer: Any, names: tuple[str, ...]) -> bool:

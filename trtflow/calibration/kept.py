@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from types import ModuleType
 from typing import Any
 
-from trtflow.calibration.tensors import layers_of
+from trtflow.calibration.tensors import layers_of, readers_of
 
+# layers of one element after another, which TensorRT computes in one kernel with the product in front of them
+POINTWISE = ("ACTIVATION", "ELEMENTWISE", "UNARY", "SCALE", "PARAMETRIC_RELU")
 PRODUCTS = ("CONVOLUTION", "FULLY_CONNECTED", "DECONVOLUTION", "MATRIX_MULTIPLY")  # layers that INT8 is there for
 
 
@@ -31,10 +33,32 @@ def products(trt: ModuleType, network: Any) -> list[str]:
 
 
 def keep_in_float(trt: ModuleType, network: Any, kept: Collection[str]) -> None:
-    """Let layers of these names compute in float32, whatever the builder's flags say; see `prefer_constraints`."""
-    for layer in layers_of(network):
-        if layer.name in kept:
-            set_precision(layer, trt.float32)
+    """Let layers of these names, and what is fused with them, compute in float32, whatever the builder's flags say.
+
+    A kernel of which a part is to be float32 and another may be INT8 does not exist: TensorRT 8.6 then passes over the
+    wish, with a warning, and takes the fastest, INT8. See `prefer_constraints`.
+    """
+    layers = layers_of(network)
+    wished = [layer for layer in layers if layer.name in kept]
+    for layer in [*wished, *fused_behind(trt, layers, wished)]:
+        set_precision(layer, trt.float32)
+
+
+def fused_behind(trt: ModuleType, layers: Sequence[Any], first: Sequence[Any]) -> list[Any]:
+    """Return the pointwise layers behind some layers whose values nothing else reads: a swish, a sum and its ReLU."""
+    kinds = {getattr(trt.LayerType, name) for name in POINTWISE}
+    readers = readers_of(layers)
+    found: dict[str, Any] = {}
+    ahead = list(first)
+    while ahead:
+        layer = ahead.pop()
+        for place in range(layer.num_outputs):
+            behind = readers.get(layer.get_output(place).name, [])
+            if all(reader.type in kinds and computes(trt, reader) for reader in behind):
+                new = [reader for reader in behind if reader.name not in found]
+                found |= {reader.name: reader for reader in new}
+                ahead += new
+    return list(found.values())
 
 
 def prefer_constraints(trt: ModuleType, config: Any) -> None:

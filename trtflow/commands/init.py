@@ -4,6 +4,7 @@ examples:
   trtflow init model.onnx --data pictures    a folder of pictures for each class
   trtflow init model.onnx --data val.npz --calibration train.npz
   trtflow init regressor.onnx --data houses.csv --name houses
+  trtflow init ssdlite.onnx --data VOC2012/ImageSets/Main/val.txt    a list of pictures in a folder beside it
   trtflow init yolov8n.onnx --data coco8    a data set's folder: images with labels of COCO, VOC or YOLO, or with masks
   trtflow init model.pt2    without data these are drawn by chance: how fast, and how near to the model as it was
   trtflow init model.onnx --shape tokens=128    a size that the model leaves open
@@ -36,7 +37,9 @@ def named_shape(text: str) -> tuple[str, list[int]]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("model", type=Path, help="the model")
-    parser.add_argument("--data", type=Path, help="held-out data: a folder of pictures, .npz, .npy, .csv or .parquet")
+    parser.add_argument(
+        "--data", type=Path, help="held-out data: a folder or list of pictures, .npz, .npy, .csv, .parquet"
+    )
     parser.add_argument("--labels", type=Path, help="boxes on the pictures; default: looked for in and beside --data")
     parser.add_argument("--masks", type=Path, help="masks of the pictures; default: the same")
     parser.add_argument("--calibration", type=Path, help="data for INT8 calibration; default: some of --data")
@@ -67,6 +70,7 @@ def main(options: argparse.Namespace) -> None:
     target = options.folder / f"{name}.yaml"
     if target.exists():
         raise UserError(f"{target}: it is there already. Remove it, or give another --name.")
+    from trtflow.datasets.own import array_shapes  # noqa: PLC0415
     from trtflow.families.own.init import find_places, guess, read_facts, to_yaml  # noqa: PLC0415
     from trtflow.families.own.init.facts import random_arrays  # noqa: PLC0415
     from trtflow.formats.arrays import write_arrays  # noqa: PLC0415
@@ -74,18 +78,27 @@ def main(options: argparse.Namespace) -> None:
     from trtflow.runtime.own_plugins import plugin_files  # noqa: PLC0415
 
     model = model_settings(options)
-    with plugin_files(options.plugins):
-        facts = read_facts(model, dict(options.shape))
     places = find_places(options.data, options.labels, options.masks) if options.data else None
+    with plugin_files(options.plugins):
+        facts = read_facts(model, dict(options.shape), array_shapes(places.val) if places else {})
     guessed = guess(facts, places, options.task)
     data = dict(places.told) if places else {"val": str(options.folder / f"{name}.npz")}
     if options.calibration:
-        data["calibration"] = str(options.calibration)
+        data |= calibrating(options.calibration)
     if places is None:
         write_arrays(data["val"], random_arrays(facts))
     title = name.replace("_", " ")
     write_text(target, to_yaml(name, title, model, data, facts, guessed, command_of(options)))
     _tell(target, facts, guessed)
+
+
+def calibrating(path: Path) -> dict[str, str]:
+    """Return what `data` says of a place that calibrates, given as an option."""
+    from trtflow.datasets.labelled.lists import is_list  # noqa: PLC0415 - as in main
+    from trtflow.families.own.init.places import list_folder  # noqa: PLC0415
+
+    told = {"calibration": str(path)}
+    return {**told, "folder": str(list_folder(path))} if is_list(path) else told
 
 
 def command_of(options: argparse.Namespace) -> str:

@@ -46,7 +46,8 @@ def import_model(
         inputs: shape without the batch by name, of inputs that a UFF or TensorFlow graph says nothing or something
             else of (C, H, W), or whose sizes an ONNX model leaves open.
         outputs: names of the outputs; without any, what no layer reads, what UFF has marked, or an ONNX model's own.
-            An ONNX model is cut down to what these need.
+            An ONNX model is cut down to what these need, and one of a later opset than TensorRT 8.6 reads is brought
+            down to that.
         preprocessor: for a TensorFlow graph, a Python file with `preprocess(dynamic_graph)`.
         input_shape: the same as `inputs`, of a graph's only input, whatever its name.
 
@@ -76,7 +77,8 @@ def import_model(
     graph = read_uff(target)
     if input_shape is not None:
         inputs = {node.id: input_shape for node in graph.graphs[0].nodes if node.operation == "Input"}
-    return ModelFile("uff", target, None, _uff_inputs(graph, path, inputs or {}), _uff_outputs(graph, path, outputs))
+    shapes = _uff_inputs(graph, path, inputs or {})
+    return ModelFile("uff", target, None, shapes, _uff_outputs(graph, path, outputs), turned=True)
 
 
 def _import_caffe(path: Path, deploy: Path | None, folder: Path, outputs: Sequence[str]) -> ModelFile:
@@ -121,10 +123,12 @@ def _import_onnx(path: Path, folder: Path, outputs: Sequence[str], shapes: Shape
 
     from trtflow.converters import onnx_model  # noqa: PLC0415 - as above
     from trtflow.converters.onnx_ml import plain  # noqa: PLC0415
+    from trtflow.reference.record.onnx.brought_down import bring_down  # noqa: PLC0415
 
     model = onnx_model.read_onnx(path)
     try:
-        model = plain(onnx_model.pruned(model, outputs or onnx_model.tensor_outputs(model), shapes))
+        model = onnx_model.pruned(model, outputs or onnx_model.tensor_outputs(model), shapes)
+        model = bring_down(plain(model))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     onnx_model.refuse_foreign(path, model)

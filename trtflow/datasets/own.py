@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from trtflow.datasets.images import PICTURES
+from trtflow.datasets.labelled.lists import is_list, pictures_of
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import names_in, read_arrays, read_npy
 from trtflow.formats.damage import refuse_damage
 
 TABLES = (".csv", ".parquet")
-FORMS = "a folder of pictures, or a file that ends in .npz, .npy, .csv or .parquet"
+FORMS = "a folder of pictures, a list of them (.txt, COCO's .json), or a file that ends in .npz, .npy, .csv or .parquet"
 PICTURE, FOLDER = "pictures", "labels"  # columns of a folder: its pictures, and the folders that these lie in
 INPUTS, LABELS, TARGETS = "inputs", "labels", "targets"  # arrays that need no name in the YAML file
 LISTED = 12  # names that an error has
@@ -73,15 +74,18 @@ class Items:
             if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
                 raise FormatError(self.source, f"{name!r} holds no numbers, which {wanted_by} needs", "Correct it.")
             found.append(values)
-        return found[0] if len(found) == 1 else np.stack(found, axis=1)
+        if len(found) == 1:
+            return found[0]
+        return np.concatenate([values.reshape(len(values), -1) for values in found], axis=1)
 
 
-def read_items(source: Path, wanted: Collection[str] = ()) -> Items:
+def read_items(source: Path, wanted: Collection[str] = (), folder: Path | None = None) -> Items:
     """Return all items of the user's data.
 
     Args:
         source: folder or file.
         wanted: arrays of an .npz file that count, where it has them; without any all.
+        folder: that names of a list of pictures start from.
 
     Raises:
         FormatError: there are none, or the file is damaged.
@@ -91,6 +95,8 @@ def read_items(source: Path, wanted: Collection[str] = ()) -> Items:
         raise UserError(f"{source}: no such file or folder. Give {FORMS}.")
     if source.is_dir():
         return _read_folder(source)
+    if is_list(source):
+        return _read_list(source, folder)
     readers = {".npz": _read_npz, ".npy": _read_npy, ".csv": _read_csv, ".parquet": _read_parquet}
     if source.suffix not in readers:
         raise UserError(f"{source}: data of no known form. Give {FORMS}.")
@@ -106,6 +112,18 @@ def read_items(source: Path, wanted: Collection[str] = ()) -> Items:
     return Items(source, [str(place) for place in range(next(iter(lengths.values())))], columns)
 
 
+def array_shapes(source: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the arrays of an item, by name; of data that are no arrays none.
+
+    Raises:
+        FormatError, UserError: as of `read_items`.
+    """
+    if source.suffix not in (".npz", ".npy"):
+        return {}
+    columns = read_items(source).columns
+    return {name: values.shape[1:] for name, values in columns.items() if isinstance(values, np.ndarray)}
+
+
 def _read_folder(root: Path) -> Items:
     """Return pictures at any depth, with the name of the folder that each lies in."""
     paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in PICTURES)
@@ -113,6 +131,13 @@ def _read_folder(root: Path) -> Items:
         raise FormatError(root, "no pictures, and no .npz file", f"Known are {', '.join(PICTURES)}.")
     names = [path.relative_to(root).as_posix() for path in paths]
     return Items(root, names, {PICTURE: paths, FOLDER: np.array([path.parent.name for path in paths])})
+
+
+def _read_list(path: Path, folder: Path | None) -> Items:
+    """Return the pictures that a list names, each with the label behind its name, or with that of its folder."""
+    split = pictures_of(path, folder)
+    folders = np.array([picture.parent.name for picture in split.paths])
+    return Items(path, split.names, {PICTURE: split.paths, FOLDER: folders if split.labels is None else split.labels})
 
 
 def _read_npz(path: Path) -> dict[str, Column]:

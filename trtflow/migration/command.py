@@ -36,7 +36,7 @@ def add_options(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         "model",
         type=Path,
-        help="caffemodel or its prototxt, .uff, frozen TensorFlow graph (.pb), or .onnx with --table or with plugins",
+        help="caffemodel or prototxt, .uff, frozen TensorFlow graph (.pb); .onnx with --table, plugins or opset 18 on",
     )
     arguments.add_argument("--table", type=Path, help="calibration table of the model, for INT8 as Q/DQ")
     arguments.add_argument("--table-version", help="TensorRT that made it, as in its header; default: 8600 for 8.6.0")
@@ -133,7 +133,7 @@ def _check_model(options: argparse.Namespace, form: str, file: ModelFile) -> Non
     """
     if form != "onnx":
         return
-    if options.table is None and not has_plugins(file.path):
+    if options.table is None and not has_plugins(file.path) and not is_changed(options.model):
         raise UserError(f"{options.model}: ONNX already. Give --table for Q/DQ, or use it as it is.")
     for name, sizes in file.inputs.items():
         if min(sizes, default=1) < 0:
@@ -164,6 +164,15 @@ def has_plugins(path: Path) -> bool:
 
     nodes = onnx.load(path, load_external_data=False).graph.node
     return not all(node.domain in ("", "ai.onnx") and onnx.defs.has(node.op_type, "") for node in nodes)
+
+
+def is_changed(path: Path) -> bool:
+    """Whether TensorRT 8.6 reads a model otherwise than ONNX means it, so that it is brought down."""
+    import onnx  # noqa: PLC0415 - as all that migrates
+
+    from trtflow.reference.record.onnx.brought_down import needs_it  # noqa: PLC0415
+
+    return needs_it(onnx.load(path, load_external_data=False))
 
 
 def _check_table(options: argparse.Namespace, lowered: Lowered) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -97,18 +97,22 @@ def collect(network: INetworkDefinition, calibrator: IInt8Calibrator, shapes: Sh
     """
     tensors = _watched(network, calibrator.get_algorithm())
     inside = [tensor for tensor in tensors if not tensor.is_network_input]
-    model = lower(network, Precisions(dict.fromkeys(network, DataType.FLOAT), {}), inside)
     import onnxruntime  # noqa: PLC0415 - it takes as long as all else together
 
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    model = lower(network, Precisions(dict.fromkeys(network, DataType.FLOAT), {}), inside).SerializeToString()
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    del model  # the session has weights of its own
     make = _collector(calibrator)
     collectors = {tensor.name: make() for tensor in tensors}
     softmaxes = {tensor.name for tensor in tensors if isinstance(tensor.producer, L.ISoftMaxLayer)}
     outputs = [tensor.name for tensor in inside]
     count, spoilt = 0, Counter[str]()
     for feeds in batches(network, calibrator, shapes):
-        seen = [*feeds.items(), *zip(outputs, session.run(outputs, feeds), strict=True)]
-        for name, values in [(name, values) for name, values in seen if name in collectors]:
+        seen = deque([*feeds.items(), *zip(outputs, session.run(outputs, feeds), strict=True)])
+        while seen:  # and is let go: all tensors of a picture may be hundreds of megabytes, which the next one needs
+            name, values = seen.popleft()
+            if name not in collectors:
+                continue
             spoilt[name] += values.size - int(np.isfinite(values).sum())
             # one ulp above 1 would double the range of a softmax
             collectors[name].observe(np.minimum(values, 1) if name in softmaxes else values)

@@ -16,6 +16,7 @@ from trtflow.formats.files import atomic_path
 # Okabe and Ito's colours, which people with colour blindness can tell apart.
 COLOURS = {"fp32": "#0072B2", "fp16": "#E69F00", "int8": "#009E73", "best": "#CC79A7"}
 GREY = "#999999"
+PEERS = ("#BBBBBB", "#888888", "#D8CFC0", "#A89B84")  # sides that are not ours, in turn
 STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.titlesize": 11,
@@ -184,6 +185,38 @@ def write_batches(path: Path, engines: Mapping[str, Sequence[Mapping[str, float]
         by_latency.set_xscale("log")
         by_latency.set(xlabel="median latency of a batch, ms", title="trade-off, a number is the batch")
         by_batch.legend(loc="lower right")
+        save_figure(figure, path)
+
+
+def write_speeds(path: Path, networks: Mapping[str, Mapping[str, float]], base: str) -> None:
+    """Plot how many times as fast as its base each side of a network is: a group of bars a network.
+
+    Args:
+        path: PNG to write.
+        networks: by title, of each side how many times as fast it is; a side that is a precision has its colour.
+        base: what is 1, for people.
+    """
+    sides = list(dict.fromkeys(side for speeds in networks.values() for side in speeds))
+    peers = iter(PEERS)
+    colours = {side: COLOURS.get(side) or next(peers, GREY) for side in sides}
+    thickness = 0.8 / len(sides)
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9, 1.4 + 0.19 * len(networks) * (1 + len(sides))), layout="constrained")
+        axes = figure.subplots()
+        for index, side in enumerate(sides):
+            shift = (index - (len(sides) - 1) / 2) * thickness
+            known = [(place, speeds[side]) for place, speeds in enumerate(networks.values()) if side in speeds]
+            places, values = zip(*known, strict=True)
+            bars = axes.barh(np.add(places, shift), values, thickness, color=colours[side], label=side)
+            axes.bar_label(bars, [f"{value:.2f}" for value in values], padding=2, fontsize=7)
+        axes.axvline(1, color="black", linewidth=0.8)
+        axes.set_yticks(range(len(networks)), list(networks))
+        axes.invert_yaxis()
+        axes.margins(y=0.01)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(f"times as fast as {base} (higher is better)")
+        figure.legend(loc="outside upper left", ncols=len(sides))
         save_figure(figure, path)
 
 

@@ -136,13 +136,27 @@ def _use_dla(trt: ModuleType, builder: Any, config: Any, core: int) -> None:
 
 
 def _add_batch_profile(builder: Any, network: Any, config: Any, max_batch_size: int) -> None:
-    """Bound the batch of inputs that leave it open; where more than the batch is open, `configure` has to say."""
-    profile, dynamic = builder.create_optimization_profile(), False
-    for index in range(network.num_inputs):
-        tensor = network.get_input(index)
+    """Bound the batch of inputs that leave it open; where more than the batch is open, `configure` has to say.
+
+    A network of fixed inputs whose outputs depend on values gets a profile too: without any, TensorRT 8.6.0 built a
+    detector that ends in a suppression, and made no context of it ("vector<bool>::_M_range_check").
+    """
+    profile = builder.create_optimization_profile()
+    inputs, outputs = (
+        [getattr(network, f"get_{side}")(index) for index in range(getattr(network, f"num_{side}s"))]
+        for side in ("input", "output")
+    )
+    dynamic = False
+    for tensor in inputs:
         batch, *rest = tuple(tensor.shape) or (0,)
         if batch == -1 and -1 not in rest:
             profile.set_shape(tensor.name, (1, *rest), (max_batch_size, *rest), (max_batch_size, *rest))
             dynamic = True
+    fixed = not network.has_implicit_batch_dimension and all(-1 not in tuple(tensor.shape) for tensor in inputs)
+    if fixed and any(-1 in tuple(tensor.shape) for tensor in outputs):
+        for tensor in inputs:
+            if not tensor.is_shape_tensor:
+                profile.set_shape(tensor.name, *[tuple(tensor.shape)] * 3)
+        dynamic = True
     if dynamic:
         config.add_optimization_profile(profile)

@@ -22,6 +22,7 @@ class ModelFile:
         inputs: shape of each input by name, without the batch; -1 is a size that an ONNX model leaves open.
         outputs: names of the outputs.
         as_caffe: whether a Caffe model is what Caffe means by it, where TensorRT's parser takes something for another.
+        turned: whether inputs are C, H, W where the framework has H, W, C.
     """
 
     form: str
@@ -30,6 +31,7 @@ class ModelFile:
     inputs: Mapping[str, Sequence[int]] = field(default_factory=dict)
     outputs: Sequence[str] = ()
     as_caffe: bool = False
+    turned: bool = False
 
     @property
     def explicit_batch(self) -> bool:

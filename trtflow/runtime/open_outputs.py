@@ -1,52 +1,91 @@
-"""Outputs whose sizes depend on values, such as what a suppression selects: TensorRT asks an allocator for memory."""
+"""Outputs whose sizes depend on values, such as what a suppression selects: TensorRT asks an allocator for memory.
+
+No bound is asked for: what a detector could find at most, of each class in each place, may be far more than there is
+memory, and TensorRT knows none of some networks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from trtflow.formats import UserError
-from trtflow.runtime.devices import Buffer
+from trtflow.formats.layouts import Layout
+from trtflow.runtime.devices import Buffer, Device
+
+LEAST = 4096  # bytes: a few rows more than last time need no other memory
 
 
-def largest_sizes(context: Any, names: Collection[str]) -> dict[str, int]:
-    """Return the most bytes that outputs can take, by name, with the shapes of the inputs as a context has them.
+class OpenMemory:
+    """Memory of an output whose size its values tell: none at first, and more whenever a batch needs more.
 
-    Raises:
-        UserError: TensorRT knows no bound.
+    Args:
+        device: where it is.
+        layout: of the output.
+
+    Attributes:
+        shape: that the output came out with last.
+        fault: why there was no memory; None where there was.
     """
-    sizes = {name: int(context.get_max_output_size(name)) for name in names}
-    for name, nbytes in sizes.items():
-        if nbytes < 0:
-            fault = f"output {name!r} depends on the values of the inputs, and has no largest size"
-            raise UserError(f"{fault}. Export the model with a constant number of detections at most.")
-    return sizes
+
+    def __init__(self, device: Device, layout: Layout) -> None:
+        self.shape: tuple[int, ...] = (0,)
+        self.fault: UserError | None = None
+        self._device, self._layout = device, layout
+        self._buffer: Buffer | None = None
+        self._size = 0
+
+    def reserve(self, nbytes: int) -> int:
+        """Return the address of at least so many bytes, 0 where there are not so many; what was there may be lost."""
+        if self._buffer is None or nbytes > self._size:
+            self.free()
+            self._size = 1 << (max(nbytes, LEAST) - 1).bit_length()
+            try:
+                self._buffer = self._device.allocate(self._size)
+            except UserError as error:  # which could not pass TensorRT, whose C++ calls this
+                self.fault = error
+                return 0
+        return self._buffer.pointer
+
+    def download(self, stream: Any) -> None:
+        """Let the stream copy what the output holds from the device, of the shape that is known by now."""
+        if self._buffer is not None:
+            self._buffer.download(self._layout.nbytes(self.shape), stream)
+
+    def values(self) -> np.ndarray:
+        """Return what was downloaded as a new array."""
+        form = self._layout.memory_shape(self.shape)
+        empty = np.zeros(form, self._layout.dtype)
+        return self._layout.from_memory(
+            empty if self._buffer is None else self._buffer.values(form, self._layout.dtype), self.shape
+        )
+
+    def free(self) -> None:
+        """Give the memory back; harmless when that was done."""
+        if self._buffer is not None:
+            self._buffer.free()
+        self._buffer, self._size = None, 0
 
 
-def allocators_of(trt: ModuleType, buffers: Mapping[str, Buffer], sizes: Mapping[str, int]) -> dict[str, Any]:
-    """Return an allocator for each of some outputs, which gives a buffer that is there, and is told the shape.
+def allocator_of(trt: ModuleType, memory: OpenMemory) -> Any:
+    """Return what TensorRT asks for an output's memory, and tells its shape, while it enqueues.
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
-        buffers: of one batch, by name.
-        sizes: bytes of the buffers of these outputs.
+        memory: what it is given.
     """
 
-    class Fixed(trt.IOutputAllocator):  # type: ignore[name-defined]
-        """Gives a buffer of the largest size; `shape` is that of the last batch."""
+    class Allocator(trt.IOutputAllocator):  # type: ignore[name-defined]
+        """TensorRT 8.6's interface."""
 
-        def __init__(self, pointer: int, nbytes: int) -> None:
-            super().__init__()
-            self._pointer, self._nbytes = pointer, nbytes
-            self.shape: tuple[int, ...] = ()
-
-        def reallocate_output(self, tensor_name: str, memory: int, size: int, alignment: int) -> int:
-            """Return the buffer's address, or 0 where it is too small."""
-            return self._pointer if size <= self._nbytes else 0
+        def reallocate_output(self, tensor_name: str, memory_now: int, size: int, alignment: int) -> int:
+            """Return the address of so many bytes, or 0."""
+            return memory.reserve(size)
 
         def notify_shape(self, tensor_name: str, shape: Any) -> None:
-            """Take note of an output's shape."""
-            self.shape = tuple(shape)
+            """Take note of the output's shape."""
+            memory.shape = tuple(shape)
 
-    return {name: Fixed(buffers[name].pointer, nbytes) for name, nbytes in sizes.items()}
+    return Allocator()

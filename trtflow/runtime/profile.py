@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
+import time
 from types import ModuleType
 from typing import Any
 
@@ -40,18 +42,33 @@ def mean_times(totals: dict[str, float], runs: int, engine: str = "") -> list[di
     return [{"name": prefix + name, "ms": total / runs} for name, total in totals.items()]
 
 
-def profile_layers(trt: ModuleType, session: Session, iterations: int, batch_size: int = 1) -> list[dict[str, Any]]:
-    """Return the median time of each layer with a batch, in network order: its name and ms.
+LEAST_RUNS = 3  # to take the median of, however long they take
 
-    One run that something else held up so decides nothing.
+
+def profile_layers(
+    trt: ModuleType, session: Session, iterations: int, batch_size: int = 1, seconds: float = math.inf
+) -> dict[str, Any]:
+    """Return the median time of each layer with a batch: one run that something else held up so decides nothing.
+
+    Args:
+        trt: NVIDIA's tensorrt or trtflow.reference.
+        session: of the engine.
+        iterations: how many runs at most.
+        batch_size: inputs of a run.
+        seconds: after which no run begins, once there are three.
+
+    Returns:
+        `iterations` and `batch_size` as they were, and `layers` in network order, `name` and `ms` of each.
     """
     session.context.profiler = recorder = layer_recorder(trt)
-    runs = []
-    for _ in range(iterations):
+    runs: list[dict[str, float]] = []
+    end = time.perf_counter() + seconds
+    while len(runs) < iterations and (len(runs) < LEAST_RUNS or time.perf_counter() < end):
         recorder.totals = {}
         session.execute(batch_size)
         runs.append(recorder.totals)
-    return [
+    layers = [
         {"name": name, "ms": statistics.median(run.get(name, 0.0) for run in runs)}
         for name in dict.fromkeys(name for run in runs for name in run)
     ]
+    return {"iterations": len(runs), "batch_size": batch_size, "layers": layers}

@@ -18,7 +18,7 @@ from trtflow.runtime.devices import device_of
 from trtflow.runtime.entry import create_context, create_runtime
 from trtflow.runtime.layouts import layout_of
 from trtflow.runtime.messages import because, logger_of
-from trtflow.runtime.open_outputs import allocators_of, largest_sizes
+from trtflow.runtime.open_outputs import allocator_of
 from trtflow.runtime.origin import read_origin, read_plan
 from trtflow.runtime.plugins import load_plugins
 from trtflow.runtime.slots import Lane, Query, Slot, Streams, Way
@@ -70,9 +70,11 @@ class Session:
         contexts: batches that are computed at the same time, each by a context and streams of its own; where one leaves
             multiprocessors idle, another has work for them.
 
+    Attributes:
+        opened: names of the outputs whose sizes depend on values.
+
     Raises:
-        UserError: an output whose size depends on values has no largest one, there is not enough memory, or the engine
-            has several contexts, but no optimization profile for each.
+        UserError: there is not enough memory, or the engine has several contexts, but no optimization profile for each.
     """
 
     def __init__(
@@ -93,14 +95,14 @@ class Session:
         others = [create_context(engine) for _ in range(contexts - 1)]
         self._lanes = [Lane(context, Streams(self.device)) for context in (self.context, *others)]
         shapes = self._output_shapes(largest)
-        self._open: dict[str, int] = {}  # bytes of outputs whose shapes depend on values
-        self._open = largest_sizes(self.context, [name for name, shape in shapes.items() if -1 in shape])
+        self.opened = [name for name, shape in shapes.items() if -1 in shape]
+        opened = {name: self._layouts[name] for name in self.opened}
         inputs, outputs = self._sizes(largest), self._sizes(shapes)
         try:
             for _, lane in product(range(self.device.depth), self._lanes):
                 self._set_shapes(lane, largest)
-                self._slots.append(Slot(self.device, lane, inputs, outputs))
-                self._slots[-1].allocators = allocators_of(trt, self._slots[-1].buffers, self._open)
+                self._slots.append(slot := Slot(self.device, lane, inputs, outputs, opened))
+                slot.allocators = {name: allocator_of(trt, memory) for name, memory in slot.opened.items()}
         except UserError:
             self.close()
             raise
@@ -219,8 +221,8 @@ class Session:
         Raises:
             RuntimeError: sizes depend on values, for which TensorRT waits.
         """
-        if self._open:
-            raise RuntimeError(f"the size of {next(iter(self._open))!r} depends on values")
+        if self.opened:
+            raise RuntimeError(f"the size of {self.opened[0]!r} depends on values")
         for slot in self._slots:
             stream = slot.lane.streams.compute
             self._enqueue(slot, shapes)
@@ -253,17 +255,16 @@ class Session:
         slot.wait()
         found = {}
         for name, known in shapes.items():
+            if name in slot.opened:
+                found[name] = slot.opened[name].values()
+                continue
             layout = self._layouts[name]
-            shape = slot.allocators[name].shape if name in self._open else known
-            found[name] = layout.from_memory(slot.buffers[name].values(layout.memory_shape(shape), layout.dtype), shape)
+            found[name] = layout.from_memory(slot.buffers[name].values(layout.memory_shape(known), layout.dtype), known)
         return found
 
     def _sizes(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
-        """Return bytes of arrays of these shapes, and the most that those take whose shapes depend on values."""
-        return {
-            name: self._open[name] if name in self._open else self._layouts[name].nbytes(shape)
-            for name, shape in shapes.items()
-        }
+        """Return bytes of arrays of these shapes, but for those whose shapes depend on values."""
+        return {name: self._layouts[name].nbytes(shape) for name, shape in shapes.items() if name not in self.opened}
 
     def _range(self, index: int) -> tuple[tuple[int, ...], ...]:
         """Return the smallest, best and largest shape of an input, with the batch."""
@@ -293,9 +294,9 @@ class Session:
 
         All that is the same from query to query is made ready here: between two queries the host has little time.
         """
-        bindings = [slot.buffers[name].pointer for name in self.names] + self._spare
+        bindings = [slot.buffers[name].pointer for name in self.names if name in slot.buffers] + self._spare
         context, stream = slot.lane.context, slot.lane.streams.compute.handle
-        if self._open:
+        if self.opened:
             execute = partial(self._execute_open, slot, stream)
         elif self.engine.has_implicit_batch_dimension:
             execute = partial(context.execute_async, _batch_size(shapes), bindings, stream)
@@ -311,11 +312,15 @@ class Session:
     def _execute_open(self, slot: Slot, stream: int) -> bool:
         """Run with memory of a slot's allocators for what depends on values."""
         context = slot.lane.context
-        for name in self.names:
-            context.set_tensor_address(name, slot.buffers[name].pointer)
-        for name, allocator in slot.allocators.items():
+        for name, buffer in slot.buffers.items():
+            context.set_tensor_address(name, buffer.pointer)
+        for name, allocator in slot.allocators.items():  # another batch of the same context had others
             context.set_output_allocator(name, allocator)
-        return bool(context.execute_async_v3(stream))
+        done = bool(context.execute_async_v3(stream))
+        for memory in slot.opened.values():
+            if memory.fault is not None:
+                raise memory.fault
+        return done
 
     def _set_shapes(self, lane: Lane, shapes: dict[str, tuple[int, ...]]) -> None:
         """Tell a context the shapes of the inputs, unless it has them."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from trtflow.formats import UserError
+from trtflow.formats.layouts import Layout
 from trtflow.runtime.devices import Buffer, Device
+from trtflow.runtime.open_outputs import OpenMemory
 
 Way = tuple[Callable[[], object], ...]  # calls that send a batch through the device
 
@@ -59,15 +62,29 @@ class Slot:
         device: where they are.
         lane: what its batches go through.
         inputs, outputs: largest size of each in bytes.
+        opened: layouts of those outputs besides whose sizes depend on values.
+
+    Attributes:
+        buffers: memory of inputs and outputs, by name.
+        opened: memory of the outputs whose sizes depend on values.
+        allocators: what TensorRT asks for these, which the session makes.
 
     Raises:
         UserError: the device has not so much memory.
     """
 
-    def __init__(self, device: Device, lane: Lane, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        device: Device,
+        lane: Lane,
+        inputs: Mapping[str, int],
+        outputs: Mapping[str, int],
+        opened: Mapping[str, Layout],
+    ) -> None:
         self.lane = lane
         self.buffers: dict[str, Buffer] = {}
-        self.allocators: dict[str, Any] = {}  # of outputs whose sizes depend on values
+        self.opened = {name: OpenMemory(device, layout) for name, layout in opened.items()}
+        self.allocators: dict[str, Any] = {}
         self.graph: Any = None
         self._inputs, self._outputs = tuple(inputs), tuple(outputs)
         self._sent, self._there, self._begun = (device.create_event() for _ in range(3))
@@ -87,7 +104,7 @@ class Slot:
         the events is part of the times that they tell.
 
         Args:
-            sizes: bytes of each input and output.
+            sizes: bytes of each input and output; what depends on values is copied back as large as it came out.
             enqueue: gives the execution to the compute stream.
         """
 
@@ -109,6 +126,7 @@ class Slot:
             download.waiting(self._computed),
             self._returning.recording(download),
             *(self.buffers[name].downloading(sizes[name], download) for name in self._outputs),
+            *(partial(memory.download, download) for memory in self.opened.values()),
             self._back.recording(download),
         )
 
@@ -139,3 +157,5 @@ class Slot:
             self.graph.free()
         for buffer in self.buffers.values():
             buffer.free()
+        for memory in self.opened.values():
+            memory.free()

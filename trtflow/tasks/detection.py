@@ -78,8 +78,8 @@ def read_objects_found(job: Job) -> tuple[Labelled, list[Annotation], np.ndarray
     """
     sample = load_sample(job.sample)
     (detections, names) = read_arrays(job.input("predictions"), "detections", ITEMS)
-    folder, labels = Path(job.setting("own.data.val")), Path(job.setting("own.data.labels"))
-    labelled = read_objects(folder, labels, sample.classes)
+    place, labels = Path(job.setting("own.data.val")), Path(job.setting("own.data.labels"))
+    labelled = read_objects(place, labels, sample.classes, sample.folder)
     truths = labelled.of(names.tolist(), labels)
     taken = sample.inputs[sample.INPUT]
     for rows, truth in zip(detections, truths, strict=True):

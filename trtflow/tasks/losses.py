@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from trtflow.calibration.calibrators import make_calibrator
-from trtflow.calibration.kept import prefer_constraints
 from trtflow.formats.batch_file import read_batch
 from trtflow.formats.calibration_table import read_table
 from trtflow.formats.files import write_json, write_text
@@ -31,7 +30,7 @@ def measure_losses(job: Job) -> None:
     losses = tensor_losses(
         trt,
         definition(sample, export, "fp32"),
-        Precise(definition(sample, export, "int8", kept=kept), calibrator, prefer_constraints if kept else None),
+        Precise(definition(sample, export, "int8", kept=kept), calibrator),
         [feeds(images[first : first + size]) for first in range(0, len(images) - size + 1, size)],
         read_table(table).scales,
         explicit_batch=sample.EXPLICIT_BATCH,

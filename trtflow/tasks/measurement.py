@@ -97,15 +97,14 @@ ITERATIONS = 11  # runs to take the median of, an odd number
 
 
 def profile(job: Job) -> None:
-    """Time the layers of an engine and write the median time of each.
+    """Time the layers of an engine and write the median time of each, of so many runs as `latency_seconds` have.
 
     The engine is given the inputs `values`, where time depends on values.
     """
-    batch_size = job.setting("profile_batch_size", 1)
+    batch_size, seconds = job.setting("profile_batch_size", 1), job.setting("latency_seconds", DURATION_S)
     trt, engine = load_engine(job.input("plan"), read_backend(job.input("backend")))
     with Session(trt, engine) as session:
         if job.files("values"):
             session.fill(first_batch(job.sample, job.input("values"), batch_size))
-        layers = profile_layers(trt, session, ITERATIONS, batch_size)
-    settings = {"iterations": ITERATIONS, "batch_size": batch_size}
-    write_json(job.output("profile"), {"precision": job.precision, **settings, "layers": layers})
+        found = profile_layers(trt, session, ITERATIONS, batch_size, seconds)
+    write_json(job.output("profile"), {"precision": job.precision, **found})

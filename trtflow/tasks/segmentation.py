@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.images import read_image
-from trtflow.datasets.labelled.masks import find_masks, mask_form, read_mask
+from trtflow.datasets.labelled.lists import pictures_of
+from trtflow.datasets.labelled.masks import mask_form, masks_of, read_mask
 from trtflow.datasets.placement import map_in_picture
 from trtflow.formats.arrays import read_arrays
 from trtflow.job import Job
@@ -31,17 +32,16 @@ COUNT = 4  # pictures to draw where no number is set
 def read_masks(job: Job, sample: Any) -> Iterator[tuple[Path, np.ndarray, np.ndarray]]:
     """Yield each picture that was asked, its true mask, and what is said of it, int [H, W] both."""
     data = job.setting("own.data")
-    folder, taken = Path(data["val"]), sample.inputs[sample.INPUT]
-    form = mask_form(data, sample.classes)
-    known = {
-        path.relative_to(folder).as_posix(): mask
-        for path, mask in zip(*find_masks(folder, Path(data["masks"])), strict=True)
-    }
+    taken, form = sample.inputs[sample.INPUT], mask_form(data, sample.classes)
+    split = pictures_of(Path(data["val"]), sample.folder)
+    pictures = zip(split.paths, masks_of(split, Path(data["masks"])), strict=True)
+    known = dict(zip(split.names, pictures, strict=True))
     answers, names = read_arrays(job.input("predictions"), "mask", ITEMS)
     for name, said in zip(names.tolist(), answers, strict=True):
-        truth = read_mask(known[name], form)
+        path, mask = known[name]
+        truth = read_mask(mask, form)
         size = truth.shape[0], truth.shape[1]
-        yield folder / name, truth, map_in_picture(said, size, taken.size, taken.resize)
+        yield path, truth, map_in_picture(said, size, taken.size, taken.resize)
 
 
 def score(job: Job) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -45,8 +47,11 @@ class Digests:
         self._closure = cache(self._find_closure)
         self._imports = cache(self._find_imports)
         self._hash = cache(lambda path: hashlib.sha256((root / path).read_bytes()).hexdigest())
+        self._digest = cache(self._find_digest)  # of many jobs: those of one step, and of samples with the same code
         self._entry = cache(self._read_entry)
         self._file = cache(self._find_file)
+        self._exists = cache(lambda path: os.path.isfile(f"{root}/{path}"))
+        self._use = cache(_use_of)
         self._module_names = cache(lambda path: _names_of(ast.parse((root / path).read_text(encoding="utf-8"))))
 
     def digest(self, script: str, entries: Iterable[tuple[str, str | None]] = (), files: Iterable[str] = ()) -> str:
@@ -57,6 +62,9 @@ class Digests:
             entries: modules that it loads by name, each with the function that it calls there; None for the whole.
             files: what else the code reads of the checkout, such as a schema.
         """
+        return self._digest(script, tuple(entries), tuple(files))
+
+    def _find_digest(self, script: str, entries: tuple[tuple[str, str | None], ...], files: tuple[str, ...]) -> str:
         found, parts = set(self._closure(script)), []
         for module, function in entries:
             if function is None:
@@ -78,7 +86,7 @@ class Digests:
 
     def exists(self, module: str) -> bool:
         """Whether the checkout has a file."""
-        return (self.root / module).is_file()
+        return self._exists(module)
 
     def has(self, module: str, function: str) -> bool:
         """Whether a module defines or imports a name."""
@@ -138,15 +146,14 @@ class Digests:
                 continue
             used.add(name)
             for node in named.get(name, []):
-                wanted += _names_in(node)
-        nodes = [node for name in sorted(used) for node in named.get(name, [])]
-        lines = [ast.unparse(node) for node in nodes]
+                wanted += self._use(node).names
+        uses = [self._use(node) for name in sorted(used) for node in named.get(name, [])]
         found: set[str] = set()
         outside = [(imports[name], used) for name in sorted(used) if name in imports]
-        for statement, names in [*outside, *((inside, None) for inside in _imports_in(nodes))]:
+        for statement, names in [*outside, *((inside, None) for use in uses for inside in use.imports)]:
             for file in self._imported_by(statement, module, names):
                 found |= self._closure(file, module)
-        return "\n".join(lines), frozenset(found)
+        return "\n".join(use.text for use in uses), frozenset(found)
 
     def _imported_by(self, statement: ast.Import | ast.ImportFrom, module: str, used: set[str] | None) -> list[str]:
         """Return the files that a statement imports for the names that are used; None for all."""
@@ -184,12 +191,19 @@ def _names_of(tree: ast.Module) -> tuple[dict[str, list[ast.stmt]], dict[str, as
     return named, imports
 
 
-def _names_in(node: ast.AST) -> list[str]:
-    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+@dataclass(frozen=True)
+class _Use:
+    """What a statement says, the names that it uses and the imports in it."""
+
+    text: str
+    names: list[str]
+    imports: list[ast.Import | ast.ImportFrom]
 
 
-def _imports_in(nodes: list[ast.stmt]) -> list[ast.Import | ast.ImportFrom]:
-    return [part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Import | ast.ImportFrom)]
+def _use_of(node: ast.stmt) -> _Use:
+    parts = list(ast.walk(node))
+    names = [part.id for part in parts if isinstance(part, ast.Name)]
+    return _Use(ast.unparse(node), names, [part for part in parts if isinstance(part, ast.Import | ast.ImportFrom)])
 
 
 class Code:

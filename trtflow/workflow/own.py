@@ -9,6 +9,7 @@ from typing import Any
 from trtflow.workflow.configuration import check, merged, read_mapping, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
+from trtflow.workflow.lists import is_list
 
 MADE = {"split": "calibration", "batches": "made"}
 KEPT = (
@@ -78,6 +79,16 @@ def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pat
     return sample
 
 
+def stays_uff(model: Mapping[str, Any]) -> bool:
+    """Return whether a model is built from UFF: a graph of TensorFlow's becomes ONNX, unless it has plugins.
+
+    Args:
+        model: `file`, and perhaps `preprocessor` and `plugins`, as in a sample's YAML file.
+    """
+    end = Path(model["file"]).suffix
+    return end == ".uff" or (end == ".pb" and bool("preprocessor" in model or model.get("plugins")))
+
+
 def _told(kinds: Kinds, task: str, path: Path) -> dict[str, Any]:
     """Return what a task says of samples of the user's own.
 
@@ -120,6 +131,11 @@ def _check_needs(own: dict[str, Any], told: Mapping[str, Any], path: Path) -> No
     """
     missing = [f"data.{key}" for key in told["needs"] if not own["data"].get(key)]
     missing += [key for key in told.get("says", []) if key not in own]
+    listed = any(is_list(own["data"].get(key, "")) for key in ("val", "calibration"))
+    if listed and not own["data"].get("folder"):
+        missing.append("data.folder, that names in a list of pictures start from")
+    if "folder" in own["data"] and not listed:
+        raise PlanError(f"{path}: data.folder: neither data.val nor data.calibration is a list. Leave it out.")
     if missing:
         raise PlanError(f"{path}: {', '.join(missing)}: missing, which task {own['task']!r} needs. Add it.")
     if calibrated(own["precisions"]) and "table" not in own.get("calibration", {}):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ import yaml
 from trtflow.workflow.configuration import check, holds, leaf, merged, read_yaml, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
-from trtflow.workflow.own import AUTO, INT8, TRIED
-from trtflow.workflow.samples import find_own_samples, guide_samples, load_samples, own_files, read_downloads
+from trtflow.workflow.lists import is_list, listed_files
+from trtflow.workflow.own import AUTO, INT8, TRIED, stays_uff
+from trtflow.workflow.samples import find_own_samples, guide_samples, load_samples, read_downloads
+from trtflow.workflow.states import state_of
 
 CHECKSUMS = "SHA256SUMS"
-CLOCKS_DIFFER_S = 300.0  # by which clocks of machines that share a folder may differ
 CONVERTED = {  # what rules of their own make of frozen graphs, checkpoints and Darknet's files
     "uff": ("model.uff",),
     "wts2": ("model.wts2",),
@@ -29,14 +29,14 @@ CONVERTED = {  # what rules of their own make of frozen graphs, checkpoints and 
 OWN_EXPORTS = {  # what a model of the user's own becomes, by the end of its name
     ".onnx": ("model.onnx",),
     ".uff": ("model.uff",),
-    ".pb": ("model.uff",),
+    ".pb": ("model.onnx",),
     ".caffemodel": ("model.caffemodel", "model.prototxt"),
     ".prototxt": ("model.caffemodel", "model.prototxt"),
     ".cfg": ("model.onnx",),
     ".weights": ("model.onnx",),
     ".pt2": ("model.onnx",),
-    ".keras": ("model.uff",),
-    "": ("model.uff",),  # the folder of a SavedModel
+    ".keras": ("model.onnx",),
+    "": ("model.onnx",),  # the folder of a SavedModel
 }
 BESIDE = {".prototxt": ".caffemodel", ".cfg": ".weights", ".weights": ".cfg"}  # files that need another
 
@@ -142,9 +142,10 @@ class Plan:
         """Return what the engine of a sample is built from, with its checksums where there are any."""
         sample = self.sample(name)
         if name in self.own:
-            form = os.path.splitext(sample["own"]["model"]["file"])[1]
+            model = sample["own"]["model"]
+            form = ".uff" if stays_uff(model) else os.path.splitext(model["file"])[1]
             hook = ["hook.py"] if "hook" in sample["own"] else []
-            plugins = [f"plugin{number}.py" for number, _ in enumerate(sample["own"]["model"].get("plugins", []))]
+            plugins = [f"plugin{number}.py" for number, _ in enumerate(model.get("plugins", []))]
             names = ["sample.json", *OWN_EXPORTS[form], *hook, *plugins, CHECKSUMS]
         else:
             by_source = self.told(name, "exports")
@@ -402,13 +403,31 @@ class Plan:
             files.append(f"{stem}.prototxt")
         return [*files, classes] if isinstance(classes, str) else files
 
+    def own_listing(self, name: str, part: str) -> list[str]:
+        """Return what the script that lists these files takes: the files and folders, and where a list's pictures lie.
+
+        A list is the first of a split's.
+        """
+        places, folder = self.own_places(name, part), self._list_folder(name, part)
+        return places if folder is None else [*places[1:], "--list", places[0], "--folder", folder]
+
+    def _list_folder(self, name: str, part: str) -> str | None:
+        """Return the folder of the pictures that a split's list names; None where no list is its place."""
+        data = self.sample(name)["own"]["data"]
+        return str(data["folder"]) if part != "model" and is_list(data[part]) else None
+
     def own_state(self, name: str, part: str) -> str:
         """Return a hash of the names, sizes and dates of those files: another one has them listed anew.
 
         Raises:
             PlanError: one is not there, or comes from the future.
         """
-        return state_of(f"samples.{name}", self.own_places(name, part), "Correct the path in its YAML file.")
+        places, folder = self.own_places(name, part), self._list_folder(name, part)
+        what, way_out = f"samples.{name}", "Correct the path in its YAML file."
+        state = state_of(what, places, way_out)
+        if folder is None:
+            return state
+        return state + state_of(what, listed_files(places[0], folder), way_out)
 
     def given_table_state(self, name: str) -> str:
         """Return such a hash of the calibration table, or ranges, that the user gives a sample.
@@ -422,38 +441,6 @@ class Plan:
 def forms_of(sample: Mapping[str, Any]) -> list[str]:
     """Return the forms in which the engines of a sample take its model, given its configuration."""
     return [sample["source"], *sample.get("programs", [])]
-
-
-def state_of(what: str, places: Iterable[str], way_out: str) -> str:
-    """Return a hash of the names, sizes and dates of files and of those in folders.
-
-    Raises:
-        PlanError: one is not there, with the way out, or comes from the future.
-    """
-    found = hashlib.sha256()
-    for place in places:
-        if not os.path.exists(place):
-            raise PlanError(f"{what}: {place}: no such file or folder. {way_out}")
-        for file in own_files(place):
-            status = os.stat(file)
-            check_date(f"{what}: {file}", status.st_mtime)
-            found.update(f"{file} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return found.hexdigest()
-
-
-def check_date(what: str, changed: float) -> None:
-    """Refuse a file that was changed later than now: whatever is made of it would be older, and made again by each run.
-
-    Raises:
-        PlanError: naming it and the way out.
-    """
-    ahead = changed - time.time()
-    if ahead > CLOCKS_DIFFER_S:
-        date = time.strftime("%Y-%m-%d %H:%M", time.localtime(changed))
-        raise PlanError(
-            f"{what}: it was last changed at {date}, which is {ahead / 3600:.1f} hours from now, so that each run "
-            "would make everything of it again. Set the clock right, or give the file the time of now with `touch`."
-        )
 
 
 def make_plan(root: Path, config: dict[str, Any]) -> Plan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -149,13 +148,6 @@ def _check_owners(samples: Mapping[str, dict[str, Any]]) -> None:
             raise PlanError(
                 f"samples.{name}: model.trained_by: sample {owner!r} trains no {sample['model'].get('network')}"
             )
-
-
-def own_files(path: str) -> list[str]:
-    """Return a file of the user's own, or all files of a folder and the folders in it."""
-    if os.path.isdir(path):
-        return sorted(os.path.join(folder, file) for folder, _, files in os.walk(path) for file in files)
-    return [path]
 
 
 def read_downloads(

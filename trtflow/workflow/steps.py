@@ -171,7 +171,7 @@ def settings_of(plan: Plan, sample: str, says: Mapping[str, Any]) -> dict[str, A
     values = plan.sample(sample)
     settings: dict[str, Any] = {}
     for key in says.get("settings", []):
-        value = leaf(values, key)
+        value = plan.config[key] if key == "latency_seconds" else leaf(values, key)
         if value is not None:
             put(settings, key, value)
     if says.get("alone") and says["stage"] != "profile":

@@ -333,4 +333,10 @@ def _plain(error: str) -> str:
     if not heading.startswith("WorkflowError"):
         return error
     kept = [line for line in lines if not re.match(r'\s+File ".*", line \d+, in ', line)]
+    lacks = re.match(r"File (.+) marked for report but does not exist", kept[0] if kept else "")
+    if lacks:
+        return (
+            f"error: {lacks[1]}: not made yet, and the report shows it. Make it first: snakemake {lacks[1]}; or name a "
+            "sample's page, for a report of it alone: snakemake --report report.html results/NAME/index.html"
+        )
     return "\n".join(["error: " + kept[0], *kept[1:]]) if kept else heading

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from trtflow.datasets.labelled.boxes import check_boxes
 from trtflow.datasets.labelled.coco_json import read_coco
+from trtflow.datasets.labelled.lists import is_list, pictures_of
 from trtflow.datasets.labelled.pictures import find_pictures
 from trtflow.datasets.labelled.voc_xml import read_voc
 from trtflow.datasets.labelled.yolo_txt import read_yolo
@@ -49,35 +50,44 @@ class Labelled:
         if missing:
             others = f" (nor have {len(missing) - 1} more)" if len(missing) > 1 else ""
             fault = f"the picture {missing[0]} has no labels in it{others}"
-            raise FormatError(source, fault, "Add them, or take it out.")
+            remedy = "Add them, or take it out"
+            if source.suffix.lower() == ".json":
+                remedy += f"; or set data.val to {source} too, which names the pictures of its split, and data.folder"
+            raise FormatError(source, fault, f"{remedy}.")
         return [known[name] for name in names]
 
 
-def read_objects(folder: Path, labels: Path | None, classes: Sequence[str]) -> Labelled:
-    """Return the pictures of a folder with the objects on them.
+def read_objects(place: Path, labels: Path | None, classes: Sequence[str], folder: Path | None = None) -> Labelled:
+    """Return pictures with the objects on them.
 
     Args:
-        folder: of the pictures, at any depth.
+        place: folder of the pictures, at any depth, or a list of them (`trtflow.datasets.labelled.lists`).
         labels: a COCO file (`.json`), or a folder of VOC's `.xml` or of YOLO's `.txt` files, a picture each; None to
             look for them where they usually are (`find_labels`).
         classes: names, in the model's order, without a background.
+        folder: that names of a list start from.
 
     Raises:
         FormatError: there are no pictures or no labels, or they do not fit: it names file, fault and way out.
     """
+    if is_list(place):
+        split = pictures_of(place, folder)
+        folder, wanted = split.folder, split.paths
+    else:
+        folder, wanted = place, None
     labels = labels or find_labels(folder)
     if labels.suffix.lower() == ".json":
-        pictures, annotations = read_coco(labels, folder, classes)
+        pictures, annotations = read_coco(labels, folder, classes, wanted)
     else:
-        pictures = find_pictures(folder)
-        read = read_voc if _form(labels) == ".xml" else read_yolo
-        annotations = read(labels, folder, pictures, classes)
+        pictures = find_pictures(folder) if wanted is None else wanted
+        if _form(labels) == ".xml":
+            annotations = read_voc(labels, folder, pictures, classes)
+        else:
+            annotations = read_yolo(labels, folder, pictures, classes, whole=wanted is None)
     for annotation, path in zip(annotations, pictures, strict=True):
         check_boxes(annotation, path)
     if not any(len(annotation.labels) for annotation in annotations):
-        raise FormatError(
-            labels, f"there is no object on the pictures of {folder}", "Label some, or give other labels."
-        )
+        raise FormatError(labels, f"there is no object on the pictures of {place}", "Label some, or give other labels.")
     return Labelled(pictures, [path.relative_to(folder).as_posix() for path in pictures], annotations)
 
 

@@ -20,7 +20,9 @@ Entry = Mapping[str, Any]
 ID = (int, str)  # COCO's own are numbers; tools that go by names of files write these
 
 
-def read_coco(path: Path, folder: Path, classes: Sequence[str]) -> tuple[list[Path], list[Annotation]]:
+def read_coco(
+    path: Path, folder: Path, classes: Sequence[str], wanted: Sequence[Path] | None = None
+) -> tuple[list[Path], list[Annotation]]:
     """Return pictures and the objects of each, in the order of their names; crowds are difficult ones.
 
     Args:
@@ -28,6 +30,7 @@ def read_coco(path: Path, folder: Path, classes: Sequence[str]) -> tuple[list[Pa
         folder: of the pictures.
         classes: names, without a background. Objects of other categories are an error, and categories without
             objects none.
+        wanted: the pictures of the split, where the file may have others too; None for all of them.
 
     Raises:
         FormatError: an id is used twice or stands for nothing, a picture is missing or of another size, or a box is
@@ -43,6 +46,9 @@ def read_coco(path: Path, folder: Path, classes: Sequence[str]) -> tuple[list[Pa
             fault = f"annotation {entry['id']} is of image_id {entry['image_id']}, which is none of its images"
             raise FormatError(path, fault, "Correct the id, or take the annotation out.")
         objects[entry["image_id"]].append(entry)
+    if wanted is not None:
+        names = {picture.relative_to(folder) for picture in wanted}
+        images = [image for image in images if Path(image["file_name"]) in names]
     pictures = [_picture(path, folder, image) for image in images]
     return pictures, [_annotation(path, image, objects[image["id"]], labels) for image in images]
 

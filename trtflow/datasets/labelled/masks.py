@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from trtflow.datasets.labelled.boxes import label_of
-from trtflow.datasets.labelled.pictures import find_pictures, label_file, size_of
+from trtflow.datasets.labelled.lists import PictureSet, pictures_of
+from trtflow.datasets.labelled.pictures import label_file, size_of
 from trtflow.formats import FormatError
 from trtflow.formats.damage import refuse_damage
 from trtflow.formats.netpbm import check_pixels
@@ -52,14 +53,29 @@ def mask_form(data: Mapping[str, Any], classes: Sequence[str]) -> MaskForm:
     return MaskForm(classes, {name: tuple(colour) for name, colour in colours.items()}, numbers, of_colours)
 
 
-def find_masks(folder: Path, masks: Path) -> tuple[list[Path], list[Path]]:
-    """Return the pictures of a folder and the mask of each, of the same name, of the same size.
+def find_masks(place: Path, masks: Path, folder: Path | None = None) -> tuple[list[Path], list[Path]]:
+    """Return the pictures of a place and the mask of each, of the same name, of the same size.
+
+    Args:
+        place: of the pictures: their folder, or a list.
+        masks: folder of the masks.
+        folder: that names of a list start from.
 
     Raises:
         FormatError: there are no pictures, or one has no mask, or one of another size.
     """
-    pictures = find_pictures(folder)
-    paths = [label_file(picture, folder, masks, ".png") for picture in pictures]
+    split = pictures_of(place, folder)
+    return split.paths, masks_of(split, masks)
+
+
+def masks_of(split: PictureSet, masks: Path) -> list[Path]:
+    """Return the mask of each picture.
+
+    Raises:
+        FormatError: one has none, or one of another size.
+    """
+    pictures = split.paths
+    paths = [label_file(picture, split.folder, masks, ".png") for picture in pictures]
     for picture, path in zip(pictures, paths, strict=True):
         if not path.exists():
             raise FormatError(path, f"{picture} has no mask", "Add it, or take the picture out.")
@@ -67,7 +83,7 @@ def find_masks(folder: Path, masks: Path) -> tuple[list[Path], list[Path]]:
         if (height, width) != (rows, columns):
             fault = f"the mask is {columns}x{rows} pixels, but {picture} is {width}x{height}"
             raise FormatError(path, fault, "Make them of one size; scale masks without interpolation.")
-    return pictures, paths
+    return paths
 
 
 def read_mask(path: Path, form: MaskForm) -> np.ndarray:

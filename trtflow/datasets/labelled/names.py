@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import yaml
 
-from trtflow.datasets.labelled.pictures import find_pictures, label_file
+from trtflow.datasets.labelled.lists import pictures_of
+from trtflow.datasets.labelled.pictures import label_file
 from trtflow.formats.damage import read_lines, refuse_damage, whole_number
 from trtflow.formats.files import read_json
 
@@ -17,7 +18,7 @@ LISTS = ("classes.txt", "obj.names")  # as labelImg and Darknet write them
 ABOVE = 3  # folders over that of the labels in which a list of names may lie
 
 
-def class_names(labels: Path, pictures: Path) -> tuple[list[str], bool]:
+def class_names(labels: Path, place: Path, folder: Path | None = None) -> tuple[list[str], bool]:
     """Return the names of the classes that labels know, and whether these are all, in the order of their numbers.
 
     COCO's files list them. YOLO's numbers are named by `classes.txt` beside the labels or the YAML file of the data set
@@ -26,17 +27,19 @@ def class_names(labels: Path, pictures: Path) -> tuple[list[str], bool]:
 
     Args:
         labels: a COCO file, or a folder of `.xml` or of `.txt` files.
-        pictures: folder of the pictures.
+        place: of the pictures: their folder, or a list.
+        folder: that names of a list start from.
 
     Raises:
         FormatError: a file is damaged.
     """
     if labels.suffix.lower() == ".json":
         return _coco(labels), True
-    files = [label_file(picture, pictures, labels, ".xml") for picture in find_pictures(pictures)]
+    split = pictures_of(place, folder)
+    files = [label_file(picture, split.folder, labels, ".xml") for picture in split.paths]
     if any(path.exists() for path in files):
         return sorted({name for path in files if path.exists() for name in _voc(path)}), False
-    used = [label_file(picture, pictures, labels, ".txt") for picture in find_pictures(pictures)]
+    used = [label_file(picture, split.folder, labels, ".txt") for picture in split.paths]
     most = max((number for path in used if path.exists() for number in _yolo(path)), default=-1)
     named = next(
         (names for names in listed_names(labels) if len(names) > most), None

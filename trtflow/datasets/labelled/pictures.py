@@ -57,6 +57,10 @@ def check_size(path: Path, said: tuple[int, int], source: Path) -> None:
 
 
 def label_file(picture: Path, folder: Path, labels: Path, ending: str) -> Path:
-    """Return where the labels of a picture are: in the same place below `labels`, or straight in it."""
-    nested = (labels / picture.relative_to(folder)).with_suffix(ending)
-    return nested if nested.exists() else labels / f"{picture.stem}{ending}"
+    """Return where the labels of a picture are: in the same place below `labels`, or nearer to it, or straight in it.
+
+    Where none is there, the last is what is returned.
+    """
+    parts = picture.relative_to(folder).with_suffix(ending).parts
+    places = [labels.joinpath(*parts[first:]) for first in range(len(parts))]
+    return next((place for place in places if place.exists()), places[-1])

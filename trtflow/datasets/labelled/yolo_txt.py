@@ -15,10 +15,12 @@ from trtflow.formats.damage import read_lines, whole_number
 LEAST_POLYGON = 7  # values of a line that outlines its object: a class and three points
 
 
-def read_yolo(labels: Path, folder: Path, pictures: Sequence[Path], classes: Sequence[str]) -> list[Annotation]:
+def read_yolo(
+    labels: Path, folder: Path, pictures: Sequence[Path], classes: Sequence[str], *, whole: bool = True
+) -> list[Annotation]:
     """Return the objects of each picture; one without a file has none, as its makers have it.
 
-    Arguments as of `read_voc`.
+    Arguments as of `read_voc`; `whole` says whether these are all pictures that the labels are of.
 
     Raises:
         FormatError: a line is none of a label, or the file of no picture.
@@ -38,7 +40,8 @@ def read_yolo(labels: Path, folder: Path, pictures: Sequence[Path], classes: Seq
         )
     if not any(path.exists() for path in used):
         raise FormatError(labels, f"no .txt file in it has the name of a picture of {folder}", "Correct data.labels.")
-    _check_pictures(labels, used)
+    if whole:
+        _check_pictures(labels, used)
     return found
 
 

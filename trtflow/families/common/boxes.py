@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from torch import Tensor
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)  # units of the offsets: x, y, width and height
+BLOCK = 128  # boxes whose overlaps are computed at once: one by one takes 25 times the time (400 boxes: 79 and 3 ms)
 
 
 def encode(boxes: Tensor, priors: Tensor) -> Tensor:
@@ -42,10 +46,32 @@ def keep_best(boxes: Tensor, threshold: float, most: int | None = None) -> Tenso
         threshold: intersection over union.
         most: how many to return; None for all.
     """
+
+    def rivals(some: np.ndarray, others: np.ndarray) -> Tensor:
+        return intersection_over_union(boxes[some], boxes[others]) > threshold
+
+    return keep_without_rivals(len(boxes), rivals, most)
+
+
+def keep_without_rivals(
+    count: int, rivals: Callable[[np.ndarray, np.ndarray], Tensor], most: int | None = None
+) -> Tensor:
+    """Return the indices, best first, of those of `count` that no better one that stays is a rival of.
+
+    Args:
+        count: how many there are, in order, the best first.
+        rivals: tells of some indices [n] and others [m] who is whose rival, bool [n, m].
+        most: how many to return; None for all.
+    """
     kept: list[int] = []
-    rest = torch.arange(len(boxes))
+    rest = np.arange(count)
     while len(rest) and len(kept) != most:
-        first, rest = rest[:1], rest[1:]
-        kept.append(int(first))
-        rest = rest[~(intersection_over_union(boxes[first], boxes[rest])[0] > threshold)]
+        block = rest[:BLOCK]
+        apart = ~rivals(block, rest).numpy()
+        stays = np.ones(len(rest), bool)
+        for row, index in enumerate(block):
+            if stays[row] and len(kept) != most:
+                kept.append(int(index))
+                stays[row + 1 :] &= apart[row, row + 1 :]
+        rest = rest[len(block) :][stays[len(block) :]]
     return torch.tensor(kept, dtype=torch.int64)

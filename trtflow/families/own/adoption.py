@@ -18,6 +18,8 @@ import numpy as np
 import onnx
 
 from trtflow.converters.onnx_model import dtype_of, graph_inputs, shape_of
+from trtflow.datasets.labelled.lists import is_list
+from trtflow.datasets.own import PICTURE, Items
 from trtflow.families.own.description import NAME
 from trtflow.families.own.forms import take_model, way_out
 from trtflow.families.own.places import (
@@ -44,6 +46,7 @@ from trtflow.samples.own.hook import read_hook
 ALL = ("regression", "none")  # tasks that score outputs as they are
 COMPARED_BYTES = 64 << 20  # of outputs that other tasks keep as they are, to compare precisions by
 TRIED = 2  # items of the data that are prepared before anything is built
+QUANTISED = ("QuantizeLinear", "QLinear", "Integer")  # in names of operators, as DynamicQuantizeLinear, ConvInteger
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -84,6 +87,7 @@ def _adopt(job: Job, folder: Path, own: Mapping[str, Any], plugins: list[str]) -
         "compared": compared(outputs, job.task, own),
         "hook": own.get("hook"),
         "plugins": plugins,
+        "folder": own["data"].get("folder"),
         "settings": told,
     }
     if "hook" in own:
@@ -116,14 +120,32 @@ def lowered(model: ModelFile, path: Path) -> onnx.ModelProto:
     """Return a model as the reference runtime lowers it, which takes and refuses what TensorRT 8.6 does.
 
     Raises:
-        UserError: TensorRT has no such operator, or not in this form.
+        UserError: TensorRT has no such operator, or not in this form; or the model is quantised.
     """
+    refuse_quantised(model, path)
     try:
         return lower_model(model).model
     except UserError as error:
         told = str(error).split("; node ", 1)[0]  # what comes behind follows from the first
         told = told.replace(str(model.path), str(path)).rstrip(".")
         raise UserError(f"{told if str(path) in told else f'{path}: {told}'}. {way_out(path)}.") from error
+
+
+def refuse_quantised(model: ModelFile, path: Path) -> None:
+    """Refuse a model that is INT8 already: there is no float32 in it to compare with, and nothing to calibrate.
+
+    Raises:
+        UserError: it is one.
+    """
+    if model.form != "onnx":
+        return
+    nodes = onnx.load(model.path, load_external_data=False).graph.node
+    found = next((node.op_type for node in nodes if any(word in node.op_type for word in QUANTISED)), None)
+    if found is not None:
+        raise UserError(
+            f"{path}: it is quantised already ({found}). Give the model as it was before: INT8 is calibrated here, and "
+            "compared with float32 and float16."
+        )
 
 
 def read_classes(told: str | Path | list[str]) -> list[str]:
@@ -171,7 +193,7 @@ def described_inputs(model: ModelFile, own: Mapping[str, Any], task: str) -> dic
             "dtype": dtypes[name],
             "source": [source] if isinstance(source, str) else source,
             **({"pictures": pictures} if pictures else {}),
-            **({"turned": True} if model.form == "uff" else {}),
+            **({"turned": True} if model.turned else {}),
         }
     return found
 
@@ -256,6 +278,7 @@ def check_sample(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> 
     if own["data"].get("calibration"):
         place = Path(own["data"]["calibration"])
         others, _ = sample.read_images(place, "calibration") if sample.calibration.count != 0 else (items, [])
+        check_apart(items, others)
         sample.pack(sample.preprocess(others[:TRIED], place))
     for name, values in prepared.items():
         if not np.isfinite(values).all():
@@ -263,6 +286,23 @@ def check_sample(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> 
     if sample.hook.postprocess is not None:
         tried = {name: np.zeros((TRIED, *outputs[name]), np.float32) for name in sample.outputs}
         sample.postprocess(tried)
+
+
+def check_apart(items: Items, others: Items) -> None:
+    """Refuse lists of pictures that calibrate what they score: the scores would be of what INT8 was made for.
+
+    Raises:
+        FormatError: a picture is in both.
+    """
+    if items.source == others.source or not (is_list(items.source) or is_list(others.source)):
+        return
+    scored = {Path(path).resolve() for path in items.columns[PICTURE]} if PICTURE in items.columns else set()
+    shared = [path for path in others.columns.get(PICTURE, []) if Path(path).resolve() in scored]
+    if shared:
+        more = f" (and so do {len(shared) - 1} more)" if len(shared) > 1 else ""
+        fault = f"its picture {shared[0]} stands in {items.source} too{more}"
+        remedy = "Take them out of one, or leave data.calibration out: a quarter of data.val calibrates then"
+        raise FormatError(others.source, fault, f"{remedy}, and is not scored.")
 
 
 def check_classes(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from trtflow.families.common import environment  # noqa: F401  # isort: skip - of TensorFlow, before it is loaded
+
+import onnx
 
 from trtflow.converters.model_file import FORMS, import_model
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_bytes
 from trtflow.formats.graphdef import owner
 from trtflow.runtime.model_file import ModelFile
+from trtflow.workflow.own import stays_uff
 
 EXPORT = {  # what to do where a framework's model cannot be taken as it is
     ".keras": "Export it with model.export('model.onnx', format='onnx') of Keras, or with tf2onnx, and give that",
@@ -124,10 +128,30 @@ def take_model(own: Mapping[str, Any], folder: Path) -> ModelFile:
             outputs = outputs or graph_ends(file)
         try:
             optional["input_shape"] = settings.get("input")
-            return import_model(file, folder, inputs=inputs, outputs=outputs, **optional)
+            model = import_model(file, folder, inputs=inputs, outputs=outputs, **optional)
+            return as_onnx(model) if model.form == "uff" and not stays_uff(settings) else model
         except UserError as error:
-            told = str(error).replace(str(file), str(path))
+            told = str(error).replace(str(file), str(path)).replace(str(folder / "model.uff"), str(path))
+            told = told if str(path) in told else f"{path}: {told}"
             raise UserError(told if file == path or file.suffix == ".onnx" else f"{told} {way_out(path)}.") from error
+
+
+def as_onnx(model: ModelFile) -> ModelFile:
+    """Write a UFF graph as ONNX in its place, with the same names and shapes, and return that.
+
+    TensorRT's UFF parser leaves a Flatten to the product behind it, so that a concatenation of several inputs, or a
+    bias, fails there ("The input to the Scale Layer is required to have a minimum of 3 dimensions"). Its ONNX parser
+    takes what a graph of TensorFlow's means.
+
+    Raises:
+        UserError: an operation has no lowering.
+    """
+    from trtflow.migration.lowering import lower_model  # noqa: PLC0415 - loads ONNX Runtime
+
+    target = model.path.with_suffix(".onnx")
+    onnx.save(lower_model(model).model, target)
+    model.path.unlink()
+    return replace(model, form="onnx", path=target)
 
 
 def way_out(path: Path) -> str:

@@ -64,7 +64,7 @@ def check_objects(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) ->
         UserError: they disagree.
     """
     data = own["data"]
-    labelled = read_objects(Path(data["val"]), Path(data["labels"]), sample.classes)
+    labelled = read_objects(Path(data["val"]), Path(data["labels"]), sample.classes, sample.folder)
     labelled.of(sample.read_images(Path(data["val"]), "val")[1], Path(data["labels"]))
     check_whole(sample)
 
@@ -86,7 +86,7 @@ def check_masks(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> N
             "output first in outputs."
         )
     counted = 0
-    for path in find_masks(Path(own["data"]["val"]), Path(own["data"]["masks"]))[1]:
+    for path in find_masks(Path(own["data"]["val"]), Path(own["data"]["masks"]), sample.folder)[1]:
         counted += int((read_mask(path, form) != VOID).sum())
     if not counted:
         fault = "no pixel of any mask counts: all are of data.void"

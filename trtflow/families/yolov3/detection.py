@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from trtflow.families.common.boxes import keep_without_rivals
 from trtflow.families.yolov3.network import Darknet
 from trtflow.runtime.darknet_boxes import LARGEST_EXPONENT
 
@@ -77,24 +79,24 @@ def detect(model: Darknet, images: Tensor) -> Tensor:
     detections[:, :, 0] = torch.arange(len(images))[:, None]
     detections[:, :, 1] = -1
     for index in range(len(images)):
-        kept = _suppress(boxes[index], scores[index], labels[index])[:KEEP_TOP_K]
+        kept = _suppress(boxes[index], scores[index], labels[index])
         found = [labels[index, kept, None] + 1, scores[index, kept, None], (boxes[index, kept] / size).clamp(0, 1)]
         detections[index, : len(kept), 1:] = torch.cat(found, 1)
     return detections
 
 
 def _suppress(boxes: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
-    """Return the indices of the boxes that remain, best first; only boxes of one class suppress each other."""
+    """Return the indices of the boxes to keep, best first; only boxes of one class suppress each other."""
     order = scores.argsort(descending=True, stable=True)
     order = order[scores[order] >= SCORE_THRESHOLD]
     boxes, labels = boxes[order], labels[order]
-    low, high = torch.maximum(boxes[:, None, :2], boxes[:, :2]), torch.minimum(boxes[:, None, 2:], boxes[:, 2:])
-    shared = (high - low + 1).clamp(min=0).prod(2)  # the sample counts the last pixel in, in the intersection alone
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
-    overlaps = shared / (areas[:, None] + areas - shared) > NMS_THRESHOLD
-    rivals = overlaps & (labels[:, None] == labels)
-    alive = torch.ones(len(order), dtype=torch.bool)
-    for index in range(len(order)):
-        if alive[index]:
-            alive[index + 1 :] &= ~rivals[index, index + 1 :]
-    return order[alive]
+
+    def rivals(some: np.ndarray, others: np.ndarray) -> Tensor:
+        low = torch.maximum(boxes[some, None, :2], boxes[others, :2])
+        high = torch.minimum(boxes[some, None, 2:], boxes[others, 2:])
+        shared = (high - low + 1).clamp(min=0).prod(2)  # the sample counts the last pixel in, here alone
+        overlaps = shared / (areas[some, None] + areas[others] - shared) > NMS_THRESHOLD
+        return overlaps & (labels[some, None] == labels[others])
+
+    return order[keep_without_rivals(len(order), rivals, KEEP_TOP_K)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from trtflow.reference.errors import NetworkError
+from trtflow.reference.errors import BuildError, NetworkError
 from trtflow.reference.lower.graph import Graph, lowers
 from trtflow.reference.record import layers as L  # noqa: N812 - the table of layer classes
 from trtflow.reference.record.enums import (
@@ -201,10 +201,11 @@ def normalization(layer: L.INormalizationLayer, graph: Graph, inputs: list[str])
     axes = [axis + graph.batch_axes for axis in layer.moment_axes()]
     if layer.num_groups == 1:
         return [_affine(graph, _standardised(layer, graph, data, axes), gain, offset)]
+    if volume(layer.inputs[1].shape) != layer.num_groups:  # measured on an H200, of one scale a channel
+        remedy = "It takes one a group: multiply and add behind it, or have `trtflow migrate MODEL.onnx` write it so."
+        raise BuildError(f"{layer.name}: scale dimensions not compatible for normalization. {remedy}")
     grouped = graph.node("Reshape", [data, graph.ints("groups", [0, layer.num_groups, -1])])
     value, whole = _standardised(layer, graph, grouped, [2]), graph.node("Shape", [data])
-    if volume(layer.inputs[1].shape) != layer.num_groups:
-        return [_affine(graph, graph.node("Reshape", [value, whole]), gain, offset)]
     shape = graph.ints("group", [1, layer.num_groups, 1])
     gain, offset = (graph.node("Reshape", [part, shape]) for part in (gain, offset))
     return [graph.node("Reshape", [_affine(graph, value, gain, offset), whole])]

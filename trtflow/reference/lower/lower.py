@@ -224,7 +224,14 @@ class Lowering:
         return self.values[tensor, dtype]
 
     def _bind_output(self, tensor: ITensor) -> None:
-        """Give an output its binding's name and type, which do not depend on what the network computes in."""
+        """Give an output its binding's name and type, which do not depend on what the network computes in.
+
+        Raises:
+            NetworkError: a loop or a conditional computes it inside, or it is INT8 without a scale.
+        """
+        if tensor not in self.native:
+            remedy = "Mark what add_loop_output or add_output of a conditional returns."
+            raise NetworkError(tensor.name, "network output not allowed to be in a loop or a conditional", remedy)
         native, bound = self.native[tensor], tensor.dtype
         value = self.read(tensor, DataType.FLOAT)
         if bound == DataType.INT8 and native in FLOATS and tensor.name in self.scales:

@@ -352,5 +352,5 @@ class INormalizationLayer(ILayer):
         return axes
 
     def output_shape(self, index: int) -> tuple[int, ...]:
-        """Return the input's shape; with groups, scale and bias may have an entry for each group."""
+        """Return the input's shape; with groups, scale and bias have an entry for each group."""
         return tuple(self.inputs[0].shape) if self.num_groups > 1 else stretched(self, self.inputs[1:])

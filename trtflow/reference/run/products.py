@@ -60,8 +60,12 @@ def _zero_of(product: onnx.NodeProto, kernel: onnx.NodeProto, index: Index) -> n
 
 
 def needs_care(model: onnx.ModelProto) -> bool:
-    """Whether ONNX Runtime is to store int8 kernels as uint8: there are some whose products could overflow, or graphs
-    inside the graph, into which nothing here looks."""
+    """Whether ONNX Runtime is to store int8 kernels as uint8: products overflow on this processor, and some could here.
+
+    Into graphs inside the graph nothing looks.
+    """
+    if not overflows():
+        return False
     index = Index(model.graph)
     nested = any(attribute.HasField("g") for node in model.graph.node for attribute in node.attribute)
     return nested or any(True for _ in risky_kernels(index))

@@ -66,6 +66,7 @@ class OwnSample:
         compared: of how many items, from the first on, the outputs are kept as they were; None for all.
         hook: the user's own functions.
         plugins: files of layers that TensorRT lacks, for the reference runtime.
+        folder: that names of lists of pictures start from; None where there are none.
         settings: what the YAML file says besides, for tasks that ask for more.
     """
 
@@ -83,6 +84,7 @@ class OwnSample:
     compared: int | None = None
     hook: Hook = NO_HOOK
     plugins: Sequence[Path] = ()
+    folder: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def read_images(self, root: Path, split: str) -> tuple[Items, list[str]]:
@@ -95,10 +97,11 @@ class OwnSample:
         Raises:
             FormatError: there are too few.
         """
-        wanted = [name for taken in self.inputs.values() for name in taken.source]
-        wanted += [name for output in self.outputs.values() for name in output.target]
-        usual = [*wanted, *self.inputs, *self.outputs, INPUTS, LABELS, TARGETS]
-        items = read_items(root, [] if self.hook.path.name else usual)  # a hook may look at everything
+        usual = [name for taken in self.inputs.values() for name in taken.source]
+        usual += [name for output in self.outputs.values() for name in output.target]
+        usual += [*self.inputs, *self.outputs, INPUTS, LABELS, TARGETS]
+        wanted = [] if self.hook.path.name else usual  # a hook may look at everything
+        items = read_items(root, wanted, self.folder)
         if split == "calibration":
             items = items[self.calibration.places(len(items), root)]
         elif self.calibration.held_apart:
@@ -222,6 +225,7 @@ def read_own(path: Path) -> OwnSample:
             outputs=outputs,
             calibration=Calibration(**values["calibration"]),
             plugins=[folder / name for name in values["plugins"]],
+            folder=Path(values["folder"]) if values.get("folder") else None,
             hook=read_hook(folder / HOOK, Path(hook)) if hook else NO_HOOK,
             **{key: values[key] for key in ("task", "classes", "batch", "compared", "settings")},
         )

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 
 from trtflow.converters.onnx_model import dtype_of, graph_inputs, shape_of
+from trtflow.datasets.own import INPUTS
 from trtflow.families.own.adoption import lowered
 from trtflow.families.own.forms import take_model
 from trtflow.formats import UserError
@@ -34,12 +35,14 @@ class Facts:
         source: its file or folder.
         form: caffe, onnx or uff, what parsers take it as.
         inputs: shape without the batch and NumPy's name of the type, by name.
-        opened: those inputs whose shape the model leaves open; the shapes are those that were given, or usual ones.
+        opened: those inputs whose shape the model leaves open; the shapes are those that were given, those of the data,
+            or usual ones.
         outputs: shape without the batch and NumPy's name of the type, by name.
         probable: outputs of rows that are probabilities, as those of a softmax are.
         batch: the one that the model fixes; None where it is open.
         answers: what it gave for values drawn by chance, [N, ...], by the output's name.
         within: of these outputs those that the model does not give, but a suppression in it reads.
+        guessed: of the inputs that the model leaves open those whose shape is a usual one.
     """
 
     source: Path
@@ -51,14 +54,18 @@ class Facts:
     batch: int | None
     answers: Mapping[str, np.ndarray]
     within: list[str]
+    guessed: Sequence[str] = ()
 
 
-def read_facts(model: Mapping[str, Any], shapes: Mapping[str, list[int]]) -> Facts:
+def read_facts(
+    model: Mapping[str, Any], shapes: Mapping[str, list[int]], arrays: Mapping[str, tuple[int, ...]] = {}
+) -> Facts:
     """Return what a model says of itself.
 
     Args:
         model: `file`, and perhaps `deploy`, `preprocessor` and `plugins`, as in a sample's YAML file.
         shapes: of inputs that the model leaves open, without the batch, by name.
+        arrays: shapes of the data's arrays, without the items, by name: of such inputs where none is given.
 
     Raises:
         UserError: a file is damaged, TensorRT has no way for an operator, or a shape is open and not given.
@@ -68,8 +75,9 @@ def read_facts(model: Mapping[str, Any], shapes: Mapping[str, list[int]]) -> Fac
     with tempfile.TemporaryDirectory() as folder:
         file = take_model(own, Path(folder))
         opened = [name for name, shape in file.inputs.items() if min(shape, default=1) < 1]
+        known = {name: _of_data(name, file.inputs, arrays) for name in opened}
         if opened:
-            own["inputs"] |= {name: {"shape": _usual(path, name, file.inputs[name])} for name in opened}
+            own["inputs"] |= {name: {"shape": known[name] or _usual(path, name, file.inputs[name])} for name in opened}
             file = take_model(own, Path(folder))
         within = suppressed(file)
         if within:
@@ -85,6 +93,7 @@ def read_facts(model: Mapping[str, Any], shapes: Mapping[str, list[int]]) -> Fac
         form=file.form,
         inputs={name: (tuple(shape), dtypes.get(name, "float32")) for name, shape in file.inputs.items()},
         opened=[*opened, *(name for name in shapes if name not in opened)],
+        guessed=[name for name in opened if known[name] is None],
         outputs={name: (values.shape[1:], str(values.dtype)) for name, values in found.items() if values.ndim},
         probable=[name for name, values in found.items() if _is_probable(values)],
         batch=batch,
@@ -126,6 +135,16 @@ def _dtypes(file: ModelFile) -> dict[str, str]:
         return {}
     model = onnx.load(file.path, load_external_data=False)
     return {value.name: dtype_of(value) for value in graph_inputs(model)}
+
+
+def _of_data(name: str, inputs: Mapping[str, Sequence[int]], arrays: Mapping[str, tuple[int, ...]]) -> list[int] | None:
+    """Return the shape that the data have of an open input: of the array of its name, or of the only input's."""
+    shape = arrays.get(name, arrays.get(INPUTS) if len(inputs) == 1 else None)
+    declared = inputs[name]
+    if shape is None or len(shape) != len(declared):
+        return None
+    fits = all(size in (-1, there) for size, there in zip(declared, shape, strict=True))
+    return list(shape) if fits else None
 
 
 def _usual(path: Path, name: str, shape: Any) -> list[int]:

@@ -34,7 +34,7 @@ def guess(facts: Facts, places: Places | None, task: str | None = None) -> Guess
     """
     if task is not None and task not in ANSWERS:
         raise UserError(f"--task: unknown task {task!r}. Known: {', '.join(ANSWERS)}.")
-    items = read_items(places.val) if places else None
+    items = read_items(places.val, folder=places.folder) if places else None
     found = Guess(*_task(facts, items, places, task), items=None if items is None else len(items))
     if items is None and found.task != "none":
         raise UserError(f"task {found.task} needs data with labels. Give them with --data, or leave --task out.")
@@ -50,15 +50,12 @@ def guess(facts: Facts, places: Places | None, task: str | None = None) -> Guess
         _add_targets(facts, items, found)
     if found.task in SEEN and places is not None:
         SEEN[found.task](facts, places, found)
-        found.left += places.left
     return found
 
 
 def _task(facts: Facts, items: Items | None, places: Places | None, task: str | None) -> tuple[str, str]:
-    if task is not None:
-        return task, "you said so"
-    if items is None or places is None:
-        return "none", "there are no data with labels"
+    if task is not None or items is None or places is None:
+        return (task, "you said so") if task else ("none", "there are no data with labels")
     if places.labels or places.masks:
         kind, what = ("detection", "boxes") if places.labels else ("segmentation", "masks")
         return kind, f"there are {what} in {places.labels or places.masks}"
@@ -67,13 +64,29 @@ def _task(facts: Facts, items: Items | None, places: Places | None, task: str | 
         kinds = "folders of the pictures" if label == FOLDER and items.source.is_dir() else f"column {label!r}"
         return "classification", f"{kinds} are labels"
     targets = [name for name in (*facts.outputs, *TARGET_NAMES, *_unused(facts, items)) if name in items.columns]
+    if label and _several(facts, items, label):
+        targets.append(label)
     if targets:
         return "regression", f"{targets[0]!r} of the data are numbers"
-    return "none", "the data have no labels"
+    return "none", f"no task scores {label!r} of the data as they are" if label else "the data have no labels"
+
+
+def _several(facts: Facts, items: Items, label: str) -> bool:
+    """Whether labels are several an item, of which each is there or not, as a model that gives a chance of each has."""
+    values = items.columns[label]
+    return (
+        isinstance(values, np.ndarray)
+        and values.ndim == 2
+        and values.dtype.kind in "biuf"
+        and len(facts.outputs) == 1
+        and _widths(facts) == [values.shape[1]]
+    )
 
 
 def _unused(facts: Facts, items: Items) -> list[str]:
-    """Return the arrays of numbers that no input takes and that are of the size of the only output."""
+    """Return the arrays or columns of numbers that no input takes and that are of the size of the only output."""
+    if items.source.suffix in TABLES and len(facts.inputs) == 1 and not set(facts.inputs) & set(items.columns):
+        return _features(items, facts)[1]
     if len(facts.outputs) != 1 or items.source.suffix != ".npz":
         return []
     ((shape, _),) = facts.outputs.values()
@@ -117,9 +130,9 @@ def _classes_of(items: Items, label: str) -> list[str]:
 
 def _input(facts: Facts, name: str, items: Items | None, found: Guess) -> dict[str, Any]:
     """Return what the YAML file says of an input."""
-    shape, _ = facts.inputs[name]
+    shape, dtype = facts.inputs[name]
     told: dict[str, Any] = {"shape": list(shape)} if name in facts.opened else {}
-    if name in facts.opened:
+    if name in facts.guessed:
         found.left.append(
             f"inputs.{name}.shape: the model leaves it open; {list(shape)} may not be what it was trained with"
         )
@@ -131,10 +144,15 @@ def _input(facts: Facts, name: str, items: Items | None, found: Guess) -> dict[s
         pictures = pictures_of(shape)
         if pictures is None:
             raise UserError(f"{items.source}: pictures, but input {name!r} takes {shape}. Give arrays in an .npz file.")
-        found.left.append(f"inputs.{name}.pictures: mean and scale as the model was trained with; 0 to 1 is a guess")
+        if np.dtype(dtype).kind in "iu":
+            pictures["scale"] = 1  # pixels as they are: what is taken from them is in the model
+        else:
+            found.left.append(
+                f"inputs.{name}.pictures: mean and scale as the model was trained with; 0 to 1 is a guess"
+            )
         return {**told, "pictures": pictures}
     if source is None and items.source.suffix in TABLES and len(facts.inputs) == 1:
-        return {**told, "from": _columns(items, name, shape, facts)}
+        return {**told, "from": _columns(items, name, shape, facts, found)}
     if source is None and len(facts.inputs) > 1:
         columns = [column for column in items.columns if column.startswith((f"{name}_", f"{name}."))]
         if len(columns) == prod(shape):
@@ -160,21 +178,47 @@ def pictures_of(shape: tuple[int, ...]) -> dict[str, Any] | None:
     return None
 
 
-def _columns(items: Items, name: str, shape: tuple[int, ...], facts: Facts) -> list[str]:
+def _columns(items: Items, name: str, shape: tuple[int, ...], facts: Facts, found: Guess) -> list[str]:
     """Return the columns of a table that are an input: all numbers but labels and targets."""
-    others = {*facts.outputs, *LABEL_NAMES, *TARGET_NAMES}
-    numbers = [
-        key
-        for key, values in items.columns.items()
-        if key not in others and isinstance(values, np.ndarray) and values.dtype.kind in "biuf"
-    ]
-    if len(numbers) != prod(shape):
-        fault = f"{len(numbers)} columns of numbers, but input {name!r} takes {prod(shape)}"
+    numbers, _ = _features(items, facts)
+    if numbers is None:
+        there = sum(_numbers(items, facts).values())
+        fault = f"{there} numbers a row, but input {name!r} takes {prod(shape)}"
         raise UserError(
             f"{items.source}: {fault}. Name what is predicted {TARGETS} or {LABELS}, or as the output, and leave out "
             "columns that the model does not see."
         )
     return numbers
+
+
+def _numbers(items: Items, facts: Facts) -> dict[str, int]:
+    """Return the columns that may be an input's, none of what is predicted, and how many numbers each has."""
+    others = {*facts.outputs, *LABEL_NAMES, *TARGET_NAMES}
+    return {
+        key: prod(values.shape[1:])
+        for key, values in items.columns.items()
+        if key not in others and isinstance(values, np.ndarray) and values.dtype.kind in "biuf"
+    }
+
+
+def _features(items: Items, facts: Facts) -> tuple[list[str] | None, list[str]]:
+    """Return which columns of a table a model's only input takes, None where they do not fit, and which it predicts.
+
+    Where the table has as many numbers more as the only output gives, these are what is predicted, if they come last.
+    """
+    numbers = _numbers(items, facts)
+    wanted = prod(next(iter(facts.inputs.values()))[0])
+    if sum(numbers.values()) == wanted:
+        return list(numbers), []
+    named = any(name in items.columns for name in (*facts.outputs, *LABEL_NAMES, *TARGET_NAMES))
+    if len(facts.outputs) != 1 or named:
+        return None, []
+    names, given = list(numbers), prod(next(iter(facts.outputs.values()))[0])
+    for count in range(len(names)):
+        sizes = [sum(numbers[name] for name in part) for part in (names[:count], names[count:])]
+        if sizes == [wanted, given]:
+            return names[:count], names[count:]
+    return None, []
 
 
 def _outputs(facts: Facts, task: str) -> dict[str, dict[str, Any]]:
@@ -218,9 +262,19 @@ def _add_classes(facts: Facts, items: Items, found: Guess) -> None:
 
 def _add_targets(facts: Facts, items: Items, found: Guess) -> None:
     """Say which column an output should be."""
+    rest = _unused(facts, items)
+    if len(rest) > 1 and len(found.outputs) == 1 and items.source.suffix in TABLES:
+        (told,) = found.outputs.values()
+        told["target"] = rest
+        what = f"the last {len(rest)} columns, {rest[0]} to {rest[-1]}, are taken for what is predicted"
+        found.left.append(f"outputs.{next(iter(found.outputs))}.target: {what}; check that, and their order")
+        return
     for name, told in found.outputs.items():
-        source = next(
-            (key for key in (name, *TARGET_NAMES, *LABEL_NAMES, *_unused(facts, items)) if key in items.columns), None
-        )
+        source = next((key for key in (name, *TARGET_NAMES, *LABEL_NAMES, *rest) if key in items.columns), None)
         if source not in (None, name, TARGETS):
             told["target"] = source
+        if source in LABEL_NAMES and source is not None and _several(facts, items, source):
+            found.left.append(
+                f"outputs.{name}.target: labels that are there or not are scored as numbers, by RMSE of their chances; "
+                "for F1 or precision give a hook with score"
+            )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from trtflow.datasets.labelled import pictures as labelled
+from trtflow.datasets.labelled.lists import COCO, PictureSet, is_list, names_picture, pictures_of
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import read_json
 
@@ -17,6 +19,9 @@ HELD_OUT = ("val", "valid", "validation", "test")  # splits, the one to score fi
 COCO_PARTS = {"images", "annotations", "categories"}
 LOOKED_AT = 20  # pictures, to see whether labels are theirs
 LARGEST_JSON = 512 << 20  # bytes of a file that is looked into
+TRAINED = "train"  # the split that calibrates
+BOX_FILES, MASK_FILES = (".xml", ".txt"), (".png",)
+UP = 3  # folders over a list in which its pictures may lie
 
 
 @dataclass(frozen=True)
@@ -24,62 +29,172 @@ class Places:
     """Where data are.
 
     Attributes:
-        val: the items: a folder of pictures, or a file.
+        val: the items: a folder of pictures, a list of them, or a file.
         labels: of boxes; None where there are none.
         masks: None where there are none.
-        left: what is left to the user, a sentence each.
+        folder: that names of lists start from; None where there are no lists.
+        calibration: list of the pictures that calibrate, where another one names those that are scored.
     """
 
     val: Path
     labels: Path | None = None
     masks: Path | None = None
-    left: tuple[str, ...] = ()
+    folder: Path | None = None
+    calibration: Path | None = None
 
     @property
     def told(self) -> dict[str, str]:
         """The keys of a YAML file's `data`."""
-        named = {"val": self.val, "labels": self.labels, "masks": self.masks}
-        return {key: str(place) for key, place in named.items() if place is not None}
+        return {place.name: str(value) for place in fields(self) if (value := getattr(self, place.name)) is not None}
 
 
 def find_places(data: Path, labels: Path | None, masks: Path | None) -> Places:
     """Return where pictures and labels are.
 
     Args:
-        data: what the user calls the data: a file, a folder of pictures, or that of a data set with both.
+        data: what the user calls the data: a file, a folder of pictures or a list of them, or the folder of a data set
+            with pictures, labels and perhaps lists.
         labels: of boxes, where the user says it.
         masks: the same of masks.
 
     Raises:
-        UserError: the user said both, or what is not there, or of data that are no pictures.
+        UserError: the user said both, or what is not there, or of data that are no pictures; or a list is wrong.
     """
     if labels and masks:
         raise UserError("--labels and --masks: boxes or masks? Give one of both.")
     for place in (labels, masks):
         if place and not place.exists():
             raise UserError(f"{place}: no such file or folder. Correct --labels or --masks.")
+    if data.is_file() and is_list(data):
+        return _of_list(data, labels, masks)
     if not data.is_dir():
         if labels or masks:
             raise UserError(f"{data}: labels of boxes and masks are of pictures in a folder. Give that as --data.")
         return Places(data)
     folder = _pictures(data)
     if labels or masks:
-        return Places(folder, labels, masks)
-    boxes = next((place for place in _beside(data, folder, BOXES) if _has(place, folder, (".xml", ".txt"))), None)
-    found, left = boxes or next(_coco_files(data, folder), None), tuple(_split(data, folder))
-    if found:
-        return Places(folder, labels=found, left=left)
-    held = next((place for place in _beside(data, folder, MASKS) if _has(place, folder, (".png",))), None)
-    return Places(folder, masks=held, left=left) if held else Places(data)
+        return _places(_split(data, folder, "Main" if labels else "Segmentation"), labels, masks)
+    return _of_folder(data, folder)
 
 
-def _split(data: Path, folder: Path) -> Iterator[str]:
-    """Yield a sentence where Pascal VOC's lists say which pictures of a folder are held out, for all are taken."""
-    lists = [data / "ImageSets" / part / f"{split}.txt" for part in ("Main", "Segmentation") for split in HELD_OUT]
-    held = next((path for path in lists if path.is_file()), None)
-    if held is not None:
-        count = sum(1 for line in held.read_text(errors="replace").splitlines() if line.strip())
-        yield f"data.val: all pictures of {folder}; {held} has {count} of them, give these a folder of their own"
+def _of_list(path: Path, labels: Path | None, masks: Path | None) -> Places:
+    """Return the places of a list's pictures, and of their labels: a COCO file has both."""
+    folder = list_folder(path)
+    split = pictures_of(path, folder)
+    if labels or masks or path.suffix.lower() == ".json":
+        return _places(split, labels or (None if masks else path), masks)
+    return _labelled(folder, split) or _labelled(folder.parent, split) or _places(split)
+
+
+def _of_folder(data: Path, folder: Path) -> Places:
+    """Return the places in the folder of a data set."""
+    boxes = _labelled(data, _split(data, folder, "Main"), masks=False)
+    if boxes:
+        return boxes
+    for path in _coco_files(data, folder):
+        shared = {picture.resolve() for picture in pictures_of(path, folder).paths}
+        if shared == {picture.resolve() for picture in labelled.find_pictures(folder)}:
+            return Places(folder, labels=path)
+        return _places(pictures_of(path, folder), path)
+    masks = _labelled(data, _split(data, folder, "Segmentation"), boxes=False)
+    if masks:
+        return masks
+    split = _split(data, folder, "Main")
+    return _places(split) if split.listed else Places(data)
+
+
+def _labelled(data: Path, split: PictureSet, *, boxes: bool = True, masks: bool = True) -> Places | None:
+    """Return the places of pictures that have boxes, or masks, where these usually lie; None where there are none."""
+    kinds = [(BOXES, BOX_FILES), (MASKS, MASK_FILES)][0 if boxes else 1 : 2 if masks else 1]
+    for names, endings in kinds:
+        near = [*_beside(data, split.folder, names), *_together(split)]
+        found = next((place for place in near if _has(place, split, endings)), None)
+        if found:
+            return _places(split, found) if endings == BOX_FILES else _places(split, None, found)
+    return None
+
+
+def _places(split: PictureSet, labels: Path | None = None, masks: Path | None = None) -> Places:
+    """Return the places of a split; of a list those of the one that calibrates too, where it lies beside."""
+    if not split.listed:
+        return Places(split.source, labels, masks)
+    return Places(split.source, labels, masks, split.folder, _trained(split))
+
+
+def _trained(split: PictureSet) -> Path | None:
+    """Return the list of the pictures that a model was trained with, beside that of those that are held out."""
+    for word in HELD_OUT:
+        beside = split.source.with_name(split.source.name.replace(word, TRAINED))
+        first = first_name(beside) if beside != split.source and beside.is_file() else None
+        if first is not None and names_picture(first, split.folder):
+            return beside
+    return None
+
+
+def _split(data: Path, folder: Path, part: str) -> PictureSet:
+    """Return the pictures of a folder that are held out: those that a list names, or all.
+
+    Args:
+        data: folder of the data set.
+        folder: of its pictures.
+        part: of Pascal VOC's lists, by what is labelled: Main or Segmentation.
+
+    Raises:
+        FormatError: the list of such a data set is wrong.
+    """
+    if not {folder.name, folder.parent.name} & set(HELD_OUT):  # else a folder says which are held out
+        for name in HELD_OUT:
+            path = data / "ImageSets" / part / f"{name}.txt"
+            if path.is_file():
+                return pictures_of(path, folder)
+        for name in HELD_OUT:
+            for path in sorted(data.glob(f"*{name}*.txt")):
+                first = first_name(path)
+                base = _folder_of(first, path) if first else None
+                if base is not None:
+                    return pictures_of(path, base)
+    return PictureSet(folder, folder, _some(folder))
+
+
+def _some(folder: Path) -> list[Path]:
+    try:
+        return labelled.find_pictures(folder)
+    except FormatError:
+        return []
+
+
+def list_folder(path: Path) -> Path:
+    """Return the folder that names of a list start from: the first near it that has its first picture.
+
+    Raises:
+        FormatError: there is none; or the list is empty, or damaged.
+    """
+    name = first_name(path)
+    if name is None:
+        raise FormatError(path, "no pictures in it: the split is empty", "Name some, a line each.")
+    folder = _folder_of(name, path)
+    if folder is None:
+        fault = f"no folder beside it, or above, has its first picture {name!r}"
+        raise FormatError(path, fault, "Put the list beside the folder of its pictures.")
+    return folder
+
+
+def _folder_of(name: str, path: Path) -> Path | None:
+    """Return the first folder near a list that has a picture that it names."""
+    above = [path.parent, *list(path.parent.parents)[:UP], Path()]
+    near = [place / sub for place in above for sub in PICTURES] + above
+    return next((place for place in near if names_picture(name, place)), None)
+
+
+def first_name(path: Path) -> str | None:
+    """Return the first entry of a list; None of an empty one, or of a file that is none."""
+    if path.suffix.lower() == ".json":
+        content = read_json(path, COCO) if path.stat().st_size <= LARGEST_JSON else {}
+        images = content.get("images") if isinstance(content, dict) else None
+        first = images[0] if isinstance(images, list) and images else {}
+        return str(first["file_name"]) if isinstance(first, dict) and "file_name" in first else None
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return next((line.strip() for line in file if line.strip()), None)
 
 
 def _pictures(data: Path) -> Path:
@@ -103,15 +218,18 @@ def _beside(data: Path, folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
         yield folder
 
 
-def _has(labels: Path, folder: Path, endings: tuple[str, ...]) -> bool:
-    """Whether a folder has the labels of most of the first pictures of another."""
-    if not labels.is_dir():
+def _together(split: PictureSet) -> Iterator[Path]:
+    """Yield the folder that all pictures of a list lie in, where Darknet has labels too."""
+    if split.listed:
+        yield Path(os.path.commonpath([path.parent for path in split.paths]))
+
+
+def _has(labels: Path, split: PictureSet, endings: tuple[str, ...]) -> bool:
+    """Whether a folder has the labels of most of the first pictures of a split."""
+    if not labels.is_dir() or not split.paths:
         return False
-    try:
-        some = labelled.find_pictures(folder)[:LOOKED_AT]
-    except FormatError:
-        return False
-    files = [[labelled.label_file(picture, folder, labels, ending) for picture in some] for ending in endings]
+    some = split.paths[:LOOKED_AT]
+    files = [[labelled.label_file(picture, split.folder, labels, ending) for picture in some] for ending in endings]
     return any(
         sum(path.exists() and path != picture for path, picture in zip(its, some, strict=True)) * 2 > len(some)
         for its in files
@@ -119,12 +237,19 @@ def _has(labels: Path, folder: Path, endings: tuple[str, ...]) -> bool:
 
 
 def _coco_files(data: Path, folder: Path) -> Iterator[Path]:
-    """Yield COCO's files in or beside a folder of pictures, those that are named as its split first."""
+    """Yield COCO's files in or beside a folder of pictures: named as its split, or as one that is held out, first."""
     places = [folder, folder.parent, data, *(base / "annotations" for base in (data, data.parent))]
     files = dict.fromkeys(path for place in places for path in sorted(place.glob("*.json")))
-    for path in sorted(files, key=lambda path: (folder.name not in path.stem, "instances" not in path.stem)):
+    for path in sorted(
+        files, key=lambda path: (folder.name not in path.stem, _rank(path), "instances" not in path.stem)
+    ):
         if path.stat().st_size <= LARGEST_JSON and _is_coco(path, folder):
             yield path
+
+
+def _rank(path: Path) -> int:
+    """Return how soon a split is scored, by the name of its file."""
+    return next((place for place, name in enumerate(HELD_OUT) if name in path.stem), len(HELD_OUT))
 
 
 def _is_coco(path: Path, folder: Path) -> bool:

@@ -33,7 +33,7 @@ def add_detection(facts: Facts, places: Places, found: Guess) -> None:
     """
     if places.labels is None:
         raise UserError(f"{places.val}: no labels of boxes in or beside it. Say where they are with --labels.")
-    names, complete = class_names(places.labels, places.val)
+    names, complete = class_names(places.labels, places.val, places.folder)
     if not names:
         raise FormatError(places.labels, "no object of any class in it", "Label some objects, or give other labels.")
     size = _size(facts, found)
@@ -41,7 +41,7 @@ def add_detection(facts: Facts, places: Places, found: Guess) -> None:
     found.decoding, found.outputs = dict(head.decoding), {name: {} for name in head.outputs}
     found.left += head.left
     _name_classes(found, names, head.classes or len(names), complete)
-    objects = read_objects(places.val, places.labels, found.classes).annotations
+    objects = read_objects(places.val, places.labels, found.classes, places.folder).annotations
     if head.anchors:
         found.decoding["anchors"] = _anchors(objects, head.anchors, size)
         found.left.append("decoding.anchors: sizes of what is labelled are a guess; give those it was trained with")
@@ -117,7 +117,7 @@ def add_segmentation(facts: Facts, places: Places, found: Guess) -> None:
     if places.masks is None:
         raise UserError(f"{places.val}: no masks in or beside it. Say where they are with --masks.")
     size = _size(facts, found)
-    masks = find_masks(places.val, places.masks)[1][:LOOKED_AT]
+    masks = find_masks(places.val, places.masks, places.folder)[1][:LOOKED_AT]
     colours = _colours(masks)
     known = len(colours) or _largest(masks) + 1
     name, classes = _map(facts, size, known)

@@ -16,7 +16,11 @@ PRECISIONS = ("fp32", "fp16", "int8")
 BATCH = 8  # of the engines where the model leaves it open
 WHOLE_RANGE = ("segmentation",)  # tasks whose INT8 keeps the whole range of each tensor
 CHOSEN = ("classification", "detection")  # tasks whose calibrator is chosen by what its engine answers
-LABELS = {"labels": "boxes of COCO, VOC or YOLO", "masks": "a .png file a picture; 255 does not count"}
+LABELS = {
+    "folder": "that names in lists of pictures start from",
+    "labels": "boxes of COCO, VOC or YOLO",
+    "masks": "a .png file a picture; 255 does not count",
+}
 IMAGENET = "of ImageNet's usual training: mean [123.675, 116.28, 103.53], scale [0.017125, 0.017507, 0.017429]"
 
 
@@ -29,7 +33,7 @@ def to_yaml(
         name: of the sample.
         title: what it is.
         model: its section of that name.
-        data: places of the data: `val`, and perhaps `labels`, `masks` and `calibration`.
+        data: places of the data: `val`, and perhaps `folder`, `labels`, `masks` and `calibration`.
         facts: of the model.
         guess: what it is for.
         command: that wrote it.
@@ -103,7 +107,7 @@ def _decoding(guess: Guess) -> list[str]:
 def _data(data: dict[str, str], guess: Guess) -> list[str]:
     lines = [
         "data:",
-        f"  val: {_text(data['val'])} # what is scored: pictures in folders, .npz, .npy, .csv or .parquet",
+        f"  val: {_text(data['val'])} # what is scored: pictures in folders or in a list, .npz, .npy, .csv or .parquet",
         *(f"  {key}: {_text(data[key])} # {LABELS[key]}" for key in LABELS if key in data),
     ]
     if guess.colours:

@@ -5,7 +5,8 @@
 `refusals_windows`, and for the graphs of If, Loop and Scan `bodies` and `loops`), inferred (`inference`,
 `known_values`, `sizes`), folded where it is constant (`folding`), and else becomes layers: the modules below hold the
 importers of a kind of operators, one small function an operator, found by the name that `registry.parses` gives it.
-`catalogue` tells of it all.
+`catalogue` tells of it all. `brought_down` writes a model of a later opset in opset 17, and with it what TensorRT
+`misread`s.
 """
 
 from trtflow.reference.record.onnx import (  # noqa: F401 - each registers its functions
@@ -13,6 +14,7 @@ from trtflow.reference.record.onnx import (  # noqa: F401 - each registers its f
     earlier_opsets,
     elements,
     later_opsets,
+    misread,
     plugins,
     quantisation,
     refusals,

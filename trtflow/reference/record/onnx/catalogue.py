@@ -86,8 +86,9 @@ def _beyond() -> str:
 def _opsets() -> str:
     text = [
         f"Models of opsets 5 to 21 are read as opset {OPSET} has them; these operators changed, and are brought to",
-        "that form. What a later opset says and opset 17 cannot is refused with what to export with; operators that",
-        "came later and are made of others (Gelu, Mish and the like) are written out.",
+        "that form. What of a later opset TensorRT 8.6 passes over or takes for something else is refused, and so are",
+        "operators that came later (Gelu, Mish and the like). `trtflow migrate MODEL.onnx` and the workflow's import",
+        "bring such a model down where opset 17 can say the same; else the error says what to export with.",
         "",
         "| operator | forms of opsets below | of opsets behind 17 |",
         "|---|---|---|",

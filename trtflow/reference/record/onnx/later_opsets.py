@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import helper
 
 from trtflow.reference.record.onnx.earlier_opsets import batch_first, without_empty
 from trtflow.reference.record.onnx.errors import Refusal
-from trtflow.reference.record.onnx.opsets import EXPORT_AGAIN, Around, behind, constant_node, drop
+from trtflow.reference.record.onnx.opsets import BRING_DOWN, EXPORT_AGAIN, Around, behind, constant_node, drop
 from trtflow.reference.record.onnx.registry import OPSET, attribute
 
 
-def _tell(node: onnx.NodeProto, around: Around, what: str) -> None:
-    """Warn of a form that is brought back here, which TensorRT 8.6 takes for another or refuses."""
-    around.warn(f"TensorRT 8.6 {what}: {node.name or node.output[0]!r} ({node.op_type}). {EXPORT_AGAIN}")
+def _object(node: onnx.NodeProto, around: Around, what: str) -> None:
+    """Refuse a form that opset 17 can say otherwise, and that TensorRT 8.6 takes for another or refuses."""
+    around.refuse(node, Refusal(f"TensorRT 8.6 {what}", BRING_DOWN))
 
 
 @behind("LSTM", "GRU", "RNN")
@@ -43,8 +45,11 @@ def _reduce(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeP
     drop(node, "noop_with_empty_axes")
     del node.input[1:]
     if axes:
-        # seen on an H200: [2, 512, 7, 7] became [1, 1, 1, 1]
-        _tell(node, around, "ignores axes that are an input, as since opset 18, and reduces along all")
+        rank = around.rank(node.input[0])
+        if (
+            rank is None or len({axis % rank for axis in axes}) < rank
+        ):  # seen on an H200: [2, 8, 4, 4] gave [1, 1, 1, 1]
+            _object(node, around, "ignores axes that are an input, as since opset 18, and reduces along all")
         node.attribute.append(helper.make_attribute("axes", axes))
     elif noop:
         raise Refusal(f"{node.op_type} with noop_with_empty_axes and no axes", EXPORT_AGAIN)
@@ -59,7 +64,7 @@ def _split_evenly(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx
         return [node]
     if size is None:
         raise Refusal("Split with num_outputs of a size that is not known", EXPORT_AGAIN)
-    _tell(node, around, "ignores num_outputs, and makes parts that are all as large as the whole ones")
+    _object(node, around, "ignores num_outputs, and makes parts that are all as large as the whole ones")
     chunk = -(-size // count)
     made = constant_node(node, "split", [chunk] * (count - 1) + [size - chunk * (count - 1)], np.int64)
     node.input.extend([made.output[0]] if len(node.input) == 1 else [])
@@ -77,7 +82,7 @@ def _pad_axes(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.Nod
     pads, rank = _known(node, 1, "pads", around), around.rank(node.input[0])
     if rank is None or pads is None:
         raise Refusal("Pad with axes of a value whose rank is not known", EXPORT_AGAIN)
-    _tell(node, around, "refuses axes of Pad, an input since opset 18")
+    _object(node, around, "refuses axes of Pad, an input since opset 18")
     every = [0] * (2 * rank)
     for index, axis in enumerate(axes):
         every[axis % rank], every[rank + axis % rank] = pads[index], pads[len(axes) + index]
@@ -94,11 +99,13 @@ def _resize_axes(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.
     if attribute(node, "antialias", 0) or policy != b"stretch":
         what = "antialias" if attribute(node, "antialias", 0) else "keep_aspect_ratio_policy"
         raise Refusal(f"Resize with {what}, which opset {OPSET} does not know", EXPORT_AGAIN)
+    if attribute(node, "coordinate_transformation_mode", b"half_pixel") == b"half_pixel_symmetric":
+        raise Refusal(f"Resize with half_pixel_symmetric, which opset {OPSET} does not know", EXPORT_AGAIN)
     drop(node, "antialias", "keep_aspect_ratio_policy", "axes")
     rank = around.rank(node.input[0])
     if axes is None or (rank is not None and [axis % rank for axis in axes] == list(range(rank))):
         return [node]
-    _tell(node, around, "ignores axes of Resize, an attribute since opset 18, and refuses the scales or sizes")
+    _object(node, around, "ignores axes of Resize, an attribute since opset 18, and refuses the scales or sizes")
     place = 3 if len(node.input) > 3 and node.input[3] else 2
     given = around.constant(node.input[place])
     whole = [1.0 if place == 2 else around.size(node.input[0], axis) for axis in range(rank or 0)]
@@ -123,7 +130,7 @@ def _grid_sample(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.
     modes = {b"linear": "bilinear", b"cubic": "bicubic"}
     mode = attribute(node, "mode", b"linear")
     if mode in modes:
-        _tell(node, around, f"does not know the mode {mode.decode()}, of opset 20, and takes the nearest")
+        _object(node, around, f"does not know the mode {mode.decode()}, of opset 20, and takes the nearest")
     drop(node, "mode")
     node.attribute.append(helper.make_attribute("mode", modes.get(mode, mode.decode())))
     return [node]
@@ -154,10 +161,45 @@ def _saturating_cast(node: onnx.NodeProto, opset: int, around: Around) -> list[o
 
 @behind("GroupNormalization")
 def _group_norm(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    """Have one group of several channels refused: with num_groups 1 TensorRT normalises each channel by itself."""
     drop(node, "stash_type")
-    if opset >= 21 and around.size(node.input[1], 0) != attribute(node, "num_groups"):
-        _tell(node, around, "takes one scale and bias a group, as before opset 21, and refuses one a channel")
-    return [node]
+    groups, channels = attribute(node, "num_groups"), around.size(node.input[0], 1)
+    if groups == 1 and channels != 1:  # seen on an H200: 0.44 of the largest value off
+        _object(node, around, "normalises each channel by itself where num_groups is 1")
+    return _plain_group_norm(node, around) if around.plain else [node]
+
+
+def _plain_group_norm(node: onnx.NodeProto, around: Around) -> list[onnx.NodeProto]:
+    """Return a GroupNormalization as an InstanceNormalization of its groups, with scale and bias behind it."""
+    data, *factors = node.input
+    groups, rank, count = attribute(node, "num_groups"), around.rank(data), around.size(factors[0], 0)
+    if rank is None or count is None:
+        raise Refusal("GroupNormalization of a value whose rank or channels are not known", EXPORT_AGAIN)
+    made: list[onnx.NodeProto] = []
+
+    def add(operator: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
+        name = output or f"{node.output[0]}::{operator}_{len(made)}"
+        made.append(helper.make_node(operator, inputs, [name], f"{node.name}/{len(made)}", **attributes))
+        return name
+
+    def constant(what: str, values: Any, dtype: Any) -> str:
+        made.append(constant_node(node, what, values, dtype))
+        return str(made[-1].output[0])
+
+    dtype = helper.tensor_dtype_to_np_dtype(around.elem_type(data) or onnx.TensorProto.FLOAT)
+    ones, noughts = constant("ones", np.ones(groups), dtype), constant("noughts", np.zeros(groups), dtype)
+    grouped = add("Reshape", [data, constant("groups", [0, groups, -1], np.int64)])
+    epsilon = attribute(node, "epsilon", 1e-5)
+    value, shape = add("InstanceNormalization", [grouped, ones, noughts], epsilon=epsilon), add("Shape", [data])
+    by_group = count == groups
+    width = constant("width", [-1, *[1] * (1 if by_group else rank - 2)], np.int64)
+    gain, offset = (add("Reshape", [factor, width]) for factor in factors)
+    value = value if by_group else add("Reshape", [value, shape])
+    value = add("Mul", [value, gain])
+    add("Add", [value, offset], "" if by_group else node.output[0])
+    if by_group:
+        add("Reshape", [made[-1].output[0], shape], node.output[0])
+    return made
 
 
 @behind("QuantizeLinear", "DequantizeLinear")
@@ -166,9 +208,12 @@ def _quantise(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.Nod
     if attribute(node, "block_size", 0):
         raise Refusal(f"{node.op_type} with block_size, which opset {OPSET} does not know", EXPORT_AGAIN)
     wanted = attribute(node, "output_dtype", 0) if node.op_type == "QuantizeLinear" else 0
+    without = len(node.input) < 3 or not node.input[2]
+    if wanted and without:
+        _object(node, around, "passes over output_dtype, of opset 21, and ends where there is no zero point")
     drop(node, "block_size", "output_dtype", "saturate", "precision")
     scale = around.constant(node.input[1])
-    if not wanted or scale is None or (len(node.input) > 2 and node.input[2]):
+    if not wanted or scale is None or not without:
         return [node]
     if wanted not in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8):
         kind = onnx.TensorProto.DataType.Name(wanted)

@@ -10,7 +10,7 @@ from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.layer import ILayer
 from trtflow.reference.record.onnx.errors import ErrorCode, Refusal, UnsupportedForm
 from trtflow.reference.record.onnx.inference import title
-from trtflow.reference.record.onnx.registry import OPSET, REFUSALS
+from trtflow.reference.record.onnx.registry import NO_PLUGIN, OPSET, REFUSALS
 from trtflow.reference.record.tensor import ITensor
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ SUPPORTED = frozenset(_SUPPORTED_NAMES.split())
 # plugins that it falls back to it says that it takes these
 UNPROMISED = frozenset(("NonMaxSuppression", "NonZero", "RoiAlign"))
 PROMISED = ("EfficientNMS_TRT", "PyramidROIAlign_TRT", "MultilevelCropAndResize_TRT", "DisentangledAttention_TRT")
-NO_PLUGIN = "Plugin not found, are the plugin name, version, and namespace correct?"
 OUTPUTS = {"TopK": 2, "Dropout": 2, "LSTM": 3, "GRU": 2, "RNN": 2}  # as many as TensorRT makes, where not one
 ANY_OUTPUTS = ("Split", "If", "Loop", "Scan")
 PASS_BYTES = ("Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Dropout")
@@ -84,8 +83,19 @@ def check_layers(parse: Parse, node: onnx.NodeProto, layers: list[ILayer]) -> No
 
 
 def _go_beyond(parse: Parse, node: onnx.NodeProto, refusal: Refusal) -> None:
-    """Note that ONNX Runtime takes a node where the parse is to go beyond TensorRT; else raise."""
-    if not parse.beyond or not runs_beyond(node):
+    """Do as `refuse` where ONNX Runtime takes a node; else raise."""
+    if not runs_beyond(node):
+        raise refusal
+    refuse(parse, node, refusal)
+
+
+def refuse(parse: Parse, node: onnx.NodeProto, refusal: Refusal) -> None:
+    """Raise what TensorRT has against a node, or note that the parse goes beyond it.
+
+    Raises:
+        Refusal: the parse is not to go beyond.
+    """
+    if not parse.beyond:
         raise refusal
     if node.op_type not in parse.used_beyond:
         parse.warn(f"{node.op_type} is beyond TensorRT 8.6: ONNX Runtime runs it here, TensorRT refuses it.")

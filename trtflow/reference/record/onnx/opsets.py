@@ -6,8 +6,8 @@ opset 17 that give the same, where opset 17 can say it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,10 @@ import onnx.inliner
 from onnx import helper, numpy_helper
 
 from trtflow.reference.record.onnx.errors import Refusal
-from trtflow.reference.record.onnx.registry import OPSET, attribute, graphs_of, schema_of
+from trtflow.reference.record.onnx.registry import NO_PLUGIN, OPSET, attribute, graphs_of, schema_of
 
 EXPORT_AGAIN = f"Export the model with opset_version={OPSET}."
+BRING_DOWN = f"Export the model with opset_version={OPSET}, or have `trtflow migrate MODEL.onnx` bring it down."
 
 
 @dataclass
@@ -31,6 +32,9 @@ class Around:
         size: returns the size of a value along an axis, None where it is not known.
         elem_type: returns ONNX's type of a value, 0 where it is not known.
         warn: tells what a user should know of a model that is taken.
+        refuse: takes a node of a later opset and what TensorRT 8.6 has against its form, which opset 17 can say
+            otherwise. A parse raises that; where a model is brought down it is what is mended.
+        plain: whether all must be operators of ONNX's opset 17, for a file and not for TensorRT's layers.
     """
 
     constant: Callable[[str], np.ndarray | None]
@@ -38,11 +42,37 @@ class Around:
     size: Callable[[str, int], int | None]
     elem_type: Callable[[str], int]
     warn: Callable[[str], None]
+    refuse: Callable[[onnx.NodeProto, Refusal], None]
+    plain: bool = False
 
 
+def around_of(parse: Any, refuse: Callable[[onnx.NodeProto, Refusal], None], *, plain: bool) -> Around:
+    """Return what a parse knows so far."""
+
+    def rank(name: str) -> int | None:
+        shape = parse.told[name].shape if name in parse.told else None
+        return None if shape is None else len(shape)
+
+    def size(name: str, axis: int) -> int | None:
+        shape = parse.told[name].shape if name in parse.told else None
+        known = shape[axis] if shape and -len(shape) <= axis < len(shape) else None
+        return known if isinstance(known, int) else None
+
+    def constant(name: str) -> np.ndarray | None:
+        value = parse.values.get(name)
+        return value if isinstance(value, np.ndarray) else None
+
+    def elem_type(name: str) -> int:
+        return parse.told[name].elem_type if name in parse.told else 0
+
+    return Around(constant, rank, size, elem_type, parse.warn, refuse, plain)
+
+
+NUMBERS = ("value_int", "value_ints", "value_float", "value_floats")  # attributes of Constant
 Bring = Callable[[onnx.NodeProto, int, Around], list[onnx.NodeProto]]
 _BEFORE: dict[str, list[tuple[int, Bring]]] = {}  # changes up to opset 17: what holds below an opset
 _BEHIND: dict[str, Bring] = {}  # changes behind opset 17
+_MISREAD: dict[str, Bring] = {}  # what TensorRT reads otherwise in opset 17 itself
 
 
 def before(opset: int, *operators: str) -> Callable[[Bring], Bring]:
@@ -67,6 +97,16 @@ def behind(*operators: str) -> Callable[[Bring], Bring]:
     return register
 
 
+def misread(*operators: str) -> Callable[[Bring], Bring]:
+    """Register how nodes of opset 17 that TensorRT 8.6 takes for others are written in a file."""
+
+    def register(function: Bring) -> Bring:
+        _MISREAD.update(dict.fromkeys(operators, function))
+        return function
+
+    return register
+
+
 def changes() -> dict[str, tuple[list[int], bool]]:
     """Return for each operator that is brought the opsets below which it is, and whether it is from later ones."""
     names = {*_BEFORE, *_BEHIND}
@@ -82,12 +122,21 @@ def bring(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodePro
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
     for graph in graphs_of(copy):
-        _bring_graph(graph, opset)
-    if opset > OPSET:
-        return _brought_back(copy, opset, around)
+        _bring_graph(graph, opset, around)
+    nodes = _brought_back(copy, opset, around) if opset > OPSET else _brought_up(copy, opset, around)
+    if not around.plain:
+        return nodes
+    return [made for item in nodes for made in _MISREAD.get(item.op_type, _same)(item, opset, around)]
+
+
+def _same(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    return [node]
+
+
+def _brought_up(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
     if opset < 6:
-        drop(copy, "consumed_inputs")
-    nodes = [copy]
+        drop(node, "consumed_inputs")
+    nodes = [node]
     for limit, function in _BEFORE.get(node.op_type, []):
         if opset < limit:
             nodes = [made for item in nodes for made in _apply(function, item, node.op_type, opset, around)]
@@ -98,22 +147,31 @@ def _apply(function: Bring, node: onnx.NodeProto, operator: str, opset: int, aro
     return function(node, opset, around) if node.op_type == operator else [node]
 
 
-def _bring_graph(graph: onnx.GraphProto, opset: int) -> None:
+def _bring_graph(graph: onnx.GraphProto, opset: int, outside: Around) -> None:
     """Bring the nodes of a graph that a node holds."""
-    constants = {tensor.name: tensor for tensor in graph.initializer}
-    constants |= {
-        item.output[0]: item.attribute[0].t
-        for item in graph.node
-        if item.op_type == "Constant" and item.attribute and item.attribute[0].name == "value"
-    }
+    inside = {value.name for value in graph.input} | {name for node in graph.node for name in node.output}
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer} | _constants(graph.node)
 
     def constant(name: str) -> np.ndarray | None:
-        return numpy_helper.to_array(constants[name]) if name in constants else None
+        return stored[name] if name in stored else None if name in inside else outside.constant(name)
 
-    around = Around(constant, lambda name: None, lambda name, axis: None, lambda name: 0, lambda message: None)
+    around = replace(
+        outside,
+        constant=constant,
+        rank=lambda name: None,
+        size=lambda name, axis: None,
+        elem_type=lambda name: 0,
+        warn=lambda message: None,
+    )
     nodes = [made for node in graph.node for made in bring(node, opset, around)]
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def _constants(nodes: Iterable[onnx.NodeProto]) -> dict[str, np.ndarray]:
+    """Return what Constants among nodes hold."""
+    found = {node.output[0]: constant_value(node) for node in nodes if node.op_type == "Constant"}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _brought_back(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
@@ -141,6 +199,27 @@ def _check_form(node: onnx.NodeProto, opset: int) -> None:
 
 def _inlined(node: onnx.NodeProto, opset: int, schema: Any, around: Around) -> list[onnx.NodeProto]:
     """Return what an operator that is newer than opset 17 is made of, where ONNX says so."""
+    parts = _body(node, opset, around) if schema.has_function or schema.has_context_dependent_function else [node]
+    newer = f"{node.op_type} came with opset {schema.since_version}, and TensorRT 8.6 knows {OPSET}"
+    if [part.op_type for part in parts] == [node.op_type]:
+        raise Refusal(newer, EXPORT_AGAIN)
+    around.refuse(node, Refusal(NO_PLUGIN, f"{newer}. {BRING_DOWN}"))
+    stored, kept = _constants(parts), {*node.input, *node.output, ""}
+
+    def constant(name: str) -> np.ndarray | None:
+        return stored[name] if name in stored else around.constant(name)
+
+    for part in parts:
+        _cast_plainly(part, around)
+    made = [made for part in parts for made in bring(part, opset, replace(around, constant=constant))]
+    for part in made:  # values inside have one name in each node of the operator
+        for names in (part.input, part.output):
+            names[:] = [name if name in kept else f"{node.output[0]}::{name}" for name in names]
+    return made
+
+
+def _body(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
+    """Return the nodes that a node stands for by ONNX's own definition; itself where it has none for such inputs."""
     inputs = [
         helper.make_tensor_value_info(name, around.elem_type(name) or onnx.TensorProto.FLOAT, None)
         for name in dict.fromkeys(node.input)
@@ -150,18 +229,7 @@ def _inlined(node: onnx.NodeProto, opset: int, schema: Any, around: Around) -> l
     model = helper.make_model(
         helper.make_graph([node], "node", inputs, outputs), opset_imports=[helper.make_opsetid("", opset)]
     )
-    if schema.has_function or schema.has_context_dependent_function:
-        inlined = onnx.inliner.inline_selected_functions(model, [("", node.op_type)], False, True)
-        parts = list(inlined.graph.node)
-        if [part.op_type for part in parts] != [node.op_type]:
-            what = f"{node.op_type}, which came with opset {schema.since_version}: it is made of others here"
-            around.warn(f"TensorRT 8.6 refuses {what}. {EXPORT_AGAIN}")
-            for part in parts:
-                _cast_plainly(part, around)
-            return [made for part in parts for made in bring(part, opset, around)]
-    raise Refusal(
-        f"{node.op_type} came with opset {schema.since_version}, and TensorRT 8.6 knows {OPSET}", EXPORT_AGAIN
-    )
+    return list(onnx.inliner.inline_selected_functions(model, [("", node.op_type)], False, True).graph.node)
 
 
 def _cast_plainly(node: onnx.NodeProto, around: Around) -> None:
@@ -184,6 +252,18 @@ def constant_node(node: onnx.NodeProto, what: str, values: Any, dtype: Any) -> o
     """Return a Constant whose output is named by a node's output and what it is for."""
     tensor = numpy_helper.from_array(np.asarray(values, dtype), what)
     return helper.make_node("Constant", [], [f"{node.output[0]}::{what}"], value=tensor)
+
+
+def constant_value(node: onnx.NodeProto) -> np.ndarray | None:
+    """Return what a Constant gives; None of any other node, and of text."""
+    if node.op_type != "Constant" or not node.attribute:
+        return None
+    item = node.attribute[0]
+    if item.name == "value":
+        return numpy_helper.to_array(item.t)
+    if item.name not in NUMBERS:
+        return None
+    return np.asarray(helper.get_attribute_value(item), np.float32 if "float" in item.name else np.int64)
 
 
 def as_inputs(node: onnx.NodeProto, attributes: dict[str, int], dtype: Any) -> list[onnx.NodeProto]:

@@ -20,8 +20,8 @@ from trtflow.reference.record.onnx.inference import Inference, Told, title
 from trtflow.reference.record.onnx.known_values import as_known, known_results
 from trtflow.reference.record.onnx.loops import varying_size
 from trtflow.reference.record.onnx.narrow_types import as_read, as_weights, read_by_quantisers
-from trtflow.reference.record.onnx.operators import check_layers, check_node, is_beyond
-from trtflow.reference.record.onnx.opsets import Around, bring, drop
+from trtflow.reference.record.onnx.operators import check_layers, check_node, is_beyond, refuse
+from trtflow.reference.record.onnx.opsets import Around, around_of, bring, drop
 from trtflow.reference.record.onnx.outcomes import check_shapes, exactly, is_whole, memory, row
 from trtflow.reference.record.onnx.registry import (
     BODIES,
@@ -166,7 +166,9 @@ class Parse:
             self.step(node)
             return
         self._check_inputs(node)
-        for made in bring(node, self.opset, self._around()):
+        if self._is_plugin(node, [self.values[name] if name else None for name in node.input]):
+            return
+        for made in bring(node, self.opset, self.around()):
             self.step(made)
 
     def step(self, node: onnx.NodeProto) -> None:
@@ -277,24 +279,9 @@ class Parse:
             fault = f"Its input {name!r} could not be parsed." if known else f"Nothing gives its input {name!r}."
             raise Refusal("Node input was not registered.", fault, ErrorCode.INVALID_GRAPH)
 
-    def _around(self) -> Around:
-        def rank(name: str) -> int | None:
-            shape = self.told[name].shape if name in self.told else None
-            return None if shape is None else len(shape)
-
-        def size(name: str, axis: int) -> int | None:
-            shape = self.told[name].shape if name in self.told else None
-            known = shape[axis] if shape and -len(shape) <= axis < len(shape) else None
-            return known if isinstance(known, int) else None
-
-        def constant(name: str) -> np.ndarray | None:
-            value = self.values.get(name)
-            return value if isinstance(value, np.ndarray) else None
-
-        def elem_type(name: str) -> int:
-            return self.told[name].elem_type if name in self.told else 0
-
-        return Around(constant, rank, size, elem_type, self.warn)
+    def around(self) -> Around:
+        """Return what is known so far to those who bring nodes to opset 17."""
+        return around_of(self, lambda node, refusal: refuse(self, node, refusal), plain=self.beyond)
 
     def _is_plugin(self, node: onnx.NodeProto, operands: list[Any]) -> bool:
         """Add a node that names a plugin; whether it did."""

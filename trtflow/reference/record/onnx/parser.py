@@ -17,10 +17,10 @@ from trtflow.formats import UserError
 from trtflow.reference.record.answers import raising
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.onnx.errors import ErrorCode, ParserError
-from trtflow.reference.record.onnx.operators import NO_PLUGIN, PROMISED, SUPPORTED, UNPROMISED
+from trtflow.reference.record.onnx.operators import PROMISED, SUPPORTED, UNPROMISED
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.plugins import is_registered
-from trtflow.reference.record.onnx.registry import OPSET, captured
+from trtflow.reference.record.onnx.registry import NO_PLUGIN, OPSET, captured
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import ILogger, Logger
 

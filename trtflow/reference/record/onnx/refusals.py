@@ -16,6 +16,7 @@ from trtflow.reference.record.layer import FLOATS
 from trtflow.reference.record.onnx.errors import ErrorCode, Refusal
 from trtflow.reference.record.onnx.inference import title
 from trtflow.reference.record.onnx.loops import SHAPE_OPERANDS
+from trtflow.reference.record.onnx.opsets import BRING_DOWN
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.registry import attribute, graphs_of, refuses
 from trtflow.reference.record.onnx.types import OTHERS, TYPES
@@ -426,6 +427,9 @@ def _eye_like(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
 def _normalization(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
     words = "Input to normalization should be at least 3D!"
     check(rank_of(operands[0]) >= 3, words, "Reshape it to [N, C, …].", ErrorCode.INVALID_NODE)
+    if node.op_type == "GroupNormalization" and rank_of(operands[0]) == 3:
+        words = f"Invalid Node - {title(node)}\n[normalizationLayer.cpp::validate::69] Assertion rank >= 4 failed."
+        raise Refusal(words, BRING_DOWN, ErrorCode.INVALID_NODE)
 
 
 @refuses("LpNormalization", "LpPool")

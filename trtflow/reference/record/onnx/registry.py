@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trtflow.reference.record.onnx.parse import Parse
 
 OPSET = 17  # of lowered networks, and the newest that TensorRT 8.6 knows
+NO_PLUGIN = "Plugin not found, are the plugin name, version, and namespace correct?"
 Operand = ITensor | np.ndarray
 Function = Callable[["Parse", onnx.NodeProto, list[Any]], Any]
 
