@@ -173,3 +173,12 @@ def test_the_reference_answers_as_tensorrt(operator: str) -> None:
     stated = {name: told for name, told in recorded.items() if "parsed" in told}  # a trial that broke states nothing
     faults = {name: disagreement(told, stated[name]) for name, told in answers(operator).items() if name in stated}
     assert {name: fault for name, fault in faults.items() if fault} == {}
+
+
+@pytest.mark.parametrize("name", ["Gemm int32", "DepthToSpace bool", "Unique bool"])
+def test_what_onnx_runtime_has_not_either_is_refused_beyond_tensorrt_too(name: str) -> None:
+    builder = trt.Builder(trt.Logger())
+    parser = trt.OnnxParser(builder.create_network(1), builder.logger)
+    parser.beyond_tensorrt = True
+    assert not parser.parse(BY_NAME[name].model.SerializeToString())
+    assert parser.get_error(0).desc().endswith("ONNX Runtime has no kernel for it either.")

@@ -60,7 +60,7 @@ class Inference:
         Raises:
             Refusal: the node contradicts its inputs.
         """
-        model = self._alone(node, told, opsets)
+        model = self.alone(node, told, opsets)
         schema = schema_of(node, self.opset)
         strict = schema is not None and not schema.has_function and not schema.has_context_dependent_function
         try:
@@ -78,7 +78,7 @@ class Inference:
             results[0].shape = by_values if exact else _closer(results[0].shape, by_values)
         return results
 
-    def _alone(
+    def alone(
         self, node: onnx.NodeProto, told: dict[str, Told], opsets: list[onnx.OperatorSetIdProto]
     ) -> onnx.ModelProto:
         """Return a model of a node and what is known of its inputs."""
@@ -96,7 +96,7 @@ class Inference:
             Refusal: ONNX has the operator not for such types.
         """
         try:
-            onnx.shape_inference.infer_shapes(self._alone(node, told, opsets), check_type=True)
+            onnx.shape_inference.infer_shapes(self.alone(node, told, opsets), check_type=True)
         except onnx.shape_inference.InferenceError as error:
             remedy = f"ONNX has the operator not for such inputs: {_reason(error)}. Cast before it."
             raise Refusal(f"Invalid Node - {title(node)}", remedy, ErrorCode.INVALID_NODE) from error

@@ -86,6 +86,8 @@ def _go_beyond(parse: Parse, node: onnx.NodeProto, refusal: Refusal) -> None:
     """Do as `refuse` where ONNX Runtime takes a node; else raise."""
     if not runs_beyond(node):
         raise refusal
+    if parse.beyond and not parse.can_keep(node):
+        raise Refusal(str(refusal), "ONNX Runtime has no kernel for it either.", refusal.code)
     refuse(parse, node, refusal)
 
 
