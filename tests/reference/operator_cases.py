@@ -259,7 +259,7 @@ def fills(kind: str) -> Iterator[Case]:
         limits = {key: np.array(number, TYPES[kind]) for key, number in (("a", 1), ("b", 7), ("d", 2))}
         yield case(f"Range {kind}", "Range", limits)
         yield case(f"Range {kind} constant", "Range", {}, limits, order=["a", "b", "d"])
-    yield case(f"OneHot {kind}", "OneHot", {"i": i64(0, 2, 1)}, {"d": i64(3), "v": draw(kind, 2, seed=7)})
+    yield case(f"OneHot {kind}", "OneHot", {"i": i64(0, 2, 1)}, {"d": np.array(3), "v": draw(kind, 2, seed=7)})
 
 
 def triangles(kind: str) -> Iterator[Case]:

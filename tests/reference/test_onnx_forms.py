@@ -249,7 +249,9 @@ LATER = {
 
 @pytest.mark.parametrize("beyond", [False, True])
 @pytest.mark.parametrize("name", LATER)
-def test_later_forms_that_tensorrt_takes_for_others_are_taken_with_a_warning_and_brought_down(name, beyond, monkeypatch):
+def test_later_forms_that_tensorrt_takes_for_others_are_taken_with_a_warning_and_brought_down(
+    name, beyond, monkeypatch
+):
     text, opset, words = LATER[name]
     monkeypatch.setattr(trt.OnnxParser, "beyond_tensorrt", beyond)
     model = model_of(text, opset)

@@ -285,3 +285,14 @@ def grouped(network, tensor, count):
     layer = network.add_convolution(tensor, 6, (3, 3), weights(6, 1, 3, 3))
     layer.num_groups = count
     return layer
+
+
+@pytest.mark.parametrize("add", ["add_convolution_nd", "add_scale"])
+def test_channels_that_only_a_run_tells_are_refused(add):
+    def define(network, tensor):
+        if add == "add_scale":
+            return network.add_scale(tensor, trt.ScaleMode.CHANNEL, weights(4), weights(4))
+        return network.add_convolution_nd(tensor, 2, (3, 3), weights(2, 4, 3, 3))
+
+    with pytest.raises(NetworkError, match="Its weights have a fixed size: fix the"):
+        run_layer(define, IMAGES, explicit=True, dynamic=True)

@@ -147,6 +147,8 @@ def _formats(network: INetworkDefinition) -> dict[str, str]:
     found = {}
     for tensor in bound:
         allowed = bits(TensorFormat, tensor.allowed_formats)
+        if TensorFormat.LINEAR in allowed:
+            continue
         known = [layout for layout in allowed if _can_have(tensor, layout)]
         if not known:
             names = ", ".join(layout.name for layout in allowed) or "none"
@@ -155,15 +157,12 @@ def _formats(network: INetworkDefinition) -> dict[str, str]:
             raise BuildError(
                 f"{what}, can have none of the formats {names}. Allow LINEAR, or with enough dimensions {kinds}."
             )
-        if TensorFormat.LINEAR not in known:
-            found[tensor.name] = known[0].name
+        found[tensor.name] = known[0].name
     return found
 
 
 def _can_have(tensor: ITensor, layout: TensorFormat) -> bool:
-    """Whether TensorRT's GPUs have a format for a tensor's type and dimensions."""
-    if layout == TensorFormat.LINEAR:
-        return True
+    """Whether TensorRT's GPUs have a format other than rows for a tensor's type and dimensions."""
     types = BOUND.get(layout.name, ())
     return np.dtype(DTYPES[tensor.dtype]).name in types and len(tensor.shape) > FORMATS[layout.name][2]
 

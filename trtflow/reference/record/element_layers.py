@@ -119,6 +119,9 @@ class IScaleLayer(ILayer):
             ScaleMode.CHANNEL: (1,) * channel + (shape[channel],) + (1,) * (len(shape) - channel - 1),
             ScaleMode.ELEMENTWISE: (1,) * channel + tuple(shape[channel:]),
         }[self.mode]
+        if -1 in wanted:
+            fault = f"mode {self.mode.name} on an input of shape {shape}"
+            raise NetworkError(self.name, fault, "Its weights have a fixed size: fix the dimensions along them.")
         for name in self.weight_names:
             count = self.held(name).size
             if count not in (0, volume(wanted)):

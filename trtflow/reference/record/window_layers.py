@@ -169,8 +169,12 @@ class KernelLayer(WindowLayer):
         """Return the shape of the kernel.
 
         Raises:
-            NetworkError: channels do not divide into groups, or the kernel or the bias has another size.
+            NetworkError: channels are not known or do not divide into groups, or the kernel or the bias has another
+                size.
         """
+        if self.channels < 0:
+            fault = f"the number of channels of its input {self.inputs[0].name!r} is only known at run time"
+            raise NetworkError(self.name, fault, "Its weights have a fixed size: fix the channel dimension.")
         if self.channels % self.num_groups or self.num_output_maps % self.num_groups:
             fault = f"{self.num_groups} groups of {self.channels} channels and {self.num_output_maps} output maps"
             raise NetworkError(self.name, fault, "Both must be multiples of the number of groups.")

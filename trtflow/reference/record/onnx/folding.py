@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import helper
@@ -35,14 +37,26 @@ def fold(
     model = helper.make_model(
         helper.make_graph([node], "folded", inputs, outputs), opset_imports=opsets, ir_version=IR_VERSION
     )
+    try:
+        return [np.asarray(result) for result in _session(model).run(names, feeds)]
+    except Exception as error:  # ONNX Runtime raises classes of its own for each kind of fault
+        reason = str(error).strip().splitlines()[-1]
+        raise Refusal(f"Invalid Node - {title(node)}", f"It cannot be computed ({reason})") from error
+
+
+def has_kernel(model: onnx.ModelProto) -> bool:
+    """Whether ONNX Runtime has kernels for what a model of one node reads."""
+    try:
+        _session(model)
+    except Exception:  # as above
+        return False
+    return True
+
+
+def _session(model: onnx.ModelProto) -> Any:
     import onnxruntime  # noqa: PLC0415 - it takes as long as all else together
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return [np.asarray(result) for result in session.run(names, feeds)]
-    except Exception as error:  # ONNX Runtime raises classes of its own for each kind of fault
-        reason = str(error).strip().splitlines()[-1]
-        raise Refusal(f"Invalid Node - {title(node)}", f"It cannot be computed ({reason})") from error
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

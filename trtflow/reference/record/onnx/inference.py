@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from trtflow.reference.record.onnx.registry import attribute, captured, graphs_o
 from trtflow.reference.record.onnx.sizes import Known, Shape, Size, product, quotient
 
 IR_VERSION = 10
+PREFIX = re.compile(r"^\[\w+\] (\(op_type:[^)]*\): )?(\[\w+\] )?")
 Rule = Callable[[onnx.NodeProto, list[Values], list[Shape]], Shape | None]
 
 
@@ -58,14 +60,14 @@ class Inference:
         Raises:
             Refusal: the node contradicts its inputs.
         """
-        model = self._alone(node, told, opsets)
+        model = self.alone(node, told, opsets)
         schema = schema_of(node, self.opset)
         strict = schema is not None and not schema.has_function and not schema.has_context_dependent_function
         try:
             inferred = onnx.shape_inference.infer_shapes(model, strict_mode=strict, data_prop=True)
         except Exception as error:  # InferenceError, or a ValidationError of the checker
-            reason = str(error).strip().splitlines()[-1]
-            raise Refusal(f"Invalid Node - {title(node)}", f"It contradicts itself or its inputs: {reason}") from error
+            fault = f"It contradicts itself or its inputs: {_reason(error)}"
+            raise Refusal(f"Invalid Node - {title(node)}", fault) from error
         found = {value.name: value for value in inferred.graph.output}
         results = [self._read(found[name]) for name in node.output if name]
         if node.op_type == "Loop":
@@ -76,7 +78,7 @@ class Inference:
             results[0].shape = by_values if exact else _closer(results[0].shape, by_values)
         return results
 
-    def _alone(
+    def alone(
         self, node: onnx.NodeProto, told: dict[str, Told], opsets: list[onnx.OperatorSetIdProto]
     ) -> onnx.ModelProto:
         """Return a model of a node and what is known of its inputs."""
@@ -94,10 +96,9 @@ class Inference:
             Refusal: ONNX has the operator not for such types.
         """
         try:
-            onnx.shape_inference.infer_shapes(self._alone(node, told, opsets), check_type=True)
+            onnx.shape_inference.infer_shapes(self.alone(node, told, opsets), check_type=True)
         except onnx.shape_inference.InferenceError as error:
-            reason = str(error).strip().splitlines()[-1]
-            remedy = f"ONNX has the operator not for such inputs: {reason}. Cast before it."
+            remedy = f"ONNX has the operator not for such inputs: {_reason(error)}. Cast before it."
             raise Refusal(f"Invalid Node - {title(node)}", remedy, ErrorCode.INVALID_NODE) from error
 
     def _follow_states(self, node: onnx.NodeProto, told: dict[str, Told], results: list[Told]) -> None:
@@ -193,6 +194,11 @@ class Inference:
         row = np.empty(told.shape[0], object)
         row[:] = [self.new_size() for _ in range(told.shape[0])]
         return row
+
+
+def _reason(error: Exception) -> str:
+    """Return what ONNX's inference says is wrong, without the kind of its error and the node, which are told before."""
+    return PREFIX.sub("", str(error).strip().splitlines()[-1])
 
 
 def title(node: onnx.NodeProto) -> str:

@@ -84,6 +84,8 @@ def check_layers(parse: Parse, node: onnx.NodeProto, layers: list[ILayer]) -> No
 
 def _go_beyond(parse: Parse, node: onnx.NodeProto, refusal: Refusal) -> None:
     """Note that ONNX Runtime takes a node where the parse is to go beyond TensorRT; else raise."""
+    if parse.beyond and runs_beyond(node) and not parse.can_keep(node):
+        raise Refusal(str(refusal), "ONNX Runtime has no kernel for it either.", refusal.code)
     if not parse.beyond or not runs_beyond(node):
         raise refusal
     if node.op_type not in parse.used_beyond:

@@ -15,7 +15,7 @@ from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.layer import ILayer
 from trtflow.reference.record.network import INetworkDefinition
 from trtflow.reference.record.onnx.errors import ErrorCode, Refusal, UnknownRank, UnsupportedForm
-from trtflow.reference.record.onnx.folding import fold
+from trtflow.reference.record.onnx.folding import fold, has_kernel
 from trtflow.reference.record.onnx.inference import Inference, Told, title
 from trtflow.reference.record.onnx.known_values import as_known, known_results
 from trtflow.reference.record.onnx.loops import varying_size
@@ -227,9 +227,7 @@ class Parse:
     def keep(self, node: onnx.NodeProto, operands: list[Operand | None], results: list[Told]) -> list[ITensor | None]:
         """Add a node as it is, in single precision where it computes in half or double."""
         every = [name for name in dict.fromkeys([*node.input, *captured(node)]) if name]
-        told = [(name, self.told[name]) for name in every]
-        single = {name: Told(SINGLE.get(item.elem_type, item.elem_type), item.shape) for name, item in told}
-        self.inference.check_types(in_single(node), single, self.opsets)  # which ONNX Runtime holds it to
+        self.inference.check_types(in_single(node), self._single_told(node), self.opsets)  # as ONNX Runtime does
         constants: dict[str, Any] = {name: value for name in every if is_whole(value := self.values[name])}
         names = [name for name in every if name not in constants]
         tensors = [self.tensor(self.values[name], name) for name in names]
@@ -248,6 +246,15 @@ class Parse:
         )
         made = iter(self.network.add_layer(layer).outputs)
         return [next(made) if name else None for name in node.output]
+
+    def can_keep(self, node: onnx.NodeProto) -> bool:
+        """Whether ONNX Runtime has kernels for a node as `keep` adds it."""
+        return has_kernel(self.inference.alone(in_single(node), self._single_told(node), self.opsets))
+
+    def _single_told(self, node: onnx.NodeProto) -> dict[str, Told]:
+        """Return what is known of what a node reads, floats in single precision."""
+        told = {name: self.told[name] for name in (*node.input, *captured(node)) if name}
+        return {name: Told(SINGLE.get(item.elem_type, item.elem_type), item.shape) for name, item in told.items()}
 
     def tensor(self, value: Operand | None, name: str) -> ITensor:
         """Return a value as a tensor; of a constant it is a layer's."""

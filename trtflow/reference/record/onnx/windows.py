@@ -16,6 +16,7 @@ from trtflow.reference.record.enums import (
 )
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.registry import Function, UnsupportedForm, attribute, float_only, need, parses
+from trtflow.reference.record.onnx.types import narrowed
 from trtflow.reference.record.tensor import ITensor
 
 COORDINATES = {
@@ -63,7 +64,7 @@ def _conv(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
         return _of_rows(_conv, parse, node, operands)
     if len(kernel.shape) not in (4, 5) or -1 in kernel.shape:
         raise UnsupportedForm
-    weights = [None if isinstance(operand, ITensor) else operand for operand in (kernel, bias)]
+    weights = [narrowed(operand) if isinstance(operand, np.ndarray) else None for operand in (kernel, bias)]
     layer = parse.network.add_convolution(data, kernel.shape[0], kernel.shape[2:], *weights)
     _give_tensors(layer, kernel, bias)
     layer.num_groups = attribute(node, "group", 1)
@@ -84,7 +85,7 @@ def _conv_transpose(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> 
     pads, more = attribute(node, "pads", [0] * 6), attribute(node, "output_padding", [0] * 3)
     if any(end < size for end, size in zip(pads[len(kernel.shape) - 2 :], more, strict=False)):
         raise UnsupportedForm
-    weights = [None if isinstance(operand, ITensor) else operand for operand in (kernel, bias)]
+    weights = [narrowed(operand) if isinstance(operand, np.ndarray) else None for operand in (kernel, bias)]
     groups = attribute(node, "group", 1)
     layer = parse.network.add_deconvolution(data, kernel.shape[1] * groups, kernel.shape[2:], *weights)
     _give_tensors(layer, kernel, bias)
