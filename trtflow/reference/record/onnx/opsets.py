@@ -220,13 +220,13 @@ def parts_of(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.Node
 
 
 def _bring_parts(parts: list[onnx.NodeProto], opset: int, around: Around) -> list[onnx.NodeProto]:
-    """Bring parts of an operator of which no more is known than the constants among them."""
+    """Bring parts of an operator, of which no more is known than the constants among them, to what TensorRT reads."""
     stored = _constants(parts)
 
     def constant(name: str) -> np.ndarray | None:
         return stored[name] if name in stored else around.constant(name)
 
-    return [made for part in parts for made in bring(part, opset, replace(around, constant=constant))]
+    return [made for part in parts for made in bring(part, opset, replace(around, constant=constant, plain=True))]
 
 
 def _body(node: onnx.NodeProto, opset: int, schema: Any, around: Around) -> list[onnx.NodeProto]:

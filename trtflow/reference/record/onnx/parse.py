@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -170,7 +171,8 @@ class Parse:
             return
         parts = parts_of(node, self.opset, self.around())
         for part in parts or ():
-            self.add(part)
+            for made in bring(part, self.opset, replace(self.around(), plain=True)):
+                self.step(made)
         for made in bring(node, self.opset, self.around()) if parts is None else ():
             self.step(made)
 
