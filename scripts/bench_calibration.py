@@ -140,7 +140,7 @@ def measure(side: str, options: argparse.Namespace) -> dict[str, Any]:
 
     def stop() -> None:
         taken.update(seconds=time.perf_counter() - begun, processor_s=time.process_time() - used)
-        taken["peak_mib"] = peak_mib() - before
+        taken["peak_mib"] = max(peak_mib() - before, 0.0)  # of memory that was given back there may be enough
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -22,8 +22,9 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -64,14 +65,29 @@ class OnePicture(CalibrationDataReader):
         return self.left.pop() if self.left else None
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep quantize_static's advice to itself, which it gives the root of all loggers."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+
+
 def quantise(model: onnx.ModelProto, feeds: Feeds, folder: Path, activations: QuantType) -> onnx.ModelProto:
     """Return what ONNX Runtime's own quantize_static makes of a float32 network, as its guide says to call it."""
     given, prepared, quantised = (str(folder / f"{name}.onnx") for name in ("given", "prepared", "quantised"))
     onnx.save(model, given)
-    quant_pre_process(given, prepared, skip_symbolic_shape=True)
     options = {"QDQDisableWeightAdjustForInt32Bias": True}  # it fails on biases of one value
     reader = OnePicture(feeds)
-    quantize_static(prepared, quantised, reader, per_channel=True, activation_type=activations, extra_options=options)
+    with quiet():
+        quant_pre_process(given, prepared, skip_symbolic_shape=True)
+        quantize_static(
+            prepared, quantised, reader, per_channel=True, activation_type=activations, extra_options=options
+        )
     return onnx.load(quantised)
 
 
@@ -242,7 +258,6 @@ def main() -> None:
         known = json.loads(options.out.read_text())
         draw(options.draw, known["rows"], unit_of(known["threads"]))
         return
-    logging.getLogger().setLevel(logging.ERROR)  # quantize_static's advice
 
     missing = [name for name in options.networks if not (options.skeletons / name).is_dir()]
     if missing:

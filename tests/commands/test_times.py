@@ -84,5 +84,4 @@ def test_a_script_ends_without_a_search_for_cycles(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, env=environment)
     at_work, at_the_end = map(int, done.stdout.split())
-    assert at_work == 0
-    assert at_the_end > 1000
+    assert at_the_end > at_work + 1000  # a Python that started warm may have some in it

@@ -83,7 +83,7 @@ def test_calibration_is_timed_up_to_the_ranges(side, skeletons, monkeypatch):
     found = bench_calibration.measure(side, options)
     assert found["tensors"] > 100
     assert found["seconds"] > 0 < found["processor_s"]
-    assert found["peak_mib"] > 0
+    assert found["peak_mib"] >= 0
 
 
 def test_what_is_not_begun_in_time_is_a_row_with_the_reason(skeletons, tmp_path):

@@ -135,7 +135,8 @@ def _check_needs(own: dict[str, Any], told: Mapping[str, Any], path: Path) -> No
     if listed and not own["data"].get("folder"):
         missing.append("data.folder, that names in a list of pictures start from")
     if "folder" in own["data"] and not listed:
-        raise PlanError(f"{path}: data.folder: neither data.val nor data.calibration is a list. Leave it out.")
+        fault = "neither data.val nor data.calibration is a list"
+        raise PlanError(f"{path}: data.folder: {own['data']['folder']!r}: {fault}. Leave it out.")
     if missing:
         raise PlanError(f"{path}: {', '.join(missing)}: missing, which task {own['task']!r} needs. Add it.")
     if calibrated(own["precisions"]) and "table" not in own.get("calibration", {}):
