@@ -93,10 +93,11 @@ def _check_in_front(
     maker = quantiser.inputs[0].producer
     if isinstance(maker, L.IResizeLayer) and maker.resize_mode == InterpolationMode.NEAREST:
         if isinstance(maker.inputs[0].producer, L.IDequantizeLayer):
-            remedy = (
-                "It stands between two pairs: leave out the pair behind it, and have what reads it compute in float."
+            what = (
+                f"resize {maker.name!r} stands between two pairs, and TensorRT 8.6.0 did not build a network like this"
             )
-            raise BuildError(f"{COSTS} {maker.name}.) {remedy}")
+            remedy = "If a GPU does not, leave out the pair behind it, and have what reads it compute in float."
+            network.logger.log(Logger.WARNING, f"{what}. {remedy}")  # one network was tried
         return
     while maker is not None and (limits_values(maker) or isinstance(maker, L.IIdentityLayer)):
         maker = next((item.producer for item in maker.inputs if not isinstance(item.producer, L.IConstantLayer)), None)
