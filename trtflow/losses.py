@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.calibration.fallback import in_front_of_activations
-from trtflow.calibration.kept import PRODUCTS, prefer_constraints
+from trtflow.calibration.kept import prefer_constraints, products
 from trtflow.calibration.tensors import inside_bodies, layers_of, ranged_tensors
 from trtflow.cli import columns
 from trtflow.metrics.agreement import MOST_DB
@@ -174,9 +174,9 @@ def _wishing(define: Define, scales: Mapping[str, Any]) -> Define:
 
     def define_wishing(trt: ModuleType, network: Any) -> None:
         define(trt, network)
-        kinds = {getattr(trt.LayerType, name) for name in PRODUCTS}
+        multiplying = set(products(trt, network))
         for layer in layers_of(network):
-            if layer.type in kinds and not layer.precision_is_set and layer.get_input(0).name in scales:
+            if layer.name in multiplying and not layer.precision_is_set and layer.get_input(0).name in scales:
                 layer.precision = trt.int8
 
     return define_wishing

@@ -101,8 +101,7 @@ def _check_in_front(
         return
     while maker is not None and (limits_values(maker) or isinstance(maker, L.IIdentityLayer)):
         maker = next((item.producer for item in maker.inputs if not isinstance(item.producer, L.IConstantLayer)), None)
-    multiplies = isinstance(maker, L.IConvolutionLayer) and layers[maker] == DataType.INT8
-    if isinstance(maker, L.IConvolutionLayer) and multiplies and has_thin_groups(maker):
+    if isinstance(maker, L.IConvolutionLayer) and layers[maker] == DataType.INT8 and has_thin_groups(maker):
         remedy = f"It has {maker.num_groups} groups of less than {LEAST_GROUP} channels: leave out its pairs."
         raise BuildError(f"{COSTS} {maker.name}.) {remedy}")
     _check_product(network, quantiser, maker)

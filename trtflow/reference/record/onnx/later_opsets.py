@@ -46,9 +46,8 @@ def _reduce(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeP
     del node.input[1:]
     if axes:
         rank = around.rank(node.input[0])
-        if (
-            rank is None or len({axis % rank for axis in axes}) < rank
-        ):  # seen on an H200: [2, 8, 4, 4] gave [1, 1, 1, 1]
+        # seen on an H200: [2, 8, 4, 4] gave [1, 1, 1, 1]
+        if rank is None or len({axis % rank for axis in axes}) < rank:
             _object(node, around, "ignores axes that are an input, as since opset 18, and reduces along all")
         node.attribute.append(helper.make_attribute("axes", axes))
     elif noop:
@@ -161,7 +160,7 @@ def _saturating_cast(node: onnx.NodeProto, opset: int, around: Around) -> list[o
 
 @behind("GroupNormalization")
 def _group_norm(node: onnx.NodeProto, opset: int, around: Around) -> list[onnx.NodeProto]:
-    """Have one group of several channels refused: with num_groups 1 TensorRT normalises each channel by itself."""
+    """Tell of one group of several channels: with num_groups 1 TensorRT normalises each channel by itself."""
     drop(node, "stash_type")
     groups, channels = attribute(node, "num_groups"), around.size(node.input[0], 1)
     if groups == 1 and channels != 1:  # seen on an H200: 0.44 of the largest value off
