@@ -116,6 +116,8 @@ def test_function(name, precision):
 
 
 def test_sign_of_integers():
+    (found,) = run_layer(lambda network, tensor: network.add_unary(tensor, UNARY["ABS"]), INTEGERS, explicit=True)
+    np.testing.assert_array_equal(found, np.abs(INTEGERS))
     (found,) = run_layer(lambda network, tensor: network.add_unary(tensor, UNARY["SIGN"]), INTEGERS, explicit=True)
     np.testing.assert_array_equal(found, np.sign(INTEGERS))
 

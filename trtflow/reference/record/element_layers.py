@@ -172,8 +172,10 @@ class IUnaryLayer(ILayer):
         self.op = UnaryOperation(op)
 
     def allowed_types(self, index: int) -> Types:
-        """Return BOOL for NOT, numbers for SIGN, else floats."""
-        return {UnaryOperation.NOT: BOOL, UnaryOperation.SIGN: NUMBERS}.get(self.op, FLOATS)
+        """Return BOOL for NOT, numbers for SIGN and ABS, else floats."""
+        if self.op == UnaryOperation.NOT:
+            return BOOL
+        return NUMBERS if self.op in (UnaryOperation.SIGN, UnaryOperation.ABS) else FLOATS
 
     def output_dtype(self, index: int) -> DataType:
         """Return BOOL for ISINF, else the input's type."""
