@@ -9,7 +9,7 @@ from typing import Any
 from trtflow.workflow.configuration import check, merged, read_mapping, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
-from trtflow.workflow.lists import is_list
+from trtflow.workflow.lists import is_list, is_table
 
 MADE = {"split": "calibration", "batches": "made"}
 KEPT = (
@@ -30,7 +30,8 @@ INT8 = ("int8", "best")  # precisions whose engines take scales
 SNR = {"metric": "snr_db", "least": {"fp32": 60, "fp16": 30, "int8": 10}}
 AUTO = "auto"
 TRIED = ("entropy2", "minmax")  # calibrators that algorithm: auto chooses from; of equals the first
-WATCHED = ("snr_db", "pixel_agreement", "overlap_agreement", "top1_agreement")  # agreements that need no labels
+# agreements that need no labels
+WATCHED = ("snr_db", "pixel_agreement", "overlap_agreement", "top1_agreement", "label_agreement")
 MOST_LOSS = 0.01  # of the task's metric against fp32, the guide's «within 1 %»
 
 
@@ -134,8 +135,9 @@ def _check_needs(own: dict[str, Any], told: Mapping[str, Any], path: Path) -> No
     listed = any(is_list(own["data"].get(key, "")) for key in ("val", "calibration"))
     if listed and not own["data"].get("folder"):
         missing.append("data.folder, that names in a list of pictures start from")
-    if "folder" in own["data"] and not listed:
-        fault = "neither data.val nor data.calibration is a list"
+    named = listed or any(is_table(own["data"].get(key, "")) for key in ("val", "calibration"))
+    if "folder" in own["data"] and not named:
+        fault = "neither data.val nor data.calibration is a list or a table"
         raise PlanError(f"{path}: data.folder: {own['data']['folder']!r}: {fault}. Leave it out.")
     if missing:
         raise PlanError(f"{path}: {', '.join(missing)}: missing, which task {own['task']!r} needs. Add it.")

@@ -15,7 +15,7 @@ import yaml
 from trtflow.workflow.configuration import check, holds, leaf, merged, read_yaml, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
-from trtflow.workflow.lists import is_list, listed_files
+from trtflow.workflow.lists import is_list, is_table, listed_files
 from trtflow.workflow.own import AUTO, INT8, TRIED, stays_uff
 from trtflow.workflow.samples import find_own_samples, guide_samples, load_samples, read_downloads
 from trtflow.workflow.states import state_of
@@ -391,7 +391,8 @@ class Plan:
         own = self.sample(name)["own"]
         if part != "model":
             labels = [own["data"][key] for key in ("labels", "masks") if part == "val" and key in own["data"]]
-            return [own["data"][part], *labels]
+            pictures = [own["data"]["folder"]] if "folder" in own["data"] and is_table(own["data"][part]) else []
+            return [own["data"][part], *labels, *pictures]
         model, classes = own["model"], own["data"].get("classes")
         stem, form = os.path.splitext(model["file"])
         files = [model["file"], *(model[key] for key in ("deploy", "preprocessor") if key in model)]

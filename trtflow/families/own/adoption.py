@@ -210,6 +210,7 @@ def described_outputs(model: ModelFile, own: Mapping[str, Any], shapes: Shapes) 
             "shape": list(shapes[name]),
             "logits": logits,
             "target": [target] if isinstance(target, str) else target,
+            **({"threshold": told["threshold"]} if "threshold" in told else {}),
         }
     return found
 
@@ -311,19 +312,42 @@ def check_classes(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) ->
     Raises:
         UserError: they disagree.
     """
-    classes, width = sample.classes, prod(outputs[sample.OUTPUT])
+    count = len(sample.classes)
+    check_width(sample, own, outputs, (count, 1) if count == 2 else (count,))
+    sample.read_truth(Path(own["data"]["val"]))
+
+
+def check_width(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes, widths: tuple[int, ...]) -> None:
+    """Hold the size of the output that is scored against how many numbers so many classes can have.
+
+    Raises:
+        UserError: it has another, or nothing says which output is scored.
+    """
+    width = prod(outputs[sample.OUTPUT])
     if len(outputs) > 1 and not own.get("outputs"):
         raise UserError(
             f"{own['model']['file']}: outputs {', '.join(outputs)}. Name the one to score as model.output, or as the "
             "first of outputs."
         )
-    if width != len(classes) and (width, len(classes)) != (1, 2):
+    if width not in widths:
         where = own["data"]["classes"] if isinstance(own["data"]["classes"], str) else "data.classes"
+        output = f"output {sample.OUTPUT!r} of {own['model']['file']}"
         raise UserError(
-            f"{where}: {len(classes)} classes, but output {sample.OUTPUT!r} of {own['model']['file']} has {width} "
-            "values. Name as many classes, in the model's order, or another output as model.output."
+            f"{where}: {len(sample.classes)} classes, but {output} has {width} values. Name as many classes, in the "
+            "model's order, or another output as model.output."
         )
-    sample.read_truth(Path(own["data"]["val"]))
+
+
+def check_labels(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> None:
+    """Hold an output of several labels against the classes, and the labels against these.
+
+    Raises:
+        UserError: they disagree.
+    """
+    check_width(sample, own, outputs, (len(sample.classes),))
+    place = Path(own["data"]["val"])
+    if not sample.read_label_matrix(place).any():
+        raise FormatError(place, "no item is of any class", "Correct the labels, or give other data.")
 
 
 def check_targets(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> None:
@@ -343,6 +367,7 @@ def check_targets(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) ->
 
 CHECKS = {
     "classification": check_classes,
+    "multilabel": check_labels,
     "detection": check_objects,
     "segmentation": check_masks,
     "regression": check_targets,

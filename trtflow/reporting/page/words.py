@@ -9,6 +9,9 @@ from markupsafe import Markup
 
 METRICS = {
     "map": "mAP",
+    "f1_micro": "F1, of all labels",
+    "f1_macro": "F1, mean of the classes",
+    "label_agreement": "labels as the framework's",
     "map_area": "mAP, area",
     "coco_map": "COCO mAP",
     "coco_map50": "COCO mAP, IoU 0.5",
@@ -38,6 +41,7 @@ FIGURES = {
     "digits": "ten digits",
     "dog_bboxes": "the chapter's picture",
     "generated": "generated text",
+    "labels": "labels",
     "masks": "masks",
     "objects": "detections",
     "pictures": "pictures",
@@ -52,6 +56,7 @@ FIGURES = {
 TEXTS = {
     "digits": "Digits, as the guide prints them",
     "generated": "Generated text",
+    "labels": "Labels, said and true",
     "layers": "Layers of network and engine",
     "profile": "Layer times as text",
     "recommendations": "Recommendations, as the guide prints them",

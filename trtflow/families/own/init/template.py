@@ -15,9 +15,9 @@ from trtflow.workflow.own import usual_gates
 PRECISIONS = ("fp32", "fp16", "int8")
 BATCH = 8  # of the engines where the model leaves it open
 WHOLE_RANGE = ("segmentation",)  # tasks whose INT8 keeps the whole range of each tensor
-CHOSEN = ("classification", "detection")  # tasks whose calibrator is chosen by what its engine answers
+CHOSEN = ("classification", "multilabel", "detection")  # tasks whose calibrator is chosen by what its engine answers
 LABELS = {
-    "folder": "that names in lists of pictures start from",
+    "folder": "that names of pictures start from",
     "labels": "boxes of COCO, VOC or YOLO",
     "masks": "a .png file a picture; 255 does not count",
 }
