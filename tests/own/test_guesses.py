@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from onnx import helper
 from own_steps import through, written
 from PIL import Image
 from small_onnx import FLOAT, INT64, RNG, UINT8, node, write_model, write_product, write_table
@@ -91,23 +90,6 @@ def test_pixels_of_an_input_of_whole_numbers_stay_as_they_are(capsys):
     told["data"]["classes"] = ["red", "green", "blue"]
     Path("config/samples/model.yaml").write_text(yaml.safe_dump(told))
     assert through("model")[0]["top1"] == 1
-
-
-@pytest.mark.parametrize("operator", ["QuantizeLinear", "DynamicQuantizeLinear"])
-def test_a_model_that_is_quantised_already_is_one_line(operator):
-    constants = {"scale": np.float32(0.1), "zero": np.int8(0)}
-    nodes = {
-        "QuantizeLinear": [node("QuantizeLinear", "x scale zero", "q"), node("DequantizeLinear", "q scale zero")],
-        "DynamicQuantizeLinear": [
-            helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
-            node("DequantizeLinear", "q s z"),
-        ],
-    }[operator]
-    write_model(nodes, {"x": (FLOAT, [3])}, [3], **(constants if operator == "QuantizeLinear" else {}))
-    with pytest.raises(
-        UserError, match=rf"model.onnx: it is quantised already \({operator}\). Give the model as it was"
-    ):
-        written("model.onnx")
 
 
 def test_several_columns_of_lists_stand_side_by_side():

@@ -6,7 +6,7 @@ The workflow writes what it says, and the model's names and shapes, to `sample.j
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -175,6 +175,15 @@ class OwnSample:
         if is_reference(trt):
             self.load_plugins()
         self.model.define(trt, network)
+
+    @property
+    def has_scales(self) -> bool:
+        """Whether the model says itself what is INT8, so that it takes no calibrator."""
+        return self.model.unquantised is not None
+
+    def in_precision(self, precision: str) -> OwnSample:
+        """Return the sample whose model an engine of a precision takes."""
+        return replace(self, model=self.model.in_precision(precision))
 
     def load_plugins(self) -> None:
         """Let the reference runtime know the user's own plugins."""

@@ -44,6 +44,7 @@ class Facts:
         answers: what it gave for values drawn by chance, [N, ...], by the output's name.
         within: of these outputs those that the model does not give, but a suppression in it reads.
         guessed: of the inputs that the model leaves open those whose shape is a usual one.
+        quantised: whether the model is INT8 already.
         ends: by output the operator that its values come from, shapes and types aside: Sigmoid, Softmax, …
     """
 
@@ -57,6 +58,7 @@ class Facts:
     answers: Mapping[str, np.ndarray]
     within: list[str]
     guessed: Sequence[str] = ()
+    quantised: bool = False
     ends: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -99,6 +101,7 @@ def read_facts(
         guessed=[name for name in opened if known[name] is None],
         outputs={name: (values.shape[1:], str(values.dtype)) for name, values in found.items() if values.ndim},
         probable=[name for name, values in found.items() if _is_probable(values)],
+        quantised=file.unquantised is not None,
         ends={name: _end(network.graph, name) for name in found},
         batch=batch,
         answers=found,
