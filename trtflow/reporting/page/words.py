@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 METRICS = {
     "map": "mAP",
+    "f1": "F1",
     "f1_micro": "F1, of all labels",
     "f1_macro": "F1, mean of the classes",
     "label_agreement": "labels as the framework's",
@@ -32,6 +33,7 @@ METRICS = {
     "bleu_difference": "BLEU lost against the framework",
     "perplexity": "perplexity",
     "agreement": "difference from the framework",
+    "snr_db": "signal to noise against the framework, dB",
 }
 # What alternative texts call pictures, by the names of their files; rules give them the same labels, and their captions
 # are those of `snakemake --report`.
