@@ -157,7 +157,7 @@ class _Pairs:
             return None
         first, second = np.arange(len(self.kernels[0][0])).reshape(-1, 2).T.copy()
         clashing = np.flatnonzero(self.clash(first, second))
-        for place in clashing:
+        for place in clashing.tolist():
             self._exchange(first, second, place)
         return np.stack([first, second], 1).ravel() if len(clashing) else None
 
