@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from trtflow.reporting.canvas import Axes, Figure, rc_context
 from trtflow.reporting.figures import COLOURS, GREY, STYLE, save_figure
 
 SHADES = " .:-=+*#%@"  # from black to white, as the guide's rendering has them
