@@ -19,6 +19,7 @@ import io
 import json
 import marshal
 import os
+import pkgutil
 import random
 import runpy
 import selectors
@@ -31,7 +32,7 @@ import threading
 import types
 import weakref
 from contextlib import suppress
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import FileFinder, SourceFileLoader
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,19 @@ class Server:
             known.atexit = False  # of a library's own: it is this process's to end
         gc.collect()
         gc.freeze()
+
+
+def remember_listings() -> None:
+    """Let programs look once for the modules of the libraries: Snakemake does four times for plugins, 0.15 s in all."""
+    known = {place: list(pkgutil.iter_modules([place])) for place in (name.rstrip(os.sep) for name in LIBRARIES)}
+    look = pkgutil.iter_importer_modules.dispatch(FileFinder)  # type: ignore[attr-defined]
+
+    def listed(finder: FileFinder, prefix: str = "") -> Any:
+        if finder.path not in known:
+            return look(finder, prefix)
+        return ((prefix + found.name, found.ispkg) for found in known[finder.path])
+
+    pkgutil.iter_importer_modules.register(FileFinder, listed)  # type: ignore[attr-defined]
 
 
 def _all_of(client: socket.socket, size: int) -> bytes:
@@ -325,4 +339,5 @@ if __name__ == "__main__":
     for variable in THREADS:
         os.environ.pop(variable, None)
     gc.disable()
+    remember_listings()
     Server(*sys.argv[1:]).serve()
