@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -59,6 +60,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     before = session.config.stash[BEFORE]
     changed = {name: value for name, value in os.environ.items() if value != before.get(name)}
     os.environ[warm_python.CHANGED] = json.dumps(changed)
+    gc.collect()
+    gc.freeze()  # libraries and the list of tests stay: half a million objects that no search for cycles is to visit
 
 
 @pytest.fixture(autouse=True)

@@ -54,6 +54,7 @@ ASKED_LATER = ("XDG_CACHE_HOME",)  # not when a library is loaded, but when some
 # which a fork does by itself
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+OFTEN = (20_000, 20, 20)  # how often a program looks for cycles: what is short and makes many objects, seldom
 KEPT: list[Any] = []  # of this process; a fork must not close them by their numbers, which are others' there
 
 
@@ -244,6 +245,7 @@ def _set_up(asked: dict[str, Any], files: list[int], server: Server) -> None:
     threads = asked["environment"].get("OMP_NUM_THREADS")
     if threads and server.controller is not None:
         KEPT.append(server.controller.limit(limits=int(threads)))
+    gc.set_threshold(*OFTEN)
     gc.enable()
 
 
