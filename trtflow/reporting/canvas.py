@@ -34,6 +34,8 @@ def _mark(cls: type[Artist]) -> None:
 
 with _without_help():
     from matplotlib.axes import Axes
+    from matplotlib.collections import PatchCollection
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
-__all__ = ["Axes", "Figure", "rc_context"]
+__all__ = ["Axes", "Figure", "PatchCollection", "Rectangle", "rc_context"]
