@@ -44,6 +44,14 @@ def test_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("path", [".", "/"])
+def test_what_has_no_name_is_not_written(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FormatError, match="a folder, not the name of a file"):
+        write_bytes(path, b"one")
+    assert not any(tmp_path.iterdir())
+
+
 def test_what_dead_processes_left_is_removed_by_the_next_that_writes_there(tmp_path, monkeypatch):
     program = (
         "import os, sys; from trtflow.formats.files import atomic_path\n"

@@ -115,7 +115,7 @@ def test_function(name, precision):
         np.testing.assert_array_equal(found, found.astype(np.float16))
 
 
-def test_sign_of_integers():
+def test_sign_and_magnitude_of_integers():
     (found,) = run_layer(lambda network, tensor: network.add_unary(tensor, UNARY["ABS"]), INTEGERS, explicit=True)
     np.testing.assert_array_equal(found, np.abs(INTEGERS))
     (found,) = run_layer(lambda network, tensor: network.add_unary(tensor, UNARY["SIGN"]), INTEGERS, explicit=True)

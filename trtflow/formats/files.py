@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from trtflow.formats.damage import read_text, refuse_damage
+from trtflow.formats.errors import FormatError
 
 # .<name>.<machine><process>.tmp, of five and seven digits
 TEMPORARY = re.compile(r"\..+\.([0-9]{5})([0-9]{7})\.tmp", re.DOTALL)
@@ -53,7 +54,13 @@ def atomic_path(path: str | os.PathLike[str], *, durable: bool = True) -> Iterat
 
 
 def temporary_beside(target: Path) -> Path:
-    """Return the temporary name of what this process writes to `target`."""
+    """Return the temporary name of what this process writes to `target`.
+
+    Raises:
+        FormatError: it has no name, as `.` and `/` have none.
+    """
+    if not target.name:
+        raise FormatError(target, "a folder, not the name of a file to write", "Give the file's name too.")
     return target.with_name(f".{target.name}.{HOST}{os.getpid():07d}.tmp")
 
 
