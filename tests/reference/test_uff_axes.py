@@ -53,6 +53,19 @@ def test_expand_dims_squeeze_flatten_and_identity():
     check(found, value.reshape(2, 168))
 
 
+@pytest.mark.parametrize("flat", ["picture", "vector"])
+def test_a_flattened_picture_that_is_joined_is_warned_of(flat, capsys):
+    """TensorRT leaves the flattening to a fully connected layer; a vector is what it is."""
+    graph, x, value = behind_convolution()
+    vector = graph.node("m", "Reduce", ["c"], func="mean", axes=[1, 2], keepdims=False)
+    graph.node("f", "Flatten", ["c" if flat == "picture" else vector])
+    graph.node("y", "Concat", ["f", vector], axis=1)
+    (found,) = run(graph, {"x": x})
+    front = value.reshape(2, -1) if flat == "picture" else value.mean((1, 2))
+    check(found, np.concatenate([front, value.mean((1, 2))], axis=1))
+    assert ("leaves the Flatten 'f'" in capsys.readouterr().err) == (flat == "picture")
+
+
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("function", ["sum", "prod", "max", "min", "mean"])
 def test_reduce(function, keep):

@@ -16,6 +16,7 @@ from trtflow.reference.record.enums import (
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.uff_registry import parses
 from trtflow.reference.record.uff_values import Constant, Operand, Value
+from trtflow.reference.record.values import Logger
 
 if TYPE_CHECKING:
     from trtflow.reference.record.uff_parser import Parse
@@ -118,10 +119,24 @@ def _concat(parse: Parse, node: Any, operands: list[Operand]) -> Operand:
     axis = parse.need_field(node, "axis")
     if all(isinstance(operand, Constant) for operand in operands):
         return Constant(np.concatenate([operand.array for operand in operands], axis))  # type: ignore[union-attr]
+    _warn_of_flattened(parse, node)
     values = parse.axes.alike([parse.need_value(node, operand) for operand in operands])
     layer = parse.network.add_concatenation([value.tensor for value in values])
     layer.axis = _joined_axis(parse, node, axis, values[0])
     return replace(values[0], tensor=layer.outputs[0])
+
+
+def _warn_of_flattened(parse: Parse, node: Any) -> None:
+    """Say where a Concat joins what was a picture: TensorRT leaves a Flatten to the product behind it."""
+    for name in node.inputs:
+        maker = parse.nodes.get(name)
+        data = parse.values.get(maker.inputs[0]) if maker is not None and maker.operation == "Flatten" else None
+        if isinstance(data, Value) and sum(size != 1 for size in data.tensor.shape[data.rows :]) > 1:
+            parse.network.logger.log(
+                Logger.WARNING,
+                f"{node.id} (Concat): TensorRT 8.6's UFF parser leaves the Flatten {name!r} to a fully connected layer "
+                "and joins the picture itself, or refuses it. Flatten behind the Concat, or build from ONNX.",
+            )
 
 
 def _joined_axis(parse: Parse, node: Any, axis: int, value: Value) -> int:
