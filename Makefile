@@ -5,6 +5,7 @@ TEST_PROCESSES ?= 2
 KILLS ?= 200
 SECONDS ?= 60
 AUDIT ?=
+CHOSEN ?=
 ENGINE_PYTHON ?= python3.10
 VENV := .venv
 ENGINE := .engine
@@ -83,11 +84,11 @@ bench: $(VENV)/.workflow ## time the reference beside its peers on this CPU (doc
 soak: $(VENV)/.develop ## kill and stop workers of pools at random moments, KILLS=200 of them
 	python tests/soak/kill_workers.py --kills $(KILLS)
 
-test: lint types unit ## lint, check types and run all tests
+test: lint ## lint, then check types and run all tests side by side
+	$(MAKE) --jobs 2 --no-print-directory types unit
 
-quick: $(VENV)/.develop ## lint, check types and run the tests that neither run the workflow nor train (minutes)
-	$(MAKE) lint types
-	pytest -m "not workflow" -rfE --numprocesses $(TEST_PROCESSES) --dist loadfile
+quick: lint ## the same with the tests that neither run the workflow nor train (minutes)
+	$(MAKE) --jobs 2 --no-print-directory types unit CHOSEN="-m 'not workflow'"
 
 full: $(VENV)/.develop ## run each sample to its report with data: full, from stand-ins for the published files (minutes)
 	TRTFLOW_FULL=1 pytest tests/rules/test_full_*.py -rfEs --numprocesses $(TEST_PROCESSES) --dist loadfile
@@ -102,7 +103,7 @@ types: $(VENV)/.develop ## check types
 	mypy
 
 unit: $(VENV)/.develop ## run the tests; why some were skipped stands at the end
-	pytest -rfEs --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	pytest $(CHOSEN) -rfEs --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 fuzz: $(VENV)/.develop ## try damaged files on every reader for SECONDS (60) in all; what was found is kept in .fuzz
 	python tests/fuzz/fuzz.py --seconds $(SECONDS)

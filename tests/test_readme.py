@@ -1,13 +1,19 @@
-"""Every command in the README works, in a copy of the workflow with a small training."""
+"""Every command in the README works, in a copy of the workflow with a small training.
+
+That of ssd is the one that tests/rules start from; what `make ssd` has to add to it is the end.
+"""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from workflow_copy import keep_samples, time_briefly
+from kept import kept
+from workflow_copy import SMALL as SMALL_RUN
+from workflow_copy import finish, keep_samples, time_briefly
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -17,12 +23,13 @@ TESTED_ELSEWHERE = {
     "make engine-env": "it needs Python 3.10 and nvcc",
     "make test-gpu": "it needs a GPU",
 }
-SMALL_SSD = (
+SMALL_SSD = (  # as workflow_copy.SMALL has it
     (r"train: \d+, calibration: \d+, val: \d+", "train: 12, calibration: 4, val: 6"),
     (r"vgg16, width: [\d.]+", "vgg16, width: 0.0625"),
-    (r"pretraining_steps: \d+", "pretraining_steps: 2"),
-    (r" steps: \d+", " steps: 3"),
+    (r"pretraining_steps: \d+, pretraining_batch_size: \d+", "pretraining_steps: 2, pretraining_batch_size: 4"),
+    (r" steps: \d+, batch_size: \d+", " steps: 3, batch_size: 4"),
     (r"max_batch_size: \d+", "max_batch_size: 2"),
+    (r"figures: {count: \d+", "figures: {count: 2"),
 )
 SMALL_DIGITS = (
     (r"train: \d+, calibration: \d+, val: \d+", "train: 40, calibration: 50, val: 100"),
@@ -30,6 +37,7 @@ SMALL_DIGITS = (
 )
 SMALL = {"ssd": SMALL_SSD, "mnist": SMALL_DIGITS, "uff_mnist": SMALL_DIGITS}  # the copy has these samples alone
 FAILS_SMALL = {"snakemake check"}  # a training of three steps passes no gate on the result
+LEFT_TO_MAKE = ("ssd_report.json", "ssd/metrics.fp32.json", "ssd/network.int8.onnx")
 
 
 def make_small(folder):
@@ -53,6 +61,10 @@ def shell(tmp_path_factory):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes((ROOT / name).read_bytes())
     make_small(folder)
+    for part in ("results", ".snakemake"):
+        shutil.copytree(kept("finished", SMALL_RUN, finish) / part, folder / part, dirs_exist_ok=True)
+    for name in LEFT_TO_MAKE:
+        (folder / "results" / name).unlink()
     environment = folder / ".venv"
     (environment / "bin").mkdir(parents=True)
     for name, module in (("python", ""), ("snakemake", "-m snakemake")):
@@ -77,6 +89,14 @@ def shell(tmp_path_factory):
 
 def test_there_are_commands():
     assert {"make ssd", "make test"} <= set(COMMANDS)
+
+
+def test_the_shared_run_is_gone_on_with(shell):
+    """Its settings are those of this copy: the report and what it is made of are all that is left to do."""
+    done = shell("snakemake results/ssd_report.json --dry-run --quiet rules")
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.MULTILINE))
+    assert counts.pop("total", "") == "3", done.stdout + done.stderr
+    assert {"write_report", "plot_precisions"} < counts.keys()
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command not in TESTED_ELSEWHERE])

@@ -15,8 +15,8 @@ from trtflow.formats.netpbm import read_ppm
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORT = (
-    "samples={ssd: {splits: {train: 300, calibration: 10, val: 40},"
-    " max_batch_size: 2, training: {steps: 120, pretraining_steps: 100}, figures: {count: 8, threshold: 0.1},"
+    "samples={ssd: {splits: {train: 200, calibration: 10, val: 40}, model: {width: 0.0625}, max_batch_size: 2,"
+    " training: {steps: 120, batch_size: 4, pretraining_steps: 100, threads: 1}, figures: {count: 8, threshold: 0.1},"
     " limits: {map: 0.1, fp16_map_drop: 0.05, int8_map_drop: 0.05}}}"
 )
 

@@ -150,10 +150,7 @@ Run = Callable[[dict[str, Any]], str]
 def walk(
     base: dict[str, Any], found: dict[tuple[str, ...], str], plan: Callable[[dict[str, Any]], Any], run: Run
 ) -> None:
-    """Try each place: alone with the plan, which may refuse it by name, and those it takes in one dry run.
-
-    Where that one ends early, each has one of its own.
-    """
+    """Try each place: alone with the plan, which may refuse it by name, and those it takes in one dry run."""
     taken = []
     for path, value in found.items():
         refused = ""
@@ -165,13 +162,21 @@ def walk(
         if not refused:
             taken.append(path)
     assert taken
+    run_together(base, {path: found[path] for path in taken}, run)
+
+
+def run_together(base: dict[str, Any], found: dict[tuple[str, ...], str], run: Run) -> None:
+    """Try places in one dry run, and where that ends early each half of them, down to one that is refused by name."""
     together = base
-    for path in taken:
-        together = with_value(together, path, found[path])
-    if run(together):
-        for path in taken:
-            error = run(with_value(base, path, found[path]))
-            assert not error or MARKER in error, f"{'.'.join(path)}: refused, but not named: {error}"
+    for path, value in found.items():
+        together = with_value(together, path, value)
+    error = run(together)
+    if error and len(found) > 1:
+        places, middle = list(found.items()), len(found) // 2
+        for half in (places[:middle], places[middle:]):
+            run_together(base, dict(half), run)
+    else:
+        assert not error or MARKER in error, f"{'.'.join(*found)}: refused, but not named: {error}"
 
 
 def test_strings_of_the_configuration(hostile, tmp_path):

@@ -14,7 +14,7 @@ from trtflow.formats import UserError
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.loop import ALIGNMENT, LEAST_WARM_UP, StepLoop, measure_steps
 from trtflow.runtime.profile import layer_recorder
-from trtflow.runtime.timing import LEAST_QUERIES
+from trtflow.runtime.timing import BRIEF_QUERIES, LEAST_QUERIES
 
 TABLE = np.array([[1, 2, 3], [10, 20, 30]], np.float32)
 
@@ -223,6 +223,12 @@ def test_steps_are_timed_in_turns():
     assert order[:4] == ["a", "b", "a", "b"]
     assert set(found["a"]["latency_ms"]) == {"mean", "median", "p95", "p99"}
     assert found["b"]["throughput_per_s"] > 0
+
+
+def test_steps_are_timed_three_times_where_that_will_do():
+    done = []
+    measure_steps({"a": lambda: done.append(time.sleep(0.01))}, 0.001, brief=True)
+    assert len(done) == 1 + BRIEF_QUERIES
 
 
 def test_steps_that_last_are_timed_ten_times_all_the_same():

@@ -24,7 +24,7 @@ from trtflow.runtime.loop import StepLoop
 from trtflow.runtime.origin import read_origin, write_engine
 from trtflow.runtime.session import Session, load_engine
 from trtflow.runtime.slots import Query
-from trtflow.runtime.timing import LEAST_QUERIES, measure, percentile
+from trtflow.runtime.timing import BRIEF_QUERIES, LEAST_QUERIES, measure, percentile
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -304,6 +304,13 @@ def test_engines_of_a_cpu_are_timed_in_turns():
     assert 0 < latency["median"] <= latency["p95"] <= latency["p99"]
     assert result["a"]["queries_per_s"] == pytest.approx(1000)  # the other's time in between does not count
     assert result["a"]["images_per_s"] == pytest.approx(4000)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_who_only_asks_whether_engines_run_has_three_queries_of_each(depth):
+    calls = []
+    measure({name: Clock(name, calls, depth, seconds=0.02) for name in "ab"}, 1, duration_s=0.001, brief=True)
+    assert sorted(calls) == sorted("ab" * (1 + BRIEF_QUERIES))  # and one to warm up
 
 
 def test_engines_of_a_gpu_are_timed_in_one_piece():

@@ -109,11 +109,13 @@ def test_a_place_of_caches_of_its_own_loads_nothing_anew(folder: Path) -> None:
     assert "colorsys" in modules(folder, "", XDG_CACHE_HOME=str(folder))
     program = "import snakemake.cli, snakemake.common as s, torch.hub\n"
     (folder / "program.py").write_text(f"{program}print(s.get_appdirs().user_cache_dir, torch.hub.get_dir())")
-    for place in ("one", "other"):
-        environment = {**os.environ, "XDG_CACHE_HOME": str(folder / place)}
-        warm, cold = both([str(folder / "program.py")], env=environment)
-        assert warm == cold
-        assert warm[1].count(str(folder / place).encode()) == 2
+    words = [str(folder / "program.py")]
+    one, cold = both(words, env={**os.environ, "XDG_CACHE_HOME": str(folder / "one")})
+    assert one == cold
+    assert one[1].count(str(folder / "one").encode()) == 2
+    elsewhere = {**os.environ, "XDG_CACHE_HOME": str(folder / "other")}
+    other = subprocess.run([sys.executable, *words], env=elsewhere, capture_output=True, check=True)
+    assert other.stdout == cold[1].replace(str(folder / "one").encode(), str(folder / "other").encode())
 
 
 def test_a_session_of_its_own_may_kill_itself(folder: Path) -> None:

@@ -70,7 +70,7 @@ def multilabel_scores(
     occurs = truth.any(0)
     metrics = {"map": _mean(precisions), "f1_micro": f1(said, truth), "f1_macro": _mean(each)}
     details = {
-        name: {classes[place]: values[place] for place in np.flatnonzero(occurs)}
+        name: {classes[place]: values[place] for place in np.flatnonzero(occurs).tolist()}
         for name, values in (("average_precision", precisions), ("f1", each))
     }
     return {"metrics": metrics, "details": details}

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from trtflow.formats.files import atomic_path
+from trtflow.reporting.canvas import Axes, Figure, rc_context
 
 # Okabe and Ito's colours, which people with colour blindness can tell apart.
 COLOURS = {"fp32": "#0072B2", "fp16": "#E69F00", "int8": "#009E73", "best": "#CC79A7"}

@@ -19,7 +19,7 @@ from trtflow.runtime.devices import Buffer, device_of
 from trtflow.runtime.entry import create_context
 from trtflow.runtime.messages import because
 from trtflow.runtime.step_graphs import StepGraphs
-from trtflow.runtime.timing import LEAST_QUERIES, percentile
+from trtflow.runtime.timing import BRIEF_QUERIES, LEAST_QUERIES, percentile
 
 WARM_UP_S = 0.2
 LEAST_WARM_UP = 5  # steps: buffers that change places make two steps of one, and each is recorded the second time
@@ -310,18 +310,22 @@ def _aligned(rows: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.pad(rows, ((0, 0), (0, -rows.shape[1] % step))))
 
 
-def measure_steps(queries: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, dict[str, Any]]:
+def measure_steps(
+    queries: Mapping[str, Callable[[], object]], seconds: float, *, brief: bool = False
+) -> dict[str, dict[str, Any]]:
     """Time functions that take a step each, in turns, after a warm-up; by the host's clock, which waits for the result.
 
     Args:
         queries: the functions, by name.
         seconds: how long to measure each, at least ten times.
+        brief: whether three times will do, and one to warm up.
 
     Returns:
         for each name `latency_ms` (mean, median, p95, p99) and `throughput_per_s`, steps a second of their own time.
     """
     times: dict[str, list[float]] = {name: [] for name in queries}
-    for phase, least in ((WARM_UP_S, LEAST_WARM_UP), (seconds, LEAST_QUERIES)):
+    warm_up, queried = ((0.0, 1), BRIEF_QUERIES) if brief else ((WARM_UP_S, LEAST_WARM_UP), LEAST_QUERIES)
+    for phase, least in (warm_up, (seconds, queried)):
         for taken in times.values():
             taken.clear()
         end = time.perf_counter() + phase * len(queries)

@@ -16,6 +16,12 @@ from trtflow.runtime.slots import Query
 WARM_UP_S = 0.2
 DURATION_S = 3.0
 LEAST_QUERIES = 10
+BRIEF_QUERIES = 3
+
+
+def is_brief(seconds: float) -> bool:
+    """Return whether an engine is to be timed for less than its warm-up: to see that it runs, and not how fast."""
+    return seconds < WARM_UP_S
 
 
 def percentile(times: np.ndarray, percent: float) -> float:
@@ -26,7 +32,12 @@ def percentile(times: np.ndarray, percent: float) -> float:
 
 
 def measure(
-    sessions: Mapping[str, Session], batch_size: int, duration_s: float = DURATION_S, *, graph: bool = False
+    sessions: Mapping[str, Session],
+    batch_size: int,
+    duration_s: float = DURATION_S,
+    *,
+    graph: bool = False,
+    brief: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Time engines, on a CPU in turns, so that whatever else the machine does meets them all alike.
 
@@ -38,6 +49,7 @@ def measure(
         batch_size: images a query.
         duration_s: seconds of measurement for each engine, after the warm-up.
         graph: whether to launch CUDA graphs.
+        brief: whether three queries will do in place of ten, and a query to warm up.
 
     Returns:
         for each name what `summary` returns.
@@ -45,27 +57,31 @@ def measure(
     Raises:
         RuntimeError: CUDA graphs were asked for and an engine has none.
     """
+    warm_up, least = (0.0, BRIEF_QUERIES) if brief else (WARM_UP_S, LEAST_QUERIES)
     if any(session.device.depth > 1 for session in sessions.values()):
-        return {name: _measure_alone(session, batch_size, duration_s, graph) for name, session in sessions.items()}
+        alone = (batch_size, duration_s, graph, warm_up, least)
+        return {name: _measure_alone(session, *alone) for name, session in sessions.items()}
     streams = {name: session.queries(batch_size, graph=graph) for name, session in sessions.items()}
     for queries in streams.values():
-        _take(queries, WARM_UP_S, least=1)
+        _take(queries, warm_up, least=1)
     taken: dict[str, list[Query]] = {name: [] for name in streams}
     end = time.perf_counter() + duration_s * len(streams)
-    while time.perf_counter() < end or min(map(len, taken.values())) < LEAST_QUERIES:
+    while time.perf_counter() < end or min(map(len, taken.values())) < least:
         for name, queries in streams.items():
             taken[name].append(next(queries))
     return {name: summary(queries, batch_size, in_turns=True) for name, queries in taken.items()}
 
 
-def _measure_alone(session: Session, batch_size: int, duration_s: float, graph: bool) -> dict[str, Any]:
+def _measure_alone(
+    session: Session, batch_size: int, duration_s: float, graph: bool, warm_up: float, least: int
+) -> dict[str, Any]:
     """Warm an engine up and time it, with no other engine's time in between: queries are under way all along."""
     with closing(session.queries(batch_size, graph=graph)) as queries:
-        _take(queries, WARM_UP_S, least=1)
-        return summary(_take(queries, duration_s), batch_size)
+        _take(queries, warm_up, least=1)
+        return summary(_take(queries, duration_s, least), batch_size)
 
 
-def _take(queries: Iterator[Query], seconds: float, least: int = LEAST_QUERIES) -> list[Query]:
+def _take(queries: Iterator[Query], seconds: float, least: int) -> list[Query]:
     """Return the queries of some seconds, and at least so many."""
     end = time.perf_counter() + seconds
     taken = list(islice(queries, least))

@@ -20,7 +20,7 @@ from trtflow.metrics.perplexity import perplexity, relative_difference
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.loop import StepLoop, measure_steps
 from trtflow.runtime.session import load_engine
-from trtflow.runtime.timing import DURATION_S
+from trtflow.runtime.timing import DURATION_S, is_brief
 from trtflow.samples import load as load_sample
 from trtflow.steps import required
 from trtflow.tasks.files import by_precision, write_metrics, write_scores
@@ -100,7 +100,8 @@ def measure(job: Job) -> None:
         for name, plan in by_precision(job.inputs["plans"]).items():
             loop = sample.make_loop(*load_engine(plan, backend), job.input("export").parent)
             writers[name] = _writer(sample, stack.enter_context(closing(loop)))
-        write_json(job.output("latency"), measure_steps(writers, job.setting("latency_seconds", DURATION_S)))
+        seconds = job.setting("latency_seconds", DURATION_S)
+        write_json(job.output("latency"), measure_steps(writers, seconds, brief=is_brief(seconds)))
 
 
 def _writer(sample: ModuleType, loop: StepLoop) -> Callable[[], object]:

@@ -11,7 +11,7 @@ from trtflow.job import Job
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.profile import profile_layers
 from trtflow.runtime.session import Session, load_engine
-from trtflow.runtime.timing import DURATION_S
+from trtflow.runtime.timing import DURATION_S, is_brief
 from trtflow.runtime.timing import measure as measure_sessions
 from trtflow.samples import first_batch
 from trtflow.tasks.files import by_precision
@@ -20,9 +20,10 @@ from trtflow.tasks.files import by_precision
 def measure(job: Job) -> None:
     """Measure all engines and write their percentiles.
 
-    Each takes `latency_seconds` with the first batch size, and a third of it with others and with a CUDA graph. They
-    are given the inputs `values`, where time depends on values. With `measure: best` the batches double up to the
-    largest, and what was best of all that was measured is told.
+    Each takes `latency_seconds` with the first batch size, and a third of it with others and with a CUDA graph; ten
+    queries at least, or three where `latency_seconds` is shorter than the warm-up. They are given the inputs `values`,
+    where time depends on values. With `measure: best` the batches double up to the largest, and what was best of all
+    that was measured is told.
     """
     backend, total = read_backend(job.input("backend")), job.setting("latency_seconds", DURATION_S)
     most, search = job.setting("max_batch_size", 1), job.setting("measure") == "best"
@@ -38,10 +39,10 @@ def measure(job: Job) -> None:
         rows: dict[str, list[dict[str, Any]]] = {name: [] for name in sessions}
         for size in sizes:
             seconds = total if size == sizes[0] else total / 3
-            for name, row in measure_sessions(sessions, size, seconds).items():
+            for name, row in measure_sessions(sessions, size, seconds, brief=is_brief(total)).items():
                 rows[name].append(row)
             for name, session in sessions.items():
-                rows[name] += _measure_graph(name, session, size, total / 3)
+                rows[name] += _measure_graph(name, session, size, total)
     told = {name: _headline(found) for name, found in rows.items()}
     if search:
         for name, found in rows.items():
@@ -78,10 +79,10 @@ def _best(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {**form, "images_per_s": row["images_per_s"], "p99_ms": row["latency_ms"]["p99"]}
 
 
-def _measure_graph(name: str, session: Session, batch_size: int, seconds: float) -> list[dict[str, Any]]:
+def _measure_graph(name: str, session: Session, batch_size: int, total: float) -> list[dict[str, Any]]:
     """Return the row of an engine that is launched as a CUDA graph; none where there are none."""
     try:
-        found = measure_sessions({name: session}, batch_size, seconds, graph=True)
+        found = measure_sessions({name: session}, batch_size, total / 3, graph=True, brief=is_brief(total))
     except (RuntimeError, UserError) as error:
         print(f"{name}: no CUDA graph ({error})")
         return []
@@ -99,6 +100,8 @@ ITERATIONS = 11  # runs to take the median of, an odd number
 def profile(job: Job) -> None:
     """Time the layers of an engine and write the median time of each, of so many runs as `latency_seconds` have.
 
+    Three at least, or one where `latency_seconds` is shorter than a warm-up.
+
     The engine is given the inputs `values`, where time depends on values.
     """
     batch_size, seconds = job.setting("profile_batch_size", 1), job.setting("latency_seconds", DURATION_S)
@@ -106,5 +109,5 @@ def profile(job: Job) -> None:
     with Session(trt, engine) as session:
         if job.files("values"):
             session.fill(first_batch(job.sample, job.input("values"), batch_size))
-        found = profile_layers(trt, session, ITERATIONS, batch_size, seconds)
+        found = profile_layers(trt, session, 1 if is_brief(seconds) else ITERATIONS, batch_size, seconds)
     write_json(job.output("profile"), {"precision": job.precision, **found})

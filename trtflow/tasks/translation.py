@@ -23,7 +23,7 @@ from trtflow.job import Job
 from trtflow.metrics.bleu import bleu_scores
 from trtflow.runtime.backend import read_backend
 from trtflow.runtime.loop import measure_steps
-from trtflow.runtime.timing import DURATION_S
+from trtflow.runtime.timing import DURATION_S, is_brief
 from trtflow.samples import load as load_sample
 from trtflow.tasks.files import by_precision
 
@@ -174,7 +174,8 @@ def measure(job: Job) -> None:
             _, translator = load_translator(job, encoders[precision], plan)
             stack.enter_context(closing(translator))
             queries[precision] = partial(translator.translate, sentences, model.beam)
-        found = measure_steps(queries, job.setting("latency_seconds", DURATION_S))
+        seconds = job.setting("latency_seconds", DURATION_S)
+        found = measure_steps(queries, seconds, brief=is_brief(seconds))
     for times in found.values():
         times["throughput_per_s"] *= len(sentences)  # sentences, not batches
     write_json(job.output("latency"), found)
