@@ -73,7 +73,7 @@ def main(options: argparse.Namespace) -> None:
     if target.exists():
         raise UserError(f"{target}: it is there already. Remove it, or give another --name.")
     from trtflow.datasets.own import array_shapes  # noqa: PLC0415
-    from trtflow.families.own.init import find_places, guess, read_facts, to_yaml  # noqa: PLC0415
+    from trtflow.families.own.init import find_places, guess, held_out_arrays, read_facts, to_yaml  # noqa: PLC0415
     from trtflow.families.own.init.facts import random_arrays  # noqa: PLC0415
     from trtflow.formats.arrays import write_arrays  # noqa: PLC0415
     from trtflow.formats.files import write_text  # noqa: PLC0415
@@ -81,8 +81,9 @@ def main(options: argparse.Namespace) -> None:
 
     model = model_settings(options)
     places = find_places(options.data, options.labels, options.masks) if options.data else None
+    arrays = array_shapes(places.val, held_out_arrays(places.val)) if places else {}
     with plugin_files(options.plugins):
-        facts = read_facts(model, dict(options.shape), array_shapes(places.val) if places else {})
+        facts = read_facts(model, dict(options.shape), arrays)
     guessed = guess(facts, places, options.task)
     data = dict(places.told) if places else {"val": str(options.folder / f"{name}.npz")}
     if options.calibration:

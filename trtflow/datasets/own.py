@@ -136,15 +136,18 @@ def read_items(source: Path, wanted: Collection[str] = (), folder: Path | None =
     return Items(source, [str(place) for place in range(next(iter(lengths.values())))], columns, folder)
 
 
-def array_shapes(source: Path) -> dict[str, tuple[int, ...]]:
+def array_shapes(source: Path, wanted: Collection[str] = ()) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the arrays of an item, by name; of data that are no arrays none.
+
+    Args:
+        source, wanted: as of `read_items`.
 
     Raises:
         FormatError, UserError: as of `read_items`.
     """
     if source.suffix not in (".npz", ".npy"):
         return {}
-    columns = read_items(source).columns
+    columns = read_items(source, wanted).columns
     return {name: values.shape[1:] for name, values in columns.items() if isinstance(values, np.ndarray)}
 
 

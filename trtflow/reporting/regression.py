@@ -10,7 +10,7 @@ import numpy as np
 from trtflow.reporting.canvas import Figure, rc_context
 from trtflow.reporting.figures import STYLE, save_figure
 
-COLUMNS, MOST_PANELS = 3, 9
+COLUMNS, MOST_PANELS = 2, 8
 LINE = "#999999"
 
 
@@ -26,7 +26,7 @@ def write_scatter_figure(path: Path, predicted: Mapping[str, np.ndarray], true: 
     rows = -(-len(names) // COLUMNS)
     with rc_context(STYLE):
         columns = min(COLUMNS, len(names))
-        figure = Figure(figsize=(4.2 * columns, 4 * rows), layout="constrained")
+        figure = Figure(figsize=(max(4.2, 3 * columns), 3 * rows + 1), layout="constrained")
         for axes, name in zip(figure.subplots(rows, columns, squeeze=False).ravel(), names, strict=False):
             wanted, found = true[name].ravel(), predicted[name].ravel()
             axes.scatter(wanted, found, s=12, alpha=0.6, linewidths=0)

@@ -89,6 +89,11 @@ def _named(path: Path) -> list[str]:
         told: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError):
         return []
+    return names_of(told)
+
+
+def names_of(told: Any) -> list[str]:
+    """Return the names of classes that the content of such a file has, in their order; none of others."""
     if not isinstance(told, dict) or not {"train", "val", "nc"} & set(told):
         return []
     names = told.get("names")

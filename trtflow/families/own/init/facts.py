@@ -147,11 +147,15 @@ def _dtypes(file: ModelFile) -> dict[str, str]:
 def _of_data(name: str, inputs: Mapping[str, Sequence[int]], arrays: Mapping[str, tuple[int, ...]]) -> list[int] | None:
     """Return the shape that the data have of an open input: of the array of its name, or of the only input's."""
     shape = arrays.get(name, arrays.get(INPUTS) if len(inputs) == 1 else None)
-    declared = inputs[name]
-    if shape is None or len(shape) != len(declared):
-        return None
-    fits = all(size in (-1, there) for size, there in zip(declared, shape, strict=True))
-    return list(shape) if fits else None
+    if shape is not None or len(inputs) > 1:
+        return list(shape) if shape is not None and _fits(shape, inputs[name]) else None
+    fitting = {shape for shape in arrays.values() if _fits(shape, inputs[name])}
+    return list(fitting.pop()) if len(fitting) == 1 else None
+
+
+def _fits(shape: Sequence[int], declared: Sequence[int]) -> bool:
+    """Whether an array has the shape of an input, as far as that is not open."""
+    return len(shape) == len(declared) and all(size in (-1, there) for size, there in zip(declared, shape, strict=True))
 
 
 def _usual(path: Path, name: str, shape: Any) -> list[int]:

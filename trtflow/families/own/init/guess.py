@@ -9,14 +9,16 @@ import numpy as np
 
 from trtflow.datasets.own import INPUTS, LABELS, PICTURE, TABLES, TARGETS, Items, read_items
 from trtflow.families.own.init.facts import Facts
-from trtflow.families.own.init.places import Places
+from trtflow.families.own.init.places import Places, held_out_arrays
 from trtflow.families.own.init.said import Guess
 from trtflow.families.own.init.seen import add_detection, add_segmentation
 from trtflow.families.own.init.truth import (
     LABEL_NAMES,
     TARGET_NAMES,
     Labels,
+    array_of_input,
     find_labels,
+    is_embedding,
     numbers_beside,
     picture_column,
     why_labels,
@@ -42,7 +44,7 @@ def guess(facts: Facts, places: Places | None, task: str | None = None) -> Guess
     """
     if task is not None and task not in ANSWERS:
         raise UserError(f"--task: unknown task {task!r}. Known: {', '.join(ANSWERS)}.")
-    items = read_items(places.val, folder=places.folder) if places else None
+    items = read_items(places.val, held_out_arrays(places.val), places.folder) if places else None
     labels = find_labels(facts, items, task if task in CLASSES else None) if items else None
     found = Guess(*_task(facts, items, places, labels, task), items=None if items is None else len(items))
     if items is None and found.task != "none":
@@ -75,6 +77,9 @@ def _task(
     targets = [name for name in (*facts.outputs, *TARGET_NAMES, *_unused(facts, items)) if name in items.columns]
     if targets:
         return "regression", f"{targets[0]!r} of the data are numbers"
+    rows = next((name for name in facts.outputs if is_embedding(facts, name)), None)
+    if rows:
+        return "none", f"rows of {rows!r} are of length 1, as embeddings are, which no task scores"
     named = next((name for name in LABEL_NAMES if name in items.columns and not items.source.is_dir()), None)
     return "none", f"no task scores {named!r} of the data as they are" if named else "the data have no labels"
 
@@ -90,7 +95,8 @@ def _unused(facts: Facts, items: Items) -> list[str]:
     if len(facts.outputs) != 1 or items.source.suffix != ".npz":
         return []
     ((shape, _),) = facts.outputs.values()
-    rest = {key: values for key, values in items.columns.items() if key not in (*facts.inputs, INPUTS)}
+    taken = (*facts.inputs, INPUTS, array_of_input(facts, items))
+    rest = {key: values for key, values in items.columns.items() if key not in taken}
     return [
         key
         for key, values in rest.items()
@@ -126,6 +132,9 @@ def _input(facts: Facts, name: str, items: Items | None, found: Guess) -> dict[s
         return {**told, "pictures": pictures}
     if source is None and items.source.suffix in TABLES and len(facts.inputs) == 1:
         return {**told, "from": _columns(items, name, shape, facts, found)}
+    array = array_of_input(facts, items)
+    if source is None and array:
+        return {**told, "from": array}
     if source is None and len(facts.inputs) > 1:
         columns = [column for column in items.columns if column.startswith((f"{name}_", f"{name}."))]
         if len(columns) == prod(shape):

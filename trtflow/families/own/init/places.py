@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from trtflow.datasets.labelled import pictures as labelled
 from trtflow.datasets.labelled.lists import COCO, PictureSet, is_list, names_picture, pictures_of
+from trtflow.datasets.labelled.names import names_of
 from trtflow.datasets.own import TABLES, read_items
 from trtflow.formats import FormatError, UserError
+from trtflow.formats.arrays import names_in
+from trtflow.formats.damage import refuse_damage
 from trtflow.formats.files import read_json
 
 PICTURES = ("images", "JPEGImages", "imgs", "image", "pictures")  # folders of pictures, in that of a data set
@@ -22,8 +27,10 @@ HELD_OUT = ("val", "valid", "validation", "test")  # splits, the one to score fi
 COCO_PARTS = {"images", "annotations", "categories"}
 LOOKED_AT = 20  # pictures, to see whether labels are theirs
 LARGEST_JSON = 512 << 20  # bytes of a file that is looked into
+YEAR = "20[0-9][0-9]"  # behind the name of a split
 TRAINED = "train"  # the split that calibrates
 BOX_FILES, MASK_FILES = (".xml", ".txt"), (".png",)
+DESCRIPTIONS = (".yaml", ".yml")  # endings of files that describe a data set
 BESIDE = 50  # folders beside a list or a table in which its pictures may lie
 UP = 3  # folders over a list in which its pictures may lie
 
@@ -38,6 +45,7 @@ class Places:
         masks: None where there are none.
         folder: that names of pictures in lists and tables start from; None where there are none.
         calibration: list or folder of the pictures that calibrate, where others are scored.
+        names: of the classes, where a description of the data has them.
     """
 
     val: Path
@@ -45,11 +53,13 @@ class Places:
     masks: Path | None = None
     folder: Path | None = None
     calibration: Path | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def told(self) -> dict[str, str]:
         """The keys of a YAML file's `data`."""
-        return {place.name: str(value) for place in fields(self) if (value := getattr(self, place.name)) is not None}
+        places = {place.name: getattr(self, place.name) for place in fields(self)}
+        return {name: str(value) for name, value in places.items() if isinstance(value, Path)}
 
 
 def find_places(data: Path, labels: Path | None, masks: Path | None) -> Places:
@@ -69,6 +79,8 @@ def find_places(data: Path, labels: Path | None, masks: Path | None) -> Places:
     for place in (labels, masks):
         if place and not place.exists():
             raise UserError(f"{place}: no such file or folder. Correct --labels or --masks.")
+    if data.is_file() and data.suffix.lower() in DESCRIPTIONS:
+        return _described(data, labels, masks)
     if data.is_file() and is_list(data):
         return _of_list(data, labels, masks)
     if not data.is_dir():
@@ -79,6 +91,39 @@ def find_places(data: Path, labels: Path | None, masks: Path | None) -> Places:
     if labels or masks:
         return _places(_split(data, folder, "Main" if labels else "Segmentation"), labels, masks)
     return _of_folder(data, folder)
+
+
+def _described(path: Path, labels: Path | None, masks: Path | None) -> Places:
+    """Return the places that the YAML file of a data set names, as Ultralytics has it.
+
+    Raises:
+        FormatError: it is none, or what it names is not there.
+    """
+    remedy = "It has path, train, val and names, as docs.ultralytics.com describes."
+    with refuse_damage(path, "not the YAML file of a data set", remedy, (yaml.YAMLError,)):
+        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+        splits = [told[split] for split in (*HELD_OUT, TRAINED) if told.get(split)]
+        if not splits:
+            raise ValueError("it names no split")
+        named = str(splits[0][0] if isinstance(splits[0], list) else splits[0])
+        bases = [path.parent / str(told.get("path", "")), path.parent, Path(str(told.get("path", "")))]
+    place = next((found for base in bases if (found := Path(os.path.normpath(base / named))).exists()), None)
+    if place is None:
+        raise FormatError(path, f"it names {named!r}, which is not in {bases[0]}", "Correct its path.")
+    return replace(find_places(place, labels, masks), names=tuple(names_of(told)))
+
+
+def held_out_arrays(data: Path) -> list[str]:
+    """Return the arrays of an .npz file that are held out, where it has those that a model was trained with too.
+
+    Such files have x_train, y_train, x_test and y_test, as Keras' data sets.
+    """
+    if data.suffix != ".npz":
+        return []
+    words = {name: set(re.split(r"[^a-z]+", name.lower())) for name in names_in(data)}
+    if not any(TRAINED in parts for parts in words.values()):
+        return []
+    return next((found for split in HELD_OUT if (found := [name for name in words if split in words[name]])), [])
 
 
 def _of_list(path: Path, labels: Path | None, masks: Path | None) -> Places:
@@ -245,8 +290,9 @@ def first_name(path: Path) -> str | None:
 def _pictures(data: Path) -> Path:
     """Return the folder of the pictures of a data set, that of the split to score where there are several."""
     folder = next((data / name for name in PICTURES if (data / name).is_dir()), None)
-    if folder is None:  # a folder a split, each with pictures and labels, as Roboflow has it
+    if folder is None:  # a folder a split, each with pictures and labels, as Roboflow has it, or of a year, as COCO
         splits = [data / split / name for split in HELD_OUT for name in PICTURES]
+        splits += [place for split in HELD_OUT for place in sorted(data.glob(f"{split}{YEAR}"))]
         return next((place for place in splits if place.is_dir()), data)
     return next((folder / split for split in HELD_OUT if (folder / split).is_dir()), folder)
 
@@ -298,12 +344,17 @@ def _rank(path: Path) -> int:
 
 
 def _is_coco(path: Path, folder: Path) -> bool:
-    """Whether a file is of COCO's form, and some of its first pictures lie in a folder."""
+    """Whether a file is of COCO's form, and some of its first pictures lie in a folder.
+
+    Those of poses are none: their boxes are of who has the pose.
+    """
     try:
         content = read_json(path)
     except FormatError:
         return False
     if not isinstance(content, dict) or not set(content) >= COCO_PARTS or not isinstance(content["images"], list):
+        return False
+    if any("keypoints" in category for category in content["categories"] if isinstance(category, dict)):
         return False
     first = [image for image in content["images"][:LOOKED_AT] if isinstance(image, dict)]
     return any((folder / str(image.get("file_name"))).is_file() for image in first)

@@ -34,6 +34,8 @@ def add_detection(facts: Facts, places: Places, found: Guess) -> None:
     if places.labels is None:
         raise UserError(f"{places.val}: no labels of boxes in or beside it. Say where they are with --labels.")
     names, complete = class_names(places.labels, places.val, places.folder)
+    if len(places.names) >= len(names):
+        names, complete = list(places.names), True
     if not names:
         raise FormatError(places.labels, "no object of any class in it", "Label some objects, or give other labels.")
     size = _size(facts, found)

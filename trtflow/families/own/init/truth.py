@@ -17,6 +17,8 @@ TARGET_NAMES = (TARGETS, "target", "y")
 LABEL_NAMES = (LABELS, "label", "class", "classes", "species", "tags")
 MOST_CLASSES = 10_000
 LOOKED_AT = 20  # rows, to see whether a column names pictures
+INPUT_NAMES = ("x", "input", "image", "data", "feature")  # beginnings
+UNIT_TOLERANCE = 1e-3
 CHANCES = ("Sigmoid", "Softmax")  # operators that give probabilities
 
 
@@ -54,8 +56,36 @@ def find_labels(facts: Facts, items: Items, task: str | None = None) -> Labels |
 def widths_of(facts: Facts) -> dict[str, int]:
     """Return how many numbers each output of floats gives for an item; those of a softmax come first."""
     floats = [name for name, (_, dtype) in facts.outputs.items() if np.dtype(dtype).kind == "f"]
-    floats = [name for name in floats if name not in facts.within]
+    floats = [name for name in floats if name not in facts.within and not is_embedding(facts, name)]
     return {name: prod(facts.outputs[name][0]) for name in sorted(floats, key=lambda name: name not in facts.probable)}
+
+
+def array_of_input(facts: Facts, items: Items) -> str | None:
+    """Return the array that a model's only input takes where none has its name: the only one of its shape.
+
+    Of several that is the one whose name begins as those of inputs do.
+    """
+    if len(facts.inputs) != 1 or items.source.suffix != ".npz":
+        return None
+    ((name, (shape, _)),) = facts.inputs.items()
+    if name in items.columns or INPUTS in items.columns:
+        return None
+    fitting = [
+        key
+        for key, values in items.columns.items()
+        if isinstance(values, np.ndarray) and values.dtype.kind in "biuf" and values.shape[1:] == shape
+    ]
+    named = [key for key in fitting if key.lower().startswith(INPUT_NAMES)]
+    return fitting[0] if len(fitting) == 1 else named[0] if len(named) == 1 else None
+
+
+def is_embedding(facts: Facts, output: str) -> bool:
+    """Whether an output gives rows of length 1, as embeddings are that are compared by their cosine."""
+    values = facts.answers.get(output, np.zeros(0))
+    rows = values.reshape(len(values), -1).astype(np.float64) if values.size and values.ndim else np.zeros((1, 1))
+    return output not in facts.probable and bool(
+        rows.shape[1] > 1 and np.abs(np.square(rows).sum(1) - 1).max() < UNIT_TOLERANCE
+    )
 
 
 def picture_column(items: Items) -> str | None:
@@ -82,7 +112,7 @@ def numbers_beside(items: Items, picture: str) -> dict[str, np.ndarray]:
 
 def _candidates(facts: Facts, items: Items) -> Iterator[Labels]:
     """Yield what may say it, what is named so first."""
-    picture, taken = picture_column(items), {*facts.inputs, INPUTS}
+    picture, taken = picture_column(items), {*facts.inputs, INPUTS, array_of_input(facts, items)}
     for name in (*LABEL_NAMES, *TARGET_NAMES):
         if name in items.columns and name not in taken:
             yield from _of(facts, [name], items, name in LABEL_NAMES)
