@@ -111,7 +111,8 @@ def steps() -> list[dict[str, Any]]:
         small = ("--config", "backend=reference", f"samples={json.dumps({'ssd': SSD})}")
         processor_seconds((*SNAKEMAKE, "--directory", name, "--cores", "1", *small, "--", *SSD_TARGETS), ROOT)
         rows = times(Path(name))
-    return [*rows, total(rows)]
+    known = [row for row in rows if row["overhead"] is not None]  # a rule's log need not say it
+    return [*known, total(known)]
 
 
 def main() -> None:
