@@ -53,7 +53,11 @@ bench-gpu: $(VENV)/.workflow $(ENGINE)/.ready ## time engines beside trtexec (TR
 	    resnet50:fp16:128:hwc8-fp16 resnet50:int8:256:chw4-int8 resnet50:best:256:chw4-int8 tf_ssd:best:128
 	$(ENGINE)/bin/python scripts/bench_runtime.py $(GPU_BUILDS) --plans $(GPU_BENCH)/fixed $(if $(TRTEXEC),--trtexec $(TRTEXEC)) \
 	    --fixed-batch --contexts 2 --rounds 2 --time-limit 3600 --out $(GPU_BENCH)/batches.json \
-	    --engines $(foreach batch,1 16 64 256 1024,resnet50:best:$(batch):chw4-int8 resnet50:fp16:$(batch):linear-fp16)
+	    --engines $(foreach batch,1 16 64 256 512 1024,resnet50:best:$(batch):chw4-int8 resnet50:fp16:$(batch):linear-fp16) \
+	    resnet50:fp16:512:hwc8-fp16
+	$(ENGINE)/bin/python scripts/bench_runtime.py $(GPU_BUILDS) --plans $(GPU_BENCH)/level1 $(if $(TRTEXEC),--trtexec $(TRTEXEC)) \
+	    --fixed-batch --contexts 2 --rounds 2 --optimization-level 1 --time-limit 3600 --out $(GPU_BENCH)/level1.json \
+	    --engines resnet50:best:256:chw4-int8 resnet50:best:512:chw4-int8
 	python scripts/bench_runtime.py --out $(GPU_BENCH)/batches.json --draw $(GPU_BENCH)/batches.png
 	rm -rf $(addprefix $(GPU_BENCH)/,first second builds.cache builds.cache.sha256)
 	for round in first second; do $(ENGINE)/bin/python scripts/bench_runtime.py $(GPU_BUILDS) --timing-cache $(GPU_BENCH)/builds.cache \
@@ -63,6 +67,8 @@ bench-gpu: $(VENV)/.workflow $(ENGINE)/.ready ## time engines beside trtexec (TR
 	    --torch-python $(VENV)/bin/python --out $(GPU_BENCH)/char_rnn.json
 	$(ENGINE)/bin/python scripts/bench_nmt.py --backend tensorrt --precision fp16 --recurrent layers --lanes 2 --compiled \
 	    --torch-python $(VENV)/bin/python --out $(GPU_BENCH)/nmt.json
+	python scripts/bench_calibration.py --name resnet50 --pictures 500 --sides trtflow tensorrt --skeletons results/sizes \
+	    --engine-python $(ENGINE)/bin/python --out $(GPU_BENCH)/calibration.json
 
 test-slurm: $(CLUSTER)/.ready ## run ssd (small) and the MNIST samples through a Slurm of one node (as root, with Slurm's packages)
 	SLURM_SAMPLES="$${SLURM_SAMPLES-$(MNIST)}" $(CLUSTER)/bin/python -m pytest tests/slurm -rfEs
@@ -73,13 +79,17 @@ sbom: $(SUPPLY)/.ready $(VENV)/.workflow ## write results/sbom.json, what is ins
 audit: $(SUPPLY)/.ready ## ask a service for known vulnerabilities of the pinned packages (needs a network; AUDIT=options of pip-audit)
 	$(SUPPLY)/bin/pip-audit --no-deps --requirement constraints.txt $(AUDIT)
 
-bench: $(VENV)/.workflow ## time the reference beside its peers on this CPU (docs/performance.md); let the machine be idle
+bench: $(VENV)/.workflow ## time the reference beside its peers on this CPU (docs/performance.md); let the machine be idle (an hour)
 	mkdir -p results/bench
+	rm -f results/bench/*.json
 	python scripts/bench_cpu_int8.py --threads 1 --precisions fp16 --out results/bench/cpu_int8.json
 	python scripts/bench_cpu_int8.py --out results/bench/cpu_int8.json --draw results/bench/cpu_int8.png
-	python scripts/bench_calibration.py --name googlenet --pictures 2 --out results/bench/calibration.json
+	python scripts/bench_calibration.py --name googlenet --pictures 2 --resume --out results/bench/calibration.json
+	python scripts/bench_calibration.py --name resnet50 --pictures 50 --resume --out results/bench/calibration.json
+	python scripts/bench_calibration.py --name resnet50 --pictures 500 --sides trtflow --resume --out results/bench/calibration.json
 	python scripts/bench_resnet50_torch.py --training 30 --width 0.25 --out results/bench/training.json
 	python tests/speed/time_workflow.py --out results/bench/workflow.json
+	python scripts/write_results.py --bench results/bench --page docs/performance.md --out results/bench/performance.md
 
 soak: $(VENV)/.develop ## kill and stop workers of pools at random moments, KILLS=200 of them
 	python tests/soak/kill_workers.py --kills $(KILLS)

@@ -69,7 +69,7 @@ NETWORKS = {
 
 
 def _narrow(name: str, width: float, side: int) -> Network:
-    title = NETWORKS[name].title.split()[0]
+    title = NETWORKS[name].title.partition(",")[0].rpartition(" ")[0]  # without its size and source
     return replace(NETWORKS[name], width=width, shape=(side, side), title=f"{title}, {width:g} wide, {side}")
 
 

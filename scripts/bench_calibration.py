@@ -14,6 +14,7 @@ scripts/export_sizes.py, which is called where --skeletons lacks the network.
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import sys
 import tempfile
@@ -34,6 +35,7 @@ from trtflow.calibration.calibrators import make_calibrator
 from trtflow.cli import columns, parser, run, run_command
 from trtflow.formats.calibration_table import read_table
 from trtflow.formats.files import write_json
+from trtflow.reporting.benchmarks import machine
 from trtflow.runtime.backend import load
 from trtflow.runtime.build import Settings, build_plan
 from trtflow.runtime.devices import device_of
@@ -186,6 +188,7 @@ def main() -> None:
     arguments.add_argument("--engine-python", default=sys.executable, help="Python with TensorRT, for its side")
     arguments.add_argument("--skeletons", type=Path, default=Path("results/sizes"), help="folder of export_sizes.py")
     arguments.add_argument("--seed", type=int, default=0, help="of the weights")
+    arguments.add_argument("--resume", action="store_true", help="keep what --out has of other networks and sides")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     arguments.add_argument("--side", choices=list(SIDES), help=argparse.SUPPRESS)
     options = arguments.parse_args()
@@ -196,8 +199,13 @@ def main() -> None:
     if options.side:
         write_json(options.out, measure(options.side, options))
         return
-    found = {side: measure_apart(side, options) for side in options.sides}
-    write_json(options.out, {"network": options.name, "pictures": options.pictures, "sides": found})
+    runs = json.loads(options.out.read_text())["runs"] if options.resume and options.out.exists() else []
+    run_of = {(row["network"], row["pictures"]): row for row in runs}
+    new = {"network": options.name, "pictures": options.pictures, "sides": {}}
+    row = run_of.setdefault((options.name, options.pictures), new)
+    for side in options.sides:
+        row["sides"][side] = measure_apart(side, options)
+        write_json(options.out, {"machine": machine(), "runs": list(run_of.values())})
 
 
 if __name__ == "__main__":

@@ -18,13 +18,11 @@ import argparse
 import importlib.util
 import json
 import logging
-import platform
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -39,10 +37,12 @@ from bench_network import build, fill_folder
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quant_pre_process, quantize_static
 
 from trtflow.cli import columns, parser, run, run_command
+from trtflow.formats import UserError
 from trtflow.formats.files import write_json
 from trtflow.reference.run.plan import read_plan
 from trtflow.reference.run.products import EXACT_PRODUCTS, needs_care, overflows
 from trtflow.reference.run.providers import DISABLED, ONNX_RUNTIME, OPENVINO, OpenVinoSession, fitted, version_of
+from trtflow.reporting.benchmarks import machine
 from trtflow.runtime.backend import load
 from trtflow.runtime.options import add_builder_options
 from trtflow.samples import load as load_sample
@@ -192,19 +192,29 @@ def row_of(
     if "openvino int8" in times:
         ratios["fp32 / openvino int8"] = times["fp32"] / times["openvino int8"]
     rounded = {key: round(value, 2) for key, value in ratios.items()}
-    return {"network": name, "sides": found, "ratios": rounded, "errors": errors}
+    return {"network": name, "title": ALL[name].title, "sides": found, "ratios": rounded, "errors": errors}
 
 
-def machine() -> dict[str, Any]:
+def circumstances() -> dict[str, Any]:
     """Return what the numbers depend on."""
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text().splitlines() if cpu.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     versions = {"onnxruntime": version_of(ONNX_RUNTIME)}
     if importlib.util.find_spec(OPENVINO) is not None:
         versions["openvino"] = version_of(OPENVINO)
-    what = {"processor": models[0] if models else platform.processor(), "cores": len(models), "vnni": not overflows()}
-    return {**what, "date": f"{datetime.now(UTC):%Y-%m-%d}", **versions}
+    return {**machine(), "vnni": not overflows(), **versions}
+
+
+def rows_of(path: Path, threads: int) -> list[dict[str, Any]]:
+    """Return the rows that a file has from an earlier run.
+
+    Raises:
+        UserError: they were timed with another number of threads.
+    """
+    if not path.exists():
+        return []
+    found = json.loads(path.read_text())
+    if found["threads"] != threads:
+        raise UserError(f"{path}: its rows are of {found['threads']} threads. Leave --resume out, or give --threads.")
+    return list(found["rows"])
 
 
 def table(rows: list[dict[str, Any]], unit: str) -> str:
@@ -250,6 +260,7 @@ def main() -> None:
     arguments.add_argument("--threads", type=int, default=0, help="of each session; 0: as many as there are cores")
     arguments.add_argument("--seconds", type=float, default=4.0, help="of each side")
     arguments.add_argument("--seed", type=int, default=0, help="of the weights")
+    arguments.add_argument("--resume", action="store_true", help="keep the rows of --out, and add those that it lacks")
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     arguments.add_argument("--draw", type=Path, help="PNG of what --out has; nothing is timed")
     add_builder_options(arguments)
@@ -264,8 +275,10 @@ def main() -> None:
         export = [sys.executable, Path(__file__).with_name("export_sizes.py"), "--out-dir", options.skeletons]
         run_command([*map(str, export), "--networks", *missing])
     unit = unit_of(options.threads)
-    result: dict[str, Any] = {"machine": machine(), "threads": options.threads, "rows": []}
-    for name in options.networks:
+    result: dict[str, Any] = {"machine": circumstances(), "threads": options.threads}
+    result["rows"] = rows_of(options.out, options.threads) if options.resume else []
+    done = {row["network"] for row in result["rows"]}
+    for name in [name for name in options.networks if name not in done]:
         sides, outputs = sides_of(name, options)
         errors = errors_of(sides, outputs)
         result["rows"].append(row_of(name, measure(sides, options.seconds), errors, unit))

@@ -33,6 +33,7 @@ from trtflow.families.classifiers.network import Classifier, randomise, train
 from trtflow.families.common.pytorch import prepare_torch
 from trtflow.families.common.schedule import Schedule
 from trtflow.formats.files import write_json
+from trtflow.reporting.benchmarks import machine
 from trtflow.runtime.timing import LEAST_QUERIES, percentile
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
@@ -146,7 +147,14 @@ def compare_trainings(options: argparse.Namespace) -> dict[str, Any]:
     units = ("ms", "processor_ms")
     found = {side: {unit: median(row[unit] for row in rows) for unit in units} for side, rows in rounds.items()}
     ratios = {unit: found["trtflow"][unit] / found["bare"][unit] for unit in units}
-    return {"width": options.width, "steps": options.training, "sides": found, "ratio": ratios, "rounds": rounds}
+    return {
+        "machine": machine(),
+        "width": options.width,
+        "steps": options.training,
+        "sides": found,
+        "ratio": ratios,
+        "rounds": rounds,
+    }
 
 
 def told(row: dict[str, Any]) -> str:

@@ -1,6 +1,9 @@
 """Write docs/results.md: all samples on a CPU and on a GPU, side by side, from the reports of two runs.
 
 python scripts/write_results.py --cpu docs/results/cpu --gpu docs/results/h200 --out docs/results.md
+python scripts/write_results.py --bench docs/results/bench --page docs/performance.md --out docs/performance.md
+
+The second command draws the tables of docs/performance.md anew, from what `make bench` wrote.
 """
 
 from collections.abc import Mapping
@@ -11,6 +14,7 @@ import _path  # noqa: F401
 
 from trtflow.cli import parser, run
 from trtflow.formats.files import read_json, write_text
+from trtflow.reporting.benchmarks import fill_tables, read_benchmarks
 from trtflow.reporting.comparison import result_rows, table_rows, to_markdown
 from trtflow.reporting.report import read_report
 
@@ -45,12 +49,17 @@ that the reference chose, and by how much more the range of TensorRT costs on th
 def main() -> None:
     """Read the command line and write the page."""
     arguments = parser(__doc__)
-    arguments.add_argument("--cpu", type=Path, required=True, help="folder of <sample>_report.json of the CPU run")
-    arguments.add_argument(
-        "--gpu", type=Path, required=True, help="the same of the GPU run, tables.<sample>.json, notes.md"
-    )
+    arguments.add_argument("--cpu", type=Path, help="folder of <sample>_report.json of the CPU run")
+    arguments.add_argument("--gpu", type=Path, help="the same of the GPU run, tables.<sample>.json, notes.md")
+    arguments.add_argument("--bench", type=Path, help="folder of what `make bench` wrote, for the tables of --page")
+    arguments.add_argument("--page", type=Path, default=Path("docs/performance.md"), help="page with places for tables")
     arguments.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     options = arguments.parse_args()
+    if options.bench:
+        write_text(options.out, fill_tables(options.page, read_benchmarks(options.bench)))
+        return
+    if not (options.cpu and options.gpu):
+        arguments.error("--cpu and --gpu, or --bench")
 
     cpu, gpu = read_reports(options.cpu), read_reports(options.gpu)
     tables = {path.name.split(".")[1]: read_json(path) for path in sorted(options.gpu.glob("tables.*.json"))}

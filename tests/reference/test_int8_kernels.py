@@ -105,6 +105,13 @@ def squeezed(network, tensor):
     return convolution(network, tensor, 1)
 
 
+def leaky_of_floats(network, tensor):
+    """Too few channels for integers in front of the activation, which nothing rounds in between then."""
+    tensor = network.add_slice(tensor, (0, 0, 0), (3, 12, 12), (1, 1, 1)).get_output(0)
+    tensor = network.add_convolution(tensor, CHANNELS, (1, 1), KERNELS[0, :, :3, 1, 1]).get_output(0)
+    return convolution(network, activation(network, tensor, trt.ActivationType.LEAKY_RELU, 0.1), 1)
+
+
 def leaky_residual(network, tensor):
     first = activation(network, convolution(network, tensor, 0), trt.ActivationType.LEAKY_RELU, 0.1)
     second = activation(network, convolution(network, first, 1), trt.ActivationType.LEAKY_RELU, 0.1)
@@ -184,6 +191,17 @@ def test_integer_kernels_give_what_the_lowered_network_says(define, tmp_path):
     operators = fused(for_cpu(onnx.load_from_string(plan)), tmp_path / "fused.onnx")
     assert {name: operators[name] for name in NETWORKS[define]} == NETWORKS[define]
     assert operators["QuantizeLinear"] == NETWORKS[define].get("QuantizeLinear", 1)  # the input alone
+
+
+def test_a_leaky_relu_of_floats_reads_them_unrounded(tmp_path):
+    """Steps in front of it are for integer kernels alone; TensorRT has none there, so that without them is nearer."""
+    session = build(leaky_of_floats, X.shape[1:], trt.BuilderFlag.INT8, calibrator=Calibrator())
+    plan = bytes(session.engine.serialize())
+    exact = build(leaky_of_floats, X.shape[1:]).run({"x": X})["y"]
+    errors = [np.abs(found - exact).mean() for found in (session.run({"x": X})["y"], as_it_stands(plan))]
+    assert 0 < errors[0] < errors[1]
+    operators = fused(for_cpu(onnx.load_from_string(plan)), tmp_path / "fused.onnx")
+    assert (operators["QuantizeLinear"], operators["QLinearLeakyRelu"]) == (3, 0)  # the input, its slice, the result
 
 
 def test_steps_without_negative_values_count_from_nought():

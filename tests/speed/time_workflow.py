@@ -4,21 +4,20 @@ python tests/speed/time_workflow.py --rounds 5 --out workflow.json
 
 Planning and scripts in processor seconds (user and system, of all processes), which other programs on the machine
 change less than the clock; sides take turns, and the least of the rounds counts. A script counts up to its `--help`:
-Python and all imports at its head. Jobs are those of write_tables on the reports of docs/results/cpu, by the clock,
-split as `trtflow list --times` does.
+Python and all imports at its head. Jobs are those of write_tables on the reports of docs/results/cpu, and all steps of
+a small ssd, by the clock, split as `trtflow list --times` does.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,9 +26,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from trtflow.cli import columns, parser, run  # noqa: E402 - the path comes first
-from trtflow.commands.times import times  # noqa: E402
+from trtflow.commands.times import times, total  # noqa: E402
 from trtflow.formats import UserError  # noqa: E402
 from trtflow.formats.files import write_json  # noqa: E402
+from trtflow.reporting.benchmarks import machine  # noqa: E402
 
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
 REPORTS = ROOT / "docs/results/cpu"
@@ -40,6 +40,14 @@ PLANS = {
     "snakemake -n results/ssd_report.json": (*SNAKEMAKE, "-n", "results/ssd_report.json", *CONFIG),
 }
 TRAINERS = ("bench_resnet50_torch", "dump_tf_weights", "freeze")  # they load a framework at their head
+SSD = {  # a small ssd, of which every step takes next to no time
+    "splits": {"train": 12, "calibration": 4, "val": 6},
+    "model": {"width": 0.0625},
+    "max_batch_size": 2,
+    "figures": {"count": 2},
+    "training": {"pretraining_steps": 2, "pretraining_batch_size": 4, "steps": 3, "batch_size": 4},
+}
+SSD_TARGETS = ("results/ssd_report.json", "results/ssd/tables/gates.csv", "results/ssd/index.html")
 RULE = "write_tables"  # reads a report and writes two small files
 
 
@@ -97,6 +105,16 @@ def jobs(cores: int) -> dict[str, Any]:
     return {"cores": cores, "jobs": row["jobs"], "median s": median(walls), "overhead s": overhead, "most s": most}
 
 
+def steps() -> list[dict[str, Any]]:
+    """Make a small ssd, one job at a time; return seconds and overhead of its steps, as `trtflow list --times` does."""
+    with tempfile.TemporaryDirectory() as name:
+        small = ("--config", "backend=reference", f"samples={json.dumps({'ssd': SSD})}")
+        processor_seconds((*SNAKEMAKE, "--directory", name, "--cores", "1", *small, "--", *SSD_TARGETS), ROOT)
+        rows = times(Path(name))
+    known = [row for row in rows if row["overhead"] is not None]  # a rule's log need not say it
+    return [*known, total(known)]
+
+
 def main() -> None:
     """Read the command line; time, print and write."""
     arguments = parser(__doc__)
@@ -105,14 +123,16 @@ def main() -> None:
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     options = arguments.parse_args()
 
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    result: dict[str, Any] = {"machine": machine, "date": f"{datetime.now(UTC):%Y-%m-%d}", "rounds": options.rounds}
+    result: dict[str, Any] = {"machine": machine(), "rounds": options.rounds}
     result["planning"] = planning(options.rounds)
     own = result["planning"]["snakemake --version"]
     rows = [[name, f"{seconds:.2f}", f"{seconds / own:.2f}"] for name, seconds in result["planning"].items()]
     print(columns(["planning", "processor s", "of --version"], rows), "\n", flush=True)
     result["jobs"] = jobs(options.cores)
     print(columns(["rule", *result["jobs"]], [[RULE, *map(str, result["jobs"].values())]]), "\n", flush=True)
+    result["steps"] = steps()
+    told = [[row["rule"], str(row["jobs"]), f"{row['overhead'] / row['jobs']:.2f}"] for row in result["steps"]]
+    print(columns(["step", "jobs", "overhead s"], told), "\n", flush=True)
     result["starts"] = starts(options.rounds)
     by_time = sorted(result["starts"].items(), key=lambda item: -item[1])
     print(columns(["up to --help", "processor s"], [[name, f"{seconds:.2f}"] for name, seconds in by_time]))

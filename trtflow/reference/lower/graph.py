@@ -20,6 +20,7 @@ from trtflow.reference.record.values import DTYPES, Weights
 OPSET = 17  # the newest that TensorRT 8.6's own ONNX parser takes
 IR_VERSION = 8
 BATCH = "N"  # name of an implicit batch dimension
+OF_FUSED = "for an integer kernel in front of its activation"  # doc_string of a quantiser that TensorRT does not have
 SEPARATOR = "::"  # between a layer's name and what a node or a value of it is
 
 ONNX_TYPES = {

@@ -25,7 +25,7 @@ import trtflow.reference.lower.tensor_layers  # noqa: F401 - each registers its 
 from trtflow.reference.errors import BuildError, NetworkError
 from trtflow.reference.lower.blocks import Block, Unit, arrange
 from trtflow.reference.lower.flows import lower_block
-from trtflow.reference.lower.graph import BATCH, IR_VERSION, ONNX_TYPES, OPSET, SEPARATOR, Graph, lowering_of
+from trtflow.reference.lower.graph import BATCH, IR_VERSION, OF_FUSED, ONNX_TYPES, OPSET, SEPARATOR, Graph, lowering_of
 from trtflow.reference.lower.int8_tensors import all_tensors
 from trtflow.reference.lower.precision import Precisions
 from trtflow.reference.record.enums import DataType
@@ -207,6 +207,8 @@ class Lowering:
             step = [self.graph.constant("scale", scale, np.float32), self.graph.constant("zero", 0, np.int8)]
             self.scales[tensor.name] = step[0]
             quantised = self.graph.node("QuantizeLinear", [value, *step])
+            if tensor.name in self.precisions.fused:
+                self.graph.nodes[-1].doc_string = OF_FUSED
             value = self.graph.node("DequantizeLinear", [quantised, *step])
         self.native[tensor], self.values[tensor, dtype] = dtype, value
 

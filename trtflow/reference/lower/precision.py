@@ -12,7 +12,7 @@ A network that quantises itself, with quantize and dequantize layers, is taken a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -68,10 +68,12 @@ class Precisions:
     Attributes:
         layers: type that each layer computes in; INT8 stands for INT8 products of INT8 inputs.
         scales: scale (range / 127) of each tensor that is stored in INT8, by name.
+        fused: of these the tensors inside a layer and its activation, which only integer kernels need.
     """
 
     layers: dict[L.ILayer, DataType]
     scales: dict[str, np.float32]
+    fused: set[str] = field(default_factory=set)
 
 
 def choose(
@@ -117,7 +119,8 @@ def choose(
             layers[layer] = DataType.INT8
     if lenient and table is not None:
         _leave_out_those_without_scales(network, layers, table, half)
-    return Precisions(layers, _scales(network, layers, table))
+    tensors = Int8Tensors(network, layers, lambda tensor: _scale(tensor, table))
+    return Precisions(layers, _scales(network, tensors, table), {tensor.name for tensor in tensors.like})
 
 
 def _leave_out_those_without_scales(
@@ -134,14 +137,13 @@ def _leave_out_those_without_scales(
 
 
 def _scales(
-    network: INetworkDefinition, layers: Mapping[L.ILayer, DataType], table: Mapping[str, np.float32] | None
+    network: INetworkDefinition, tensors: Int8Tensors, table: Mapping[str, np.float32] | None
 ) -> dict[str, np.float32]:
     """Return the scale of each tensor that is stored in INT8, in network order.
 
     Raises:
         BuildError: an INT8 layer reads a tensor that has none.
     """
-    tensors = Int8Tensors(network, layers, lambda tensor: _scale(tensor, table))
     found = [tensor for tensor in all_tensors(network) if tensor in tensors.found or tensor.is_stored_in_int8]
     missing = [tensor.name for tensor in found if tensors.found.get(tensor, True) and _scale(tensor, table) is None]
     if missing:

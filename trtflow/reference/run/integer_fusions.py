@@ -3,7 +3,7 @@
 - A scale and a shift of each channel, as a batch normalisation is, become the kernel's own scales and bias: TensorRT
   fuses them too.
 - ReLU and clips move behind the quantisation: both are monotone, so that it is the same steps that are clipped.
-- A maximum of what float kernels compute moves in front of it.
+- A maximum of what float kernels compute moves in front of it, and a leaky ReLU reads their results as they are.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from trtflow.reference.lower.graph import OF_FUSED
 from trtflow.reference.run.graph_index import Index, drop_unread, replace_nodes
 from trtflow.reference.run.step_ranges import STEPS, ZERO_POINT, Span, clip_bounds
 
@@ -150,6 +151,16 @@ def pool_before_quantising(graph: onnx.GraphProto) -> None:
     drop_unread(graph)
 
 
+def leak_in_float(graph: onnx.GraphProto) -> None:
+    """Let a leaky ReLU read what a float kernel computes as it is: nothing but integer kernels needs steps there."""
+    index = Index(graph)
+    for node in graph.node:
+        quantiser = _quantiser_of(node.input[0], index) if node.op_type == "LeakyRelu" else None
+        if quantiser is not None and quantiser.doc_string == OF_FUSED and not _is_integer(quantiser.input[0], index):
+            node.input[0] = quantiser.input[0]
+    drop_unread(graph)
+
+
 def average_in_float(graph: onnx.GraphProto) -> None:
     """Keep averages of windows between a DequantizeLinear and a QuantizeLinear out of ONNX Runtime's integer kernel.
 
@@ -183,12 +194,15 @@ def _quantiser_of(name: str, index: Index) -> onnx.NodeProto | None:
 
 
 def _is_integer(name: str, index: Index) -> bool:
-    """Whether an integer kernel gives a value: what computes it reads steps, and is no convolution of few channels."""
+    """Whether an integer kernel gives a value: it is of a wide product of steps, or computed from such values."""
     node = index.producers.get(name)
     while node is not None and is_clip(node, index):
         node = index.producers.get(node.input[0])
-    if node is None or node.op_type not in PRODUCTS:
-        return node is not None and any(_quantiser_of(name, index) is not None for name in node.input)
+    if node is None:
+        return False
+    if node.op_type not in PRODUCTS:
+        quantisers = [_quantiser_of(source, index) for source in node.input]
+        return any(quantiser is not None and _is_integer(quantiser.input[0], index) for quantiser in quantisers)
     kernel = kernel_of(node, index)
     return kernel is not None and is_wide(node, kernel, index) and _quantiser_of(node.input[0], index) is not None
 

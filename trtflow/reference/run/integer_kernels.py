@@ -26,6 +26,7 @@ from trtflow.reference.run.integer_fusions import (
     is_clip,
     is_wide,
     kernel_of,
+    leak_in_float,
     move_clip_behind,
     pool_before_quantising,
 )
@@ -47,6 +48,7 @@ def use_integer_kernels(model: onnx.ModelProto) -> None:
     _flatten_kernels(graph)
     fold_scales(graph)
     pool_before_quantising(graph)
+    leak_in_float(graph)
     index = Index(graph)
     moved = [node for node in graph.node if _is_pair(node, index)]
     known = spans(graph, index)

@@ -5,7 +5,8 @@ The lowered network is written for everybody: float16 tensors and symmetric INT8
 - float16 operators are missing or are silently run in float32 from end to end, so each is run in float32 and its
   result rounded to float16 by a pair of casts, which ONNX Runtime keeps;
 - local response normalisation has no vector kernel, so others take its place (`normalisation.py`);
-- Q/DQ pairs are brought into the form that the integer kernels take (`integer_kernels.py`).
+- Q/DQ pairs are brought into the form that the integer kernels take (`integer_kernels.py`); one that is there
+  for such a kernel alone goes where a float kernel is faster.
 """
 
 from __future__ import annotations
