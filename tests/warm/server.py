@@ -37,9 +37,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-# what the project's scripts set before they load a library (trtflow/families/common/environment.py, scripts/train.py)
+# what the project's scripts set before they load a library (trtflow/families/common/environment.py, scripts/train.py),
+# and scikit-learn when it is loaded, as in a test that asks for it
 LOADED_WITH = {
     "CUDA_VISIBLE_DEVICES": "-1",
+    "KMP_DUPLICATE_LIB_OK": "True",
+    "KMP_INIT_AT_FORK": "FALSE",
     "OMP_WAIT_POLICY": "PASSIVE",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "TF_ENABLE_ONEDNN_OPTS": "0",
