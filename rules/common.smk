@@ -49,7 +49,7 @@ ROOT = checkout()
 SCRIPTS = ROOT / "scripts"
 sys.path.insert(0, str(ROOT))
 
-from trtflow.workflow import downloads, options, profiles, steps, terminal
+from trtflow.workflow import closing, downloads, options, profiles, steps, terminal
 from trtflow.workflow.digest import Code
 from trtflow.workflow.errors import PlanError
 from trtflow.workflow.plan import make_plan

@@ -15,7 +15,7 @@ rule write_page:
             "results/{sample}/index.html",
             caption="../report/page.rst",
             category="{sample}",
-            labels={"what": "page of the sample"},
+            labels=lambda wildcards, input: closing.page_labels(input.report),
         ),
     log:
         "logs/{sample}/write_page.log",

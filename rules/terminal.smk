@@ -3,7 +3,7 @@
 import time
 
 from snakemake.settings.enums import Quietness
-from trtflow.workflow import closing, manifests, targets
+from trtflow.workflow import manifests, targets
 
 STARTED = time.monotonic()
 # jobs inherit it (trtflow/progress.py)

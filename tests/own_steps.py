@@ -17,7 +17,7 @@ from trtflow.job import Job
 from trtflow.runtime.build import build_plan
 from trtflow.runtime.entry import engine_of
 from trtflow.runtime.session import Session
-from trtflow.samples import ITEMS, Answers, array_name, batches_of, load
+from trtflow.samples import ITEMS, Answers, array_name, batches_of, definition, load
 from trtflow.workflow.by_hand import plan_step
 
 
@@ -43,10 +43,10 @@ def done(job):
     of(job)
 
 
-def run_engine(sample, values, count):
-    """Return the answers of an engine of the reference runtime in fp32."""
-    define = lambda trt, network: sample.define_network(trt, network, Path())  # noqa: E731
-    plan = build_plan(trt, define, "fp32", 8, explicit_batch=sample.EXPLICIT_BATCH)
+def run_engine(sample, values, count, precision="fp32"):
+    """Return the answers of an engine of the reference runtime, in another precision than fp32 without a calibrator."""
+    define = definition(sample, Path(), precision)
+    plan = build_plan(trt, define, precision, 8, explicit_batch=sample.EXPLICIT_BATCH)
     answers = Answers(sample)
     with Session(trt, engine_of(trt, plan)) as session:
         for batch in batches_of(sample, values, 8):

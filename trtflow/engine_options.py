@@ -72,7 +72,7 @@ def network_of(options: argparse.Namespace, trt: ModuleType, sample: Any, networ
         UserError: there is no table where the precision needs one, no network of that name, or no recurrent part.
     """
     calibrator = None
-    if options.precision in INT8 and options.ranges is None:
+    if options.precision in INT8 and options.ranges is None and not getattr(sample, "has_scales", False):
         allocate = device_of(trt).allocate
         calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
     kept = options.keep.read_text().splitlines() if options.keep else []

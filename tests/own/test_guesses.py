@@ -5,50 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import yaml
-from onnx import TensorProto, helper, numpy_helper
 from own_steps import through, written
 from PIL import Image
+from small_onnx import FLOAT, INT64, RNG, UINT8, node, write_model, write_product, write_table
 
 from trtflow.formats import UserError
-
-FLOAT, INT64, UINT8 = TensorProto.FLOAT, TensorProto.INT64, TensorProto.UINT8
-RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def write_model(nodes, inputs, shape, opset=13, **stored):
-    """Write model.onnx, whose output is y [N, ...]; inputs are types and shapes behind the batch, by name."""
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info(name, kind, ["N", *sizes]) for name, (kind, sizes) in inputs.items()],
-        [helper.make_tensor_value_info("y", FLOAT, ["N", *shape])],
-        [numpy_helper.from_array(np.asarray(values), name) for name, values in stored.items()],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), "model.onnx")
-
-
-def node(operator, inputs, output="y", **attributes):
-    return helper.make_node(operator, inputs.split(), [output], **attributes)
-
-
-def write_product(rows, columns):
-    """Write a model that multiplies x with a matrix, and return that."""
-    kernel = RNG.normal(size=(rows, columns)).astype(np.float32)
-    write_model([node("MatMul", "x kernel")], {"x": (FLOAT, [rows])}, [columns], kernel=kernel)
-    return kernel
-
-
-def write_table(columns, rows):
-    Path("data.csv").write_text("\n".join([",".join(columns), *(",".join(map(repr, row)) for row in rows), ""]))
 
 
 def test_columns_behind_those_of_the_input_are_what_is_predicted(capsys):
@@ -93,18 +62,6 @@ def test_a_shape_that_was_given_is_no_guess(capsys):
     assert "x.shape" not in capsys.readouterr().out
 
 
-def test_several_labels_an_item_are_numbers(capsys):
-    kernel = RNG.normal(size=(4, 3)).astype(np.float32)
-    nodes = [node("MatMul", "x kernel", "z"), node("Sigmoid", "z")]
-    write_model(nodes, {"x": (FLOAT, [4])}, [3], kernel=kernel)
-    x = 20 * RNG.normal(size=(40, 4)).astype(np.float32)
-    np.savez("data.npz", x=x, labels=(x @ kernel > 0).astype(np.int64))
-    told, _ = written("model.onnx", "--data", "data.npz")
-    assert (told["task"], told["outputs"]) == ("regression", {"y": {"target": "labels"}})
-    assert "for F1 or precision give a hook with score" in capsys.readouterr().out
-    assert through("model")[0]["rmse"] < 0.1
-
-
 def test_labels_that_no_task_scores_are_said():
     table = RNG.normal(size=(9, 3)).astype(np.float32)
     write_model([node("Gather", "table ids")], {"ids": (INT64, [5])}, [5, 3], table=table)
@@ -133,23 +90,6 @@ def test_pixels_of_an_input_of_whole_numbers_stay_as_they_are(capsys):
     told["data"]["classes"] = ["red", "green", "blue"]
     Path("config/samples/model.yaml").write_text(yaml.safe_dump(told))
     assert through("model")[0]["top1"] == 1
-
-
-@pytest.mark.parametrize("operator", ["QuantizeLinear", "DynamicQuantizeLinear"])
-def test_a_model_that_is_quantised_already_is_one_line(operator):
-    constants = {"scale": np.float32(0.1), "zero": np.int8(0)}
-    nodes = {
-        "QuantizeLinear": [node("QuantizeLinear", "x scale zero", "q"), node("DequantizeLinear", "q scale zero")],
-        "DynamicQuantizeLinear": [
-            helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
-            node("DequantizeLinear", "q s z"),
-        ],
-    }[operator]
-    write_model(nodes, {"x": (FLOAT, [3])}, [3], **(constants if operator == "QuantizeLinear" else {}))
-    with pytest.raises(
-        UserError, match=rf"model.onnx: it is quantised already \({operator}\). Give the model as it was"
-    ):
-        written("model.onnx")
 
 
 def test_several_columns_of_lists_stand_side_by_side():

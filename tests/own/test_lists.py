@@ -226,7 +226,7 @@ def test_lists_and_their_folder_go_together(made, here, change, message):
     told["data"] = {key: value for key, value in told["data"].items() if value is not None}
     if message is None:
         del told["data"]["calibration"]
-        message = "neither data.val nor data.calibration is a list. Leave it out"
+        message = "neither data.val nor data.calibration is a list or a table. Leave it out"
     Path("config/samples/rows.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
     with pytest.raises(PlanError, match=message):
         make_plan(ROOT, {})

@@ -116,6 +116,8 @@ def test_function(name, precision):
 
 
 def test_sign_of_integers():
+    (found,) = run_layer(lambda network, tensor: network.add_unary(tensor, UNARY["ABS"]), INTEGERS, explicit=True)
+    np.testing.assert_array_equal(found, np.abs(INTEGERS))
     (found,) = run_layer(lambda network, tensor: network.add_unary(tensor, UNARY["SIGN"]), INTEGERS, explicit=True)
     np.testing.assert_array_equal(found, np.sign(INTEGERS))
 
@@ -147,7 +149,8 @@ def test_functions_that_tensorrt_has_with_an_explicit_batch_only(name):
 def test_activation(name, alpha, beta, function, precision, tolerance):
     def add(network, tensor):
         layer = network.add_activation(tensor, trt.ActivationType.__members__[name])
-        assert (layer.alpha, layer.beta) == (0, 0)
+        usual = (1.6732632, 1.0507010) if name == "SELU" else (0, 0)
+        assert (layer.alpha, layer.beta) == pytest.approx(usual)
         layer.alpha, layer.beta = alpha, beta
         return layer
 

@@ -1,6 +1,7 @@
 """What a CPU's integer kernels compute, held against ONNX Runtime on the lowered network as it stands."""
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import onnx
@@ -11,7 +12,8 @@ from networks import build
 from onnx import TensorProto, helper, numpy_helper
 
 import trtflow.reference as trt
-from trtflow.reference.run import products
+from trtflow.reference.run import integer_kernels, products
+from trtflow.reference.run.graph_index import Index
 from trtflow.reference.run.kernels import for_cpu
 from trtflow.reference.run.products import needs_care
 
@@ -89,6 +91,28 @@ def joined(network, tensor):
     return network.add_convolution(both, 4, (1, 1), np.resize(KERNELS, (4, 2 * CHANNELS))).get_output(0)
 
 
+def apart(network, tensor):
+    first = relu(network, convolution(network, tensor, 0))
+    second = relu(network, network.add_convolution(tensor, CHANNELS, (1, 1), KERNELS[1, :, :, 1, 1]).get_output(0))
+    both = network.add_concatenation([first, second]).get_output(0)
+    return network.add_convolution(both, 4, (1, 1), np.resize(KERNELS, (4, 2 * CHANNELS))).get_output(0)
+
+
+def squeezed(network, tensor):
+    """Few channels between integers."""
+    tensor = relu(network, network.add_convolution(tensor, 4, (1, 1), KERNELS[0, :4, :, 1, 1]).get_output(0))
+    tensor = relu(network, network.add_convolution(tensor, CHANNELS, (1, 1), KERNELS[1, :, :4, 1, 1]).get_output(0))
+    return convolution(network, tensor, 1)
+
+
+def leaky_residual(network, tensor):
+    first = activation(network, convolution(network, tensor, 0), trt.ActivationType.LEAKY_RELU, 0.1)
+    second = activation(network, convolution(network, first, 1), trt.ActivationType.LEAKY_RELU, 0.1)
+    added = network.add_elementwise(second, first, trt.ElementWiseOperation.SUM).get_output(0)
+    third = activation(network, convolution(network, added, 2), trt.ActivationType.LEAKY_RELU, 0.1)
+    return convolution(network, third, 3)
+
+
 def pooled_floats(network, tensor):
     tensor = network.add_lrn(tensor, 5, 0.5, 0.75, 1.0).get_output(0)
     pool = network.add_pooling(tensor, trt.PoolingType.MAX, (2, 2))
@@ -104,7 +128,10 @@ NETWORKS = {
     clipped: {"QLinearConv": 1},
     clipped_both_ways: {"QLinearConv": 1},
     averaged: {"QLinearConv": 1, "QLinearAveragePool": 0, "AveragePool": 1, "QuantizeLinear": 2},  # floats are faster
-    joined: {"QLinearConv": 2, "QLinearConcat": 1},
+    joined: {"QLinearConv": 1, "QLinearConcat": 1, "Split": 1},
+    apart: {"QLinearConv": 2, "QLinearConcat": 1, "Split": 0},
+    squeezed: {"QLinearConv": 2},
+    leaky_residual: {"QLinearConv": 3, "QLinearLeakyRelu": 3, "QLinearAdd": 1},
     pooled_floats: {},
 }
 
@@ -166,6 +193,87 @@ def test_steps_without_negative_values_count_from_nought():
     zeros = Counter(int(stored[node.input[2]]) for node in model.graph.node if node.op_type == "QuantizeLinear")
     assert zeros == {0: 2, 128: 2}  # both ReLUs; the input and the summand
     assert not needs_care(model)
+
+
+def without_vnni(monkeypatch, define):
+    """Return a plan in INT8, and what a processor without VNNI is given of it."""
+    monkeypatch.setattr(integer_kernels, "overflows", lambda: True)
+    plan = bytes(build(define, X.shape[1:], trt.BuilderFlag.INT8, calibrator=Calibrator()).engine.serialize())
+    return plan, for_cpu(onnx.load_from_string(plan))
+
+
+def kernels_of(model):
+    """Return the kernels that integer products read, in their order."""
+    index = Index(model.graph)
+    kernels = [index.producers.get(node.input[1]) for node in model.graph.node if node.op_type == "Conv"]
+    return [index.array(kernel.input[0]) for kernel in kernels if kernel is not None]
+
+
+def test_steps_behind_a_leaky_relu_count_from_its_lowest_and_sums_of_them_from_theirs(monkeypatch):
+    _, model = without_vnni(monkeypatch, leaky_residual)
+    index = Index(model.graph)
+    quantisers = [node for node in model.graph.node if node.op_type == "QuantizeLinear"]
+    zeros = Counter(int(index.array(node.input[2])) for node in quantisers)
+    (summed,) = set(zeros) - {128, 13}
+    assert zeros == {128: 4, 13: 3, summed: 1}  # the input and three that a leaky ReLU reads; ceil(0.1 * 128) is 13
+    assert 13 < summed < 50
+    clips = [node for node in model.graph.node if node.op_type == "Clip"]
+    assert [int(index.array(name)) for node in clips for name in node.input[1:]] == [0, summed + 127]
+
+
+def clashing(network, tensor, *, read_twice=False):
+    """A kernel with 1 and 0.9 beside each other in each row but in other columns: 240 steps, and 234 are too large."""
+    kernel = np.zeros((CHANNELS, CHANNELS, 1, 1), np.float32)
+    kernel[::2, :2, 0, 0], kernel[1::2, 6:8, 0, 0] = (1, 0.9), (-0.9, -1)
+    kernel[:, 10:, 0, 0] = KERNELS[0, :, 10:, 1, 1]
+    tensor = activation(network, convolution(network, tensor, 0), trt.ActivationType.LEAKY_RELU, 0.1)
+    result = network.add_convolution(tensor, CHANNELS, (1, 1), kernel).get_output(0)
+    result = activation(network, result, trt.ActivationType.LEAKY_RELU, 0.1)
+    result = convolution(network, result, 1)
+    if not read_twice:
+        return result
+    square = network.add_elementwise(tensor, tensor, trt.ElementWiseOperation.PROD).get_output(0)
+    return network.add_elementwise(result, square, trt.ElementWiseOperation.SUM).get_output(0)
+
+
+def test_channels_whose_products_could_overflow_are_no_neighbours(monkeypatch):
+    plan, model = without_vnni(monkeypatch, clashing)
+    assert [kernel.dtype.name for kernel in kernels_of(model)] == ["uint8", "int8"]  # the first reads both signs
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run(None, {"x": X})[0], as_it_stands(plan), rtol=1e-4, atol=1e-5)
+
+
+def test_channels_that_another_layer_reads_keep_their_places(monkeypatch):
+    _, model = without_vnni(monkeypatch, partial(clashing, read_twice=True))
+    assert [kernel.dtype.name for kernel in kernels_of(model)] == ["uint8", "uint8"]
+
+
+def convolve(steps, kernel, zero, bias):
+    """Return what an integer convolution makes of bytes, in steps of 64 from 128."""
+    rows = np.ones(len(kernel), np.float32)
+    stored = [np.float32(1), np.uint8(zero), kernel, rows, rows.astype(np.int8) * 0, np.float32(64), np.uint8(128)]
+    stored.append((bias * rows).astype(np.int32))
+    names = [f"w{place}" for place in range(len(stored))]
+    source, target = (helper.make_tensor_value_info(name, TensorProto.UINT8, None) for name in ("x", "y"))
+    node = helper.make_node("QLinearConv", ["x", *names], ["y"])
+    tensors = [numpy_helper.from_array(np.array(value), name) for name, value in zip(names, stored, strict=True)]
+    graph = helper.make_graph([node], "product", [source], [target], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": steps})[0]
+
+
+@pytest.mark.parametrize(("place", "second", "fit"), [(4, 107, True), (4, 108, False), (5, 127, True)])
+def test_a_kernel_fits_where_no_two_products_that_are_added_leave_sixteen_bits(place, second, fit):
+    """Of bytes up to 140: two channels from an even one on may have 234 steps, others are added elsewhere."""
+    kernel = np.zeros((CHANNELS, CHANNELS, 3, 3), np.int8)
+    kernel[:, place], kernel[:, place + 1] = 127, second
+    assert products.fits(helper.make_node("Conv", ["x", "k"], ["y"]), kernel, 13) is fit
+    steps, products_of_a_row = np.full((1, CHANNELS, 6, 6), 140, np.uint8), 9 * (127 + second) * 127
+    exact = (convolve(steps, kernel, 13, -products_of_a_row) == 128).all()
+    assert exact == (fit or not products.overflows())
 
 
 @pytest.mark.parametrize("processor", [True, False], ids=["without VNNI", "with VNNI"])

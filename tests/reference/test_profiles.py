@@ -336,15 +336,65 @@ def test_shape_that_inference_does_not_tell_is_run_for_once():
         return [(2, 0)]
 
     for _ in range(2):
-        assert shapes.of({"x": trt.Dims((3, 2))}, {}, run_on_zeros) == {"y": (2, 0)}
+        assert shapes.of("y", {"x": trt.Dims((3, 2))}, {}, run_on_zeros) == (2, 0)
     assert asked == [{"x": (3, 2)}]
 
 
 def test_output_of_another_shape_than_was_told_is_not_written(monkeypatch, capsys):
     context, x = build(convolution, (-1, 2, 6, 6), batches(1, 1, 2)).create_execution_context(), draw(2, 2, 6, 6)
     assert context.set_input_shape("x", x.shape)
-    monkeypatch.setattr(context.engine.output_shapes, "of", lambda inputs, values, run: {"y": trt.Dims((1, 4, 6, 6))})
+    monkeypatch.setattr(context.engine.output_shapes, "of", lambda output, *_: trt.Dims((1, 4, 6, 6)))
     y = np.full((1, 4, 6, 6), 7, np.float32)
     assert not context.execute_v2([x.ctypes.data, y.ctypes.data])
     assert "output 'y' came out as (2, 4, 6, 6), not (1, 4, 6, 6)" in capsys.readouterr().err
     assert (y == 7).all()
+
+
+def sizes_apart():
+    """Return the context of an engine of two outputs, of which one has the sizes that an input says."""
+    builder = trt.Builder(trt.Logger())
+    network, config = builder.create_network(EXPLICIT), builder.create_builder_config()
+    x, sizes = network.add_input("x", trt.float32, (-1, 2)), network.add_input("sizes", trt.int32, (2,))
+    network.mark_output(network.add_elementwise(x, x, trt.ElementWiseOperation.SUM).get_output(0))
+    resize = network.add_resize(x)
+    resize.set_input(1, sizes)
+    network.mark_output(resize.get_output(0))
+    network.get_output(0).name, network.get_output(1).name = "twice", "resized"
+    profile = builder.create_optimization_profile()
+    profile.set_shape("x", (1, 2), (2, 2), (4, 2))
+    profile.set_shape_input("sizes", (1, 1), (4, 4), (9, 9))
+    config.add_optimization_profile(profile)
+    plan = builder.build_serialized_network(network, config)
+    return trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan).create_execution_context()
+
+
+def test_shapes_of_outputs_do_not_wait_for_sizes_that_are_others():
+    context = sizes_apart()
+    assert context.set_input_shape("x", (3, 2))
+    assert tuple(context.get_tensor_shape("twice")) == (3, 2)
+    assert tuple(context.get_tensor_shape("resized")) == (-1, -1)
+    assert context.set_shape_input(context.engine.get_binding_index("sizes"), [6, 5])
+    assert tuple(context.get_tensor_shape("resized")) == (6, 5)
+
+
+@pytest.mark.answers
+def test_shapes_that_do_not_fit_one_another_are_told(capsys):
+    builder = trt.Builder(trt.Logger())
+    network, config = builder.create_network(EXPLICIT), builder.create_builder_config()
+    x, y = (network.add_input(name, trt.float32, (-1, -1)) for name in "xy")
+    product = network.add_matrix_multiply(x, trt.MatrixOperation.NONE, y, trt.MatrixOperation.NONE)
+    network.mark_output(product.get_output(0))
+    profile = builder.create_optimization_profile()
+    for name in "xy":
+        profile.set_shape(name, (1, 1), (3, 3), (4, 4))
+    config.add_optimization_profile(profile)
+    plan = builder.build_serialized_network(network, config)
+    context = trt.Runtime(trt.Logger()).deserialize_cuda_engine(plan).create_execution_context()
+    assert context.set_input_shape("x", (2, 3))
+    assert context.set_input_shape("y", (2, 3))
+    name = context.engine.get_tensor_name(2)
+    with pytest.raises(ValueError, match=r"__len__"):  # TensorRT's answer is a shape that has no length
+        len(context.get_tensor_shape(name))
+    assert "x (2, 3), y (2, 3)" in capsys.readouterr().err
+    assert context.set_input_shape("y", (3, 4))
+    assert tuple(context.get_tensor_shape(name)) == (2, 4)

@@ -254,6 +254,16 @@ def test_report_page_is_whole_in_itself(paged):
         start = (paged.folder / "results" / name).read_bytes()[:3000]
         assert base64.b64encode(start).decode() in page, name
     assert not re.search(r'(src|href)="https?://', page)
+    described, results = (
+        json.loads(re.search(rf"var {name} = (.*);\n", page)[1]) for name in ("workflow_desc", "results")
+    )
+    assert re.findall(r'<a [^>]*data-path="([^"]+)"', described)[:3] == [
+        "results/index.html",
+        "results/comparison.html",
+        "results/ssd/index.html",
+    ]
+    assert set(re.findall(r'data-path="([^"]+)"', described)) == set(results)
+    assert results["results/ssd/index.html"]["labels"]["gates"].endswith(" passed")
 
 
 def test_the_scheduler_wakes_when_a_job_ends_and_not_by_the_clock(tmp_path):

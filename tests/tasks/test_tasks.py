@@ -25,6 +25,7 @@ NAMES = (
     "classification",
     "detection",
     "generation",
+    "multilabel",
     "none",
     "recommendation",
     "regression",

@@ -129,6 +129,15 @@ def test_times_read_as_clocks(seconds, text):
     assert closing.clock(seconds) == text
 
 
+def test_a_page_in_snakemakes_report_says_how_many_gates_passed(tmp_path):
+    path = REPORTS / "ssd_report.json"
+    gates = [gate["passed"] for gate in json.loads(path.read_text())["gates"]]
+    assert closing.page_labels(path) == {"what": closing.PAGE, "gates": f"{gates.count(True)} of {len(gates)} passed"}
+    (tmp_path / "cut_report.json").write_text('{"gates": [')
+    for name in ("cut_report.json", "none_report.json"):
+        assert closing.page_labels(tmp_path / name) == {"what": closing.PAGE}
+
+
 SAMPLES, RULES = ["mnist", "ssd", "tf_ssd", "uff_ssd"], ["all", "check", "fetch", "list"]
 
 

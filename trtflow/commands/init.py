@@ -43,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", type=Path, help="boxes on the pictures; default: looked for in and beside --data")
     parser.add_argument("--masks", type=Path, help="masks of the pictures; default: the same")
     parser.add_argument("--calibration", type=Path, help="data for INT8 calibration; default: some of --data")
-    parser.add_argument("--task", help="classification, detection, segmentation, regression or none; default: guessed")
+    parser.add_argument(
+        "--task", help="classification, multilabel, detection, segmentation, regression or none; default: guessed"
+    )
     parser.add_argument("--name", help="name of the sample; default: the model's")
     parser.add_argument("--deploy", type=Path, help="prototxt of a caffemodel; default: of the same name beside it")
     parser.add_argument("--preprocessor", type=Path, help="Python file with preprocess(dynamic_graph), for a .pb")
@@ -95,10 +97,11 @@ def main(options: argparse.Namespace) -> None:
 def calibrating(path: Path) -> dict[str, str]:
     """Return what `data` says of a place that calibrates, given as an option."""
     from trtflow.datasets.labelled.lists import is_list  # noqa: PLC0415 - as in main
-    from trtflow.families.own.init.places import list_folder  # noqa: PLC0415
+    from trtflow.families.own.init.places import list_folder, table_folder  # noqa: PLC0415
 
     told = {"calibration": str(path)}
-    return {**told, "folder": str(list_folder(path))} if is_list(path) else told
+    folder = list_folder(path) if is_list(path) else table_folder(path)
+    return {**told, "folder": str(folder)} if folder else told
 
 
 def command_of(options: argparse.Namespace) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from trtflow.datasets.images import PICTURES
-from trtflow.datasets.labelled.lists import is_list, pictures_of
+from trtflow.datasets.labelled.lists import is_list, picture_file, pictures_of
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.arrays import names_in, read_arrays, read_npy
 from trtflow.formats.damage import refuse_damage
@@ -19,6 +20,9 @@ TABLES = (".csv", ".parquet")
 FORMS = "a folder of pictures, a list of them (.txt, COCO's .json), or a file that ends in .npz, .npy, .csv or .parquet"
 PICTURE, FOLDER = "pictures", "labels"  # columns of a folder: its pictures, and the folders that these lie in
 INPUTS, LABELS, TARGETS = "inputs", "labels", "targets"  # arrays that need no name in the YAML file
+LIST = "\x1f"  # ASCII's unit separator: between names that a list of a Parquet file has
+NUMBERS = (np.int64, np.float64)
+NAME = re.compile(r"0\d+")  # digits that are no number
 LISTED = 12  # names that an error has
 Column = np.ndarray | list[Path]
 
@@ -32,11 +36,13 @@ class Items:
         names: of the items.
         columns: what there is of each item, by name: an array [N, ...], of a table's text an array of str, or paths
             of pictures.
+        folder: that names of pictures in a table start from; None for the table's own.
     """
 
     source: Path
     names: list[str]
     columns: Mapping[str, Column]
+    folder: Path | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -48,7 +54,7 @@ class Items:
             name: values[list(places)] if isinstance(values, np.ndarray) else [values[place] for place in places]
             for name, values in self.columns.items()
         }
-        return Items(self.source, [self.names[place] for place in places], taken)
+        return Items(self.source, [self.names[place] for place in places], taken, self.folder)
 
     def column(self, name: str, wanted_by: str) -> Column:
         """Return a column.
@@ -61,6 +67,24 @@ class Items:
             fault = f"no column or array {name!r}, which {wanted_by} needs"
             raise FormatError(self.source, fault, f"It has {known}. Name one of these in the sample's YAML file.")
         return self.columns[name]
+
+    def pictures(self, name: str, wanted_by: str) -> list[Path]:
+        """Return the pictures that a column names, with or without their ending.
+
+        Raises:
+            FormatError: there is no such column, or one is not there.
+        """
+        values = self.column(name, wanted_by)
+        if not isinstance(values, np.ndarray):
+            return values
+        folder = self.folder or self.source.parent
+        found = [picture_file(folder, str(text)) for text in values.tolist()]
+        for item, text, path in zip(self.names, values.tolist(), found, strict=True):
+            if path is None:
+                fault = f"row {item}: the picture {str(text)!r} is not in {folder}"
+                remedy = "Add it, take the row out, or say as data.folder where names of pictures start."
+                raise FormatError(self.source, fault, remedy)
+        return [path for path in found if path is not None]
 
     def numbers(self, names: Sequence[str], wanted_by: str) -> np.ndarray:
         """Return columns of numbers side by side [N, K], of one column what it holds [N, ...].
@@ -85,7 +109,7 @@ def read_items(source: Path, wanted: Collection[str] = (), folder: Path | None =
     Args:
         source: folder or file.
         wanted: arrays of an .npz file that count, where it has them; without any all.
-        folder: that names of a list of pictures start from.
+        folder: that names of pictures in a list or a table start from.
 
     Raises:
         FormatError: there are none, or the file is damaged.
@@ -109,7 +133,7 @@ def read_items(source: Path, wanted: Collection[str] = (), folder: Path | None =
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{count} of {name}" for name, count in lengths.items())
         raise FormatError(source, f"its arrays are of several lengths: {told}", "Give each item a row of each.")
-    return Items(source, [str(place) for place in range(next(iter(lengths.values())))], columns)
+    return Items(source, [str(place) for place in range(next(iter(lengths.values())))], columns, folder)
 
 
 def array_shapes(source: Path) -> dict[str, tuple[int, ...]]:
@@ -168,7 +192,9 @@ def _read_csv(path: Path) -> dict[str, Column]:
 
 
 def _typed(values: list[str]) -> np.ndarray:
-    for kind in (np.int64, np.float64):
+    """Return values as whole numbers, or else as numbers, or else as text, which names such as 0007 stay too."""
+    numbers = () if any(NAME.fullmatch(value.strip()) for value in values) else NUMBERS
+    for kind in numbers:
         try:
             return np.array(values, kind)
         except (ValueError, OverflowError):
@@ -177,7 +203,7 @@ def _typed(values: list[str]) -> np.ndarray:
 
 
 def _read_parquet(path: Path) -> dict[str, Column]:
-    """Return the columns of a Parquet file, of lists of one length as arrays [N, K]."""
+    """Return the columns of a Parquet file: of lists of names text, of lists of numbers of one length arrays [N, K]."""
     try:
         import pyarrow.parquet  # noqa: PLC0415 - of who has such files
     except ImportError as error:
@@ -187,7 +213,7 @@ def _read_parquet(path: Path) -> dict[str, Column]:
     found: dict[str, Column] = {}
     for name, values in table.items():
         try:
-            array = np.array(values)
+            array = np.array([LIST.join(value) for value in values] if _are_lists_of_names(values) else values)
         except ValueError as error:
             fault = f"the lists of column {name!r} are of several lengths"
             raise FormatError(path, fault, "Make them of one length.") from error
@@ -195,3 +221,7 @@ def _read_parquet(path: Path) -> dict[str, Column]:
             raise FormatError(path, f"column {name!r} has gaps, or holds neither numbers nor text", "Fill them.")
         found[name] = array
     return found
+
+
+def _are_lists_of_names(values: Sequence[object]) -> bool:
+    return all(isinstance(value, list) and all(isinstance(name, str) for name in value) for value in values)

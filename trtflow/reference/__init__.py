@@ -5,6 +5,7 @@ Data passes in one direction through three parts: `record` (networks as TensorRT
 """
 
 import builtins
+import sys
 
 from trtflow.reference.builder import Builder
 from trtflow.reference.errors import BuildError, DeviceError, NetworkError, PlanError
@@ -192,6 +193,8 @@ float32, float16, int8, int32, bool, uint8, fp8 = (
     DataType.UINT8,
     DataType.FP8,
 )
+
+tensorrt = sys.modules[__name__]  # NVIDIA's package has all of it from its compiled module, which scripts reach into
 
 
 def init_libnvinfer_plugins(logger: ILogger | None, namespace: str) -> builtins.bool:

@@ -5,12 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.collections import PatchCollection
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
+from trtflow.reporting.canvas import Axes, Figure, PatchCollection, Rectangle, rc_context
 from trtflow.reporting.figures import COLOURS, GREY, STYLE, save_figure
 
 SHADES = " .:-=+*#%@"  # from black to white, as the guide's rendering has them

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from trtflow.formats.files import atomic_path
+from trtflow.reporting.canvas import Axes, Figure, rc_context
 
 # Okabe and Ito's colours, which people with colour blindness can tell apart.
 COLOURS = {"fp32": "#0072B2", "fp16": "#E69F00", "int8": "#009E73", "best": "#CC79A7"}
@@ -30,7 +28,8 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "savefig.dpi": 130,
 }
-LONGEST_NAME = 36  # characters of a layer's name in a plot
+OFFSETS = (8, -18, 20, -30)  # points, of the names of precisions beside their dots
+LONGEST_NAME = 60  # characters of a layer's name in a plot
 LOWER_IS_BETTER = ("perplexity", "rmse", "mae")
 SMOOTHING = 20  # steps in the running mean of the loss
 
@@ -77,7 +76,7 @@ def _trade_off(axes: Axes, precisions: Mapping[str, Any], metric: str) -> None:
         latency, value = entry["latency_ms"], entry["metrics"][metric]
         axes.plot([latency["median"], latency["p95"]], [value, value], color=COLOURS[name], linewidth=1.5)
         axes.plot(latency["median"], value, "o", color=COLOURS[name], markersize=8)
-        offset = (0, -18 if place % 2 else 8)  # in turn, as precisions that are alike lie side by side
+        offset = (0, OFFSETS[place])  # in turn, as precisions that are alike lie side by side, or on one another
         axes.annotate(name, (latency["median"], value), xytext=offset, textcoords="offset points", ha="center")
     axes.margins(0.25)
     axes.set_xlim(left=0)
@@ -108,28 +107,21 @@ def write_profile(path: Path, profiles: Sequence[Mapping[str, Any]], count: int 
     costs = {name: max(layers.get(name, 0.0) for layers in times.values()) for name in names}
     costliest = set(sorted(names, key=lambda name: -costs[name])[:count])
     shown = [name for name in names if name in costliest]
-    places, thickness = np.arange(len(shown)), 0.8 / len(times)
+    places, thickness = np.arange(len(shown)), 0.6 / len(times)
     with rc_context(STYLE):
-        figure = Figure(figsize=(9, 1.2 + 0.09 * len(shown) * (1 + len(times))), layout="constrained")
+        # names stand above their bars, so that the plot is narrow and a phone shows every letter
+        figure = Figure(figsize=(6, 1.6 + len(shown) * (0.2 + 0.1 * len(times))), layout="constrained")
         axes = figure.subplots()
         for index, (precision, layers) in enumerate(times.items()):
-            shift = (index - (len(times) - 1) / 2) * thickness
             label = f"{precision}, all layers: {sum(layers.values()):.1f} ms"
-            axes.barh(
-                places + shift,
-                [layers.get(name, 0.0) for name in shown],
-                thickness,
-                color=COLOURS[precision],
-                label=label,
-            )
-        axes.set_yticks(places, [_shortened(name) for name in shown])
-        axes.invert_yaxis()
-        axes.margins(y=0.01)
-        axes.grid(visible=False, axis="y")
-        axes.tick_params(axis="y", length=0)
+            lengths = [layers.get(name, 0.0) for name in shown]
+            axes.barh(places + index * thickness, lengths, thickness, color=COLOURS[precision], label=label)
+        for place, name in enumerate(shown):
+            axes.text(0, place - thickness / 2 - 0.05, _shortened(name), va="bottom", fontsize=9)
+        axes.set(yticks=[], ylim=(len(shown) - 0.3, -0.7))
         axes.set_xlabel(f"ms a run, batch of {profiles[0].get('batch_size', 1)}")
         axes.set_title(f"The {len(shown)} costliest of {len(names)} layers, in network order")
-        axes.legend(loc="best")
+        figure.legend(loc="outside lower left")
         save_figure(figure, path)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.figure import Figure
 
 from trtflow.metrics.ranking import hit_ratio, ranks
+from trtflow.reporting.canvas import Figure, rc_context
 from trtflow.reporting.figures import COLOURS, GREY, STYLE, save_figure
 
 LAST = 30  # rank to which the curve goes

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.figure import Figure
 
+from trtflow.reporting.canvas import Figure, rc_context
 from trtflow.reporting.figures import STYLE, save_figure
 
 COLUMNS, MOST_PANELS = 3, 9

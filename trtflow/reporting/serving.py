@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
-from matplotlib.figure import Figure
-
+from trtflow.reporting.canvas import Figure, rc_context
 from trtflow.reporting.figures import COLOURS, GREY, STYLE, save_figure
 
 Row = Mapping[str, Any]

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib import rc_context
-from matplotlib.figure import Figure
-
+from trtflow.reporting.canvas import Figure, rc_context
 from trtflow.reporting.figures import COLOURS, STYLE, save_figure
 
 WIDTH = 100  # characters of a line of the picture

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.figure import Figure
 
+from trtflow.reporting.canvas import Figure, rc_context
 from trtflow.reporting.figures import COLOURS, STYLE, save_figure
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from trtflow.runtime.parsers import parse_caffe, parse_onnx, parse_uff
+
+INT8 = ("int8", "best")  # precisions whose engines compute what is quantised so
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class ModelFile:
         outputs: names of the outputs.
         as_caffe: whether a Caffe model is what Caffe means by it, where TensorRT's parser takes something for another.
         turned: whether inputs are C, H, W where the framework has H, W, C.
+        unquantised: of an ONNX model that says itself what is INT8, the same in float32.
     """
 
     form: str
@@ -32,6 +35,13 @@ class ModelFile:
     outputs: Sequence[str] = ()
     as_caffe: bool = False
     turned: bool = False
+    unquantised: Path | None = None
+
+    def in_precision(self, precision: str) -> ModelFile:
+        """Return what an engine of a precision takes: of a model that is quantised INT8 alone takes it so."""
+        if self.unquantised is None or precision in INT8:
+            return self
+        return replace(self, path=self.unquantised, unquantised=None)
 
     @property
     def explicit_batch(self) -> bool:
@@ -50,11 +60,11 @@ class ModelFile:
 
     def to_json(self) -> dict[str, Any]:
         """Return it for a JSON file that lies beside the model's own files."""
-        names = {"path": self.path.name, "deploy": self.deploy.name if self.deploy else None}
-        return {**asdict(self), **names}
+        files = {"path": self.path, "deploy": self.deploy, "unquantised": self.unquantised}
+        return {**asdict(self), **{key: path.name if path else None for key, path in files.items()}}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], folder: Path) -> ModelFile:
         """Return what `to_json` gave, of files in a folder."""
-        deploy = values["deploy"]
-        return cls(**{**values, "path": folder / values["path"], "deploy": folder / deploy if deploy else None})
+        files = {key: folder / name if (name := values[key]) else None for key in ("path", "deploy", "unquantised")}
+        return cls(**{**values, **files})

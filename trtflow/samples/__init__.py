@@ -4,7 +4,8 @@ Each says what data it takes (`read_images(folder, split)`, the data set's own f
 (`preprocess(images, export)`, for the binding `INPUT`), what it is made of (`define_network(trt, network, export)`) and
 what its outputs mean (`postprocess(outputs)`, which gets the inputs too). Where it needs them: `feeds(images)`, the
 arrays of several inputs by name; `EXPLICIT_BATCH`, a network without an implicit batch; `PLUGINS`, plugins that the
-engine needs; `NETWORKS`, all networks by name where there are several; `REFIT` with `refit(trt, engine, export)`,
+engine needs; `in_precision(precision)`, the sample whose model that precision takes; `NETWORKS`, all networks by name
+where there are several; `REFIT` with `refit(trt, engine, export)`,
 weights given after the build; `HALF_WEIGHTS`, define_network also takes the type of the weights;
 `configure_builder(trt, config)` and `configure_network(trt, network, ranges, kept)`, INT8 from dynamic ranges;
 `PROGRAMS`, other forms of the same model by name; `RECURRENT`, what recurrent parts can be made of, which the functions
@@ -67,7 +68,8 @@ def definition(
     networks = getattr(sample, "NETWORKS", {})
     if network not in (None, *networks):
         raise UserError(f"no network {network!r}. The sample has {', '.join(networks) or 'one, which has no name'}.")
-    define_network = sample.define_network if network is None else networks[network]
+    of = sample.in_precision(precision) if hasattr(sample, "in_precision") else sample
+    define_network = of.define_network if network is None else networks[network]
 
     def define(trt: ModuleType, defined: Any) -> None:
         half = getattr(sample, "HALF_WEIGHTS", False) and precision == "fp16"

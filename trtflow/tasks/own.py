@@ -13,6 +13,7 @@ from trtflow.job import Job
 from trtflow.metrics.agreement import output_agreement, top1_agreement
 from trtflow.metrics.classification import largest_difference
 from trtflow.metrics.detections import LEAST_SCORE, least_matched_iou, max_difference, overlap_agreement
+from trtflow.metrics.multilabel import label_agreement
 from trtflow.metrics.segmentation import pixel_agreement
 from trtflow.samples import ITEMS, RAW, load
 from trtflow.tasks.files import COUNTS, SPOILT, by_precision, write_metrics
@@ -93,9 +94,14 @@ def _probabilities_agreement(found: np.ndarray, wanted: np.ndarray) -> dict[str,
     return {"agreement": largest_difference(found, wanted), "top1_agreement": top1_agreement(found, wanted)}
 
 
+def _labels_agreement(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
+    return {"label_agreement": label_agreement(found, wanted)}
+
+
 ANSWERS = (
     ("detections", _detections_agreement),
     ("mask", _masks_agreement),
+    ("labels", _labels_agreement),
     ("probabilities", _probabilities_agreement),
 )
 """What the answers of tasks are called, and how two of them agree."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 REPORT = "_report.json"
+PAGE = "all results on a page"  # in Snakemake's list, which is in alphabetical order, before the pictures
 TAIL = 200  # lines of a log that are searched for its error
 SHOWN = 120  # characters of a command
 FOLDER = re.compile(r"(?:.*/)?results/([^/]+)/")
@@ -177,6 +179,20 @@ def places(reports: Sequence[str]) -> list[str]:
         what, where = f"{len(reports)} reports", str(first.with_name(f"*{REPORT}"))
     seen = str(page) if page.is_file() else f"snakemake {page} makes it"
     return [f"{what}: {where}", f"page: {seen}"]
+
+
+def page_labels(report: str | Path) -> dict[str, str]:
+    """Return what Snakemake's report says of a sample's page, beside its link.
+
+    Args:
+        report: results/<sample>_report.json; where it is not there, or damaged, the gates are left out.
+    """
+    told = {"what": PAGE}
+    try:
+        passed = [bool(gate["passed"]) for gate in json.loads(Path(report).read_text(encoding="utf-8"))["gates"]]
+    except (OSError, ValueError, KeyError, TypeError):  # whoever makes the page tells it
+        return told
+    return {**told, "gates": f"{sum(passed)} of {len(passed)} passed"}
 
 
 def clock(seconds: float) -> str:

@@ -6,12 +6,18 @@ import os
 from collections.abc import Iterator
 
 LISTS = (".txt", ".json")  # endings; of COCO's .json, which may be large, all that lies in the folder counts
+TABLES = (".csv", ".parquet")
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".pnm", ".webp", ".tif", ".tiff")
 
 
 def is_list(place: str) -> bool:
     """Whether a place of pictures is a list of them, in a folder that is said besides."""
     return os.path.splitext(place)[1].lower() in LISTS and not os.path.isdir(place)
+
+
+def is_table(place: str) -> bool:
+    """Whether data are a table, whose columns may name pictures in a folder that is said besides."""
+    return place.lower().endswith(TABLES)
 
 
 def listed_files(place: str, folder: str) -> Iterator[str]:

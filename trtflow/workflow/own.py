@@ -9,7 +9,7 @@ from typing import Any
 from trtflow.workflow.configuration import check, merged, read_mapping, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
-from trtflow.workflow.lists import is_list
+from trtflow.workflow.lists import is_list, is_table
 
 MADE = {"split": "calibration", "batches": "made"}
 KEPT = (
@@ -29,8 +29,10 @@ INT8 = ("int8", "best")  # precisions whose engines take scales
 # of outputs against the model as it was, in dB, where neither a gate is set nor the task has another measure
 SNR = {"metric": "snr_db", "least": {"fp32": 60, "fp16": 30, "int8": 10}}
 AUTO = "auto"
+UNQUANTISED = "float.onnx"  # what a model that is quantised already is in float32, beside it
 TRIED = ("entropy2", "minmax")  # calibrators that algorithm: auto chooses from; of equals the first
-WATCHED = ("snr_db", "pixel_agreement", "overlap_agreement", "top1_agreement")  # agreements that need no labels
+# agreements that need no labels
+WATCHED = ("snr_db", "pixel_agreement", "overlap_agreement", "top1_agreement", "label_agreement")
 MOST_LOSS = 0.01  # of the task's metric against fp32, the guide's «within 1 %»
 
 
@@ -48,7 +50,7 @@ def load_own(root: Path, config: Mapping[str, Any], kinds: Kinds, name: str, pat
     _normalise(own, path)
     _check_needs(own, told, path)
     _check_gates(own, told, path)
-    calibrates = calibrated(own["precisions"])
+    calibrates = calibrated(own["precisions"]) and not own["model"].get("quantised")
     calibration = _calibration(own, told, path) if calibrates else {}
     sample: dict[str, Any] = {
         **{key: own[key] for key in ("name", "title", "precisions", "task", "max_batch_size")},
@@ -134,12 +136,20 @@ def _check_needs(own: dict[str, Any], told: Mapping[str, Any], path: Path) -> No
     listed = any(is_list(own["data"].get(key, "")) for key in ("val", "calibration"))
     if listed and not own["data"].get("folder"):
         missing.append("data.folder, that names in a list of pictures start from")
-    if "folder" in own["data"] and not listed:
-        fault = "neither data.val nor data.calibration is a list"
+    named = listed or any(is_table(own["data"].get(key, "")) for key in ("val", "calibration"))
+    if "folder" in own["data"] and not named:
+        fault = "neither data.val nor data.calibration is a list or a table"
         raise PlanError(f"{path}: data.folder: {own['data']['folder']!r}: {fault}. Leave it out.")
     if missing:
         raise PlanError(f"{path}: {', '.join(missing)}: missing, which task {own['task']!r} needs. Add it.")
-    if calibrated(own["precisions"]) and "table" not in own.get("calibration", {}):
+    quantised = own["model"].get("quantised", False)
+    there = {"calibration": own, "mixed_precision": own, "data.calibration": own["data"]}
+    idle = [key for key, section in there.items() if key.split(".")[-1] in section]
+    if quantised and idle:
+        raise PlanError(
+            f"{path}: {', '.join(idle)}: a model that is quantised already is not calibrated. Leave it out."
+        )
+    if calibrated(own["precisions"]) and not quantised and "table" not in own.get("calibration", {}):
         own["data"].setdefault("calibration", own["data"]["val"])
 
 
@@ -187,7 +197,7 @@ def _gates(own: Mapping[str, Any], told: Mapping[str, Any]) -> list[dict[str, An
     guarded = {gate["precision"] for gate in gates}
     for precision in own["precisions"]:
         if precision not in guarded:
-            gates += usual_gates(precision, told)
+            gates += usual_gates(precision, told, quantised=own["model"].get("quantised", False))
     return gates
 
 
@@ -218,16 +228,17 @@ def check_search(sample: Mapping[str, Any], source: str) -> None:
         )
 
 
-def usual_gates(precision: str, told: Mapping[str, Any]) -> list[dict[str, Any]]:
+def usual_gates(precision: str, told: Mapping[str, Any], *, quantised: bool = False) -> list[dict[str, Any]]:
     """Return the gates of a precision where none are set: on what it loses against fp32, and on its agreement.
 
     Args:
         precision: of an engine.
         told: what the task says of samples of the user's own: `loses`, the metric whose loss is a gate, and `agrees`,
             how its answers are held against the model's as it was; each optional.
+        quantised: whether the model as it was is INT8 itself, which no precision is nearer to than INT8 is.
     """
     agrees, loses = told.get("agrees", SNR), told.get("loses")
-    least = agrees["least"].get(precision, agrees["least"]["int8"])
+    least = agrees["least"].get("int8" if quantised else precision, agrees["least"]["int8"])
     gates: list[dict[str, Any]] = []
     if loses and precision != "fp32":
         gates.append(

@@ -15,8 +15,8 @@ import yaml
 from trtflow.workflow.configuration import check, holds, leaf, merged, read_yaml, typed
 from trtflow.workflow.errors import PlanError, unknown
 from trtflow.workflow.kinds import Kinds
-from trtflow.workflow.lists import is_list, listed_files
-from trtflow.workflow.own import AUTO, INT8, TRIED, stays_uff
+from trtflow.workflow.lists import is_list, is_table, listed_files
+from trtflow.workflow.own import AUTO, INT8, TRIED, UNQUANTISED, stays_uff
 from trtflow.workflow.samples import find_own_samples, guide_samples, load_samples, read_downloads
 from trtflow.workflow.states import state_of
 
@@ -146,7 +146,8 @@ class Plan:
             form = ".uff" if stays_uff(model) else os.path.splitext(model["file"])[1]
             hook = ["hook.py"] if "hook" in sample["own"] else []
             plugins = [f"plugin{number}.py" for number, _ in enumerate(model.get("plugins", []))]
-            names = ["sample.json", *OWN_EXPORTS[form], *hook, *plugins, CHECKSUMS]
+            plain = [UNQUANTISED] if model.get("quantised") else []
+            names = ["sample.json", *OWN_EXPORTS[form], *plain, *hook, *plugins, CHECKSUMS]
         else:
             by_source = self.told(name, "exports")
             if sample["source"] not in by_source:
@@ -286,7 +287,7 @@ class Plan:
 
     def table(self, name: str, precision: str) -> list[str]:
         """Return the table or the ranges that an engine with INT8 needs."""
-        if precision not in INT8:
+        if precision not in INT8 or leaf(self.sample(name), "own.model.quantised"):
             return []
         file = "ranges.txt" if self.is_ranged(name) else f"CalibrationTable{name}"
         return [self.path(name, f"calibration/{file}")]
@@ -391,7 +392,8 @@ class Plan:
         own = self.sample(name)["own"]
         if part != "model":
             labels = [own["data"][key] for key in ("labels", "masks") if part == "val" and key in own["data"]]
-            return [own["data"][part], *labels]
+            pictures = [own["data"]["folder"]] if "folder" in own["data"] and is_table(own["data"][part]) else []
+            return [own["data"][part], *labels, *pictures]
         model, classes = own["model"], own["data"].get("classes")
         stem, form = os.path.splitext(model["file"])
         files = [model["file"], *(model[key] for key in ("deploy", "preprocessor") if key in model)]

@@ -19,6 +19,7 @@ from trtflow.formats.damage import read_lines, refuse_damage
 from trtflow.formats.files import read_json
 
 LISTS = (".txt", ".json")  # endings
+LONGEST = 200  # bytes of a file's name, less what an ending takes
 COCO = "It has images, each with a file_name, as cocodataset.org describes."
 
 
@@ -103,7 +104,7 @@ def _picture(source: Path, where: str, text: str, folder: Path) -> tuple[Path, s
         FormatError: it is not there.
     """
     for name, label in _readings(text):
-        path = _file(folder, name)
+        path = picture_file(folder, name)
         if path is not None:
             if not path.is_relative_to(folder):
                 fault = f"{where}: {name!r} does not lie in {folder}"
@@ -115,18 +116,20 @@ def _picture(source: Path, where: str, text: str, folder: Path) -> tuple[Path, s
 
 def names_picture(text: str, folder: Path) -> bool:
     """Whether an entry of a list names a picture in a folder."""
-    return any(_file(folder, name) is not None for name, _ in _readings(text))
+    return any(picture_file(folder, name) is not None for name, _ in _readings(text))
 
 
 def _readings(text: str) -> list[tuple[str, str]]:
     """Return the ways to read an entry: as a name, or as one with a label behind it."""
-    head, *tail = text.rsplit(maxsplit=1)
+    head, *tail = text.rsplit(maxsplit=1) or [""]
     return [(text, ""), *((head, label) for label in tail)]
 
 
-def _file(folder: Path, name: str) -> Path | None:
-    """Return a picture by its name, with or without the ending, relative to a folder or from the root."""
+def picture_file(folder: Path, name: str) -> Path | None:
+    """Return a picture by its name, with or without the ending, relative to a folder or from the root; None of none."""
     path = Path(os.path.normpath(folder / name))
+    if not name or not path.name or len(path.name.encode()) > LONGEST:
+        return None
     if os.path.isabs(name) and not folder.is_absolute() and path.is_relative_to(folder.absolute()):
         path = folder / path.relative_to(folder.absolute())
     if path.suffix.lower() in PICTURES:

@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 
 from trtflow.converters.onnx_model import dtype_of, graph_inputs, shape_of
+from trtflow.converters.quantised import FLOAT_WAY
 from trtflow.datasets.labelled.lists import is_list
 from trtflow.datasets.own import PICTURE, Items
 from trtflow.families.own.description import NAME
@@ -37,7 +38,7 @@ from trtflow.formats.damage import read_lines
 from trtflow.formats.files import copy_file, write_json
 from trtflow.job import Job
 from trtflow.migration.agreement import draw_inputs, run_onnx
-from trtflow.migration.lowering import lower_model
+from trtflow.migration.lowering import lower_model, objections
 from trtflow.runtime.model_file import ModelFile
 from trtflow.runtime.own_plugins import plugin_files
 from trtflow.samples.own import HOOK, OwnSample, read_own
@@ -46,7 +47,6 @@ from trtflow.samples.own.hook import read_hook
 ALL = ("regression", "none")  # tasks that score outputs as they are
 COMPARED_BYTES = 64 << 20  # of outputs that other tasks keep as they are, to compare precisions by
 TRIED = 2  # items of the data that are prepared before anything is built
-QUANTISED = ("QuantizeLinear", "QLinear", "Integer")  # in names of operators, as DynamicQuantizeLinear, ConvInteger
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -67,6 +67,7 @@ def adopt_model(job: Job) -> None:
 def _adopt(job: Job, folder: Path, own: Mapping[str, Any], plugins: list[str]) -> None:
     check_targets_are_there(own)
     model = take_model(own, folder)
+    check_quantised(model, own["model"])
     inputs = described_inputs(model, own, job.task)
     network = lowered(model, Path(own["model"]["file"]))
     batch = fixed_batch(network, job.settings)
@@ -100,8 +101,20 @@ def _adopt(job: Job, folder: Path, own: Mapping[str, Any], plugins: list[str]) -
     except UserError:
         (folder / NAME).unlink()
         raise
-    files = [path.name for path in (model.path, model.deploy) if path is not None]
+    files = [path.name for path in (model.path, model.deploy, model.unquantised) if path is not None]
     write_checksums(folder, [NAME, *files, *plugins, *([HOOK] if "hook" in own else [])])
+
+
+def check_quantised(model: ModelFile, told: Mapping[str, Any]) -> None:
+    """Hold a model against whether the YAML file calls it quantised, which decides whether anything calibrates.
+
+    Raises:
+        UserError: they disagree.
+    """
+    if model.unquantised is not None and not told.get("quantised"):
+        raise UserError(f"{told['file']}: it is quantised already. Set model.quantised: true.")
+    if model.unquantised is None and told.get("quantised"):
+        raise UserError(f"{told['file']}: it has no pairs that quantise. Leave model.quantised out.")
 
 
 def check_targets_are_there(own: Mapping[str, Any]) -> None:
@@ -120,32 +133,20 @@ def lowered(model: ModelFile, path: Path) -> onnx.ModelProto:
     """Return a model as the reference runtime lowers it, which takes and refuses what TensorRT 8.6 does.
 
     Raises:
-        UserError: TensorRT has no such operator, or not in this form; or the model is quantised.
+        UserError: TensorRT has no such operator, or not in this form.
     """
-    refuse_quantised(model, path)
+    if model.unquantised is not None:
+        faults = objections(onnx.load(model.path))
+        if faults:
+            fault = faults[0].rstrip(".")
+            raise UserError(f"{path}: it is quantised already, but not as TensorRT takes it: {fault}; {FLOAT_WAY}.")
+        model = model.in_precision("fp32")
     try:
         return lower_model(model).model
     except UserError as error:
         told = str(error).split("; node ", 1)[0]  # what comes behind follows from the first
         told = told.replace(str(model.path), str(path)).rstrip(".")
         raise UserError(f"{told if str(path) in told else f'{path}: {told}'}. {way_out(path)}.") from error
-
-
-def refuse_quantised(model: ModelFile, path: Path) -> None:
-    """Refuse a model that is INT8 already: there is no float32 in it to compare with, and nothing to calibrate.
-
-    Raises:
-        UserError: it is one.
-    """
-    if model.form != "onnx":
-        return
-    nodes = onnx.load(model.path, load_external_data=False).graph.node
-    found = next((node.op_type for node in nodes if any(word in node.op_type for word in QUANTISED)), None)
-    if found is not None:
-        raise UserError(
-            f"{path}: it is quantised already ({found}). Give the model as it was before: INT8 is calibrated here, and "
-            "compared with float32 and float16."
-        )
 
 
 def read_classes(told: str | Path | list[str]) -> list[str]:
@@ -210,6 +211,7 @@ def described_outputs(model: ModelFile, own: Mapping[str, Any], shapes: Shapes) 
             "shape": list(shapes[name]),
             "logits": logits,
             "target": [target] if isinstance(target, str) else target,
+            **({"threshold": told["threshold"]} if "threshold" in told else {}),
         }
     return found
 
@@ -311,19 +313,42 @@ def check_classes(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) ->
     Raises:
         UserError: they disagree.
     """
-    classes, width = sample.classes, prod(outputs[sample.OUTPUT])
+    count = len(sample.classes)
+    check_width(sample, own, outputs, (count, 1) if count == 2 else (count,))
+    sample.read_truth(Path(own["data"]["val"]))
+
+
+def check_width(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes, widths: tuple[int, ...]) -> None:
+    """Hold the size of the output that is scored against how many numbers so many classes can have.
+
+    Raises:
+        UserError: it has another, or nothing says which output is scored.
+    """
+    width = prod(outputs[sample.OUTPUT])
     if len(outputs) > 1 and not own.get("outputs"):
         raise UserError(
             f"{own['model']['file']}: outputs {', '.join(outputs)}. Name the one to score as model.output, or as the "
             "first of outputs."
         )
-    if width != len(classes) and (width, len(classes)) != (1, 2):
+    if width not in widths:
         where = own["data"]["classes"] if isinstance(own["data"]["classes"], str) else "data.classes"
+        output = f"output {sample.OUTPUT!r} of {own['model']['file']}"
         raise UserError(
-            f"{where}: {len(classes)} classes, but output {sample.OUTPUT!r} of {own['model']['file']} has {width} "
-            "values. Name as many classes, in the model's order, or another output as model.output."
+            f"{where}: {len(sample.classes)} classes, but {output} has {width} values. Name as many classes, in the "
+            "model's order, or another output as model.output."
         )
-    sample.read_truth(Path(own["data"]["val"]))
+
+
+def check_labels(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> None:
+    """Hold an output of several labels against the classes, and the labels against these.
+
+    Raises:
+        UserError: they disagree.
+    """
+    check_width(sample, own, outputs, (len(sample.classes),))
+    place = Path(own["data"]["val"])
+    if not sample.read_label_matrix(place).any():
+        raise FormatError(place, "no item is of any class", "Correct the labels, or give other data.")
 
 
 def check_targets(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) -> None:
@@ -343,6 +368,7 @@ def check_targets(sample: OwnSample, own: Mapping[str, Any], outputs: Shapes) ->
 
 CHECKS = {
     "classification": check_classes,
+    "multilabel": check_labels,
     "detection": check_objects,
     "segmentation": check_masks,
     "regression": check_targets,

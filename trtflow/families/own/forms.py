@@ -14,11 +14,12 @@ from trtflow.families.common import environment  # noqa: F401  # isort: skip - o
 import onnx
 
 from trtflow.converters.model_file import FORMS, import_model
+from trtflow.converters.quantised import has_pairs, with_float_constants, without_pairs
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import write_bytes
 from trtflow.formats.graphdef import owner
 from trtflow.runtime.model_file import ModelFile
-from trtflow.workflow.own import stays_uff
+from trtflow.workflow.own import UNQUANTISED, stays_uff
 
 EXPORT = {  # what to do where a framework's model cannot be taken as it is
     ".keras": "Export it with model.export('model.onnx', format='onnx') of Keras, or with tf2onnx, and give that",
@@ -129,11 +130,29 @@ def take_model(own: Mapping[str, Any], folder: Path) -> ModelFile:
         try:
             optional["input_shape"] = settings.get("input")
             model = import_model(file, folder, inputs=inputs, outputs=outputs, **optional)
-            return as_onnx(model) if model.form == "uff" and not stays_uff(settings) else model
+            model = as_onnx(model) if model.form == "uff" and not stays_uff(settings) else model
+            return with_pairs(model)
         except UserError as error:
             told = str(error).replace(str(file), str(path)).replace(str(folder / "model.uff"), str(path))
             told = told if str(path) in told else f"{path}: {told}"
             raise UserError(told if file == path or file.suffix == ".onnx" else f"{told} {way_out(path)}.") from error
+
+
+def with_pairs(model: ModelFile) -> ModelFile:
+    """Return a model; one that is quantised by pairs in the form that TensorRT 8.6 takes, and without them beside it.
+
+    Raises:
+        UserError: it is quantised in another way.
+    """
+    if model.form != "onnx":
+        return model
+    loaded = onnx.load(model.path)
+    if not has_pairs(loaded):
+        return model
+    plain = model.path.with_name(UNQUANTISED)
+    onnx.save(with_float_constants(loaded), model.path)
+    onnx.save(without_pairs(loaded), plain)
+    return replace(model, unquantised=plain)
 
 
 def as_onnx(model: ModelFile) -> ModelFile:

@@ -19,6 +19,7 @@ import trtflow.reference.lower.nms_plugins
 import trtflow.reference.lower.onnx_nodes
 import trtflow.reference.lower.recurrent_layers
 import trtflow.reference.lower.rpn_plugins
+import trtflow.reference.lower.slices
 import trtflow.reference.lower.ssd_plugins
 import trtflow.reference.lower.tensor_layers  # noqa: F401 - each registers its lowerings
 from trtflow.reference.errors import BuildError, NetworkError

@@ -13,7 +13,6 @@ from trtflow.reference.record.enums import (
     GatherMode,
     MatrixOperation,
     ReduceOperation,
-    SampleMode,
     TopKOperation,
 )
 from trtflow.reference.record.layer import axes_of
@@ -25,7 +24,6 @@ REDUCTIONS = {
     ReduceOperation.MIN: "ReduceMin",
     ReduceOperation.AVG: "ReduceMean",
 }
-LEAST = np.iinfo(np.int64).min  # as an end of Slice: before the first element
 
 
 @lowers(L.IMatrixMultiplyLayer)
@@ -150,96 +148,6 @@ def _gather_rows(layer: L.IGatherLayer, graph: Graph, data: str, places: str) ->
     rest = list(range(index_rank, index_rank + len(others)))
     order = [0, *rest[:before], *picked, *rest[before:]]
     return str(graph.node("Transpose", [found], perm=order) if before else found)
-
-
-@lowers(L.ISliceLayer)
-def cut(layer: L.ISliceLayer, graph: Graph, inputs: list[str]) -> list[str]:
-    """Slice; where elements may lie outside, Gather along each axis. An axis of stride 0 is one element, repeated."""
-    layer.output_shape(0)
-    if not layer.is_static():
-        return [_dynamic_cut(layer, graph, inputs)]
-    if layer.mode != SampleMode.STRICT_BOUNDS:
-        return [_sampled(layer, graph, inputs)]
-    axes = range(graph.batch_axes, len(layer.start) + graph.batch_axes)
-    repeated = [step == 0 for step in layer.stride]
-    sizes = [min(size, 1) if once else size for size, once in zip(layer.shape, repeated, strict=True)]
-    steps = [step or 1 for step in layer.stride]
-    ends = [
-        LEAST if step < 0 and start + size * step < 0 else start + size * step
-        for start, size, step in zip(layer.start, sizes, steps, strict=True)
-    ]
-    parts = {"starts": layer.start, "ends": ends, "axes": axes, "steps": steps}
-    value = graph.node("Slice", [inputs[0], *(graph.ints(name, values) for name, values in parts.items())])
-    if not any(repeated):
-        return [value]
-    times = [size if once else 1 for size, once in zip(layer.shape, repeated, strict=True)]
-    return [graph.node("Expand", [value, graph.ints("times", [1] * graph.batch_axes + times)])]
-
-
-def _dynamic_cut(layer: L.ISliceLayer, graph: Graph, inputs: list[str]) -> str:
-    """Slice with bounds from other tensors."""
-    if layer.mode != SampleMode.STRICT_BOUNDS:
-        fault = f"mode {layer.mode.name} with bounds from other tensors"
-        raise NetworkError(layer.name, fault, "Set start, shape and stride as attributes.")
-    given = layer.by_input(inputs)
-
-    def bound(name: str, place: int) -> str:
-        tensor = layer.get_input(place)
-        if tensor is None:
-            return graph.ints(name, getattr(layer, name))
-        return graph.wide(graph.without_batch(layer, tensor, given[place]))
-
-    start, size, step = (bound(name, place) for name, place in layer.input_instead.items())
-    if layer.get_input(layer.input_instead["stride"]) is None and 0 not in layer.stride:
-        return _cut_between(layer, graph, given[0], start, size, step)
-    one, repeated = graph.ints("one", [1]), graph.node("Equal", [step, graph.ints("zero", [0])])
-    sizes = graph.node("Where", [repeated, graph.node("Min", [size, one]), size])
-    value = _cut_between(layer, graph, given[0], start, sizes, graph.node("Where", [repeated, one, step]))
-    times = graph.node("Where", [repeated, size, one])
-    if graph.batch_axes:
-        times = graph.node("Concat", [graph.ints("batch", [1] * graph.batch_axes), times], axis=0)
-    return str(graph.node("Expand", [value, times]))
-
-
-def _cut_between(layer: L.ISliceLayer, graph: Graph, value: str, start: str, size: str, step: str) -> str:
-    """Slice with bounds from other tensors, none of whose strides is 0."""
-    end = graph.node("Add", [start, graph.node("Mul", [size, step])])
-    zero = graph.ints("zero", [0])
-    backwards = graph.node("And", [graph.node("Less", [step, zero]), graph.node("Less", [end, zero])])
-    ends = graph.node("Where", [backwards, graph.ints("least", [LEAST]), end])
-    axes = graph.ints("axes", range(graph.batch_axes, graph.rank(layer.inputs[0])))
-    return str(graph.node("Slice", [value, start, ends, axes, step]))
-
-
-def _sampled(layer: L.ISliceLayer, graph: Graph, inputs: list[str]) -> str:
-    """Pick the elements of each axis by their places, brought inside as the mode says."""
-    given = layer.by_input(inputs)
-    value, shape = given[0], layer.inputs[0].shape
-    fill = given[4] if 4 in given else graph.zero(layer.inputs[0].native_dtype)
-    for axis, (total, start, size, step) in enumerate(zip(shape, layer.start, layer.shape, layer.stride, strict=True)):
-        places = start + np.arange(size) * step
-        if total >= 0 and np.array_equal(places, np.arange(total)):
-            continue
-        if total < 1:
-            fault = f"mode {layer.mode.name} along axis {axis} of an input of shape {shape}"
-            raise NetworkError(layer.name, fault, "Its size must be known, and not 0.")
-        inside = (places >= 0) & (places < total)
-        picked = graph.ints("places", _inside(places, total, layer.mode))
-        value = graph.node("Gather", [value, picked], axis=axis + graph.batch_axes)
-        if layer.mode == SampleMode.FILL and not inside.all():
-            mask = graph.constant("inside", inside.reshape(-1, *[1] * (len(shape) - axis - 1)))
-            value = graph.node("Where", [mask, value, fill])
-    return value if value != given[0] else str(graph.node("Identity", [value]))
-
-
-def _inside(places: np.ndarray, total: int, mode: SampleMode) -> np.ndarray:
-    """Bring places inside an axis of a size; those that FILL replaces to any place."""
-    if mode == SampleMode.WRAP:
-        return places % total
-    if mode == SampleMode.REFLECT and total > 1:
-        period = 2 * (total - 1)
-        return total - 1 - np.abs(places % period - (total - 1))
-    return places.clip(0, total - 1)
 
 
 @lowers(L.IConcatenationLayer)

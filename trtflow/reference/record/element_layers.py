@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from trtflow.reference.record.network import INetworkDefinition
 
 LOGICAL = (ElementWiseOperation.AND, ElementWiseOperation.OR, ElementWiseOperation.XOR)
+SELU = (1.6732632423543772, 1.0507009873554805)  # torch_tensorrt 1.4 leaves both as they are, and its tests pass
 COMPARISONS = (ElementWiseOperation.EQUAL, ElementWiseOperation.GREATER, ElementWiseOperation.LESS)
 
 
@@ -50,7 +51,8 @@ class IActivationLayer(ILayer):
 
     def __init__(self, network: INetworkDefinition, input: ITensor, type: ActivationType) -> None:
         super().__init__(network, [input])
-        self.activation_type, self.alpha, self.beta = ActivationType(type), 0.0, 0.0
+        self.activation_type = ActivationType(type)
+        self.alpha, self.beta = SELU if self.activation_type == ActivationType.SELU else (0.0, 0.0)
 
     type = alias("activation_type", "The function.")
 
@@ -153,8 +155,11 @@ class IElementWiseLayer(ILayer):
         return broadcast(self, *(tuple(tensor.shape) for tensor in self.inputs))
 
     def output_dtype(self, index: int) -> DataType:
-        """Return BOOL for comparisons, else the inputs' type."""
-        return DataType.BOOL if self.op in COMPARISONS else self.inputs[0].native_dtype
+        """Return BOOL for comparisons, else the inputs' type: of a float and a half float."""
+        if self.op in COMPARISONS:
+            return DataType.BOOL
+        types = [tensor.native_dtype for tensor in self.inputs]
+        return DataType.FLOAT if set(types) == {DataType.FLOAT, DataType.HALF} else types[0]
 
 
 class IUnaryLayer(ILayer):
@@ -167,8 +172,10 @@ class IUnaryLayer(ILayer):
         self.op = UnaryOperation(op)
 
     def allowed_types(self, index: int) -> Types:
-        """Return BOOL for NOT, numbers for SIGN, else floats."""
-        return {UnaryOperation.NOT: BOOL, UnaryOperation.SIGN: NUMBERS}.get(self.op, FLOATS)
+        """Return BOOL for NOT, numbers for SIGN and ABS, else floats."""
+        if self.op == UnaryOperation.NOT:
+            return BOOL
+        return NUMBERS if self.op in (UnaryOperation.SIGN, UnaryOperation.ABS) else FLOATS
 
     def output_dtype(self, index: int) -> DataType:
         """Return BOOL for ISINF, else the input's type."""

@@ -60,8 +60,15 @@ class WindowLayer(ILayer):
         self.padding_mode = PaddingMode.EXPLICIT_ROUND_DOWN
 
     def __setattr__(self, name: str, value: Any) -> None:
-        sized = name in ("window", "stride", "dilation", "pre_padding", "post_padding")
-        super().__setattr__(name, sizes_of(value) if sized else value)
+        if name not in ("window", "stride", "dilation", "pre_padding", "post_padding"):
+            super().__setattr__(name, value)
+            return
+        sizes = sizes_of(value)
+        with self.network.telling():  # the setters of TensorRT's layers refuse it, and the layer keeps what it has
+            if name != "window" and len(sizes) != len(self.window):
+                fault = f"{name} {sizes} for a window {self.window}"
+                raise NetworkError(self.name, fault, "Give a number for each of the window's dimensions.")
+            super().__setattr__(name, sizes)
 
     @property
     def padding(self) -> tuple[int, ...]:

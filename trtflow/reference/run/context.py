@@ -126,7 +126,7 @@ class IExecutionContext(Scope, Reporter):
         values = self._known_values()
         if len(values) < len(self._shape_inputs()) and self.engine.output_shapes.by_shape_values(tensor.name):
             return tensor.shape
-        return Dims(self.engine.output_shapes.of(self._input_shapes(), values, self._run_on_zeros)[tensor.name])
+        return Dims(self.engine.output_shapes.of(tensor.name, self._input_shapes(), values, self._run_on_zeros))
 
     @answers(InvalidDims())
     def get_tensor_strides(self, name: str) -> Dims:
@@ -414,12 +414,18 @@ class IExecutionContext(Scope, Reporter):
         feeds = {
             name: np.zeros(tuple(shape), DTYPES[self.engine.tensors[name].dtype]) for name, shape in shapes.items()
         }
-        return self._session_of_weights().run(None, {**feeds, **self._known_values()})
+        try:
+            return self._session_of_weights().run(None, {**feeds, **self._known_values()})
+        except (
+            Exception
+        ) as error:  # ONNX Runtime's own classes; what was set fits each input, but not all of them together
+            told = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+            raise PlanError(f"no outputs of inputs of the shapes {told}: {error}") from error
 
     def _infer(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
-        if self.profiler is not None:
-            return self._infer_profiled(feeds)
         try:
+            if self.profiler is not None:
+                return self._infer_profiled(feeds)
             return self._session_of_weights().run(None, feeds)
         except Exception as error:  # ONNX Runtime's own classes, which do not say more
             raise PlanError(f"the run failed: {error}", ErrorCodeTRT.FAILED_EXECUTION) from error

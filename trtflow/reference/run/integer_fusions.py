@@ -13,9 +13,8 @@ import onnx
 from onnx import helper
 
 from trtflow.reference.run.graph_index import Index, drop_unread, replace_nodes
-from trtflow.reference.run.step_ranges import STEPS, Span, clip_bounds
+from trtflow.reference.run.step_ranges import STEPS, ZERO_POINT, Span, clip_bounds
 
-ZERO_POINT = 128
 LARGEST_STEP = 255
 LEAST_CHANNELS = 16  # below, integer convolutions are slower than float ones (measured: 3 and 8 channels)
 PRODUCTS = ("Conv", "Gemm")  # MatMul needs no help: ONNX Runtime takes it with a result in float too
@@ -103,7 +102,7 @@ def move_clip_behind(quantiser: onnx.NodeProto, span: Span, index: Index, nodes:
     """Write a ReLU or a clip that a quantiser alone reads behind it, its bounds in steps.
 
     Args:
-        quantiser: of which uint8 steps are counted from 0 where there are no negative ones.
+        quantiser: of uint8; above step 127 is room where its steps are not counted from 128.
         span: between what the values lie that it reads.
         index: of the graph.
         nodes: to add to.
@@ -113,7 +112,7 @@ def move_clip_behind(quantiser: onnx.NodeProto, span: Span, index: Index, nodes:
         clip = None
     scale, zero = (float(index.array(name)) for name in quantiser.input[1:])
     low, high = clip_bounds(clip, index) if clip else (-np.inf, np.inf)
-    if zero == 0 and (clip or span.exceeds(scale)):
+    if zero < ZERO_POINT and (clip or span.exceeds(scale)):
         high = min(high, STEPS * scale)
     steps = np.clip(np.rint(np.array([low, high]) / scale) + zero, 0, LARGEST_STEP)
     if clip:
@@ -195,5 +194,12 @@ def _is_integer(name: str, index: Index) -> bool:
 
 
 def is_wide(node: onnx.NodeProto, kernel: onnx.NodeProto, index: Index) -> bool:
-    """Whether a product has as many channels as make integers faster than floats."""
-    return node.op_type != "Conv" or index.array(kernel.input[0]).shape[1] >= LEAST_CHANNELS
+    """Whether integers are faster than floats for a product: it has many channels, or integers to read.
+
+    Those would have to become floats in another layout first, and the result steps again, which is more than floats
+    gain with few channels.
+    """
+    if node.op_type != "Conv" or index.array(kernel.input[0]).shape[1] >= LEAST_CHANNELS:
+        return True
+    quantiser = _quantiser_of(node.input[0], index)
+    return quantiser is not None and _is_integer(quantiser.input[0], index)

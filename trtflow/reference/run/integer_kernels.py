@@ -17,10 +17,10 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from trtflow.reference.run.channel_order import separate_neighbours
 from trtflow.reference.run.graph_index import Index, drop_unread, reads, replace_nodes
 from trtflow.reference.run.integer_fusions import (
     PRODUCTS,
-    ZERO_POINT,
     average_in_float,
     fold_scales,
     is_clip,
@@ -29,8 +29,9 @@ from trtflow.reference.run.integer_fusions import (
     move_clip_behind,
     pool_before_quantising,
 )
-from trtflow.reference.run.products import overflows, risky_kernels
-from trtflow.reference.run.step_ranges import Span, spans
+from trtflow.reference.run.products import fits, overflows, risky_kernels
+from trtflow.reference.run.sibling_products import join_siblings
+from trtflow.reference.run.step_ranges import ZERO_POINT, Span, spans
 
 MATRIX = 2  # axes
 LARGEST_BIAS = 2**30  # leaves room for the sum of products
@@ -50,6 +51,8 @@ def use_integer_kernels(model: onnx.ModelProto) -> None:
     moved = [node for node in graph.node if _is_pair(node, index)]
     known = spans(graph, index)
     read = {node.output[0]: known.get(node.input[0], Span()) for node in moved}
+    if overflows():
+        separate_neighbours(graph, index, _lowest_zeros(moved, read, index))
     _move_zero_points(moved, read, index)
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
@@ -62,6 +65,7 @@ def use_integer_kernels(model: onnx.ModelProto) -> None:
             _fit_product(node, kernel, index, moved, nodes)
     replace_nodes(graph, nodes)
     average_in_float(graph)
+    join_siblings(graph)
     if overflows():
         _widen_kernels(graph)
 
@@ -150,12 +154,35 @@ def _is_pair(node: onnx.NodeProto, index: Index) -> bool:
 
 
 def _move_zero_points(quantisers: list[onnx.NodeProto], read: Mapping[str, Span], index: Index) -> None:
-    """Count the steps in uint8: from 128, or from 0 where there are no negative ones."""
+    """Count the steps in uint8: from 0 where there are no negative ones, from 128 where nothing is known of them."""
     for node in quantisers:
-        zero = 0 if read[node.output[0]].is_positive else ZERO_POINT
+        zero = _zero_point(node, read[node.output[0]], index)
         name = index.add(f"{node.output[0]}/zero", np.array(zero, np.uint8))
         for pair in (node, *index.consumers.get(node.output[0], [])):
             pair.input[2] = name
+
+
+def _lowest_zeros(quantisers: list[onnx.NodeProto], read: Mapping[str, Span], index: Index) -> dict[str, int]:
+    """Return from which byte on the values of each DequantizeLinear could count, by name."""
+    return {
+        pair.output[0]: read[node.output[0]].zero_point(float(index.array(node.input[1])))
+        for node in quantisers
+        for pair in index.consumers.get(node.output[0], [])
+    }
+
+
+def _zero_point(quantiser: onnx.NodeProto, span: Span, index: Index) -> int:
+    """Return the byte of step 0; 128 where another one would have to be clipped and makes no kernel fit int8."""
+    scale = float(index.array(quantiser.input[1]))
+    zero = span.zero_point(scale)
+    if zero == 0 or not span.exceeds(scale):
+        return zero
+    readers = [reader for pair in index.consumers[quantiser.output[0]] for reader in index.consumers[pair.output[0]]]
+    kernels = [(reader, kernel_of(reader, index)) for reader in readers if reader.op_type in PRODUCTS]
+    gains = overflows() and any(
+        kernel and fits(reader, index.array(kernel.input[0]), zero) for reader, kernel in kernels
+    )
+    return zero if gains else ZERO_POINT
 
 
 def _fit_product(

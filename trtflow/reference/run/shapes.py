@@ -32,28 +32,32 @@ class OutputShapes:
         self.by_values = ValueSizes(self._model, [name for name in inputs if name not in shape_inputs])
         self.by_any_values = ValueSizes(self._model, inputs)
         self._rounds = any(_rounds(node, model.graph) for node in model.graph.node)
-        self._known: dict[Key, dict[str, Dims]] = {}
+        self._inferred: dict[Key, dict[str, Dims]] = {}
+        self._run: dict[Key, dict[str, Dims]] = {}
 
     def by_shape_values(self, output: str) -> bool:
         """Whether the sizes of an output depend on values that are sizes."""
         return output in self.by_any_values.outputs - self.by_values.outputs
 
-    def of(self, inputs: Mapping[str, Dims], values: Mapping[str, np.ndarray], run: Run) -> dict[str, Dims]:
-        """Return the shape of each output.
+    def of(self, output: str, inputs: Mapping[str, Dims], values: Mapping[str, np.ndarray], run: Run) -> Dims:
+        """Return the shape of an output.
 
         Args:
+            output: its name.
             inputs: shape of each input.
-            values: those of inputs that are sizes, with which `run` runs.
+            values: those of inputs that are sizes, with which `run` runs; others' sizes may hang on what is not there.
             run: runs the network on zeros of such shapes and returns the outputs' shapes.
         """
         key = tuple((name, tuple(shape)) for name, shape in inputs.items())
         key += tuple((name, tuple(sizes.ravel().tolist())) for name, sizes in values.items())
-        if key not in self._known:
-            found = self._infer(inputs)
-            if self._rounds or any(-1 in shape for shape in found.values()):
-                found = {name: Dims(shape) for name, shape in zip(self._names, run(inputs), strict=True)}
-            self._known[key] = found
-        return self._known[key]
+        if key not in self._inferred:
+            self._inferred[key] = self._infer(inputs)
+        found = self._inferred[key]
+        if not self._rounds and -1 not in found[output]:
+            return found[output]
+        if key not in self._run:
+            self._run[key] = {name: Dims(shape) for name, shape in zip(self._names, run(inputs), strict=True)}
+        return self._run[key][output]
 
     def _infer(self, inputs: Mapping[str, Dims]) -> dict[str, Dims]:
         model = onnx.ModelProto()

@@ -1,7 +1,9 @@
-"""Which quantised tensors have no negative steps, and how large the values in front of a quantiser can be.
+"""From which step quantised tensors count in uint8, and how large the values in front of a quantiser can be.
 
-Steps from 0 to 127 in uint8 have two gains. Saturation at nought is a ReLU already. And two of their products with int8
-always fit into 16 bits, in which processors without VNNI add them (VPMADDUBSW): 2 * 127 * 127 < 2 ** 15.
+The fewer negative steps a tensor has, the smaller its zero point and the largest of its bytes. From 0 to 127 there are
+two gains. Saturation at nought is a ReLU already. And two of their products with int8 always fit into 16 bits, in which
+processors without VNNI add them (VPMADDUBSW): 2 * 127 * 127 < 2 ** 15. Behind a leaky ReLU, whose negative values are
+a tenth, bytes end at 140, and two products fit in nearly every kernel (`products.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import onnx
 from trtflow.reference.run.graph_index import Index
 
 STEPS = 127
+ZERO_POINT = 128  # of steps of both signs
+LEAK = 0.01  # ONNX's alpha where a LeakyRelu names none
 MOVERS = (
     *("AveragePool", "Expand", "Flatten", "Gather", "Identity", "MaxPool", "Reshape", "Slice", "Split", "Squeeze"),
     *("QuantizeLinear", "Tile", "Transpose", "Unsqueeze"),
@@ -37,6 +41,12 @@ class Span:
     def is_positive(self) -> bool:
         """Whether there are no negative values."""
         return self.low >= 0
+
+    def zero_point(self, scale: float) -> int:
+        """Return the byte of step 0, from which the least value's step is not negative."""
+        if self.low < -STEPS * scale:
+            return ZERO_POINT
+        return max(0, int(np.ceil(-self.low / scale)))
 
     def exceeds(self, scale: float) -> bool:
         """Whether a value can be rounded to more than 127 steps; what is next to that counts, as rounding may err."""
@@ -96,6 +106,22 @@ def _clipped(node: onnx.NodeProto, index: Index, known: Known) -> Span:
     return Span(min(max(span.low, low), high), max(min(span.high, high), low))
 
 
+def _resized(node: onnx.NodeProto, index: Index, known: Known) -> Span:
+    """Return the span of what a resize moves; interpolation by cubics leaves it."""
+    modes = [item.s for item in node.attribute if item.name == "mode"]
+    return Span() if b"cubic" in modes else _moved(node, index, known)
+
+
+def _leaked(node: onnx.NodeProto, index: Index, known: Known) -> Span:
+    span = _of(node.input[0], index, known)
+    alpha = next((item.f for item in node.attribute if item.name == "alpha"), LEAK)
+    return span if span.low >= 0 else Span(alpha * span.low, span.high) if alpha >= 0 else Span()
+
+
+def _bounded(low: float, high: float) -> Callable[[onnx.NodeProto, Index, Known], Span]:
+    return lambda node, index, known: Span(low, high)
+
+
 def _normalised(node: onnx.NodeProto, index: Index, known: Known) -> Span:
     """Return the span of a local response normalisation, whose divisor may be below 1."""
     return Span(0 if _of(node.input[0], index, known).is_positive else -np.inf)
@@ -114,6 +140,10 @@ _FUNCTIONS: dict[str, Callable[[onnx.NodeProto, Index, Known], Span]] = {
     "Clip": _clipped,
     "Concat": _joined,
     "DequantizeLinear": _dequantised,
+    **dict.fromkeys(("HardSigmoid", "Sigmoid", "Softmax"), _bounded(0, 1)),
     "LRN": _normalised,
+    "LeakyRelu": _leaked,
     "Relu": _clipped,
+    "Resize": _resized,
+    "Tanh": _bounded(-1, 1),
 }

@@ -9,6 +9,10 @@ from markupsafe import Markup
 
 METRICS = {
     "map": "mAP",
+    "f1": "F1",
+    "f1_micro": "F1, of all labels",
+    "f1_macro": "F1, mean of the classes",
+    "label_agreement": "labels as the framework's",
     "map_area": "mAP, area",
     "coco_map": "COCO mAP",
     "coco_map50": "COCO mAP, IoU 0.5",
@@ -29,6 +33,7 @@ METRICS = {
     "bleu_difference": "BLEU lost against the framework",
     "perplexity": "perplexity",
     "agreement": "difference from the framework",
+    "snr_db": "signal to noise against the framework, dB",
 }
 # What alternative texts call pictures, by the names of their files; rules give them the same labels, and their captions
 # are those of `snakemake --report`.
@@ -38,6 +43,7 @@ FIGURES = {
     "digits": "ten digits",
     "dog_bboxes": "the chapter's picture",
     "generated": "generated text",
+    "labels": "labels",
     "masks": "masks",
     "objects": "detections",
     "pictures": "pictures",
@@ -52,6 +58,7 @@ FIGURES = {
 TEXTS = {
     "digits": "Digits, as the guide prints them",
     "generated": "Generated text",
+    "labels": "Labels, said and true",
     "layers": "Layers of network and engine",
     "profile": "Layer times as text",
     "recommendations": "Recommendations, as the guide prints them",

@@ -6,13 +6,14 @@ The workflow writes what it says, and the model's names and shapes, to `sample.j
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from trtflow.datasets.label_columns import class_numbers, label_matrix
 from trtflow.datasets.own import INPUTS, LABELS, TARGETS, Items, read_items
 from trtflow.decoders import gives_lists
 from trtflow.formats import FormatError
@@ -29,7 +30,6 @@ from trtflow.samples.own.inputs import Input
 
 Arrays = dict[str, np.ndarray]
 HOOK = "hook.py"  # the user's, copied beside the model
-KNOWN = 20  # classes that an error names
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,15 @@ class Output:
 
     Attributes:
         shape: without the batch, as engines give it.
-        logits: whether a softmax is still to be taken.
+        logits: whether a softmax, or of several labels a sigmoid, is still to be taken.
         target: columns, or the array, of the data that say what it should be; empty for the task's usual one.
+        threshold: of several labels an item: a class is said whose score is above.
     """
 
     shape: Sequence[int]
     logits: bool = False
     target: Sequence[str] = ()
+    threshold: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -116,24 +118,16 @@ class OwnSample:
             FormatError: a label is no class of the model's.
         """
         items, _ = self.read_images(root, "val")
-        name = (self.outputs[self.OUTPUT].target or (LABELS,))[0]
-        labels = items.column(name, "its class, of each item,")
-        known = f"The model's {len(self.classes)} classes are {', '.join(self.classes[:KNOWN])}."
-        if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iuU":
-            shape = f"{labels.dtype} of shape {labels.shape}" if isinstance(labels, np.ndarray) else "pictures"
-            raise FormatError(
-                root, f"labels are {shape}, for {len(items)} inputs", "Give one integer or name an input."
-            )
-        if labels.dtype.kind == "U":
-            places = {name: place for place, name in enumerate(self.classes)}
-            for item, label in zip(items.names, labels.tolist(), strict=True):
-                if label not in places:
-                    where, what = (root / item, "its folder") if root.is_dir() else (root, f"the label of row {item}")
-                    raise FormatError(where, f"{what} {label!r} is no class", known)
-            return np.array([places[label] for label in labels.tolist()], np.int64)
-        if labels.min() < 0 or labels.max() >= len(self.classes):
-            raise FormatError(root, f"labels from {labels.min()} to {labels.max()}", known)
-        return labels.astype(np.int64)
+        return class_numbers(items, self.outputs[self.OUTPUT].target or (LABELS,), self.classes)
+
+    def read_label_matrix(self, root: Path) -> np.ndarray:
+        """Return which classes each held-out item has, bool [N, classes].
+
+        Raises:
+            FormatError: a label is no class of the model's.
+        """
+        items, _ = self.read_images(root, "val")
+        return label_matrix(items, self.outputs[self.OUTPUT].target or (LABELS,), self.classes)
 
     def read_targets(self, root: Path) -> Arrays:
         """Return what outputs should be of each held-out item, float64 [N, ...], by the output's name.
@@ -181,6 +175,15 @@ class OwnSample:
         if is_reference(trt):
             self.load_plugins()
         self.model.define(trt, network)
+
+    @property
+    def has_scales(self) -> bool:
+        """Whether the model says itself what is INT8, so that it takes no calibrator."""
+        return self.model.unquantised is not None
+
+    def in_precision(self, precision: str) -> OwnSample:
+        """Return the sample whose model an engine of a precision takes."""
+        return replace(self, model=self.model.in_precision(precision))
 
     def load_plugins(self) -> None:
         """Let the reference runtime know the user's own plugins."""

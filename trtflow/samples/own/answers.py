@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.decoders import Decoding, decode
-from trtflow.runtime.outputs import softmax
+from trtflow.runtime.outputs import sigmoid, softmax
 
 Answer = Callable[[Any, Mapping[str, np.ndarray], int], dict[str, np.ndarray]]
 
@@ -20,6 +20,15 @@ def probabilities(sample: Any, outputs: Mapping[str, np.ndarray], count: int) ->
     if values.shape[1] == 1 and len(sample.classes) == 2:
         values = np.concatenate([np.zeros_like(values), values] if logits else [1 - values, values], axis=1)
     return {"probabilities": softmax(values) if logits else values}
+
+
+def label_scores(sample: Any, outputs: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+    """Return how likely each class is there, float32 [N, classes], and whether it is said: 1, 0, or -1 of no number."""
+    output = sample.outputs[sample.OUTPUT]
+    values = outputs[sample.OUTPUT].reshape(len(outputs[sample.OUTPUT]), -1)
+    scores = sigmoid(values) if output.logits else values
+    said = np.where(np.isfinite(scores), scores > output.threshold, -1)
+    return {"label_scores": scores, "labels": said.astype(np.int8)}
 
 
 def detections(sample: Any, outputs: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
@@ -61,6 +70,7 @@ def nothing(sample: Any, outputs: Mapping[str, np.ndarray], count: int) -> dict[
 
 ANSWERS: dict[str, Answer] = {
     "classification": probabilities,
+    "multilabel": label_scores,
     "detection": detections,
     "segmentation": pixels,
     "regression": nothing,

@@ -54,9 +54,8 @@ class Input:
         values = items.column(names[0], f"input {self.name!r}")
         if not isinstance(values, np.ndarray):
             return self._pictures(items.source, values)
-        if values.dtype.kind == "U":
-            folder = items.source.parent if items.source.is_file() else items.source
-            return self._pictures(items.source, [folder / name for name in values.tolist()])
+        if values.dtype.kind == "U" or (self.pictures and values.dtype.kind in "iu" and values.ndim == 1):
+            return self._pictures(items.source, items.pictures(names[0], f"input {self.name!r}"))
         return self._numbers(items.numbers(names, f"input {self.name!r}"), items.source)
 
     def _found(self, items: Items, others: Sequence[str]) -> Sequence[str]:

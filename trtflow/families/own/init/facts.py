@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ SIDE = 224  # of pictures where a model leaves their size open, as most were tra
 ITEMS = 64  # that are drawn where there are no data
 SEED = 0
 SUM_TOLERANCE = 1e-3
+PASSING = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Cast")
 CHANNELS, SMALLEST = (1, 3), 16  # channels of a picture, and its least side that is one for sure
 
 
@@ -43,6 +44,8 @@ class Facts:
         answers: what it gave for values drawn by chance, [N, ...], by the output's name.
         within: of these outputs those that the model does not give, but a suppression in it reads.
         guessed: of the inputs that the model leaves open those whose shape is a usual one.
+        quantised: whether the model is INT8 already.
+        ends: by output the operator that its values come from, shapes and types aside: Sigmoid, Softmax, …
     """
 
     source: Path
@@ -55,6 +58,8 @@ class Facts:
     answers: Mapping[str, np.ndarray]
     within: list[str]
     guessed: Sequence[str] = ()
+    quantised: bool = False
+    ends: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_facts(
@@ -96,6 +101,8 @@ def read_facts(
         guessed=[name for name in opened if known[name] is None],
         outputs={name: (values.shape[1:], str(values.dtype)) for name, values in found.items() if values.ndim},
         probable=[name for name, values in found.items() if _is_probable(values)],
+        quantised=file.unquantised is not None,
+        ends={name: _end(network.graph, name) for name in found},
         batch=batch,
         answers=found,
         within=within,
@@ -162,6 +169,14 @@ def _usual(path: Path, name: str, shape: Any) -> list[int]:
     raise UserError(
         f"{path}: input {name!r} leaves sizes behind the batch open, {sizes}. Say them: --shape {name}={example}"
     )
+
+
+def _end(graph: onnx.GraphProto, name: str) -> str:
+    """Return the operator whose values a tensor has, past those that change its shape or type; "" of an input."""
+    makers = {output: node for node in graph.node for output in node.output}
+    while name in makers and makers[name].op_type in PASSING:
+        name = makers[name].input[0]
+    return makers[name].op_type if name in makers else ""
 
 
 def _is_probable(values: np.ndarray) -> bool:

@@ -7,18 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from trtflow.datasets.own import FOLDER, INPUTS, LABELS, PICTURE, TABLES, TARGETS, Items, read_items
+from trtflow.datasets.own import INPUTS, LABELS, PICTURE, TABLES, TARGETS, Items, read_items
 from trtflow.families.own.init.facts import Facts
 from trtflow.families.own.init.places import Places
 from trtflow.families.own.init.said import Guess
 from trtflow.families.own.init.seen import add_detection, add_segmentation
+from trtflow.families.own.init.truth import (
+    LABEL_NAMES,
+    TARGET_NAMES,
+    Labels,
+    find_labels,
+    numbers_beside,
+    picture_column,
+    why_labels,
+    widths_of,
+)
 from trtflow.formats import UserError
 from trtflow.samples.own.answers import ANSWERS
 
 SEEN = {"detection": add_detection, "segmentation": add_segmentation}  # tasks of pictures with boxes or masks
-TARGET_NAMES = (TARGETS, "target", "y")
-LABEL_NAMES = (LABELS, "label", "class", "classes", "species")
-MOST_CLASSES = 10_000
+CLASSES = ("classification", "multilabel")  # tasks of classes
 
 
 def guess(facts: Facts, places: Places | None, task: str | None = None) -> Guess:
@@ -35,17 +43,18 @@ def guess(facts: Facts, places: Places | None, task: str | None = None) -> Guess
     if task is not None and task not in ANSWERS:
         raise UserError(f"--task: unknown task {task!r}. Known: {', '.join(ANSWERS)}.")
     items = read_items(places.val, folder=places.folder) if places else None
-    found = Guess(*_task(facts, items, places, task), items=None if items is None else len(items))
+    labels = find_labels(facts, items, task if task in CLASSES else None) if items else None
+    found = Guess(*_task(facts, items, places, labels, task), items=None if items is None else len(items))
     if items is None and found.task != "none":
         raise UserError(f"task {found.task} needs data with labels. Give them with --data, or leave --task out.")
     found.inputs = {name: _input(facts, name, items, found) for name in facts.inputs}
-    found.outputs = _outputs(facts, found.task)
+    found.outputs = _outputs(facts)
     if items is None:
         found.left.append(
             "data: they are drawn by chance, so that latency and agreement mean something; give yours, and a task"
         )
-    if found.task == "classification" and items is not None:
-        _add_classes(facts, items, found)
+    if found.task in CLASSES and items is not None:
+        _add_classes(facts, items, labels, found)
     if found.task == "regression" and items is not None:
         _add_targets(facts, items, found)
     if found.task in SEEN and places is not None:
@@ -53,38 +62,29 @@ def guess(facts: Facts, places: Places | None, task: str | None = None) -> Guess
     return found
 
 
-def _task(facts: Facts, items: Items | None, places: Places | None, task: str | None) -> tuple[str, str]:
+def _task(
+    facts: Facts, items: Items | None, places: Places | None, labels: Labels | None, task: str | None
+) -> tuple[str, str]:
     if task is not None or items is None or places is None:
         return (task, "you said so") if task else ("none", "there are no data with labels")
     if places.labels or places.masks:
         kind, what = ("detection", "boxes") if places.labels else ("segmentation", "masks")
         return kind, f"there are {what} in {places.labels or places.masks}"
-    label, widths = _label(facts, items), _widths(facts)
-    if label and _classes_of(items, label) and max(widths, default=0) <= MOST_CLASSES:
-        kinds = "folders of the pictures" if label == FOLDER and items.source.is_dir() else f"column {label!r}"
-        return "classification", f"{kinds} are labels"
+    if labels:
+        return labels.task, why_labels(labels, items)
     targets = [name for name in (*facts.outputs, *TARGET_NAMES, *_unused(facts, items)) if name in items.columns]
-    if label and _several(facts, items, label):
-        targets.append(label)
     if targets:
         return "regression", f"{targets[0]!r} of the data are numbers"
-    return "none", f"no task scores {label!r} of the data as they are" if label else "the data have no labels"
-
-
-def _several(facts: Facts, items: Items, label: str) -> bool:
-    """Whether labels are several an item, of which each is there or not, as a model that gives a chance of each has."""
-    values = items.columns[label]
-    return (
-        isinstance(values, np.ndarray)
-        and values.ndim == 2
-        and values.dtype.kind in "biuf"
-        and len(facts.outputs) == 1
-        and _widths(facts) == [values.shape[1]]
-    )
+    named = next((name for name in LABEL_NAMES if name in items.columns and not items.source.is_dir()), None)
+    return "none", f"no task scores {named!r} of the data as they are" if named else "the data have no labels"
 
 
 def _unused(facts: Facts, items: Items) -> list[str]:
     """Return the arrays or columns of numbers that no input takes and that are of the size of the only output."""
+    picture = picture_column(items)
+    if picture is not None:
+        columns = list(numbers_beside(items, picture))
+        return columns if list(widths_of(facts).values()) == [len(columns)] else []
     if items.source.suffix in TABLES and len(facts.inputs) == 1 and not set(facts.inputs) & set(items.columns):
         return _features(items, facts)[1]
     if len(facts.outputs) != 1 or items.source.suffix != ".npz":
@@ -98,36 +98,6 @@ def _unused(facts: Facts, items: Items) -> list[str]:
     ]
 
 
-def _widths(facts: Facts) -> list[int]:
-    """Return how many numbers each output of floats gives for an item."""
-    return [prod(shape) for shape, dtype in facts.outputs.values() if np.dtype(dtype).kind == "f"]
-
-
-def _label(facts: Facts, items: Items) -> str | None:
-    """Return the column of labels: by its name, or a table's only one of words, if an output has as many values."""
-    named = next((name for name in LABEL_NAMES if name in items.columns), None)
-    if named or items.source.suffix not in TABLES:
-        return named
-    words = [
-        key for key, values in items.columns.items() if isinstance(values, np.ndarray) and values.dtype.kind == "U"
-    ]
-    if len(words) != 1 or words[0] in facts.inputs:
-        return None
-    count = len(_classes_of(items, words[0]))
-    return words[0] if count in _widths(facts) or (count == 2 and 1 in _widths(facts)) else None
-
-
-def _classes_of(items: Items, label: str) -> list[str]:
-    """Return the classes that labels name, sorted; of numbers none are named; [] where they are no labels."""
-    values = items.columns[label]
-    if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "iuU":
-        return []
-    known = np.unique(values).tolist()
-    if items.source.is_dir() and len(known) == 1:  # pictures in one folder, which is no class
-        return []
-    return [str(name) for name in known]
-
-
 def _input(facts: Facts, name: str, items: Items | None, found: Guess) -> dict[str, Any]:
     """Return what the YAML file says of an input."""
     shape, dtype = facts.inputs[name]
@@ -138,9 +108,12 @@ def _input(facts: Facts, name: str, items: Items | None, found: Guess) -> dict[s
         )
     if items is None:
         return told
-    source = next((key for key in (name, INPUTS, PICTURE) if key in items.columns), None)
+    picture = picture_column(items) if len(facts.inputs) == 1 else None
+    source = next((key for key in (name, INPUTS, PICTURE) if key in items.columns), picture)
     values = items.columns[source] if source else None
-    if values is not None and (not isinstance(values, np.ndarray) or values.dtype.kind == "U"):
+    if values is not None and (source == picture or not isinstance(values, np.ndarray) or values.dtype.kind == "U"):
+        if picture not in (None, name, INPUTS, PICTURE):
+            told["from"] = picture
         pictures = pictures_of(shape)
         if pictures is None:
             raise UserError(f"{items.source}: pictures, but input {name!r} takes {shape}. Give arrays in an .npz file.")
@@ -221,43 +194,39 @@ def _features(items: Items, facts: Facts) -> tuple[list[str] | None, list[str]]:
     return None, []
 
 
-def _outputs(facts: Facts, task: str) -> dict[str, dict[str, Any]]:
-    """Return the outputs that make sense: of numbers that are no places; for a classifier one, a softmax's first."""
+def _outputs(facts: Facts) -> dict[str, dict[str, Any]]:
+    """Return the outputs that make sense: of numbers that are no places."""
     given = {name: dtype for name, (_, dtype) in facts.outputs.items() if name not in facts.within}
-    floats = [name for name, dtype in given.items() if np.dtype(dtype).kind == "f"] or list(given)
-    if task == "classification":
-        rows = [name for name in floats if name in facts.probable] or floats
-        return {rows[0]: {}}
-    return {name: {} for name in floats}
+    return {name: {} for name in [name for name in given if np.dtype(given[name]).kind == "f"] or given}
 
 
-def _add_classes(facts: Facts, items: Items, found: Guess) -> None:
-    """Name the classes, as many as the output has, and say of what column they are."""
-    name = next(iter(found.outputs))
-    width = prod(facts.outputs[name][0])
-    label = _label(facts, items)
-    if label is None:
-        raise UserError(f"{items.source}: no labels. Call their column or array {LABELS}.")
-    if label != LABELS:
-        found.outputs[name]["target"] = label
-    if name not in facts.probable and width > 1:
+def _add_classes(facts: Facts, items: Items, labels: Labels | None, found: Guess) -> None:
+    """Keep the output that is scored, and name the classes, as many as it has.
+
+    Raises:
+        UserError: there are no labels, or of more classes than the output has.
+    """
+    if labels is None:
+        raise UserError(f"{items.source}: no labels that an output could give. Call their column or array {LABELS}.")
+    name, width = labels.output, widths_of(facts)[labels.output]
+    found.outputs = {name: {}}
+    if labels.columns != [LABELS]:
+        found.outputs[name]["target"] = labels.columns if len(labels.columns) > 1 else labels.columns[0]
+    if name not in facts.probable and facts.ends[name] != "Sigmoid":
         found.outputs[name]["logits"] = True
-    values = items.columns[label]
-    named = isinstance(values, np.ndarray) and values.dtype.kind == "U"
-    classes = _classes_of(items, label)
-    count = 2 if width == 1 else width
-    if named and len(classes) == count:
-        found.classes = classes
-        found.left.append("data.classes: in alphabetical order; check that the model numbers them so")
-    elif named and len(classes) > count:
+    classes, count = labels.classes, 2 if width == 1 else width
+    if len(classes) > count:
         raise UserError(
             f"{items.source}: {len(classes)} classes, such as {classes[0]}, but output {name!r} has {width} values. "
             "Give the data of this model."
         )
+    found.classes = [*classes, *(f"class {place}" for place in range(len(classes), count))]
+    if labels.ordered:
+        found.left.append("data.classes: in the order of the columns; check that the model numbers them so")
+    elif len(classes) == count:
+        found.left.append("data.classes: in alphabetical order; check that the model numbers them so")
     else:
-        found.classes = [f"class {place}" for place in range(count)] if not named else classes
         found.left.append(f"data.classes: the names of all {count} classes, in the order of the output")
-        found.classes += [f"class {place}" for place in range(len(found.classes), count)]
 
 
 def _add_targets(facts: Facts, items: Items, found: Guess) -> None:
@@ -273,8 +242,3 @@ def _add_targets(facts: Facts, items: Items, found: Guess) -> None:
         source = next((key for key in (name, *TARGET_NAMES, *LABEL_NAMES, *rest) if key in items.columns), None)
         if source not in (None, name, TARGETS):
             told["target"] = source
-        if source in LABEL_NAMES and source is not None and _several(facts, items, source):
-            found.left.append(
-                f"outputs.{name}.target: labels that are there or not are scored as numbers, by RMSE of their chances; "
-                "for F1 or precision give a hook with score"
-            )

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
+
 from trtflow.datasets.labelled import pictures as labelled
 from trtflow.datasets.labelled.lists import COCO, PictureSet, is_list, names_picture, pictures_of
+from trtflow.datasets.own import TABLES, read_items
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.files import read_json
 
@@ -21,6 +24,7 @@ LOOKED_AT = 20  # pictures, to see whether labels are theirs
 LARGEST_JSON = 512 << 20  # bytes of a file that is looked into
 TRAINED = "train"  # the split that calibrates
 BOX_FILES, MASK_FILES = (".xml", ".txt"), (".png",)
+BESIDE = 50  # folders beside a list or a table in which its pictures may lie
 UP = 3  # folders over a list in which its pictures may lie
 
 
@@ -32,8 +36,8 @@ class Places:
         val: the items: a folder of pictures, a list of them, or a file.
         labels: of boxes; None where there are none.
         masks: None where there are none.
-        folder: that names of lists start from; None where there are no lists.
-        calibration: list of the pictures that calibrate, where another one names those that are scored.
+        folder: that names of pictures in lists and tables start from; None where there are none.
+        calibration: list or folder of the pictures that calibrate, where others are scored.
     """
 
     val: Path
@@ -70,7 +74,7 @@ def find_places(data: Path, labels: Path | None, masks: Path | None) -> Places:
     if not data.is_dir():
         if labels or masks:
             raise UserError(f"{data}: labels of boxes and masks are of pictures in a folder. Give that as --data.")
-        return Places(data)
+        return Places(data, folder=table_folder(data))
     folder = _pictures(data)
     if labels or masks:
         return _places(_split(data, folder, "Main" if labels else "Segmentation"), labels, masks)
@@ -100,7 +104,47 @@ def _of_folder(data: Path, folder: Path) -> Places:
     if masks:
         return masks
     split = _split(data, folder, "Main")
-    return _places(split) if split.listed else Places(data)
+    if split.listed:
+        return _places(split)
+    return _of_table(data) or _held_out(data)
+
+
+def _held_out(data: Path) -> Places:
+    """Return the places of a folder of classes, or of one with a folder of classes a split."""
+    for name in HELD_OUT:
+        if (data / name).is_dir() and _some(data / name):
+            return Places(data / name, calibration=data / TRAINED if _some(data / TRAINED) else None)
+    return Places(data)
+
+
+def _of_table(data: Path) -> Places | None:
+    """Return the places of the table in a folder that names its pictures; None where there is none.
+
+    Folders of classes need none: there the pictures lie in several.
+    """
+    tables = sorted((path for end in TABLES for path in data.glob(f"*{end}")), key=lambda path: (_rank(path), path))
+    for path in tables:
+        folder = table_folder(path)
+        if folder is not None:
+            return Places(path, folder=folder)
+    return None
+
+
+def table_folder(path: Path) -> Path | None:
+    """Return the folder that names of pictures in a table start from: the first near it that has the first row's.
+
+    Raises:
+        FormatError: it is no table.
+        UserError: it is not there.
+    """
+    if path.suffix not in TABLES:
+        return None
+    for values in read_items(path).columns.values():
+        if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iuU":
+            folder = _folder_of(str(values[0]), path)
+            if folder is not None:
+                return folder
+    return None
 
 
 def _labelled(data: Path, split: PictureSet, *, boxes: bool = True, masks: bool = True) -> Places | None:
@@ -182,7 +226,8 @@ def list_folder(path: Path) -> Path:
 def _folder_of(name: str, path: Path) -> Path | None:
     """Return the first folder near a list that has a picture that it names."""
     above = [path.parent, *list(path.parent.parents)[:UP], Path()]
-    near = [place / sub for place in above for sub in PICTURES] + above
+    beside = sorted(place for place in path.parent.iterdir() if place.is_dir())[:BESIDE]
+    near = [*(place / sub for place in above for sub in PICTURES), *above, *beside]
     return next((place for place in near if names_picture(name, place)), None)
 
 

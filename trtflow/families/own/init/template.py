@@ -15,9 +15,9 @@ from trtflow.workflow.own import usual_gates
 PRECISIONS = ("fp32", "fp16", "int8")
 BATCH = 8  # of the engines where the model leaves it open
 WHOLE_RANGE = ("segmentation",)  # tasks whose INT8 keeps the whole range of each tensor
-CHOSEN = ("classification", "detection")  # tasks whose calibrator is chosen by what its engine answers
+CHOSEN = ("classification", "multilabel", "detection")  # tasks whose calibrator is chosen by what its engine answers
 LABELS = {
-    "folder": "that names in lists of pictures start from",
+    "folder": "that names of pictures start from",
     "labels": "boxes of COCO, VOC or YOLO",
     "masks": "a .png file a picture; 255 does not count",
 }
@@ -45,17 +45,16 @@ def to_yaml(
         f"name: {name}",
         f"title: {_text(title)}",
         f"task: {guess.task} # as {guess.why}; others are in config/tasks",
-        f"model: {_text(model)}",
+        f"model: {_text({**model, **({'quantised': True} if facts.quantised else {})})}",
         *_inputs(facts, guess),
         *_outputs(facts, guess),
         *_decoding(guess),
-        *_data(data, guess),
+        *_data(data, facts, guess),
         f"precisions: {_text(list(PRECISIONS))}",
         *_batch(facts, guess),
-        *_calibration(guess),
-        "# mixed_precision: auto # keep the layers in float32 without which INT8 misses its gate on the agreement",
+        *_calibration(facts, guess),
         "# hook: my_hook.py # preprocess, postprocess and score in Python, where this file cannot say it",
-        *_gates(guess),
+        *_gates(facts, guess),
     ]
     return "\n".join(lines) + "\n"
 
@@ -104,7 +103,7 @@ def _decoding(guess: Guess) -> list[str]:
     ]
 
 
-def _data(data: dict[str, str], guess: Guess) -> list[str]:
+def _data(data: dict[str, str], facts: Facts, guess: Guess) -> list[str]:
     lines = [
         "data:",
         f"  val: {_text(data['val'])} # what is scored: pictures in folders or in a list, .npz, .npy, .csv or .parquet",
@@ -112,7 +111,9 @@ def _data(data: dict[str, str], guess: Guess) -> list[str]:
     ]
     if guess.colours:
         lines.append(f"  colours: {_text(guess.colours)} # of masks")
-    if "calibration" in data:
+    if facts.quantised:
+        pass  # nothing calibrates
+    elif "calibration" in data:
         lines.append(f"  calibration: {_text(data['calibration'])} # of INT8, without labels")
     else:
         lines.append(
@@ -131,7 +132,17 @@ def _batch(facts: Facts, guess: Guess) -> list[str]:
     return [f"max_batch_size: {min(BATCH, share)} # largest batch of the engines"]
 
 
-def _calibration(guess: Guess) -> list[str]:
+def _calibration(facts: Facts, guess: Guess) -> list[str]:
+    """Return the lines of what INT8 is made by; of a model that is quantised already the model says that."""
+    if facts.quantised:
+        return ["# int8 is as the model's own pairs say; fp32 and fp16 are of the model without them"]
+    return [
+        *_calibrator(guess),
+        "# mixed_precision: auto # keep the layers in float32 without which INT8 misses its gate on the agreement",
+    ]
+
+
+def _calibrator(guess: Guess) -> list[str]:
     if guess.task in WHOLE_RANGE:
         return [
             "calibration: {algorithm: minmax} # of INT8, on up to 512 items; entropy2, which else is usual, cuts off",
@@ -145,9 +156,9 @@ def _calibration(guess: Guess) -> list[str]:
     return ["# calibration: {algorithm: auto, batches: 10, seed: 0} # of INT8; else entropy2 on up to 512 items"]
 
 
-def _gates(guess: Guess) -> list[str]:
+def _gates(facts: Facts, guess: Guess) -> list[str]:
     told = Kinds(ROOT).get("task", guess.task, "--task")["own"]
     lines = ["gates: # what the report must reach; without this the same"]
     for precision in PRECISIONS:
-        lines += [f"  - {_text(gate)}" for gate in usual_gates(precision, told)]
+        lines += [f"  - {_text(gate)}" for gate in usual_gates(precision, told, quantised=facts.quantised)]
     return lines

@@ -128,17 +128,12 @@ class Inference:
             result.shape = shape if result.shape is None or shape is not None else result.shape
 
     def refine(self, told: Told, declared: onnx.ValueInfoProto) -> None:
-        """Take sizes of which inference tells nothing from what the model declares, if that fits the others."""
-        if not declared.type.tensor_type.HasField("shape"):
-            return
-        shape = self._read(declared).shape or ()
-        if told.shape is None:
-            told.shape = shape
-        elif len(told.shape) == len(shape):
-            pairs = list(zip(told.shape, shape, strict=True))
-            if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs):
-                return
-            told.shape = tuple(wanted if _is_new(size) and isinstance(wanted, int) else size for size, wanted in pairs)
+        """Take a shape of which not even the rank is known from what the model declares, which may be wrong.
+
+        Nothing else is taken from there: TensorRT does not read it.
+        """
+        if told.shape is None and declared.type.tensor_type.HasField("shape"):
+            told.shape = self._read(declared).shape
 
     def _define(self, graph: onnx.GraphProto, name: str, told: Told) -> None:
         small = told.array is not None and told.array.size <= LARGEST

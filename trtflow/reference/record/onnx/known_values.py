@@ -51,7 +51,8 @@ def as_known(array: np.ndarray) -> Values:
 
 def _objects(array: Any) -> np.ndarray:
     made = np.empty(np.shape(array), object)
-    made[...] = np.asarray(array).tolist() if isinstance(array, np.ndarray) and array.dtype != object else array
+    if made.size:  # an empty list says nothing of its other sizes
+        made[...] = np.asarray(array).tolist() if isinstance(array, np.ndarray) and array.dtype != object else array
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from trtflow.reference.errors import NetworkError
 from trtflow.reference.record.enums import DataType
 from trtflow.reference.record.layer import ILayer
 from trtflow.reference.record.network import INetworkDefinition
+from trtflow.reference.record.onnx.constants import given_by
 from trtflow.reference.record.onnx.errors import ErrorCode, Refusal, UnknownRank, UnsupportedForm
 from trtflow.reference.record.onnx.folding import fold, has_kernel
 from trtflow.reference.record.onnx.inference import Inference, Told, title
@@ -36,7 +37,7 @@ from trtflow.reference.record.onnx.registry import (
     schema_of,
 )
 from trtflow.reference.record.onnx.sizes import fixed
-from trtflow.reference.record.onnx.types import OTHERS, SINGLE, TYPES, dtype_of, in_single, narrowed
+from trtflow.reference.record.onnx.types import OTHERS, SINGLE, TYPES, check_rank, dtype_of, in_single, narrowed
 from trtflow.reference.record.onnx_layer import IOnnxLayer
 from trtflow.reference.record.tensor import ITensor
 from trtflow.reference.record.values import ILogger, Logger, Weights
@@ -60,9 +61,17 @@ class Parse:
     """
 
     def __init__(
-        self, model: onnx.ModelProto, network: INetworkDefinition, logger: ILogger, fail: Fail, beyond: bool
+        self,
+        model: onnx.ModelProto,
+        network: INetworkDefinition,
+        logger: ILogger,
+        fail: Fail,
+        beyond: bool,
+        places: Sequence[int] | None = None,
     ) -> None:
         self.graph, self.network, self.logger, self._fail = model.graph, network, logger, fail
+        # of the nodes in the model as it was given, which errors name
+        self._places = range(len(model.graph.node)) if places is None else places
         self.beyond = beyond
         self.used_beyond: dict[str, None] = {}
         self.opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), OPSET)
@@ -95,14 +104,17 @@ class Parse:
             except Refusal as refusal:
                 self._fail(refusal.code, str(refusal), -1, value.name)
                 return
-        for index, node in enumerate(self.graph.node):
+        for index, node in zip(self._places, self.graph.node, strict=True):
+            where = f"node {index}, {node.name!r} ({node.op_type})"
             try:
                 self.add(node)
             except Refusal as refusal:
-                self._fail(refusal.code, f"node {index}, {node.name!r} ({node.op_type}): {refusal}", index)
+                self._fail(refusal.code, f"{where}: {refusal}", index)
             except (UserError, UnsupportedForm) as error:
-                fault = f"node {index}, {node.name!r} ({node.op_type}): {error}"
-                self._fail(ErrorCode.UNSUPPORTED_NODE, fault, index)
+                self._fail(ErrorCode.UNSUPPORTED_NODE, f"{where}: {error}", index)
+            except Exception as error:  # a node may be wrong in more ways than are foreseen
+                fault = f"{where}: it cannot be read ({type(error).__name__}: {error})"
+                self._fail(ErrorCode.INTERNAL_ERROR, f"{fault}. Check it with onnx.checker, and simplify it.", index)
         for value in self.graph.output:
             try:
                 self.mark(value)
@@ -120,6 +132,7 @@ class Parse:
         """Add an input of the network."""
         tensor = value.type.tensor_type
         dtype = dtype_of(tensor.elem_type, value.name)
+        check_rank("Failed to convert ONNX dimensions to TensorRT dimensions.", value.name, tensor.shape.dim)
         if not tensor.HasField("shape"):
             raise Refusal(f"The number of dimensions of the input {value.name!r} is not known", "Give it a shape.")
         sizes = []
@@ -147,6 +160,11 @@ class Parse:
             return
         dtype = dtype_of(value.type.tensor_type.elem_type, name)
         tensor = self.tensor(found, name)
+        if tensor.is_network_input and tensor.name == name:
+            tensor.name = f"__{name}"
+            self.warn(f"{name!r} is an input and an output: TensorRT calls the input {tensor.name!r}.")
+        elif tensor.is_network_output and tensor.name == name:
+            return  # the same output again
         if tensor.is_network_input or tensor.is_network_output:
             tensor = self.network.add_identity(tensor).outputs[0]
         halves = {dtype, tensor.native_dtype} == {DataType.FLOAT, DataType.HALF}  # which the builder converts
@@ -167,8 +185,11 @@ class Parse:
             self.step(node)
             return
         self._check_inputs(node)
-        if self._is_plugin(node, [self.values[name] if name else None for name in node.input]):
+        operands = [self.values[name] if name else None for name in node.input]
+        if self._is_plugin(node, operands):
             return
+        if onnx.defs.has(node.op_type, OPSET, "") and is_beyond(node):  # whatever form of it a later opset has
+            check_node(self, node, operands)
         parts = parts_of(node, self.opset, self.around())
         for part in parts or ():
             for made in bring(part, self.opset, replace(self.around(), plain=True)):
@@ -200,6 +221,7 @@ class Parse:
             dtype_of(told.elem_type, node.output[0])
             if told.shape is None:
                 raise UnknownRank
+            check_rank(f"Invalid Node - {title(node)}", node.output[0], told.shape)
         self._add_layers(node, operands, results)
 
     def _drop_unknown(self, node: onnx.NodeProto) -> None:
@@ -266,6 +288,8 @@ class Parse:
         array = narrowed(value)
         weights = Weights(array)
         weights.name = self._names.get(memory(value), "") if value.size else ""
+        if array.dtype == np.int32 and (array != value).any():
+            self.warn(f"{weights.name or name!r} has numbers outside INT32: TensorRT has the nearest that are in it.")
         layer = self.network.add_constant(array.shape, weights)
         layer.name = f"{name}_constant"
         layer.outputs[0].name = f"{name}_constant_{self.network.num_layers}"
@@ -323,29 +347,12 @@ class Parse:
         """Note what a Constant gives, which is weights to TensorRT; whether it is one."""
         if node.op_type != "Constant" or node.domain not in ("", "ai.onnx"):
             return False
-        if not node.attribute:
-            raise Refusal(f"Invalid Node - {title(node)}", "The Constant has no value.", ErrorCode.INVALID_NODE)
-        item = node.attribute[0]
-        if item.name not in ("value", "value_float", "value_floats", "value_int", "value_ints"):
-            words = (
-                "This version of TensorRT does not support the sparse_value, value_string and value_strings attributes."
-            )
-            raise Refusal(words, "Give the values as a tensor.")
-        if item.name == "value":
-            if item.t.data_type not in TYPES:
-                dtype_of(item.t.data_type, node.output[0])
-            self._hold(node.output[0], numpy_helper.to_array(item.t))
-        else:
-            dtype = np.float32 if "float" in item.name else np.int64
-            if dtype == np.int64:  # its importer asks the attribute for floats, which it has not
-                instead = "0" if item.name == "value_int" else "an empty list"
-                name = node.name or node.output[0]
-                self.warn(f"TensorRT 8.6 reads {item.name} of {name!r} (Constant) as {instead}: give a tensor, value.")
-            self._hold(node.output[0], np.asarray(helper.get_attribute_value(item), dtype))
+        self._hold(node.output[0], given_by(node, self.warn))
         return True
 
     def _hold(self, name: str, array: np.ndarray) -> None:
         """Note a constant that TensorRT has as weights, under its name."""
+        check_rank("Failed to import initializer.", name, array.shape)
         held = array if self.beyond or name in self._steps else as_weights(array)
         self.constant(name, held)
         self.weights.add(name)

@@ -16,7 +16,8 @@ from google.protobuf.message import DecodeError
 from trtflow.formats import UserError
 from trtflow.reference.record.answers import raising
 from trtflow.reference.record.network import INetworkDefinition
-from trtflow.reference.record.onnx.errors import ErrorCode, ParserError
+from trtflow.reference.record.onnx.as_taken import settle
+from trtflow.reference.record.onnx.errors import ErrorCode, ParserError, Refusal
 from trtflow.reference.record.onnx.operators import PROMISED, SUPPORTED, UNPROMISED
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.plugins import is_registered
@@ -173,12 +174,15 @@ class OnnxParser(Scope):
         before = len(self._errors)
         try:
             fits = self._has_place(behind_others) and self._has_weights(model, path)
+            places = settle(model, self._warn) if fits else []
             if fits and self._is_readable(model, path or "the model"):
-                parse = Parse(model, self.network, self.logger, self._fail, self.beyond_tensorrt)
+                parse = Parse(model, self.network, self.logger, self._fail, self.beyond_tensorrt, places)
                 with raising():  # so that the parser sees what layers do not take
                     parse.run()
                 for names in (self.used_beyond_tensorrt, self.network.beyond_tensorrt):
                     names += [name for name in parse.used_beyond if name not in names]
+        except Refusal as refusal:
+            self._fail(refusal.code, f"{path or 'the model'}: {refusal}")
         except UserError as error:
             self._fail(ErrorCode.INVALID_GRAPH, str(error))
         except Exception as error:  # a model may be wrong in more ways than are foreseen, and a parser only answers
@@ -199,7 +203,8 @@ class OnnxParser(Scope):
         return True
 
     def _is_readable(self, model: onnx.ModelProto, name: str) -> bool:
-        if not model.graph.node:
+        given = {value.name for value in model.graph.input} | {tensor.name for tensor in model.graph.initializer}
+        if not model.graph.node and given.isdisjoint(value.name for value in model.graph.output):
             return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, f"{name}: no ONNX graph in it")
         version = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 1)
         if version > NEWEST:
@@ -218,6 +223,9 @@ class OnnxParser(Scope):
             fault = f"{name} is not valid ONNX: {reason.rstrip('.')}. Export it again, with opset_version={OPSET}."
             return self._fail(ErrorCode.INVALID_GRAPH, fault)
         return True
+
+    def _warn(self, message: str) -> None:
+        self.logger.log(Logger.WARNING, message)
 
     def _fail(self, code: ErrorCode, description: str, node: int = -1, file: str = "") -> bool:
         self._errors.append(ParserError(code, description, node, file))

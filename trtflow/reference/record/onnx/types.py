@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from trtflow.reference.record.dims import MAX_DIMS
 from trtflow.reference.record.enums import DataType
-from trtflow.reference.record.onnx.errors import Refusal
+from trtflow.reference.record.onnx.errors import ErrorCode, Refusal
 from trtflow.reference.record.onnx.registry import graphs_of
 
 TYPES: dict[int, DataType] = {
@@ -39,6 +43,13 @@ def dtype_of(elem_type: int, name: str) -> DataType:
     return TYPES[elem_type]
 
 
+def check_rank(words: str, name: str, shape: Sequence[Any]) -> None:
+    """Raise Refusal, in TensorRT's words, for a value of more dimensions than TensorRT has."""
+    if len(shape) > MAX_DIMS:
+        fault = f"{name!r} has {len(shape)} dimensions, and TensorRT takes at most {MAX_DIMS}"
+        raise Refusal(words, f"{fault}. Join some of them.", ErrorCode.UNSUPPORTED_GRAPH)
+
+
 def narrowed(array: np.ndarray) -> np.ndarray:
     """Return a constant in a type that TensorRT has."""
     wide = {"i8": np.int32, "u8": np.int32, "f8": np.float32, "i2": np.int32, "u2": np.int32, "u4": np.int32}
@@ -68,7 +79,8 @@ def _make_single(node: onnx.NodeProto) -> None:
             _make_tensor_single(tensor)
         for value in (*graph.input, *graph.output, *graph.value_info):
             kind = value.type.tensor_type
-            kind.elem_type = SINGLE.get(kind.elem_type, kind.elem_type)
+            if kind.elem_type in SINGLE:  # others may have no type, which is not to be given one
+                kind.elem_type = SINGLE[kind.elem_type]
         for inner in graph.node:
             _make_single(inner)
 
