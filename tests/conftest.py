@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start one server of warm Pythons for all workers, and let tests start programs by it."""
     if hasattr(config, "workerinput"):
         keep_to_own_cores(config.workerinput["workerid"], config.workerinput["workercount"])
+    warm_python.leave_writing_to_the_system()
     config.stash[BEFORE] = dict(os.environ)
     if not warm_python.POSSIBLE:
         return

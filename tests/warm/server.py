@@ -344,5 +344,6 @@ if __name__ == "__main__":
     for variable in THREADS:
         os.environ.pop(variable, None)
     gc.disable()
+    os.fsync = os.fstat  # type: ignore[assignment] # as tests/warm_python.py says
     remember_listings()
     Server(*sys.argv[1:]).serve()
