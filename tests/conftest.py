@@ -60,7 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if not hasattr(config, "workerinput"):
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of a thousand programs compiles the modules anew
-        server = warm_python.Server()
+        whole = config.args_source is config.ArgsSource.TESTPATHS  # no file is named: some test needs each of these
+        server = warm_python.Server(libraries=warm_python.MANY if whole else ())
         config.add_cleanup(server.close)
         warm_python.write_programs()
         os.environ[warm_python.SOCKET] = server.place

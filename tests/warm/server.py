@@ -6,7 +6,7 @@ each runs in a process of its own, with the arguments, folder, environment, file
 client (tests/warm/client.py), which ends as the program does. Its session must be this one, and what libraries read of
 the environment when they are loaded as it was here, or the client runs Python itself.
 
-python tests/warm/server.py SOCKET FOLDER PYTHON: until standard input ends.
+python tests/warm/server.py SOCKET FOLDER PYTHON [LIBRARY...]: until standard input ends.
 """
 
 from __future__ import annotations
@@ -346,4 +346,6 @@ if __name__ == "__main__":
     gc.disable()
     os.fsync = os.fstat  # type: ignore[assignment] # as tests/warm_python.py says
     remember_listings()
-    Server(*sys.argv[1:]).serve()
+    serving = Server(*sys.argv[1:4])
+    serving.load(sys.argv[4:])
+    serving.serve()
