@@ -54,12 +54,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start one server of warm Pythons for all workers, and let tests start programs by it."""
     if hasattr(config, "workerinput"):
         keep_to_own_cores(config.workerinput["workerid"], config.workerinput["workercount"])
+    warm_python.leave_writing_to_the_system()
     config.stash[BEFORE] = dict(os.environ)
     if not warm_python.POSSIBLE:
         return
     if not hasattr(config, "workerinput"):
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of a thousand programs compiles the modules anew
-        server = warm_python.Server()
+        whole = config.args_source is config.ArgsSource.TESTPATHS  # no file is named: some test needs each of these
+        server = warm_python.Server(libraries=warm_python.MANY if whole else ())
         config.add_cleanup(server.close)
         warm_python.write_programs()
         os.environ[warm_python.SOCKET] = server.place

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,19 @@ SOCKET = "TRTFLOW_TESTS_WARM"
 CHANGED = "TRTFLOW_TESTS_CHANGED"
 BIN = TESTS.parent / ".pytest_cache" / "d" / "warm" / "bin"  # the same for every run, as Snakemake's notes name it
 PROGRAMS = ("snakemake",)  # scripts of the environment that start warm too
+MANY = ("tensorflow", "torch", "sklearn.datasets", "snakemake.cli")  # what some of all tests' programs need
+TO_DISK = os.fsync
 
 
 class Server:
-    """A server of warm starts, until it is closed or the process that started it ends."""
+    """A server of warm starts, until it is closed or the process that started it ends.
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+    Args:
+        environment: its own.
+        libraries: that it loads at once; others it loads when a program had to.
+    """
+
+    def __init__(self, environment: Mapping[str, str] = os.environ, libraries: Sequence[str] = ()) -> None:
         self.folder = tempfile.mkdtemp(prefix="trtflow-")
         self.place = f"{self.folder}/socket"
         without = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
@@ -33,7 +40,7 @@ class Server:
             listening.bind(self.place)
             listening.listen(64)
             number = listening.fileno()
-            command = [COLD, TESTS / "warm/server.py", str(number), self.folder, str(BIN / "python")]
+            command = [COLD, TESTS / "warm/server.py", str(number), self.folder, str(BIN / "python"), *libraries]
             pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "pass_fds": [number]}
             self.process = subprocess.Popen(command, env=without, **pipes)
 
@@ -43,6 +50,11 @@ class Server:
         self.process.stdin.close()
         self.process.wait()
         shutil.rmtree(self.folder)
+
+
+def leave_writing_to_the_system() -> None:
+    """Let files of tests reach the disk when they do: they need not outlast a loss of power, and each waits 5 ms."""
+    os.fsync = os.fstat  # type: ignore[assignment] # which knows a file that is none
 
 
 def write_programs() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import warm_python
 
 from trtflow.datasets.archives import unpack
 from trtflow.formats import FormatError
@@ -80,7 +81,7 @@ def test_what_living_processes_write_stays(tmp_path):
 @pytest.mark.parametrize("durable", [True, False])
 def test_a_file_and_its_folder_are_on_the_disk_before_its_name_counts(tmp_path, monkeypatch, durable):
     done = []
-    real_sync, real_replace = os.fsync, os.replace
+    real_sync, real_replace = warm_python.TO_DISK, os.replace
     monkeypatch.setattr(os, "fsync", lambda fd: (done.append(os.path.realpath(f"/proc/self/fd/{fd}")), real_sync(fd)))
     monkeypatch.setattr(os, "replace", lambda *paths: (done.append("replace"), real_replace(*paths)))
     with atomic_path(tmp_path / "a", durable=durable) as temporary:

@@ -1,6 +1,7 @@
 """sampleNMT's engines against TensorFlow's own decoder, with weights that mean nothing."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -77,10 +78,16 @@ def from_tensorflow(weights, given, width):
     return [found.best(place)[0] for place in range(len(given))]
 
 
+@pytest.fixture(scope="module")
+def translations(network, sentences):
+    """TensorFlow's translations of all sentences by the width of the beam."""
+    return cache(lambda width: from_tensorflow(network, sentences, width))
+
+
 @pytest.mark.parametrize(("width", "lanes"), [(1, 1), (2, 1), (BEAM, 1), (BEAM, 2), (BEAM, 3)])
-def test_translations_are_tensorflows(network, engines, sentences, width, lanes):
+def test_translations_are_tensorflows(engines, sentences, translations, width, lanes):
     translator = nmt.Translator(trt, *engines["fp32"], BATCH, lanes=lanes)
-    assert translator.translate(sentences, width) == from_tensorflow(network, sentences, width)
+    assert translator.translate(sentences, width) == translations(width)
 
 
 def test_likelihoods_step_by_step(network, engines, sentences):

@@ -6,7 +6,7 @@ each runs in a process of its own, with the arguments, folder, environment, file
 client (tests/warm/client.py), which ends as the program does. Its session must be this one, and what libraries read of
 the environment when they are loaded as it was here, or the client runs Python itself.
 
-python tests/warm/server.py SOCKET FOLDER PYTHON: until standard input ends.
+python tests/warm/server.py SOCKET FOLDER PYTHON [LIBRARY...]: until standard input ends.
 """
 
 from __future__ import annotations
@@ -37,9 +37,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-# what the project's scripts set before they load a library (trtflow/families/common/environment.py, scripts/train.py)
+# what the project's scripts set before they load a library (trtflow/families/common/environment.py, scripts/train.py),
+# and scikit-learn when it is loaded, as in a test that asks for it
 LOADED_WITH = {
     "CUDA_VISIBLE_DEVICES": "-1",
+    "KMP_DUPLICATE_LIB_OK": "True",
+    "KMP_INIT_AT_FORK": "FALSE",
     "OMP_WAIT_POLICY": "PASSIVE",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "TF_ENABLE_ONEDNN_OPTS": "0",
@@ -341,5 +344,8 @@ if __name__ == "__main__":
     for variable in THREADS:
         os.environ.pop(variable, None)
     gc.disable()
+    os.fsync = os.fstat  # type: ignore[assignment] # as tests/warm_python.py says
     remember_listings()
-    Server(*sys.argv[1:]).serve()
+    serving = Server(*sys.argv[1:4])
+    serving.load(sys.argv[4:])
+    serving.serve()
