@@ -1,4 +1,4 @@
-"""Models that are quantised already, by ONNX Runtime: INT8 as they are, fp32 and fp16 without their pairs."""
+"""Models that are quantised already, by ONNX Runtime or PyTorch: INT8 as they are, fp32 and fp16 without pairs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 import yaml
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.calibrate import CalibrationDataReader
@@ -115,6 +116,41 @@ def test_constants_in_float_compute_the_same_to_the_bit():
     plain = without_pairs(model)
     onnx.checker.check_model(plain, full_check=True)
     assert not any("quantize" in part.op_type.lower() for part in plain.graph.node)
+
+
+class Trained(torch.nn.Module):
+    """As training with quantisation leaves a network in PyTorch: floats in front of fake quantisation, weights too."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.said = torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.Linear(8, 4)
+
+    def forward(self, x):
+        kernel, zeros = self.seen.weight, torch.zeros(8, dtype=torch.int32)
+        kernel = torch.fake_quantize_per_channel_affine(kernel, torch.full((8,), 0.0016), zeros, 0, -128, 127)
+        seen = torch.nn.functional.conv2d(in_steps(x, 0.02), kernel, self.seen.bias, padding=1)
+        row = in_steps(torch.relu(seen).mean((2, 3)), 0.01)
+        return torch.nn.functional.linear(row, in_steps(self.said.weight, 0.003), self.said.bias)
+
+
+def in_steps(values, scale):
+    return torch.fake_quantize_per_tensor_affine(values, scale, 0, -128, 127)
+
+
+def test_fake_quantisation_of_pytorch_is_pairs():
+    torch.manual_seed(0)
+    trained, rows = Trained().eval(), np.random.default_rng(0).normal(size=(COUNT, 3, 6, 6)).astype(np.float32)
+    np.savez("data.npz", x=rows)
+    names = {"input_names": ["x"], "output_names": ["y"], "dynamic_axes": {"x": {0: "n"}, "y": {0: "n"}}}
+    torch.onnx.export(trained, (torch.from_numpy(rows[:1]),), "model.onnx", opset_version=13, dynamo=False, **names)
+    told, _ = written("model.onnx", "--data", "data.npz")
+    assert told["model"]["quantised"] is True
+    through("model")
+    with torch.no_grad():
+        wanted = trained(torch.from_numpy(rows)).numpy()
+    sample = load("model")
+    found = {name: run_engine(sample, {"x": rows}, COUNT, name)["output/y"] for name in ("int8", "fp32")}
+    assert snr_db(found["int8"], wanted) > max(40, snr_db(found["fp32"], wanted) + 6)
 
 
 @pytest.mark.parametrize(
