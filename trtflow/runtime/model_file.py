@@ -66,5 +66,5 @@ class ModelFile:
     @classmethod
     def from_json(cls, values: Mapping[str, Any], folder: Path) -> ModelFile:
         """Return what `to_json` gave, of files in a folder."""
-        files = {key: folder / name if (name := values[key]) else None for key in ("path", "deploy", "unquantised")}
-        return cls(**{**values, **files})
+        named = {"path": values["path"], "deploy": values["deploy"], "unquantised": values.get("unquantised")}
+        return cls(**{**values, **{key: folder / name if name else None for key, name in named.items()}})
