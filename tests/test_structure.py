@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,10 @@ def test_rules_are_few_and_short() -> None:
 def test_files_of_the_library_can_be_read() -> None:
     long = {str(path.relative_to(ROOT)): path.read_text().count("\n") for path in modules()}
     assert {name: lines for name, lines in long.items() if lines > SIZE} == {}
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """pytest imports them by these alone, and leaves out the second of a name where it imports several folders."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert names["test_structure.py"] == 1
+    assert [name for name, count in names.items() if count > 1] == []
