@@ -15,8 +15,7 @@ from trtflow.cli import parser, run
 from trtflow.formats.files import write_json
 from trtflow.reporting.report import make_report, read_precision
 from trtflow.runtime.backend import read_backend
-
-SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, where it is there: 1 ms in place of 10
+from trtflow.workflow.configuration import SafeLoader
 
 
 def named_paths(items: list[str]) -> dict[str, Path]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from trtflow.decoders.settings import Decoding
 from trtflow.formats import UserError
-from trtflow.runtime.darknet_boxes import sigmoid, softmax
+from trtflow.runtime.darknet_boxes import softmax
+from trtflow.runtime.outputs import sigmoid
 
 FARTHEST = np.float32(1e6)  # sides of the input that a corner may be away: beyond, overlaps would be infinite
 

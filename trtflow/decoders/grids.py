@@ -15,7 +15,8 @@ import numpy as np
 from trtflow.decoders.candidates import Candidates, candidates_of, to_corners, to_scores, to_unit
 from trtflow.decoders.settings import Decoding
 from trtflow.formats import UserError
-from trtflow.runtime.darknet_boxes import DECODERS, Boxes, Head, sigmoid, softmax
+from trtflow.runtime.darknet_boxes import DECODERS, Boxes, Head, softmax
+from trtflow.runtime.outputs import sigmoid
 
 Anchors = tuple[tuple[float, float], ...]
 YOLOV3: Anchors = ((10, 13), (16, 30), (33, 23), (30, 61), (62, 45), (59, 119), (116, 90), (156, 198), (373, 326))

@@ -16,18 +16,16 @@ from typing import Any
 from trtflow.formats import FormatError
 from trtflow.formats.files import read_json
 from trtflow.reporting.comparison import to_markdown
+from trtflow.runtime.backend import processor_model
 
 PLACE = re.compile(r"(<!-- bench: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-CPU = Path("/proc/cpuinfo")
 Found = Mapping[str, Any]
 Rows = list[list[Any]]
 
 
 def machine() -> dict[str, Any]:
     """Return what numbers of a run depend on: processor, cores, processes that wanted them when it began, and date."""
-    lines = CPU.read_text().splitlines() if CPU.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    name = models[0] if models else platform.processor() or platform.machine()
+    name = processor_model() or platform.machine()
     load = round(os.getloadavg()[0], 1)
     return {"processor": name, "cores": os.cpu_count(), "load": load, "date": f"{datetime.now(UTC):%Y-%m-%d}"}
 

@@ -212,11 +212,14 @@ def _read(path: Path) -> dict[str, Any]:
         return backend
 
 
+def processor_model() -> str:
+    """Return the processor's model; "" where the system does not tell it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if "model name" in line]
+    return (models[0] if models else "") or platform.processor()
+
+
 def _processor() -> str:
     """Return the processor's model and architecture."""
-    model = ""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
-        model = lines[0] if lines else ""
-    return f"{model or platform.processor() or 'CPU'} ({platform.machine()})"
+    return f"{processor_model() or 'CPU'} ({platform.machine()})"

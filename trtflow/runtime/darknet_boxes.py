@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from trtflow.formats import UserError
+from trtflow.runtime.outputs import sigmoid
 
 LARGEST_EXPONENT = 16.0  # of a side: e to the 16th times its anchor is beyond any picture, and its area is finite
 LARGEST_RAW = 1e3  # of a side that is squared, which the network gives between 0 and 1
@@ -150,11 +151,6 @@ def _gaussian_yolo(head: Head, raw: np.ndarray, whole: np.ndarray) -> Boxes:
 
 
 DECODERS = {"yolo": _yolo, "region": _region, "Gaussian_yolo": _gaussian_yolo}
-
-
-def sigmoid(values: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + exp(-x)), without overflow."""
-    return (1 + np.tanh(values / 2)) / 2
 
 
 def softmax(values: np.ndarray) -> np.ndarray:

@@ -8,9 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from trtflow.runtime.build import INT8
 from trtflow.runtime.parsers import parse_caffe, parse_onnx, parse_uff
-
-INT8 = ("int8", "best")  # precisions whose engines compute what is quantised so
 
 
 @dataclass(frozen=True)

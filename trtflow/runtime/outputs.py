@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities, float32 of the same shape, of logits, each on its own and without overflow."""
-    return ((1 + np.tanh(logits / 2)) / 2).astype(np.float32)
+def sigmoid(values: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-x)) of each value, of the shape and type of the values, without overflow."""
+    return (1 + np.tanh(values / 2)) / 2
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

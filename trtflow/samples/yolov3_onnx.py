@@ -18,6 +18,7 @@ from trtflow.datasets.images import read_image, to_unit_input
 from trtflow.datasets.voc import read_images
 from trtflow.formats.darknet import input_shape, read_cfg
 from trtflow.runtime.darknet_boxes import LARGEST_EXPONENT
+from trtflow.runtime.outputs import sigmoid
 from trtflow.runtime.parsers import parse_onnx
 
 __all__ = ["read_images"]
@@ -112,8 +113,3 @@ def overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     high = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
     shared = (high - low + 1).clip(0).prod(1)
     return shared / (box[2:].prod() + others[:, 2:].prod(1) - shared)
-
-
-def sigmoid(values: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + exp(-x)), without overflow."""
-    return (1 + np.tanh(values / 2)) / 2

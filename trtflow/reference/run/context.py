@@ -416,9 +416,7 @@ class IExecutionContext(Scope, Reporter):
         }
         try:
             return self._session_of_weights().run(None, {**feeds, **self._known_values()})
-        except (
-            Exception
-        ) as error:  # ONNX Runtime's own classes; what was set fits each input, but not all of them together
+        except Exception as error:  # ONNX Runtime's own classes; what was set fits inputs, but not all of them together
             told = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
             raise PlanError(f"no outputs of inputs of the shapes {told}: {error}") from error
 

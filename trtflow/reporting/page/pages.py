@@ -22,13 +22,8 @@ CAPTIONS = Path(__file__).resolve().parents[3] / "report"
 TEMPLATES = CAPTIONS / "page"
 COSTLIEST = 15  # layers of a profile that are shown at once
 PLOTS = ("precisions", "profile", "training", "serving")  # pictures that stand behind the others
-DRAWN = (
-    *PLOTS,
-    "confusion",
-    "labels",
-    "scatter",
-    "ranking",
-)  # that are lines on white, and may be turned to white on black
+# that are lines on white, and may be turned to white on black
+DRAWN = (*PLOTS, "confusion", "labels", "scatter", "ranking")
 
 
 @cache

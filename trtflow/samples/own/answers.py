@@ -26,7 +26,7 @@ def label_scores(sample: Any, outputs: Mapping[str, np.ndarray], count: int) -> 
     """Return how likely each class is there, float32 [N, classes], and whether it is said: 1, 0, or -1 of no number."""
     output = sample.outputs[sample.OUTPUT]
     values = outputs[sample.OUTPUT].reshape(len(outputs[sample.OUTPUT]), -1)
-    scores = sigmoid(values) if output.logits else values
+    scores = sigmoid(values).astype(np.float32) if output.logits else values
     said = np.where(np.isfinite(scores), scores > output.threshold, -1)
     return {"label_scores": scores, "labels": said.astype(np.int8)}
 

@@ -115,7 +115,7 @@ def _candidates(facts: Facts, items: Items) -> Iterator[Labels]:
     picture, taken = picture_column(items), {*facts.inputs, INPUTS, array_of_input(facts, items)}
     for name in (*LABEL_NAMES, *TARGET_NAMES):
         if name in items.columns and name not in taken:
-            yield from _of(facts, [name], items, name in LABEL_NAMES)
+            yield from _of(facts, name, items, name in LABEL_NAMES)
     arrays = {
         name: values
         for name, values in items.columns.items()
@@ -124,12 +124,12 @@ def _candidates(facts: Facts, items: Items) -> Iterator[Labels]:
     if items.source.suffix in TABLES:
         words = [name for name, values in arrays.items() if values.dtype.kind == "U"]
         if len(words) == 1:
-            yield from _of(facts, words, items, False)
+            yield from _of(facts, words[0], items, False)
         yield from _marks(facts, items, arrays, picture)
     elif items.source.suffix == ".npz":
         for name, values in arrays.items():
             if values.dtype.kind in "iub" or _is_marked(values):
-                yield from _of(facts, [name], items, False)
+                yield from _of(facts, name, items, False)
 
 
 def _marks(facts: Facts, items: Items, arrays: Mapping[str, np.ndarray], picture: str | None) -> Iterator[Labels]:
@@ -143,9 +143,9 @@ def _marks(facts: Facts, items: Items, arrays: Mapping[str, np.ndarray], picture
             yield Labels(_marked_task(values, facts.ends[output]), columns, output, columns, ordered=True)
 
 
-def _of(facts: Facts, columns: list[str], items: Items, named: bool) -> Iterator[Labels]:
+def _of(facts: Facts, column: str, items: Items, named: bool) -> Iterator[Labels]:
     """Yield what a column says of each output that it fits."""
-    values = items.columns[columns[0]]
+    values = items.columns[column]
     if not isinstance(values, np.ndarray) or (items.source.is_dir() and len(np.unique(values)) == 1):
         return  # pictures in one folder, which is no class
     widths = {output: width for output, width in widths_of(facts).items() if width <= MOST_CLASSES}
@@ -153,10 +153,10 @@ def _of(facts: Facts, columns: list[str], items: Items, named: bool) -> Iterator
         read = _words if values.dtype.kind == "U" else _numbers
         task, classes = read(values, width, facts.ends[output], named)
         if task:
-            yield Labels(task, columns, output, classes)
+            yield Labels(task, [column], output, classes)
     if named and widths and values.dtype.kind in "iuU" and values.ndim == 1 and max(widths.values()) > 1:
         classes = np.unique(values).tolist() if values.dtype.kind == "U" else []
-        yield Labels("classification", columns, next(iter(widths)), classes)  # which do not fit, as is told then
+        yield Labels("classification", [column], next(iter(widths)), classes)  # which do not fit, as is told then
 
 
 def _words(values: np.ndarray, width: int, end: str, named: bool) -> tuple[str, list[str]]:

@@ -13,9 +13,8 @@ import onnx
 
 from trtflow.reference.record.onnx.errors import ErrorCode, Refusal
 from trtflow.reference.record.onnx.operators import SUPPORTED
-from trtflow.reference.record.onnx.registry import captured, graphs_of
+from trtflow.reference.record.onnx.registry import OWN_DOMAINS, captured, graphs_of
 
-OWN = ("", "ai.onnx")
 OPTIONAL_INPUTS = 4  # the first version of the file in which initializers need not be inputs too
 Warn = Callable[[str], None]
 
@@ -37,8 +36,9 @@ def settle(model: onnx.ModelProto, warn: Warn) -> list[int]:
     unused = [item for item in model.functions if (item.domain, item.name) not in calls]
     for function in unused:
         model.functions.remove(function)
+    called = {(item.domain, item.name) for item in model.functions}
     for node in _nodes(model.graph):
-        if (node.domain, node.op_type) not in {(item.domain, item.name) for item in model.functions}:
+        if (node.domain, node.op_type) not in called:
             _pass_over_domain(node, warn)
     model.graph.name = model.graph.name or "graph"
     model.ir_version = max(model.ir_version, OPTIONAL_INPUTS)
@@ -48,7 +48,7 @@ def settle(model: onnx.ModelProto, warn: Warn) -> list[int]:
     for tensor in _tensors(model.graph):
         if not tensor.raw_data:
             tensor.ClearField("raw_data")  # which is read where it has something
-    own = [item.version for item in model.opset_import if item.domain in OWN]
+    own = [item.version for item in model.opset_import if item.domain in OWN_DOMAINS]
     if len(set(own)) > 1:
         warn(f"The model is of the opsets {', '.join(map(str, own))}: TensorRT goes by the first.")
     return _sort(model.graph, warn)
@@ -90,7 +90,7 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 def _pass_over_domain(node: onnx.NodeProto, warn: Warn) -> None:
     """Make a node one of ONNX's where TensorRT has an importer of that name; plugins keep their domain."""
-    if node.domain not in OWN:
+    if node.domain not in OWN_DOMAINS:
         if node.op_type not in SUPPORTED:
             return
         name = node.name or next(iter(node.output), "")

@@ -29,6 +29,7 @@ from trtflow.reference.record.onnx.registry import (
     BODIES,
     OPERATORS,
     OPSET,
+    OWN_DOMAINS,
     PLUGINS,
     UNFOLDED,
     Operand,
@@ -74,8 +75,8 @@ class Parse:
         self._places = range(len(model.graph.node)) if places is None else places
         self.beyond = beyond
         self.used_beyond: dict[str, None] = {}
-        self.opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), OPSET)
-        self.opsets = [item for item in model.opset_import if item.domain not in ("", "ai.onnx")]
+        self.opset = next((item.version for item in model.opset_import if item.domain in OWN_DOMAINS), OPSET)
+        self.opsets = [item for item in model.opset_import if item.domain not in OWN_DOMAINS]
         self.opsets.append(helper.make_opsetid("", OPSET))
         self.values: dict[str, Operand] = {}
         self.told: dict[str, Told] = {}
@@ -181,7 +182,7 @@ class Parse:
 
     def add(self, node: onnx.NodeProto) -> None:
         """Add a node of the model: what it says in opset 17."""
-        if node.domain not in ("", "ai.onnx"):
+        if node.domain not in OWN_DOMAINS:
             self.step(node)
             return
         self._check_inputs(node)
@@ -345,7 +346,7 @@ class Parse:
 
     def _is_constant(self, node: onnx.NodeProto) -> bool:
         """Note what a Constant gives, which is weights to TensorRT; whether it is one."""
-        if node.op_type != "Constant" or node.domain not in ("", "ai.onnx"):
+        if node.op_type != "Constant" or node.domain not in OWN_DOMAINS:
             return False
         self._hold(node.output[0], given_by(node, self.warn))
         return True
@@ -435,7 +436,7 @@ class Parse:
 
     def _add_layers(self, node: onnx.NodeProto, operands: list[Operand | None], results: list[Told]) -> None:
         first = self.network.num_layers
-        function = OPERATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        function = OPERATORS.get(node.op_type) if node.domain in OWN_DOMAINS else None
         try:
             if function is None:
                 raise UnsupportedForm

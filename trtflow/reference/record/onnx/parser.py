@@ -21,7 +21,7 @@ from trtflow.reference.record.onnx.errors import ErrorCode, ParserError, Refusal
 from trtflow.reference.record.onnx.operators import PROMISED, SUPPORTED, UNPROMISED
 from trtflow.reference.record.onnx.parse import Parse
 from trtflow.reference.record.onnx.plugins import is_registered
-from trtflow.reference.record.onnx.registry import NO_PLUGIN, OPSET, captured
+from trtflow.reference.record.onnx.registry import NO_PLUGIN, OPSET, OWN_DOMAINS, captured
 from trtflow.reference.record.scope import Scope
 from trtflow.reference.record.values import ILogger, Logger
 
@@ -206,7 +206,7 @@ class OnnxParser(Scope):
         given = {value.name for value in model.graph.input} | {tensor.name for tensor in model.graph.initializer}
         if not model.graph.node and given.isdisjoint(value.name for value in model.graph.output):
             return self._fail(ErrorCode.MODEL_DESERIALIZE_FAILED, f"{name}: no ONNX graph in it")
-        version = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 1)
+        version = next((item.version for item in model.opset_import if item.domain in OWN_DOMAINS), 1)
         if version > NEWEST:
             fault = f"{name} is of opset {version}, and the newest known is {NEWEST}"
             return self._fail(ErrorCode.UNSUPPORTED_GRAPH, f"{fault}. Export it with opset_version={OPSET}.")
@@ -248,12 +248,12 @@ def check_model(model: onnx.ModelProto) -> None:
     """
     if model.ByteSize() > LARGEST:
         return  # more than the checker takes without a file
-    version = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 1)
+    version = next((item.version for item in model.opset_import if item.domain in OWN_DOMAINS), 1)
     plugins = [node for node in model.graph.node if not node.domain and not _is_checked(node, version)]
     for node in plugins:
         node.domain = "plugins"
     declared = [item.domain for item in model.opset_import]
-    foreign = {node.domain for node in model.graph.node} - {*declared} - {"", "ai.onnx"}
+    foreign = {node.domain for node in model.graph.node} - {*declared} - {*OWN_DOMAINS}
     model.opset_import.extend(onnx.helper.make_opsetid(domain, 1) for domain in foreign)
     shapeless = [value for value in model.graph.output if not value.type.tensor_type.HasField("shape")]
     for value in shapeless:  # TensorRT finds the shapes of outputs itself

@@ -15,6 +15,7 @@ from trtflow.reference.record.tensor import ITensor
 if TYPE_CHECKING:
     from trtflow.reference.record.onnx.parse import Parse
 
+OWN_DOMAINS = ("", "ai.onnx")  # of ONNX's own operators
 OPSET = 17  # of lowered networks, and the newest that TensorRT 8.6 knows
 NO_PLUGIN = "Plugin not found, are the plugin name, version, and namespace correct?"
 Operand = ITensor | np.ndarray
