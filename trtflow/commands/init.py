@@ -52,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plugins", type=Path, action="append", default=[], metavar="FILE.py", help="own plugins")
     text = "sizes of an input without the batch, where the model leaves them open"
     parser.add_argument("--shape", type=named_shape, action="append", default=[], metavar="NAME=SIZE,SIZE", help=text)
+    text = "leave out what the model's answers to some of the data say of pictures' mean and scale and of classes"
+    parser.add_argument("--no-try", action="store_true", help=text)
     parser.add_argument("--folder", type=Path, default=Path("config/samples"), help="where the file goes")
 
 
@@ -73,7 +75,14 @@ def main(options: argparse.Namespace) -> None:
     if target.exists():
         raise UserError(f"{target}: it is there already. Remove it, or give another --name.")
     from trtflow.datasets.own import array_shapes  # noqa: PLC0415
-    from trtflow.families.own.init import find_places, guess, held_out_arrays, read_facts, to_yaml  # noqa: PLC0415
+    from trtflow.families.own.init import (  # noqa: PLC0415
+        find_places,
+        guess,
+        held_out_arrays,
+        read_facts,
+        to_yaml,
+        try_out,
+    )
     from trtflow.families.own.init.facts import random_arrays  # noqa: PLC0415
     from trtflow.formats.arrays import write_arrays  # noqa: PLC0415
     from trtflow.formats.files import write_text  # noqa: PLC0415
@@ -85,6 +94,8 @@ def main(options: argparse.Namespace) -> None:
     with plugin_files(options.plugins):
         facts = read_facts(model, dict(options.shape), arrays)
     guessed = guess(facts, places, options.task)
+    if places and not options.no_try:
+        try_out(facts, places, guessed)
     data = dict(places.told) if places else {"val": str(options.folder / f"{name}.npz")}
     if options.calibration:
         data |= calibrating(options.calibration)
@@ -140,6 +151,8 @@ def _tell(target: Path, facts: Any, guessed: Any) -> None:
         for name, (shape, dtype) in values.items():
             kept = "" if kind == "input" or name in guessed.outputs else ", left out"
             print(f"  {kind} {name}: {dtype} {list(shape)}{kept}")
+    for sentence in guessed.tried:
+        print(f"found: {sentence}")
     for sentence in guessed.left:
         print(f"to fill in: {sentence}")
     if not guessed.left:

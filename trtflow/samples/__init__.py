@@ -19,7 +19,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -160,6 +160,18 @@ class Answers:
     def joined(self, count: int) -> dict[str, np.ndarray]:
         """Return the answers of all `count` items by name, without what fills up a batch."""
         return {name: np.concatenate(parts)[:count] for name, parts in self._parts.items()}
+
+
+def answers_of(
+    sample: Any,
+    run: Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]],
+    batches: Iterable[dict[str, np.ndarray]],
+) -> Answers:
+    """Return what a runtime answers to batches, by a function that gives the outputs for inputs by name."""
+    answers = Answers(sample)
+    for batch in batches:
+        answers.add(sample.postprocess({**batch, **run(batch)}))
+    return answers
 
 
 def load(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,21 @@ def read_objects_found(job: Job) -> tuple[Labelled, list[Annotation], np.ndarray
     place, labels = Path(job.setting("own.data.val")), Path(job.setting("own.data.labels"))
     labelled = read_objects(place, labels, sample.classes, sample.folder)
     truths = labelled.of(names.tolist(), labels)
+    return labelled, truths, found_in_pictures(sample, truths, detections), sample
+
+
+def found_in_pictures(sample: Any, truths: Sequence[Annotation], detections: np.ndarray) -> np.ndarray:
+    """Return detections, float32 [N, K, 7], in parts of the network's input, in parts of the pictures; changed there.
+
+    Args:
+        sample: of the user's own.
+        truths: the objects of each picture, whose size is used.
+        detections: as `infer` gives them.
+    """
     taken = sample.inputs[sample.INPUT]
     for rows, truth in zip(detections, truths, strict=True):
         rows[:, 3:] = boxes_in_picture(rows[:, 3:], truth.size, taken.size, taken.resize)
-    return labelled, truths, detections, sample
+    return detections
 
 
 def score_objects(job: Job) -> None:

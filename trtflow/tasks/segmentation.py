@@ -32,7 +32,7 @@ COUNT = 4  # pictures to draw where no number is set
 def read_masks(job: Job, sample: Any) -> Iterator[tuple[Path, np.ndarray, np.ndarray]]:
     """Yield each picture that was asked, its true mask, and what is said of it, int [H, W] both."""
     data = job.setting("own.data")
-    taken, form = sample.inputs[sample.INPUT], mask_form(data, sample.classes)
+    form = mask_form(data, sample.classes)
     split = pictures_of(Path(data["val"]), sample.folder)
     pictures = zip(split.paths, masks_of(split, Path(data["masks"])), strict=True)
     known = dict(zip(split.names, pictures, strict=True))
@@ -40,8 +40,13 @@ def read_masks(job: Job, sample: Any) -> Iterator[tuple[Path, np.ndarray, np.nda
     for name, said in zip(names.tolist(), answers, strict=True):
         path, mask = known[name]
         truth = read_mask(mask, form)
-        size = truth.shape[0], truth.shape[1]
-        yield path, truth, map_in_picture(said, size, taken.size, taken.resize)
+        yield path, truth, said_in_picture(sample, truth, said)
+
+
+def said_in_picture(sample: Any, truth: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Return what is said of a picture, int [h, w] over the network's input, over the picture, [H, W] as its mask."""
+    taken = sample.inputs[sample.INPUT]
+    return map_in_picture(said, (truth.shape[0], truth.shape[1]), taken.size, taken.resize)
 
 
 def score(job: Job) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -18,7 +18,7 @@ from trtflow.formats.arrays import write_arrays
 from trtflow.formats.files import read_json
 from trtflow.job import Job
 from trtflow.runtime.timing import percentile
-from trtflow.samples import ITEMS, Answers, batches_of, read_prepared
+from trtflow.samples import ITEMS, answers_of, batches_of, read_prepared
 from trtflow.samples import load as load_sample
 from trtflow.tasks.files import by_precision, write_metrics
 from trtflow.tasks.own import agreement_of, read_answers
@@ -49,7 +49,7 @@ def _result(job: Job, open_network: Callable[[Path], Network], path: Path, predi
     batches = batches_of(sample, values, job.setting("max_batch_size"))
     try:
         network = open_network(path)
-        answers = _answers(sample, network, batches)
+        answers = answers_of(sample, network.run, batches)
     except UserError as error:
         return {"refused": str(error)}
     found = answers.joined(len(names))
@@ -63,13 +63,6 @@ def _result(job: Job, open_network: Callable[[Path], Network], path: Path, predi
         "batch_size": len(next(iter(batches[0].values()))),
         "latency_ms": {**latency, "median": percentile(times, 50)},
     }
-
-
-def _answers(sample: Any, network: Network, batches: Sequence[Mapping[str, np.ndarray]]) -> Answers:
-    answers = Answers(sample)
-    for batch in batches:
-        answers.add(sample.postprocess({**batch, **network.run(batch)}))
-    return answers
 
 
 def _score(job: Job, answers: Arrays, folder: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from trtflow.families.own.forms import readable
 from trtflow.formats.arrays import write_arrays
 from trtflow.job import Job
 from trtflow.migration.lowering import OnnxRunner, lower_model
-from trtflow.samples import ITEMS, Answers, batches_of, read_prepared
+from trtflow.samples import ITEMS, answers_of, batches_of, read_prepared
 from trtflow.samples import load as load_sample
 
 Arrays = dict[str, np.ndarray]
@@ -95,7 +95,5 @@ def predict_batches(job: Job) -> None:
     sample, size = load_sample(job.sample), int(job.setting("max_batch_size"))
     run_model = framework_of(job.setting("own.model"), sample)
     values, names = read_prepared(sample, job.input("inputs"))
-    answers = Answers(sample)
-    for batch in batches_of(sample, values, size):
-        answers.add(sample.postprocess({**batch, **run_model(batch)}))
+    answers = answers_of(sample, run_model, batches_of(sample, values, size))
     write_arrays(job.output("predictions"), {**answers.joined(len(names)), ITEMS: names})

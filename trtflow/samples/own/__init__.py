@@ -117,7 +117,10 @@ class OwnSample:
         Raises:
             FormatError: a label is no class of the model's.
         """
-        items, _ = self.read_images(root, "val")
+        return self.classes_of(self.read_images(root, "val")[0])
+
+    def classes_of(self, items: Items) -> np.ndarray:
+        """Return the class of each of some items, int64 [N]; as of `read_truth`."""
         return class_numbers(items, self.outputs[self.OUTPUT].target or (LABELS,), self.classes)
 
     def read_label_matrix(self, root: Path) -> np.ndarray:
@@ -126,7 +129,10 @@ class OwnSample:
         Raises:
             FormatError: a label is no class of the model's.
         """
-        items, _ = self.read_images(root, "val")
+        return self.labels_of(self.read_images(root, "val")[0])
+
+    def labels_of(self, items: Items) -> np.ndarray:
+        """Return which classes each of some items has, bool [N, classes]; as of `read_label_matrix`."""
         return label_matrix(items, self.outputs[self.OUTPUT].target or (LABELS,), self.classes)
 
     def read_targets(self, root: Path) -> Arrays:
@@ -135,7 +141,10 @@ class OwnSample:
         Raises:
             FormatError: there are none, or they are no numbers.
         """
-        items, _ = self.read_images(root, "val")
+        return self.targets_of(self.read_images(root, "val")[0])
+
+    def targets_of(self, items: Items) -> Arrays:
+        """Return what outputs should be of each of some items; as of `read_targets`."""
         found = {}
         for name, output in self.outputs.items():
             names = list(output.target) or [name if name in items.columns else TARGETS]
@@ -143,7 +152,7 @@ class OwnSample:
                 found[name] = items.numbers(names, f"what output {name!r} should be").astype(np.float64)
         if not found:
             fault = f"no targets of outputs {', '.join(self.outputs)}"
-            raise FormatError(root, fault, "Name columns as outputs.NAME.target in the sample's YAML file.")
+            raise FormatError(items.source, fault, "Name columns as outputs.NAME.target in the sample's YAML file.")
         return found
 
     def preprocess(self, items: Items, export: Path) -> Arrays:

@@ -58,6 +58,20 @@ class Input:
             return self._pictures(items.source, items.pictures(names[0], f"input {self.name!r}"))
         return self._numbers(items.numbers(names, f"input {self.name!r}"), items.source)
 
+    def fitted(self, items: Items) -> list[np.ndarray]:
+        """Return the pictures of items in the input's size, uint8 [H, W, 3] each: `valued` is what it takes of them.
+
+        Raises:
+            FormatError: the data have no pictures for it.
+        """
+        paths = items.pictures(self._found(items, ())[0] if not self.source else self.source[0], f"input {self.name!r}")
+        self._check_layout(items.source)
+        return [self._fitted(read_image(path)) for path in paths]
+
+    def valued(self, fitted: Sequence[np.ndarray]) -> np.ndarray:
+        """Return what the input takes of pictures in its size, [N, *shape] in its dtype."""
+        return np.stack([self._valued(pixels) for pixels in fitted]).astype(self.dtype, copy=False)
+
     def _found(self, items: Items, others: Sequence[str]) -> Sequence[str]:
         """Return the columns of an input that names none."""
         for name in (self.name, INPUTS, PICTURE):
@@ -83,10 +97,14 @@ class Input:
 
     def _pictures(self, source: Path, paths: Sequence[Path]) -> np.ndarray:
         """Return pictures fitted, in the model's colours, (p - mean) * scale."""
+        self._check_layout(source)
+        pictures = [self._valued(self._fitted(read_image(path))) for path in paths]
+        return np.stack(pictures).astype(self.dtype, copy=False)
+
+    def _check_layout(self, source: Path) -> None:
         if self._layout() is None:
             fault = f"pictures, but input {self.name!r} takes {tuple(self.shape)}"
             raise FormatError(source, fault, "Give arrays in an .npz file, or set pictures.channels_last and colour.")
-        return np.stack([self._picture(read_image(path)) for path in paths]).astype(self.dtype, copy=False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -119,11 +137,12 @@ class Input:
     def _options(self) -> dict[str, Any]:
         return {**PLAIN, **({"colour": "grey"} if len(self.shape) == 2 else {}), **(self.pictures or {})}
 
-    def _picture(self, image: np.ndarray) -> np.ndarray:
-        options, layout = self._options, self._layout()
-        assert layout is not None
-        size, resize = layout[1:], options["resize"]
-        values = (_sized(image, *size) if resize == CROP else put(image, size, resize)).astype(np.float32)
+    def _fitted(self, image: np.ndarray) -> np.ndarray:
+        size, resize = self.size, self.resize
+        return _sized(image, *size) if resize == CROP else put(image, size, resize)
+
+    def _valued(self, pixels: np.ndarray) -> np.ndarray:
+        options, values = self._options, pixels.astype(np.float32)
         colour = options["colour"]
         values = values[..., ::-1] if colour == "bgr" else (values @ GREY)[..., None] if colour == "grey" else values
         mean, scale = (np.array(options[key], np.float32) for key in ("mean", "scale"))

@@ -5,5 +5,6 @@ from trtflow.families.own.init.guess import guess
 from trtflow.families.own.init.places import Places, find_places, held_out_arrays
 from trtflow.families.own.init.said import Guess
 from trtflow.families.own.init.template import to_yaml
+from trtflow.families.own.init.trials import try_out
 
-__all__ = ["Facts", "Guess", "Places", "find_places", "guess", "held_out_arrays", "read_facts", "to_yaml"]
+__all__ = ["Facts", "Guess", "Places", "find_places", "guess", "held_out_arrays", "read_facts", "to_yaml", "try_out"]

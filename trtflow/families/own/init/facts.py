@@ -46,6 +46,8 @@ class Facts:
         guessed: of the inputs that the model leaves open those whose shape is a usual one.
         quantised: whether the model is INT8 already.
         ends: by output the operator that its values come from, shapes and types aside: Sigmoid, Softmax, …
+        file: the model as parsers take it, whose files are gone.
+        network: what it becomes as plain ONNX; None where nothing is to be run.
     """
 
     source: Path
@@ -60,6 +62,8 @@ class Facts:
     guessed: Sequence[str] = ()
     quantised: bool = False
     ends: Mapping[str, str] = field(default_factory=dict)
+    file: ModelFile | None = None
+    network: onnx.ModelProto | None = None
 
 
 def read_facts(
@@ -106,6 +110,8 @@ def read_facts(
         batch=batch,
         answers=found,
         within=within,
+        file=file,
+        network=network,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from trtflow.datasets.own import INPUTS, LABELS, PICTURE, TABLES, TARGETS, Items, read_items
 from trtflow.families.own.init.facts import Facts
 from trtflow.families.own.init.places import Places, held_out_arrays
-from trtflow.families.own.init.said import Guess
+from trtflow.families.own.init.said import ALPHABETICAL, COLUMNS, Guess
 from trtflow.families.own.init.seen import add_detection, add_segmentation
 from trtflow.families.own.init.truth import (
     LABEL_NAMES,
@@ -230,6 +230,10 @@ def _add_classes(facts: Facts, items: Items, labels: Labels | None, found: Guess
             "Give the data of this model."
         )
     found.classes = [*classes, *(f"class {place}" for place in range(len(classes), count))]
+    if labels.ordered:
+        found.order = COLUMNS
+    elif classes:
+        found.order, found.named = ALPHABETICAL, len(classes)
     if labels.ordered:
         found.left.append("data.classes: in the order of the columns; check that the model numbers them so")
     elif len(classes) == count:

@@ -16,7 +16,7 @@ from trtflow.families.own.init.darknet import darknet_decoding
 from trtflow.families.own.init.facts import Facts
 from trtflow.families.own.init.heads import STRETCH, Head, Known, find_heads
 from trtflow.families.own.init.places import Places
-from trtflow.families.own.init.said import Guess
+from trtflow.families.own.init.said import ALPHABETICAL, Guess
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.damage import refuse_damage
 
@@ -43,6 +43,8 @@ def add_detection(facts: Facts, places: Places, found: Guess) -> None:
     found.decoding, found.outputs = dict(head.decoding), {name: {} for name in head.outputs}
     found.left += head.left
     _name_classes(found, names, head.classes or len(names), complete)
+    if not complete and names == sorted(names) and names[0] != "class 0":  # which VOC's files have in no order
+        found.order, found.named = ALPHABETICAL, len(names)
     objects = read_objects(places.val, places.labels, found.classes, places.folder).annotations
     if head.anchors:
         found.decoding["anchors"] = _anchors(objects, head.anchors, size)
