@@ -81,7 +81,7 @@ def told_names(model: Path, data: Sequence[Path]) -> Iterator[tuple[str, list[st
                 yield path.name, names
     for place in data:
         try:
-            yield from (("a list of names beside the data", names) for names in listed_names(place))
+            yield from (("a list of names beside the data", names) for names in listed_names(place) if names)
         except UserError:
             continue
 

@@ -33,7 +33,7 @@ ALIKE = 0.015  # of scores that look the same
 ASKED = "as its answers ask for"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
     """What became of one way.
 
