@@ -10,7 +10,7 @@ from onnx import helper
 from PIL import Image
 from small_onnx import FLOAT, node, write_model
 
-COLOURS = {"amber": (200, 130, 60), "brick": (170, 70, 60), "cyan": (70, 170, 190), "dusk": (90, 80, 150)}
+COLOURS = {"amber": (200, 130, 60), "clay": (150, 100, 80), "lime": (90, 200, 40), "rose": (220, 70, 130)}
 SIDE, SPREAD = 16, 18
 IMAGENET = ((123.675, 116.28, 103.53), (0.017125, 0.017507, 0.017429))
 CAFFE = ((104, 117, 123), (1, 1, 1))

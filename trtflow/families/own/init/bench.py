@@ -24,11 +24,15 @@ from trtflow.samples.own.calibration import Calibration
 SEED = 0
 MOST, LARGEST = 64, 256  # items that are asked, and of a classifier with many classes
 OF_CLASS = 4  # items of each class, of such a classifier
-LEAST = 12  # items that tell anything
+LEAST = 12  # items below which chance may be taken for knowledge
 BATCH = 8
 BUDGET_S = 20.0  # seconds that all runs of a model may take, about
 PATIENCE_S = 60.0  # the same for the least number of items
 Arrays = dict[str, np.ndarray]
+
+
+class TooFewError(Exception):
+    """The data have too few items to tell anything."""
 
 
 class TooSlowError(Exception):
@@ -85,6 +89,7 @@ class Bench:
 
     Raises:
         UserError: labels do not fit.
+        TooFewError: the items are too few.
         TooSlowError: it would take longer than one would wait.
     """
 
@@ -96,6 +101,8 @@ class Bench:
         self._fitted: dict[str, list[np.ndarray]] = {}
         self.picture = next((name for name, taken in sample.inputs.items() if taken.pictures), None)
         places = chosen_places(sample, items, data)
+        if len(places) < LEAST:
+            raise TooFewError
         size = facts.batch or BATCH
         self.items = items[places[:size]]
         self.answers(sample)

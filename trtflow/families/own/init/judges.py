@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from trtflow.boxes import pairwise_iou
 from trtflow.datasets.labelled import read_objects
 from trtflow.datasets.labelled.lists import PictureSet
 from trtflow.datasets.labelled.masks import VOID, mask_form, masks_of, read_mask
@@ -23,7 +24,7 @@ from trtflow.metrics.multilabel import multilabel_scores
 from trtflow.metrics.regression import regression_scores
 from trtflow.metrics.scores import detection_scores
 from trtflow.metrics.segmentation import confusion, segmentation_scores
-from trtflow.metrics.voc import average_precisions
+from trtflow.metrics.voc import LEAST_IOU, average_precisions
 from trtflow.samples import RAW
 from trtflow.samples.own import OwnSample
 from trtflow.tasks.detection import found_in_pictures
@@ -159,6 +160,25 @@ class ObjectJudge:
     def blind(self) -> Verdict:
         """As of `Judge`."""
         return Verdict(0.0, np.zeros(len(self._truths)))
+
+    def pairs(self, answers: Arrays) -> tuple[np.ndarray, np.ndarray]:
+        """Return the class of each object that something is found on, int64 [M], and of the surest, [M, classes] of 1.
+
+        Classes are counted from 0.
+        """
+        found = found_in_pictures(self._sample, self._truths, answers["detections"].copy())
+        pairs = []
+        for rows, truth in zip(found, self._truths, strict=True):
+            overlaps = pairwise_iou(truth.normalised_boxes(), rows[:, 3:]) >= LEAST_IOU
+            surest = np.where(overlaps, rows[:, 2], 0)
+            best = surest.argmax(axis=1) if len(rows) else np.zeros(len(truth.labels), np.int64)
+            pairs += [
+                (int(label) - 1, int(rows[place, 1]) - 1)
+                for label, place, scores in zip(truth.labels, best, surest, strict=True)
+                if scores.max(initial=0) > 0
+            ]
+        numbers = np.array(pairs, np.int64).reshape(-1, 2)
+        return numbers[:, 0], np.eye(len(self._sample.classes))[numbers[:, 1]]
 
 
 class MaskJudge:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,18 +22,20 @@ class Preparation:
         name: what people call it.
         colour: rgb, bgr or grey.
         mean, scale: one number, or one a colour, in the model's order.
+        odd: whether few models are of it.
     """
 
     name: str
     colour: str
     mean: Values
     scale: Values
+    odd: bool = False
 
     @property
     def mirrored(self) -> Preparation:
         """The same with the colours in the other order."""
         other = {"rgb": "bgr", "bgr": "rgb"}[self.colour]
-        return Preparation(f"{self.name}, in {other.upper()}", other, _turned(self.mean), _turned(self.scale))
+        return Preparation(f"{self.name}, in {other.upper()}", other, _turned(self.mean), _turned(self.scale), odd=True)
 
     def told(self, pictures: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a YAML file says of pictures, prepared so."""
@@ -56,7 +58,7 @@ GREY = (
     Preparation("-1 to 1", "grey", 127.5, round(1 / 127.5, 9)),
     Preparation("MNIST's mean and scale", "grey", 33.318, 0.012728),
     Preparation("0 to 255", "grey", 0, 1),
-    Preparation("1 to 0, black for white", "grey", 255, -UNIT),
+    Preparation("1 to 0, black for white", "grey", 255, -UNIT, odd=True),
 )
 PIXELS = Preparation("as they are", "rgb", 0, 1)
 
@@ -71,11 +73,6 @@ def usual_preparations(pictures: Mapping[str, Any], dtype: str) -> list[Preparat
     if np.dtype(dtype).kind != "f":
         return [] if pictures["colour"] == "grey" else [PIXELS]
     return list(GREY if pictures["colour"] == "grey" else COLOURED)
-
-
-def mirrored(tried: list[Preparation]) -> Iterator[Preparation]:
-    """Yield those with the other order of colours, where there is one."""
-    yield from (preparation.mirrored for preparation in tried if preparation.colour != "grey")
 
 
 def _turned(values: Values) -> Values:

@@ -15,9 +15,9 @@ import numpy as np
 
 from trtflow.datasets.own import Items, read_items
 from trtflow.datasets.placement import PLACEMENTS
-from trtflow.families.own.init.bench import Arrays, Bench, TooSlowError, sample_of, with_pictures
+from trtflow.families.own.init.bench import Arrays, Bench, TooFewError, TooSlowError, sample_of, with_pictures
 from trtflow.families.own.init.facts import Facts
-from trtflow.families.own.init.judges import ClassJudge, Judge, Verdict, judge_of, surely_better
+from trtflow.families.own.init.judges import ClassJudge, Judge, ObjectJudge, Verdict, judge_of, surely_better
 from trtflow.families.own.init.orders import Order, apart, asked_places, is_plain, known_orders, told_names
 from trtflow.families.own.init.places import Places, held_out_arrays
 from trtflow.families.own.init.preparations import Preparation, usual_preparations
@@ -63,6 +63,8 @@ def try_out(facts: Facts, places: Places, guess: Guess) -> None:
     told.left, told.tried = list(guess.left), []
     try:
         _Trials(facts, places, told).settle()
+    except TooFewError:
+        return
     except TooSlowError as slow:
         guess.tried.append(f"nothing: the model takes {slow}")
         return
@@ -111,15 +113,14 @@ class _Trials:
         self._open()
         ways: list[Preparation | None] = [*self._usual] or [None]
         trials = [trial for preparation in ways for trial in self._tried(preparation)]
-        best = self._best(trials)
-        for trial in sorted(self._ranked(trials, best.order), key=_goodness)[-MIRRORED:]:
+        for trial in sorted(self._leaders(trials), key=_goodness)[-MIRRORED:]:
             if trial.preparation is not None and trial.preparation.colour != "grey":
                 trials += self._tried(trial.preparation.mirrored)
         best = self._best(trials)
         blind = self._judges[0].blind()
         sure = surely_better(best.verdict, blind) and best.verdict.value >= self._judges[0].least
         if self._usual:
-            self._say_preparation(self._ranked(trials, best.order), best, sure)
+            self._say_preparation(self._leaders(trials, best), best, sure)
         if asks_order and self._guess.classes:
             self._say_order(self._of_kept(trials), best.order, sure)
         if sure and self._input and "resize" in self._pictures:
@@ -153,18 +154,23 @@ class _Trials:
             Trial(preparation, order, _finite(judge.judge(answers)), answers)
             for order, judge in zip(self._orders, self._judges, strict=True)
         ]
-        if self._guess.named and self._guess.task == "classification":
+        if self._guess.named and self._guess.task in ("classification", "detection"):
             trials.append(self._asked(preparation, answers))
         return trials
 
     def _asked(self, preparation: Preparation | None, answers: Arrays) -> Trial:
-        """Return the trial of the order that the answers to half of the items ask for, with the other half."""
-        truth, values = self._sample.classes_of(self._items), np.nan_to_num(answers["probabilities"])
-        judge = ClassJudge(apart(truth, values), len(self._sample.classes))
-        places = asked_places(truth, values)
-        whole = len(places) == self._guess.named and is_plain(truth, values)  # of classes that all have items
-        classes = _placed(self._guess.classes, places) if whole else ()
-        return Trial(preparation, Order(ASKED, classes), _finite(judge.judge(answers)), answers)
+        """Return the trial of the order that the answers ask for, of a classifier those to the other half of items."""
+        judge, values = self._judges[0], np.zeros((0, 0))
+        if isinstance(judge, ObjectJudge):
+            truth, values = judge.pairs(answers)
+        else:
+            truth, values = self._sample.classes_of(self._items), np.nan_to_num(answers["probabilities"])
+            judge = ClassJudge(apart(truth, values), len(self._sample.classes))
+        order = Order(ASKED, ())
+        if len(np.unique(truth)) == self._guess.named and is_plain(truth, values):  # of classes that all have items
+            order = Order(ASKED, _placed(self._guess.classes, asked_places(truth, values)))
+            judge = self._judge(self._sample, order) if isinstance(judge, ObjectJudge) else judge
+        return Trial(preparation, order, _finite(judge.judge(answers)), answers)
 
     def _best(self, trials: Sequence[Trial]) -> Trial:
         """Return the best trial; one of an order that the answers ask for alone where it is much better than others."""
@@ -174,10 +180,23 @@ class _Trials:
         least = max(HALF, named.verdict.value + MUCH)
         return best if best.verdict.value >= least and surely_better(best.verdict, named.verdict) else named
 
+    def _leaders(self, trials: Sequence[Trial], best: Trial | None = None) -> list[Trial]:
+        """Return the best trial of each preparation, in the order in which these were tried.
+
+        A wrong order of colours may look right with a wrong order of classes. So beside a best trial of an odd
+        preparation those of others with an order that only the answers ask for count too, but not the other way round.
+        """
+        ways: dict[int, list[Trial]] = {}
+        for trial in trials:
+            ways.setdefault(id(trial.preparation), []).append(trial)
+        if best is None:
+            return [self._best(each) for each in ways.values()]
+        return [self._best([trial for trial in each if self._rivals(trial, best)]) for each in ways.values()]
+
     @staticmethod
-    def _ranked(trials: Sequence[Trial], order: Order) -> list[Trial]:
-        """Return the trials of an order, one a preparation, in the order in which these were tried."""
-        return [trial for trial in trials if trial.order.name == order.name]
+    def _rivals(trial: Trial, best: Trial) -> bool:
+        odd = [bool(each.preparation and each.preparation.odd) for each in (best, trial)]
+        return trial.order.name != ASKED or best.order.name == ASKED or odd == [True, False]
 
     def _say_preparation(self, trials: Sequence[Trial], best: Trial, sure: bool) -> None:
         name, guessed = f"inputs.{self._input}.pictures", trials[0]
@@ -239,7 +258,7 @@ class _Trials:
         near = [trial for trial in trials if trial.order.name not in (ASKED, best.order.name)]
         near = [trial for trial in near if not surely_better(best.verdict, trial.verdict)]
         rate = f"{value} are right" if metric == "top-1" else f"{metric} {value}"
-        if not sure or best.verdict.value < HALF or near:
+        if not sure or best.verdict.value < HALF or near or not best.order.classes:
             others = [f"{trial.order.name} {trial.verdict.value:.2f}" for trial in trials if trial is not guessed]
             told = f"{guessed.verdict.value:.2f}" + "".join(f", {other}" for other in others)
             self._put(f"{question}. Tried on {self._count}: {metric} {told}", "data.classes:")
@@ -253,7 +272,10 @@ class _Trials:
             classes, told = names, f"{told}, with the names that {source} has" if source else told
         self._guess.classes = classes
         self._guess.left = [said for said in self._guess.left if not said.startswith("data.classes:")]
-        if unnamed := _unnamed(classes):
+        unnamed = _unnamed(classes)
+        if unnamed == len(classes):
+            self._guess.left.append(question)
+        elif unnamed:
             self._guess.left.append(f"data.classes: the names of {unnamed} of the {len(classes)} classes")
         self._guess.tried.append(f"data.classes: {told}, tried on {self._count}: {rate}")
 
