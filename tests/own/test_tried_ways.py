@@ -22,7 +22,7 @@ from coloured import (
 )
 from own_steps import through, written
 from PIL import Image
-from small_onnx import FLOAT, RNG, UINT8, node, write_model
+from small_onnx import FLOAT, UINT8, node, write_model
 
 from trtflow.families.own.init import trials
 from trtflow.families.own.init.orders import told_names
@@ -177,8 +177,8 @@ def test_files_that_are_no_names_are_passed_over(text):
 
 
 def test_numbers_sort_by_their_size(capsys):
-    centres = RNG.uniform(30, 225, (12, 3))
     random = np.random.default_rng(0)
+    centres = random.uniform(30, 225, (12, 3))
     for place, colour in enumerate(centres):
         Path(f"pictures/{place}").mkdir(parents=True)
         for number in range(6):
@@ -201,8 +201,9 @@ def test_numbers_sort_by_their_size(capsys):
 
 def write_chance():
     """Write a model whose answers mean nothing."""
+    kernel = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
     nodes = [node("ReduceMean", "x", "means", axes=[2, 3], keepdims=0), node("MatMul", "means kernel", "y")]
-    write_model(nodes, {"x": (FLOAT, [3, SIDE, SIDE])}, [4], kernel=RNG.normal(size=(3, 4)).astype(np.float32))
+    write_model(nodes, {"x": (FLOAT, [3, SIDE, SIDE])}, [4], kernel=kernel)
 
 
 def test_a_model_of_chance_keeps_the_guess(capsys):
@@ -251,8 +252,9 @@ def test_a_slow_model_is_not_asked(monkeypatch, capsys):
 
 
 def test_classes_of_a_table(capsys):
-    x = RNG.normal(size=(90, 4)).astype(np.float32)
-    kernel = RNG.normal(size=(4, 3)).astype(np.float32) * 4
+    random = np.random.default_rng(0)
+    x = random.normal(size=(90, 4)).astype(np.float32)
+    kernel = random.normal(size=(4, 3)).astype(np.float32) * 4
     write_model([node("MatMul", "x kernel")], {"x": (FLOAT, [4])}, [3], kernel=kernel)
     names = np.array(["pear", "apple", "fig"])
     rows = [
