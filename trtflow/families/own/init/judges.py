@@ -43,10 +43,12 @@ class Verdict:
     Attributes:
         value: the task's score, over all items; more is better.
         each: how good the answer to each item is, float64 [N]; more is better.
+        right: whether it is right, bool [N], where that has a meaning.
     """
 
     value: float
     each: np.ndarray
+    right: np.ndarray | None = None
 
 
 class Judge(Protocol):
@@ -69,9 +71,16 @@ class Judge(Protocol):
 
 def surely_better(one: Verdict, other: Verdict) -> bool:
     """Whether answers are better than others to the same items, and that not by chance."""
-    gains = one.each - other.each
+    pairs = [(one.each, other.each)]
+    if one.right is not None and other.right is not None:
+        pairs.append((one.right, other.right))
+    return one.value >= other.value and any(_is_gain(first.astype(float) - second) for first, second in pairs)
+
+
+def _is_gain(gains: np.ndarray) -> bool:
+    """Whether the mean of gains [N] is above 0, by so much that it is hardly by chance."""
     spread = float(gains.std(ddof=1)) / len(gains) ** 0.5 if len(gains) > 1 else np.inf
-    return bool(one.value >= other.value and gains.mean() > 0 and gains.mean() >= SURE * spread)
+    return bool(gains.mean() > 0 and gains.mean() >= SURE * spread)
 
 
 class ClassJudge:
@@ -93,7 +102,8 @@ class ClassJudge:
         names = [str(place) for place in range(values.shape[1])]
         top1 = classification_scores(values, self._truth, names)["metrics"]["top1"]
         logarithms = np.log(np.nan_to_num(values, nan=LEAST).clip(LEAST, 1))
-        return Verdict(top1, max((self._likely(logarithms / by) for by in TEMPERATURES), key=np.mean))
+        each = max((self._likely(logarithms / by) for by in TEMPERATURES), key=np.mean)
+        return Verdict(top1, each, values.argmax(axis=1) == self._truth)
 
     def _likely(self, logits: np.ndarray) -> np.ndarray:
         """Return the logarithm of the true class's probability, [N], by a softmax over classes [N, classes]."""

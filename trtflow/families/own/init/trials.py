@@ -54,6 +54,11 @@ class Trial:
         """What the preparation is called."""
         return self.preparation.name if self.preparation else ""
 
+    @property
+    def odd(self) -> bool:
+        """Whether few models are prepared for so."""
+        return self.preparation is not None and self.preparation.odd
+
 
 def try_out(facts: Facts, places: Places, guess: Guess) -> None:
     """Find what a guess leaves open by asking the model, and say so in it; what fails leaves all as it was."""
@@ -116,7 +121,7 @@ class _Trials:
         for trial in sorted(self._leaders(trials), key=_goodness)[-MIRRORED:]:
             if trial.preparation is not None and trial.preparation.colour != "grey":
                 trials += self._tried(trial.preparation.mirrored)
-        best = self._best(trials)
+        best = self._likely(self._best(trials), trials)
         blind = self._judges[0].blind()
         sure = surely_better(best.verdict, blind) and best.verdict.value >= self._judges[0].least
         if self._usual:
@@ -180,6 +185,13 @@ class _Trials:
         least = max(HALF, named.verdict.value + MUCH)
         return best if best.verdict.value >= least and surely_better(best.verdict, named.verdict) else named
 
+    @staticmethod
+    def _likely(best: Trial, trials: Sequence[Trial]) -> Trial:
+        """Return the best trial, or in the place of one of an odd preparation the best of the others that are near."""
+        others = [trial for trial in trials if not trial.odd and trial.order.name == best.order.name]
+        near = [trial for trial in others if best.odd and not surely_better(best.verdict, trial.verdict)]
+        return max(near, key=_goodness, default=best)
+
     def _leaders(self, trials: Sequence[Trial], best: Trial | None = None) -> list[Trial]:
         """Return the best trial of each preparation, in the order in which these were tried.
 
@@ -195,12 +207,13 @@ class _Trials:
 
     @staticmethod
     def _rivals(trial: Trial, best: Trial) -> bool:
-        odd = [bool(each.preparation and each.preparation.odd) for each in (best, trial)]
-        return trial.order.name != ASKED or best.order.name == ASKED or odd == [True, False]
+        return trial.order.name != ASKED or best.order.name == ASKED or (best.odd and not trial.odd)
 
     def _say_preparation(self, trials: Sequence[Trial], best: Trial, sure: bool) -> None:
         name, guessed = f"inputs.{self._input}.pictures", trials[0]
         near = [trial for trial in trials if trial is not best and not surely_better(best.verdict, trial.verdict)]
+        other_colours = any(trial.odd for trial in near) and not best.odd  # which no better are no rival
+        near = [trial for trial in near if best.odd or not trial.odd]
         count, metric = self._count, self._judges[0].metric
         others = sorted((trial for trial in trials if trial is not best), key=_goodness, reverse=True)
         asked = self._guess.left
@@ -219,9 +232,11 @@ class _Trials:
         assert best.preparation is not None
         assert self._input is not None
         self._guess.inputs[self._input]["pictures"] = best.preparation.told(self._pictures)
-        beside = others[0] if guessed is best else guessed
+        beside = next((trial for trial in others if not trial.odd), others[0]) if guessed is best else guessed
         less = ", and less sure" if beside.verdict.value > best.verdict.value - ALIKE else ""
         found = f"{name}: {best.name}, tried on {count}: {value} ({beside.name}: {beside.verdict.value:.2f}{less})"
+        if other_colours and best.preparation.colour != "grey":
+            found += "; the order of the colours hardly counts"
         if near:
             shown = ", ".join(f"{trial.name} {trial.verdict.value:.2f}" for trial in near)
             self._put(f"{found}; check that it is not what is near to it: {shown}", f"{name}: ")
