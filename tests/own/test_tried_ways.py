@@ -307,14 +307,14 @@ def test_several_labels_a_picture(capsys):
     assert "found: data.classes: in the order of the columns, tried on 60 pictures: mAP 1.00" in said
 
 
-def write_scenes(kind):
+def write_scenes(kind, height=32):
     """Write pictures of two squares on grey, with boxes of VOC or with masks."""
     random = np.random.default_rng(0)
     for folder in ("data/images", "data/Annotations" if kind == "boxes" else "data/masks"):
         Path(folder).mkdir(parents=True)
     for number in range(24):
-        pixels, mask = np.full((32, 32, 3), 114, np.uint8), np.zeros((32, 32), np.uint8)
-        cells = random.choice(16, 2, replace=False)
+        pixels, mask = np.full((height, 32, 3), 114, np.uint8), np.zeros((height, 32), np.uint8)
+        cells = random.choice(height // 2, 2, replace=False)
         objects = []
         for label, cell in enumerate(cells):
             top, left = 8 * (cell // 4), 8 * (cell % 4)
@@ -326,7 +326,7 @@ def write_scenes(kind):
         if kind == "masks":
             Image.fromarray(mask).save(f"data/masks/{number}.png")
         else:
-            size = "<size><width>32</width><height>32</height><depth>3</depth></size>"
+            size = f"<size><width>32</width><height>{height}</height><depth>3</depth></size>"
             text = f"<annotation><filename>{number}.png</filename>{size}{''.join(objects)}</annotation>"
             Path(f"data/Annotations/{number}.xml").write_text(text)
 
@@ -360,9 +360,8 @@ def test_masks_of_pictures(capsys):
     assert "ImageNet's mean and scale, tried on 24 pictures: mIoU 1.00 (0 to 1: 0.3" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("labels", [[0, 2], [2, 0]])
-def test_boxes_on_pictures(labels, capsys):
-    write_scenes("boxes")
+def write_detector(labels):
+    """Write a model that says of each of 16 cells how near it is to a colour of a class."""
     nodes, stored = undone(IMAGENET)
     near, more = nearness("cells", labels, 300)
     nodes += [
@@ -378,10 +377,26 @@ def test_boxes_on_pictures(labels, capsys):
     corners = np.array([(8 * (cell % 4) + 4, 8 * (cell // 4) + 4, 8, 8) for cell in range(16)], np.float32)
     stored |= {"places": corners.T[None], "axis": np.array([1]), "none": np.float32(0), "flat": np.array([0, 2, 16])}
     write_model(nodes, {"x": (FLOAT, [3, 32, 32])}, [6, 16], **stored, **more)
-    say("names", str({place: NAMES[label] for place, label in enumerate(labels)}))
+
+
+@pytest.mark.parametrize(("labels", "named"), [([0, 2], True), ([2, 0], True), ([2, 0], False)])
+def test_boxes_on_pictures(labels, named, capsys):
+    write_scenes("boxes")
+    write_detector(labels)
+    if named:
+        say("names", str({place: NAMES[label] for place, label in enumerate(labels)}))
     told, _ = written("model.onnx", "--data", "data")
     assert told["task"] == "detection"
     said = capsys.readouterr().out
     assert told["inputs"]["x"]["pictures"] == {**OF_IMAGENET, "resize": "letterbox"}, said
     assert told["data"]["classes"] == [NAMES[label] for label in labels]
     assert "ImageNet's mean and scale, tried on 24 pictures: mAP 1.00 (0 to 1: 0.0" in said
+    assert "to fill in: inputs.x.pictures.resize: letterbox is usual" in said
+
+
+def test_how_pictures_get_into_the_input(capsys):
+    write_scenes("boxes", height=24)
+    write_detector([0, 2])
+    told, _ = written("model.onnx", "--data", "data")
+    assert told["inputs"]["x"]["pictures"] == {**OF_IMAGENET, "resize": "corner"}
+    assert "found: inputs.x.pictures.resize: corner, tried on 24 pictures: mAP 1.00 (letterbox: 0." in capsys.readouterr().out

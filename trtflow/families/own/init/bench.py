@@ -26,7 +26,7 @@ MOST, LARGEST = 64, 256  # items that are asked, and of a classifier with many c
 OF_CLASS = 4  # items of each class, of such a classifier
 LEAST = 12  # items below which chance may be taken for knowledge
 BATCH = 8
-BUDGET_S = 20.0  # seconds that all runs of a model may take, about
+BUDGET_S = 30.0  # seconds that all runs of a model may take, about
 PATIENCE_S = 60.0  # the same for the least number of items
 Arrays = dict[str, np.ndarray]
 
@@ -97,7 +97,7 @@ class Bench:
         assert facts.network is not None
         self.sample = sample
         self._dtypes = {value.name: dtype_of(value) for value in facts.network.graph.input}
-        self._runner = OnnxRunner(facts.network)
+        self._runner = OnnxRunner(facts.network, fast=True)
         self._fitted: dict[str, list[np.ndarray]] = {}
         self.picture = next((name for name, taken in sample.inputs.items() if taken.pictures), None)
         places = chosen_places(sample, items, data)
