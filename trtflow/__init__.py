@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trtflow.nvidia import nvidia_names
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime for Linux sends its use to Microsoft else
 
 __version__ = "0.1.0"
 __all__ = ["nvidia_names"]

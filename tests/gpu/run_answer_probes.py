@@ -19,6 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent), str(ROOT / "tests/reference")]
 
+import layer_probes  # noqa: E402, F401 - adds to PROBES
 from answer_parts import code_of  # noqa: E402
 from answer_probes import PROBES  # noqa: E402
 

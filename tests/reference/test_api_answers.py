@@ -17,6 +17,7 @@ pytestmark = pytest.mark.answers
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "gpu"))
 
+import layer_probes  # noqa: E402, F401 - adds to PROBES
 from answer_probes import PROBES  # noqa: E402
 
 ANSWERS = json.loads((HERE / "api_answers.json").read_text())
