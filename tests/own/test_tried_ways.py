@@ -133,6 +133,27 @@ def test_classes_among_others_that_the_data_lack(capsys):
     assert "to fill in: data.classes: the names of 1 of the 4 classes" in said
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_one_value_says_one_of_two_classes(first, capsys):
+    random = np.random.default_rng(0)
+    for name, value in (("dark", 70), ("light", 170)):
+        Path(f"pictures/{name}").mkdir(parents=True)
+        for number in range(20):
+            Image.fromarray(picture((value,) * 3, random)).save(f"pictures/{name}/{number}.png")
+    nodes, stored = undone(UNIT)
+    nodes += [
+        node("ReduceMean", "rgb", "means", axes=[1, 2, 3], keepdims=0),
+        node("Sub", "means middle", "away"),
+        node("Mul", "away steep", "logit"),
+        node("Reshape", "logit rows", "flat"),
+        node("Sigmoid", "flat"),
+    ]
+    stored |= {"middle": np.float32(120), "steep": np.float32(0.1 if first else -0.1), "rows": np.array([-1, 1])}
+    write_model(nodes, {"x": (FLOAT, [3, SIDE, SIDE])}, [1], **stored)
+    _, classes, said = tried(capsys)
+    assert classes == (["dark", "light"] if first else ["light", "dark"]), said
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -399,4 +420,7 @@ def test_how_pictures_get_into_the_input(capsys):
     write_detector([0, 2])
     told, _ = written("model.onnx", "--data", "data")
     assert told["inputs"]["x"]["pictures"] == {**OF_IMAGENET, "resize": "corner"}
-    assert "found: inputs.x.pictures.resize: corner, tried on 24 pictures: mAP 1.00 (letterbox: 0." in capsys.readouterr().out
+    assert (
+        "found: inputs.x.pictures.resize: corner, tried on 24 pictures: mAP 1.00 (letterbox: 0."
+        in capsys.readouterr().out
+    )

@@ -88,13 +88,12 @@ class ClassJudge:
 
     Args:
         truth: int64 [N], a place in the outputs.
-        classes: how many the items can be of.
     """
 
     metric, least = "top-1", 0.0
 
-    def __init__(self, truth: np.ndarray, classes: int) -> None:
-        self._truth, self._classes = truth, classes
+    def __init__(self, truth: np.ndarray) -> None:
+        self._truth = truth
 
     def judge(self, answers: Arrays) -> Verdict:
         """As of `Judge`."""
@@ -112,7 +111,7 @@ class ClassJudge:
 
     def blind(self) -> Verdict:
         """As of `Judge`."""
-        share = 1 / self._classes
+        share = 1 / len(np.unique(self._truth))  # of the classes that the items have: the model may know others
         return Verdict(share, np.full(len(self._truth), np.log(share)))
 
 
@@ -266,7 +265,7 @@ def judge_of(sample: OwnSample, items: Items, data: Mapping[str, Any]) -> Judge 
         FormatError: labels do not fit.
     """
     if sample.task == "classification":
-        return ClassJudge(sample.classes_of(items), len(sample.classes))
+        return ClassJudge(sample.classes_of(items))
     if sample.task == "multilabel":
         return LabelJudge(sample.labels_of(items))
     if sample.task == "detection":

@@ -170,7 +170,7 @@ class _Trials:
             truth, values = judge.pairs(answers)
         else:
             truth, values = self._sample.classes_of(self._items), np.nan_to_num(answers["probabilities"])
-            judge = ClassJudge(apart(truth, values), len(self._sample.classes))
+            judge = ClassJudge(apart(truth, values))
         order = Order(ASKED, ())
         if len(np.unique(truth)) == self._guess.named and is_plain(truth, values):  # of classes that all have items
             order = Order(ASKED, _placed(self._guess.classes, asked_places(truth, values)))
