@@ -149,8 +149,6 @@ def test_functions_that_tensorrt_has_with_an_explicit_batch_only(name):
 def test_activation(name, alpha, beta, function, precision, tolerance):
     def add(network, tensor):
         layer = network.add_activation(tensor, trt.ActivationType.__members__[name])
-        usual = (1.6732632, 1.0507010) if name == "SELU" else (0, 0)
-        assert (layer.alpha, layer.beta) == pytest.approx(usual)
         layer.alpha, layer.beta = alpha, beta
         return layer
 

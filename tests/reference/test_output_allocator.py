@@ -165,3 +165,24 @@ def test_other_outputs_have_their_size_and_may_have_an_allocator():
     context.set_output_allocator("y", allocator)
     assert context.execute_async_v3(0)
     np.testing.assert_array_equal(allocator.array(np.float32), np.maximum(x, 0))
+
+
+def test_what_tensorrt_cannot_do_with_rows_by_values_is_told():
+    told = []
+
+    class Logger(trt.ILogger):
+        def log(self, severity, message):
+            told.append(message)
+
+    builder = trt.Builder(Logger())
+    network = builder.create_network(1)
+    network.mark_output(network.add_non_zero(network.add_input("x", trt.float32, (2, 3))).get_output(0))
+    config = builder.create_builder_config()
+    assert builder.build_serialized_network(network, config) is not None
+    assert [text for text in told if "makes no context of such an engine" in text]
+    told.clear()
+    profile = builder.create_optimization_profile()
+    profile.set_shape("x", *[(2, 3)] * 3)
+    config.add_optimization_profile(profile)
+    assert builder.build_serialized_network(network, config) is not None
+    assert not [text for text in told if "rows" in text]

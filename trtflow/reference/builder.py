@@ -28,6 +28,7 @@ from trtflow.reference.run.engine import ICudaEngine
 from trtflow.reference.run.plan import write_plan
 
 Shapes = dict[str, list[tuple[int, ...]]]  # smallest, best and largest shape of each dynamic input
+ROWS_BY_VALUES = (LayerType.NON_ZERO, LayerType.NMS)  # layers that give as many rows as values say
 
 
 class Builder(Scope, Reporter):
@@ -91,6 +92,7 @@ class Builder(Scope, Reporter):
         profiles = _profiles(network, config)
         calibrator = config.int8_calibrator if config.get_flag(BuilderFlag.INT8) else None
         _check_int8_bindings(network, calibrator is not None)
+        _warn_of_rows_by_values(network, config, calibrator is not None)
         table = None if calibrator is None else scales(network, calibrator, _calibration_shapes(network, config))
         precisions = choose(network, config, table, calibrate.ANY_TABLE)
         model, refit, assertions = lower_for_engine(network, precisions, config.get_flag(BuilderFlag.REFIT))
@@ -197,6 +199,20 @@ def _check_int8_bindings(network: INetworkDefinition, calibrated: bool) -> None:
                 "range set when no calibrator is used. Set its dynamic_range, quantise in the network (QuantizeLinear "
                 "and DequantizeLinear in ONNX), or make it of another type."
             )
+
+
+def _warn_of_rows_by_values(network: INetworkDefinition, config: IBuilderConfig, calibrated: bool) -> None:
+    """Say what TensorRT 8.6 cannot do with a network of such layers, as measured on an H200."""
+    name = next((layer.name for layer in network if layer.layer_type in ROWS_BY_VALUES), None)
+    words = f"layer {name!r} gives as many rows as values say"
+    if name and not config.optimization_profiles:
+        text = (
+            f"{words}, and there is no optimization profile: TensorRT 8.6 makes no context of such an engine. Add one."
+        )
+        network.logger.log(ILogger.WARNING, text)
+    if name and calibrated:
+        text = f"{words}: TensorRT 8.6 cannot calibrate such a network. Calibrate the part before it, or set ranges."
+        network.logger.log(ILogger.WARNING, text)
 
 
 def _inputs(network: INetworkDefinition) -> list[ITensor]:

@@ -9,7 +9,7 @@ import os
 import platform
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def machine() -> dict[str, Any]:
     """Return what numbers of a run depend on: processor, cores, processes that wanted them when it began, and date."""
     name = processor_model() or platform.machine()
     load = round(os.getloadavg()[0], 1)
-    return {"processor": name, "cores": os.cpu_count(), "load": load, "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+    return {"processor": name, "cores": os.cpu_count(), "load": load, "date": f"{datetime.now(timezone.utc):%Y-%m-%d}"}
 
 
 def read_benchmarks(folder: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from trtflow.runtime.timing_cache import KEPT, keep_timing_cache, kept_timing_ca
 
 PRECISIONS = ("fp32", "fp16", "int8", "best")
 INT8 = ("int8", "best")  # those that take scales; best has FP16 for what is no faster in INT8, as trtexec --best
+MEMORY = "Where it speaks of memory, lower max_batch_size or builder.workspace_mb, or end what else uses the GPU."
 VERBOSITIES = ("detailed", "layer_names_only", "none")
 
 
@@ -109,13 +110,22 @@ def build_plan(
         _add_batch_profile(builder, network, config, max_batch_size)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        way_out = (
-            "Where it speaks of memory, lower max_batch_size or builder.workspace_mb, or end what else uses the GPU."
-        )
-        raise UserError(because("TensorRT could not build the engine", way_out))
+        way_out = _rows_by_values(trt, network) if calibrator is not None else ""
+        raise UserError(because("TensorRT could not build the engine", way_out or MEMORY))
     if timing_cache is not None:
         keep_timing_cache(config, timing_cache)
     return bytes(plan)
+
+
+def _rows_by_values(trt: ModuleType, network: Any) -> str:
+    """Return the way out for a network whose sizes depend on values, which TensorRT's calibrators cannot run, or ""."""
+    kinds = (trt.LayerType.NON_ZERO, trt.LayerType.NMS)
+    layers = (network.get_layer(index) for index in range(network.num_layers))
+    name = next((layer.name for layer in layers if layer.type in kinds), None)
+    if name is None:
+        return ""
+    fault = f"Its calibrator cannot run layer {name!r}, which gives as many rows as values say."
+    return f"{fault} Take int8 and best out of precisions, or export boxes and scores, which a decoding reads."
 
 
 def _timing_cache(trt: ModuleType, settings: Settings) -> Path | None:

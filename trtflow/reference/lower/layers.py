@@ -120,7 +120,7 @@ def deconvolution(layer: L.IDeconvolutionLayer, graph: Graph, inputs: list[str])
 def pooling(layer: L.IPoolingLayer, graph: Graph, inputs: list[str]) -> list[str]:
     """MaxPool or AveragePool, or both; windows that TensorRT clips at the border are padded instead.
 
-    In the CAFFE modes TensorRT's mean of a window that reaches over the padding is over the whole window, as measured.
+    Where padding counts, TensorRT's mean of a window that reaches over it is over the whole window, as measured.
     """
     window = {"kernel_shape": layer.window, "strides": layer.stride, **_pads(layer)}
 
@@ -129,10 +129,17 @@ def pooling(layer: L.IPoolingLayer, graph: Graph, inputs: list[str]) -> list[str
 
     def mean(value: str) -> str:
         count_padding = not layer.average_count_excludes_padding
-        if count_padding and _overshoots(layer, window) and layer.padding_mode not in CAFFE:
-            fault = "average pooling that counts padding but is clipped at the border"
-            raise NetworkError(layer.name, fault, "Round down, or exclude the padding.")
-        return str(graph.node("AveragePool", [value], count_include_pad=int(count_padding), **window))
+        pads = window.get("pads", [])
+        if not count_padding and any(pad >= size for pad, size in zip(pads, layer.window * 2, strict=False)):
+            fault = "the padding size is larger than or equal to the filter size for exclusive-counting pooling"
+            raise NetworkError(layer.name, fault, "Round down, or count the padding.")
+        if not (count_padding and _overshoots(layer, window) and layer.padding_mode not in CAFFE):
+            return str(graph.node("AveragePool", [value], count_include_pad=int(count_padding), **window))
+        count = len(layer.window)
+        before, behind = pads[:count], pads[count:]
+        leading = [0, 0]  # of items and channels: `_folded` leaves no others
+        padded = graph.node("Pad", [value, graph.ints("pads", [*leading, *before, *leading, *behind])])
+        return str(graph.node("AveragePool", [padded], kernel_shape=layer.window, strides=layer.stride))
 
     def blend(value: str) -> str:
         shares = [graph.constant("share", np.float32(share)) for share in (1 - layer.blend_factor, layer.blend_factor)]

@@ -35,7 +35,17 @@ if TYPE_CHECKING:
     from trtflow.reference.record.network import INetworkDefinition
 
 LOGICAL = (ElementWiseOperation.AND, ElementWiseOperation.OR, ElementWiseOperation.XOR)
-SELU = (1.6732632423543772, 1.0507009873554805)  # torch_tensorrt 1.4 leaves both as they are, and its tests pass
+FLOAT_MAX = 3.4028234663852886e38
+UNSET = {  # alpha and beta of functions that have them, until they are set, as TensorRT 8.6.0 was seen to have them
+    ActivationType.LEAKY_RELU: (0.01, 0.0),
+    ActivationType.ELU: (1.0, 0.0),
+    ActivationType.SELU: (1.6732632423543772, 1.0507009873554805),
+    ActivationType.SOFTPLUS: (1.0, 1.0),
+    ActivationType.CLIP: (-FLOAT_MAX, FLOAT_MAX),
+    ActivationType.HARD_SIGMOID: (0.2, 0.5),
+    ActivationType.SCALED_TANH: (1.0, 1.0),
+    ActivationType.THRESHOLDED_RELU: (1.0, 0.0),
+}
 COMPARISONS = (ElementWiseOperation.EQUAL, ElementWiseOperation.GREATER, ElementWiseOperation.LESS)
 
 
@@ -52,7 +62,7 @@ class IActivationLayer(ILayer):
     def __init__(self, network: INetworkDefinition, input: ITensor, type: ActivationType) -> None:
         super().__init__(network, [input])
         self.activation_type = ActivationType(type)
-        self.alpha, self.beta = SELU if self.activation_type == ActivationType.SELU else (0.0, 0.0)
+        self.alpha, self.beta = UNSET.get(self.activation_type, (0.0, 0.0))
 
     type = alias("activation_type", "The function.")
 

@@ -214,10 +214,12 @@ class IIfConditionalOutputLayer(IIfConditionalBoundaryLayer):
         super().__init__(conditional, [then_output, else_output])
 
     def output_shape(self, index: int) -> tuple[int, ...]:
-        """Return the shape that both have, -1 where they differ."""
+        """Return the shape that both have, -1 where one of them is not known."""
         first, second = (tuple(tensor.shape) for tensor in self.inputs)
-        if len(first) != len(second):
-            raise NetworkError(self.name, f"outputs of shapes {first} and {second}", "Both need the same rank.")
+        sizes = zip(first, second, strict=False)
+        if len(first) != len(second) or any(a != b and -1 not in (a, b) for a, b in sizes):
+            fault = f"IIfConditionalOutputLayer inputs must have the same shape; they are of {first} and {second}"
+            raise NetworkError(self.name, fault, "Give both branches one shape.")
         return tuple(a if a == b else -1 for a, b in zip(first, second, strict=True))
 
     def output_dtype(self, index: int) -> DataType:

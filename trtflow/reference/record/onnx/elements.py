@@ -67,8 +67,8 @@ def _activation(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITen
 def _scaled_activation(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> ITensor:
     kind = ActivationType.__members__[node.op_type.upper()]
     layer = parse.network.add_activation(float_only(operands[0]), kind)
-    layer.alpha = attribute(node, "alpha", 1.6732632) if kind == ActivationType.SELU else 1.0
-    layer.beta = attribute(node, "gamma", 1.0507010) if kind == ActivationType.SELU else 1.0
+    layer.alpha = attribute(node, "alpha", 1.6732) if kind == ActivationType.SELU else 1.0
+    layer.beta = attribute(node, "gamma", 1.0507) if kind == ActivationType.SELU else 1.0
     return layer.outputs[0]
 
 
