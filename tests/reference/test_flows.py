@@ -9,6 +9,7 @@ import pytest
 from networks import constant, run_layer
 
 import trtflow.reference as trt
+from trtflow.reference.errors import NetworkError
 
 RNG = np.random.default_rng(1)
 DATA = RNG.normal(size=(4, 3)).astype(np.float32)
@@ -198,3 +199,15 @@ def without_condition(network: Any, x: Any) -> Any:
 def test_what_is_incomplete_is_named(add: Any, message: str) -> None:
     with pytest.raises(trt.NetworkError, match=message):
         run_layer(add, DATA, explicit=True)
+
+
+def test_an_output_that_collects_without_a_length_is_refused() -> None:
+    def add(network: Any, tensor: Any) -> Any:
+        loop = network.add_loop()
+        loop.add_trip_limit(number(network, 2), trt.TripLimit.COUNT)
+        state = loop.add_recurrence(tensor)
+        state.set_input(1, summed(network, state.get_output(0), tensor))
+        return loop.add_loop_output(state.get_output(0), trt.LoopOutput.CONCATENATE, 0)
+
+    with pytest.raises(NetworkError, match=r"set_input\(1, length\)"):
+        run_layer(add, DATA)

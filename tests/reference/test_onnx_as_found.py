@@ -255,10 +255,18 @@ def test_what_the_graph_of_a_loop_declares_is_not_read(carried, untyped):
     if untyped:
         body.value_info.append(onnx.ValueInfoProto(name="x", type=onnx.TypeProto()))
         body.value_info.append(onnx.ValueInfoProto(name="row"))
-    loop = helper.make_node("Loop", ["m", "", "z"], ["y"], body=body)
-    made = model(loop, weights={"m": np.array(3), "z": np.zeros(4, np.float32)})
+    loop = helper.make_node("Loop", ["m", "on", "z"], ["y"], body=body)
+    made = model(loop, weights={"m": np.array(3), "on": np.array(True), "z": np.zeros(4, np.float32)})
     data = np.random.default_rng(5).normal(size=(3, 4)).astype(np.float32)
     np.testing.assert_allclose(run(made, {"x": data})[0]["y"], data.sum(0), atol=1e-6)
+
+
+def test_a_condition_that_a_loop_reads_and_is_not_given_is_refused_as_by_tensorrt():
+    """Measured on an H200: an assertion that the input of a node is registered."""
+    loop = helper.make_node("Loop", ["m", "", "z"], ["y"], body=loop_body([4]))
+    (error,) = refused(model(loop, weights={"m": np.array(3), "z": np.zeros(4, np.float32)}))
+    assert error.code() == trt.ErrorCode.INVALID_GRAPH
+    assert "Node input was not registered." in error.desc()
 
 
 def test_inputs_of_a_branch_are_the_values_around_it():

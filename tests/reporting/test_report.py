@@ -135,6 +135,16 @@ def test_a_gate_of_int8_that_fails_names_the_way_out(changes, told, untold):
         assert not any(part in ways[0] for part in untold if ways)
 
 
+def test_int8_that_answers_as_float32_is_told():
+    config = {**CONFIG, "upstream": "own", "chapter": 0}
+    scores = {name: entry(0.8) for name in ("fp32", "fp16", "int8", "best")}
+    for name, snr in (("fp32", 140.0), ("fp16", 140.0), ("int8", 140.0), ("best", 50.0)):
+        scores[name]["metrics"] = {**scores[name]["metrics"], "snr_db": snr}
+    made = {"data": "mini", "backend": BACKEND, "precisions": scores, "inputs": {}, "figures": []}
+    (told,) = make_report(sample="mine", config=config, **made)["ways_out"]
+    assert told.startswith("int8: answers as fp32 to the last digit")
+
+
 def test_a_metric_that_is_no_number_fails_its_gate():
     report = report_of(fp32=None)
     assert report["gates"][0] == {"name": "map", "value": None, "op": ">=", "limit": 0.7, "passed": False}

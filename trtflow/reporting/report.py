@@ -110,6 +110,14 @@ def ways_out(sample: str, config: Mapping[str, Any], gates: Sequence[Gate]) -> l
     return [f"{', '.join(failed)}: {'; '.join(found)}"]
 
 
+def unquantised(precisions: Mapping[str, Any]) -> list[str]:
+    """Return which of INT8's engines of a user's own model give what float32 gives, to the last digit."""
+    plain = precisions.get("fp32", {}).get("metrics", {})
+    alike = [name for name in INT8 if "snr_db" in plain and precisions.get(name, {}).get("metrics") == plain]
+    words = "answers as fp32 to the last digit: nothing of it runs in INT8, for no layer gains by it or none can"
+    return [f"{name}: {words}" for name in alike]
+
+
 def _metric(spec: Mapping[str, Any], metrics: Mapping[str, float | None], precision: str) -> float:
     if spec["metric"] not in metrics:
         known = ", ".join(metrics)
@@ -177,7 +185,7 @@ def make_report(
         "precisions": dict(precisions),
         "gates": [gate.to_json() for gate in gates],
         "passed": all(gate.passed for gate in gates),
-        **({"ways_out": ways} if (ways := ways_out(sample, config, gates)) else {}),
+        **({"ways_out": ways} if (ways := [*ways_out(sample, config, gates), *unquantised(precisions)]) else {}),
         "inputs": {name: {"path": _relative(path), "sha256": sha256_of(path)} for name, path in sorted(inputs.items())},
         "figures": [_relative(path) for path in figures],
         **({"targets": read_json(targets)} if targets is not None else {}),

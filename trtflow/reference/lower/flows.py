@@ -211,7 +211,8 @@ class _Loop:
     def _in_form(self, layer: L.ILoopOutputLayer, value: str) -> str:
         """Return all values [runs, …] as many as were asked for, in their order, along the axis."""
         length, rank = layer.get_input(1), len(layer.inputs[0].shape) + 1
-        assert length is not None  # else it has no shape
+        if length is None:
+            raise NetworkError(layer.name, "it collects and has no length", "Give it: set_input(1, length).")
         if self.conditions or self.counts != [length]:
             value = self._of_length(value, rank, self.lowering.read(length, DataType.FLOAT))
         if layer.kind == LoopOutput.REVERSE:

@@ -443,6 +443,13 @@ def _graphs(parse: Parse, node: onnx.NodeProto, operands: list[Any]) -> None:
         counts = {len(graph.output) for graph in graphs_of(node)}
         words = "then/else subgraphs should have the same number of outputs."
         check(len(counts) == 1, words, code=ErrorCode.INVALID_NODE)
+    if node.op_type == "Loop" and not "".join(node.input[1:2]):
+        (body,) = graphs_of(node)
+        condition = body.input[1].name
+        read = any(condition in inner.input for inner in body.node)
+        words = f"Node input was not registered. The loop has no condition, and its graph reads it as {condition!r}"
+        if read:
+            raise Refusal(words, "Give the Loop a condition, such as a constant true.", ErrorCode.INVALID_GRAPH)
 
 
 @refuses("Transpose")
