@@ -9,7 +9,6 @@ import pytest
 from networks import constant, run_layer
 
 import trtflow.reference as trt
-from trtflow.reference.errors import NetworkError
 
 RNG = np.random.default_rng(1)
 DATA = RNG.normal(size=(4, 3)).astype(np.float32)
@@ -209,5 +208,5 @@ def test_an_output_that_collects_without_a_length_is_refused() -> None:
         state.set_input(1, summed(network, state.get_output(0), tensor))
         return loop.add_loop_output(state.get_output(0), trt.LoopOutput.CONCATENATE, 0)
 
-    with pytest.raises(NetworkError, match=r"set_input\(1, length\)"):
-        run_layer(add, DATA)
+    with pytest.raises(trt.NetworkError, match=r"set_input\(1, length\)"):
+        run_layer(add, DATA, explicit=True)
