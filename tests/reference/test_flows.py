@@ -200,13 +200,14 @@ def test_what_is_incomplete_is_named(add: Any, message: str) -> None:
         run_layer(add, DATA, explicit=True)
 
 
-def test_an_output_that_collects_without_a_length_is_refused() -> None:
-    def add(network: Any, tensor: Any) -> Any:
-        loop = network.add_loop()
-        loop.add_trip_limit(number(network, 2), trt.TripLimit.COUNT)
-        state = loop.add_recurrence(tensor)
-        state.set_input(1, summed(network, state.get_output(0), tensor))
-        return loop.add_loop_output(state.get_output(0), trt.LoopOutput.CONCATENATE, 0)
-
+def test_an_output_that_collects_without_a_length_is_refused_where_nobody_asked_for_its_shape() -> None:
+    builder = trt.Builder(trt.Logger(trt.Logger.INTERNAL_ERROR))
+    network = builder.create_network(1)
+    tensor = network.add_input("x", trt.float32, (2, 3))
+    loop = network.add_loop()
+    loop.add_trip_limit(number(network, 2), trt.TripLimit.COUNT)
+    state = loop.add_recurrence(tensor)
+    state.set_input(1, summed(network, state.get_output(0), tensor))
+    network.mark_output(loop.add_loop_output(state.get_output(0), trt.LoopOutput.CONCATENATE, 0).get_output(0))
     with pytest.raises(trt.NetworkError, match=r"set_input\(1, length\)"):
-        run_layer(add, DATA, explicit=True)
+        builder.build_serialized_network(network, builder.create_builder_config())
