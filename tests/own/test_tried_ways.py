@@ -288,14 +288,19 @@ def test_classes_of_a_table(capsys):
     assert "found: data.classes: as its answers ask for, tried on 64 items: 1.00 are right" in capsys.readouterr().out
 
 
-def test_numbers_that_pictures_have(capsys):
+def write_told(columns, numbers_of):
+    """Write 60 pictures of chance colours, and a table of what is told of each."""
     random, rows = np.random.default_rng(0), []
     Path("pictures").mkdir()
     for number in range(60):
         pixels = picture(random.uniform(40, 210, 3), random)
         Image.fromarray(pixels).save(f"pictures/{number}.png")
-        rows.append(f"{number}.png,{float(pixels[..., 0].mean())}")
-    Path("pictures/data.csv").write_text("\n".join(["image,red", *rows]))
+        rows.append(",".join([f"{number}.png", *map(str, numbers_of(pixels))]))
+    Path("pictures/data.csv").write_text("\n".join([f"image,{columns}", *rows]))
+
+
+def test_numbers_that_pictures_have(capsys):
+    write_told("red", lambda pixels: [float(pixels[..., 0].mean())])
     nodes, stored = undone(IMAGENET)
     nodes += [node("ReduceMean", "rgb", "means", axes=[2, 3], keepdims=0), node("Gather", "means red", axis=1)]
     write_model(nodes, {"x": (FLOAT, [3, SIDE, SIDE])}, [1], **stored, red=np.array([0]))
@@ -306,13 +311,7 @@ def test_numbers_that_pictures_have(capsys):
 
 
 def test_several_labels_a_picture(capsys):
-    random, rows = np.random.default_rng(0), []
-    Path("pictures").mkdir()
-    for number in range(60):
-        pixels = picture(random.uniform(40, 210, 3), random)
-        Image.fromarray(pixels).save(f"pictures/{number}.png")
-        rows.append(",".join([f"{number}.png", *map(str, (pixels.mean((0, 1)) > 125).astype(int))]))
-    Path("pictures/data.csv").write_text("\n".join(["image,red,green,blue", *rows]))
+    write_told("red,green,blue", lambda pixels: (pixels.mean((0, 1)) > 125).astype(int))
     nodes, stored = undone(CAFFE, "bgr")
     nodes += [
         node("ReduceMean", "rgb", "means", axes=[2, 3], keepdims=0),

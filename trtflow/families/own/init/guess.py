@@ -234,12 +234,10 @@ def _add_classes(facts: Facts, items: Items, labels: Labels | None, found: Guess
         found.order = COLUMNS
     elif classes:
         found.order, found.named = ALPHABETICAL, len(classes)
-    if labels.ordered:
-        found.left.append("data.classes: in the order of the columns; check that the model numbers them so")
-    elif len(classes) == count:
-        found.left.append("data.classes: in alphabetical order; check that the model numbers them so")
-    else:
-        found.left.append(f"data.classes: the names of all {count} classes, in the order of the output")
+    told = f"the names of all {count} classes, in the order of the output"
+    if labels.ordered or len(classes) == count:
+        told = f"{found.order}; check that the model numbers them so"
+    found.left.append(f"data.classes: {told}")
 
 
 def _add_targets(facts: Facts, items: Items, found: Guess) -> None:

@@ -73,7 +73,7 @@ def try_out(facts: Facts, places: Places, guess: Guess) -> None:
     except TooSlowError as slow:
         guess.tried.append(f"nothing: the model takes {slow}")
         return
-    except (Exception, MemoryError) as error:  # a guess is no less for it, whatever a runtime or a file raises
+    except Exception as error:  # a guess is no less for it, whatever a runtime or a file raises
         guess.tried.append(f"nothing, as that failed: {reason(error)}")
         return
     guess.inputs, guess.classes, guess.left, guess.tried = told.inputs, told.classes, told.left, told.tried
