@@ -62,7 +62,6 @@ def main() -> None:
             described.calibrator,
             explicit_batch=getattr(sample, "EXPLICIT_BATCH", False),
             refit=getattr(sample, "REFIT", False),
-            configure=described.configure,
             dla_core=options.dla_core,
             settings=builder_settings(options),
         )

@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any
 
 from trtflow.calibration.calibrators import ALGORITHMS, MADE_BY, make_calibrator
-from trtflow.calibration.kept import prefer_constraints
 from trtflow.runtime.build import INT8, PRECISIONS
 from trtflow.runtime.devices import device_of
 from trtflow.runtime.io_form import FORMATS, TYPES, form_of
@@ -42,12 +41,10 @@ class SampleNetwork:
 
     Attributes:
         calibrator: serves the calibration table; None where there is none to serve.
-        configure: sets what the builder must heed, given trt and its configuration; None for nothing.
         input_scales: of inputs that are int8, by name, once the network is defined.
     """
 
     calibrator: Any
-    configure: Callable[[ModuleType, Any], None] | None
     _define: Callable[[ModuleType, Any], None]
     _give_form: Callable[[ModuleType, Any], dict[str, float]]
     input_scales: dict[str, float] = field(default_factory=dict)
@@ -76,7 +73,6 @@ def network_of(options: argparse.Namespace, trt: ModuleType, sample: Any, networ
         allocate = device_of(trt).allocate
         calibrator = make_calibrator(trt, options.algorithm, None, options.calibration_table, allocate)
     kept = options.keep.read_text().splitlines() if options.keep else []
-    configure = sample.configure_builder if options.ranges else prefer_constraints if kept else None
     define = definition(
         sample,
         options.export_dir,
@@ -87,4 +83,4 @@ def network_of(options: argparse.Namespace, trt: ModuleType, sample: Any, networ
         recurrent=options.recurrent,
         fallback=options.calibration_table if calibrator and options.fallback else None,
     )
-    return SampleNetwork(calibrator, configure, define, form_of(options))
+    return SampleNetwork(calibrator, define, form_of(options))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.calibration.fallback import in_front_of_activations
-from trtflow.calibration.kept import prefer_constraints, products
+from trtflow.calibration.kept import products
 from trtflow.calibration.tensors import inside_bodies, layers_of, ranged_tensors
 from trtflow.cli import columns
 from trtflow.metrics.agreement import MOST_DB
@@ -126,7 +126,6 @@ def tensor_losses(
             _wishing(_watched(quantised.define, makers), scales),
             "int8",
             calibrator=quantised.calibrator,
-            configure=prefer_constraints,
         ),
     ]
     with Session(trt, engine_of(trt, plans[0])) as first, Session(trt, engine_of(trt, plans[1])) as second:

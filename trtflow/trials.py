@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from trtflow.calibration.calibrators import MADE_BY, make_calibrator
-from trtflow.calibration.kept import prefer_constraints, products
+from trtflow.calibration.kept import products
 from trtflow.calibration.streams import find_batches
 from trtflow.formats.batch_file import Batch, read_batch
 from trtflow.formats.checksums import verify_checksums
@@ -79,7 +79,6 @@ class Trial:
             max(len(batch.images) for batch in self.batches),
             calibrator,
             explicit_batch=getattr(self.sample, "EXPLICIT_BATCH", False),
-            configure=self.sample.configure_builder if ranges else prefer_constraints if kept else None,
             settings=Settings(optimization_level=0),  # these engines are run once
         )
         feeds = packed_feeds(self.sample)

@@ -7,9 +7,10 @@ import json
 import numpy as np
 
 import trtflow.reference as trt
-from trtflow.calibration.kept import fused_behind, keep_in_float, prefer_constraints
+from trtflow.calibration.kept import fused_behind, keep_in_float
 from trtflow.calibration.tensors import inside_bodies, layers_of, ranged_tensors
 from trtflow.losses import Precise, losses_text, tensor_losses
+from trtflow.runtime import build
 from trtflow.runtime.build import build_plan
 
 MOST = 12.7
@@ -156,13 +157,14 @@ def test_a_plan_with_kept_layers_is_built():
 
 def test_losses_are_looked_at_where_the_builder_is_asked_for_int8(monkeypatch):
     """With every tensor an output in float32, TensorRT finds float32 faster, and there would be no loss to see."""
-    wanted = {}
+    wanted, heed = {}, build._heed_precisions
 
-    def seen(trt, config):
-        wanted["flag"] = config.get_flag(trt.BuilderFlag.INT8)
-        prefer_constraints(trt, config)
+    def seen(trt, network, config):
+        heed(trt, network, config)
+        flags = "INT8", "PREFER_PRECISION_CONSTRAINTS"
+        wanted["flags"] = [config.get_flag(getattr(trt.BuilderFlag, flag)) for flag in flags]
 
-    monkeypatch.setattr("trtflow.losses.prefer_constraints", seen)
+    monkeypatch.setattr("trtflow.runtime.build._heed_precisions", seen)
 
     def define(trt, net):
         x = net.add_input("x", trt.float32, (1, 2, 4, 4))
@@ -179,6 +181,6 @@ def test_losses_are_looked_at_where_the_builder_is_asked_for_int8(monkeypatch):
     x = np.arange(32, dtype=np.float32).reshape(1, 2, 4, 4) / 32 + 0.03
     scales = {"x": 0.1, "(Unnamed Layer* 0) [Convolution]_output": 0.1}
     tensor_losses(trt, define, Precise(ranged, None), [{"x": x}], scales, explicit_batch=True)
-    assert wanted["flag"]
+    assert wanted["flags"] == [True, True]
     precisions = {layer.name: layer.precision for layer in wanted["layers"] if layer.precision_is_set}
     assert precisions == {"first": trt.int8, "second": trt.float32, "relu": trt.float32}

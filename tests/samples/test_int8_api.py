@@ -56,7 +56,7 @@ def network_of(export):
 
 def plan_of(export, ranges, kept=(), **options):
     define = definition(int8_api, export, "int8", ranges, kept)
-    return build_plan(trt, define, "int8", 4, explicit_batch=True, configure=int8_api.configure_builder, **options)
+    return build_plan(trt, define, "int8", 4, explicit_batch=True, **options)
 
 
 def run(plan, pictures):

@@ -36,7 +36,7 @@ def keep_in_float(trt: ModuleType, network: Any, kept: Collection[str]) -> None:
     """Let layers of these names, and what is fused with them, compute in float32, whatever the builder's flags say.
 
     A kernel of which a part is to be float32 and another may be INT8 does not exist: TensorRT 8.6 then passes over the
-    wish, with a warning, and takes the fastest, INT8. See `prefer_constraints`.
+    wish, with a warning, and takes the fastest, INT8.
     """
     layers = layers_of(network)
     wished = [layer for layer in layers if layer.name in kept]
@@ -59,8 +59,3 @@ def fused_behind(trt: ModuleType, layers: Sequence[Any], first: Sequence[Any]) -
                 found |= {reader.name: reader for reader in new}
                 ahead += new
     return list(found.values())
-
-
-def prefer_constraints(trt: ModuleType, config: Any) -> None:
-    """Have the builder heed the precisions of layers; without this they are a hint that it may pass over."""
-    config.set_flag(trt.BuilderFlag.PREFER_PRECISION_CONSTRAINTS)

@@ -59,7 +59,7 @@ def build_plan(
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
-        define: adds the layers to a network and marks its outputs.
+        define: adds the layers to a network and marks its outputs; precisions that it gives to layers are heeded.
         precision: one of `PRECISIONS`; int8 and best need a calibrator, or dynamic ranges that `define` sets.
         max_batch_size: largest batch of the engine. With an explicit batch it bounds the inputs whose first dimension
             is -1; a batch that the network fixes stays what it is.
@@ -104,6 +104,7 @@ def build_plan(
         _use_dla(trt, builder, config, dla_core)
     if refit:
         config.set_flag(trt.BuilderFlag.REFIT)
+    _heed_precisions(trt, network, config)
     if configure is not None:
         configure(trt, config)
     if config.num_optimization_profiles == 0:
@@ -115,6 +116,12 @@ def build_plan(
     if timing_cache is not None:
         keep_timing_cache(config, timing_cache)
     return bytes(plan)
+
+
+def _heed_precisions(trt: ModuleType, network: Any, config: Any) -> None:
+    """Have the builder heed precisions that layers were given, which else are a hint; its log says where it cannot."""
+    if any(network.get_layer(index).precision_is_set for index in range(network.num_layers)):
+        config.set_flag(trt.BuilderFlag.PREFER_PRECISION_CONSTRAINTS)
 
 
 def _rows_by_values(trt: ModuleType, network: Any) -> str:

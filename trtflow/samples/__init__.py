@@ -7,7 +7,7 @@ arrays of several inputs by name; `EXPLICIT_BATCH`, a network without an implici
 engine needs; `in_precision(precision)`, the sample whose model that precision takes; `NETWORKS`, all networks by name
 where there are several; `REFIT` with `refit(trt, engine, export)`,
 weights given after the build; `HALF_WEIGHTS`, define_network also takes the type of the weights;
-`configure_builder(trt, config)` and `configure_network(trt, network, ranges, kept)`, INT8 from dynamic ranges;
+`configure_network(trt, network, ranges, kept)`, INT8 from dynamic ranges;
 `PROGRAMS`, other forms of the same model by name; `RECURRENT`, what recurrent parts can be made of, which the functions
 of networks take too. Samples that run step by step have functions of their own instead of the first, second and last of
 the functions above. `own` is all samples of users, who write no module; of these `INPUTS` are several inputs, of which

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trtflow.calibration.kept import computes, prefer_constraints, set_precision
+from trtflow.calibration.kept import computes, set_precision
 from trtflow.calibration.tensors import layers_of, ranged_tensors, set_range
 from trtflow.datasets.digit_pictures import read_images, read_labels
 from trtflow.datasets.images import read_pictures
@@ -36,13 +36,8 @@ def define_network(trt: ModuleType, network: Any, export: Path) -> None:
     parse_onnx(trt, network, export / "model.onnx")
 
 
-def configure_builder(trt: ModuleType, config: Any) -> None:
-    """§9.1: strict types, of which 8.6 has two forms. This one says in the log where a layer has no such kernel."""
-    prefer_constraints(trt, config)
-
-
 def configure_network(trt: ModuleType, network: Any, path: Path, kept: Collection[str] = ()) -> None:
-    """§9.2: give every tensor its range, and every layer its precision.
+    """§9.2: give every tensor its range, and every layer its precision, which `build_plan` heeds: §9.1's strict types.
 
     Args:
         trt: NVIDIA's tensorrt or trtflow.reference.
