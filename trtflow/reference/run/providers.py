@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 
 from trtflow.formats import UserError
+from trtflow.reference.run.early_strides import stride_early
 from trtflow.reference.run.kernels import for_cpu, with_emulated_half
 from trtflow.reference.run.products import EXACT_PRODUCTS, needs_care, overflows
 
@@ -43,7 +44,8 @@ def version_of(provider: str) -> str:
 def fitted(model: onnx.ModelProto, provider: str) -> onnx.ModelProto:
     """Return a copy of a lowered network in the form that a provider's kernels take.
 
-    OpenVINO finds integer kernels for Q/DQ pairs as they stand; float16 it would compute in float32, unrounded.
+    OpenVINO finds integer kernels for Q/DQ pairs as they stand, but for convolutions that pass over points
+    (`early_strides.py`); float16 it would compute in float32, unrounded.
 
     Raises:
         UserError: OpenVINO is to run INT8 on a processor on which its products overflow.
@@ -55,7 +57,9 @@ def fitted(model: onnx.ModelProto, provider: str) -> onnx.ModelProto:
             "OpenVINO's INT8 is wrong on this processor: it has no VNNI, and products that are large overflow. "
             f"Set reference.provider to {ONNX_RUNTIME}, whose products are exact here, or leave int8 out of precisions."
         )
-    return with_emulated_half(model)
+    copy = with_emulated_half(model)
+    stride_early(copy)
+    return copy
 
 
 def open_session(model: onnx.ModelProto, provider: str) -> Any:
