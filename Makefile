@@ -65,7 +65,7 @@ bench-gpu: $(VENV)/.workflow $(ENGINE)/.ready ## time engines beside trtexec (TR
 	    --engines tf_ssd:fp16:128 tf_ssd:int8:128 tf_ssd:best:128 || exit 1; done
 	$(ENGINE)/bin/python scripts/bench_char_rnn.py --backend tensorrt --precision fp16 --recurrent layers --together 50 --compiled \
 	    --torch-python $(VENV)/bin/python --out $(GPU_BENCH)/char_rnn.json
-	$(ENGINE)/bin/python scripts/bench_nmt.py --backend tensorrt --precision fp16 --recurrent layers --lanes 2 --compiled \
+	$(ENGINE)/bin/python scripts/bench_nmt.py --backend tensorrt --precision fp16 --recurrent layers --compiled \
 	    --torch-python $(VENV)/bin/python --out $(GPU_BENCH)/nmt.json
 	python scripts/bench_calibration.py --name resnet50 --pictures 500 --sides trtflow tensorrt --skeletons results/sizes \
 	    --engine-python $(ENGINE)/bin/python --out $(GPU_BENCH)/calibration.json
@@ -86,7 +86,7 @@ bench: $(VENV)/.workflow ## time the reference beside its peers on this CPU (doc
 	python scripts/bench_cpu_int8.py --out results/bench/cpu_int8.json --draw results/bench/cpu_int8.png
 	python scripts/bench_calibration.py --name googlenet --pictures 2 --resume --out results/bench/calibration.json
 	python scripts/bench_calibration.py --name resnet50 --pictures 50 --resume --out results/bench/calibration.json
-	python scripts/bench_calibration.py --name resnet50 --pictures 500 --sides trtflow --resume --out results/bench/calibration.json
+	python scripts/bench_calibration.py --name resnet50 --pictures 500 --resume --out results/bench/calibration.json
 	python scripts/bench_resnet50_torch.py --training 30 --width 0.25 --out results/bench/training.json
 	python tests/speed/time_workflow.py --out results/bench/workflow.json
 	python scripts/write_results.py --bench results/bench --page docs/performance.md --out results/bench/performance.md

@@ -1,13 +1,12 @@
 """Time sampleNMT's engines against the same network in PyTorch eager on the same device, in one run.
 
-.engine/bin/python scripts/bench_nmt.py --backend tensorrt --recurrent layers --lanes 2 \\
-    --torch-python .venv/bin/python --out bench_nmt.json
+.engine/bin/python scripts/bench_nmt.py --backend tensorrt --recurrent layers --torch-python .venv/bin/python \\
+    --out bench_nmt.json
 
-Batch 128, beam 5, two layers of 512 and 36,548 words, as the guide has them. Both run the same beam search on the host,
-for the same number of steps, and keep states, attention and memory on the device. With several lanes the engines
-compute a part of the sentences while the host extends the hypotheses of another; PyTorch takes the batch as a whole.
-The weights are drawn by chance, which changes no time. With the backend `reference` both run on the CPU, and one Python
-may have both.
+Batch 128, beam 5, two layers of 512 and 36,548 words, as the guide has them. Both run the same beam search for the same
+number of steps, and keep states, attention and memory on the device: PyTorch and the form `rnn_v2` search on the host,
+behind every step, and the form `layers` in its engine. The weights are drawn by chance, which changes no time. With the
+backend `reference` both run on the CPU, and one Python may have both.
 """
 
 from __future__ import annotations
@@ -201,7 +200,7 @@ def build_translator(trt: ModuleType, export: Path, options: argparse.Namespace)
     )
     plans = (build_plan(trt, define, options.precision, options.batch, settings=settings) for define in defined)
     encoder, generator = (engine_of(trt, plan) for plan in plans)
-    return nmt.Translator(trt, encoder, generator, options.batch, lanes=options.lanes)
+    return nmt.Translator(trt, encoder, generator, options.batch)
 
 
 def first_likelihoods(translator: nmt.Translator | TorchTranslator, sentences: Sequence[np.ndarray]) -> list[float]:
@@ -282,7 +281,6 @@ def main() -> None:
     arguments.add_argument("--backend", default="reference", help="tensorrt on a GPU, or reference")
     arguments.add_argument("--precision", choices=list(TOLERANCE), default="fp32", help="of both")
     arguments.add_argument("--recurrent", choices=RECURRENT, default=RECURRENT[0], help="what the engines' LSTMs are")
-    arguments.add_argument("--lanes", type=int, default=1, help="parts of a batch that the engines take in turns")
     arguments.add_argument("--batch", type=int, default=128, help="sentences of a batch")
     arguments.add_argument("--beam", type=int, default=5, help="hypotheses of each")
     arguments.add_argument("--words", type=int, default=36548, help="of each vocabulary")
@@ -309,7 +307,7 @@ def main() -> None:
         if not difference <= TOLERANCE[options.precision]:
             raise UserError(f"{name}: likelihoods differ by up to {difference:.2g}: they are not the same network.")
     rates = {name: side["throughput_per_s"] * options.batch for name, side in found.items()}
-    form = {"precision": options.precision, "recurrent": options.recurrent, "lanes": options.lanes}
+    form = {"precision": options.precision, "recurrent": options.recurrent}
     form["builder"] = builder_origin(options)
     parts = {part: {name: side[part] for name, side in found.items()} for part in ("first_word_ms", "word_ms")}
     result = {**form, "sentences_per_s": rates, **ratios(rates), **parts}

@@ -68,12 +68,8 @@ def test_cells_of_plain_layers_translate_the_same_without_another_training(repor
     results = folder / "results" / "nmt"
     trained, names = (results / "model/training.json").stat().st_mtime_ns, ["translations", "greedy"]
     before = {name: (results / f"{name}.fp32.txt").read_text() for name in names}
-    layers = SMALL.replace("{nmt: {", "{nmt: {recurrent: layers, ").replace("{batch: 8,", "{batch: 8, lanes: 2,")
+    layers = SMALL.replace("{nmt: {", "{nmt: {recurrent: layers, ")
     command = ["--config", "backend=reference", layers, "--", "results/nmt/translations.fp32.txt"]
-    profile = "results/nmt/profile.fp32.json"
-    planned = snakemake(folder, "--dry-run", "--printshellcmds", *command, profile, quiet="host").stdout
-    for name in ("infer", "profile"):
-        assert re.search(rf"/{name}\.py.*\blanes\W+2\b", planned)
     done = snakemake(folder, *command)
     assert done.returncode == 0, done.stdout + done.stderr
     for plan in ("engine", "encoder"):
@@ -91,7 +87,7 @@ def test_profile_has_the_layers_of_both_engines_or_adds_them_up(report, folder):
     apart = times()
     assert {name.split(": ")[0] for name in apart} == {"encoder", "generator"}
     assert f"{next(iter(apart))} " in (profile.parent / "figures" / "profile.txt").read_text()
-    added = SMALL.replace("inference: {", "inference: {aggregate_profile: true, lanes: 2, ")
+    added = SMALL.replace("inference: {", "inference: {aggregate_profile: true, ")
     done = snakemake(folder, "--config", "backend=reference", added, "--", "results/nmt/profile.fp32.json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(times()) == {name.split(": ")[1] for name in apart}
@@ -123,7 +119,7 @@ def translate(folder, data, out, **inference):
 )
 def test_what_each_data_writer_says_of_the_first_sentences(report, folder, tmp_path, writer, first, lines):
     data, out = folder / "results" / "nmt" / "data", tmp_path / "out.txt"
-    done = translate(folder, data, out, data_writer=writer, max_inference_samples=3, batch=2, lanes=2)
+    done = translate(folder, data, out, data_writer=writer, max_inference_samples=3, batch=2)
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert len(said) == lines

@@ -58,6 +58,12 @@ class Memory(HostBuffer):
     def download(self, nbytes, stream):
         self.device.do(lambda: self.host.__setitem__(slice(nbytes), self._memory[:nbytes]))
 
+    def copy_rows(self, source, rows, nbytes, pitches, offset, stream):
+        self.device.do(lambda: super(Memory, self).copy_rows(source, rows, nbytes, pitches, offset, stream))
+
+    def clear(self, stream):
+        self.device.do(lambda: super(Memory, self).clear(stream))
+
     def values(self, shape, dtype):
         return self.host[: int(np.prod(shape)) * dtype.itemsize].view(dtype).reshape(shape).copy()
 

@@ -12,7 +12,7 @@ from recorder import Recorder
 import trtflow.reference as trt
 from trtflow.formats import UserError
 from trtflow.runtime.build import build_plan
-from trtflow.runtime.loop import ALIGNMENT, LEAST_WARM_UP, StepLoop, measure_steps
+from trtflow.runtime.loop import ALIGNMENT, LEAST_WARM_UP, TOGETHER, StepLoop, measure_steps
 from trtflow.runtime.profile import layer_recorder
 from trtflow.runtime.timing import BRIEF_QUERIES, LEAST_QUERIES
 
@@ -210,6 +210,38 @@ def test_parts_of_an_input_come_from_another_loop(engine):
     alone = StepLoop(trt, engine, {}, batch_size=2)
     with pytest.raises(UserError, match="cannot become a part of input 'rows'"):
         reader.lay("rows", 0, alone, "sum_out")
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_runs_of_several_steps_keep_what_each_put_out(engine, monkeypatch, able):
+    """Whatever is one graph, wherever the room for what is kept ends, and whichever place an output has at the time."""
+    monkeypatch.setattr("trtflow.runtime.loop.KEPT", 7)
+    device = Recorder(able=able)
+    loop = recorded_loop(monkeypatch, engine, device)
+    total = 0
+    for counts in ((8, 3), (1, 1, 20), (8, 3), (8, 3), ()):
+        for count in counts:
+            loop.run(count, ["sum_out", "twice"])
+        wanted = TABLE[0] * np.arange(total + 1, total + 1 + sum(counts))[:, np.newaxis, np.newaxis]
+        np.testing.assert_array_equal(loop.kept("sum_out"), wanted)
+        np.testing.assert_array_equal(loop.kept("twice"), 2 * wanted)
+        total += sum(counts)
+        if total:
+            np.testing.assert_array_equal(loop.read("sum_out"), [total * TABLE[0]])
+    loop.run(2)
+    np.testing.assert_array_equal(loop.read("sum_out"), [(total + 2) * TABLE[0]])
+    assert (device.recorded > 0) == able
+    assert (device.launched > 0) == able
+
+
+def test_several_steps_are_one_graph(engine, monkeypatch):
+    device = Recorder()
+    loop = recorded_loop(monkeypatch, engine, device)
+    for _ in range(4):
+        loop.run(2 * TOGETHER, ["twice"])
+        assert len(loop.kept("twice")) == 2 * TOGETHER
+    assert (device.recorded, device.launched) == (2, 2 * 3)  # the first time all is given directly
+    np.testing.assert_array_equal(loop.read("sum_out"), [8 * TOGETHER * TABLE[0]])
 
 
 def test_a_batch_that_the_engine_refuses(engine):

@@ -20,7 +20,7 @@ from trtflow.runtime.build import build_plan
 from trtflow.runtime.devices import HostBuffer, HostDevice
 from trtflow.runtime.profile import layer_recorder, mean_times
 from trtflow.samples import definition, nmt
-from trtflow.samples.nmt import engines as nmt_engines
+from trtflow.samples.nmt import bindings, plain
 
 BEAM, LENGTH, BATCH = 3, 7, 4
 
@@ -59,7 +59,7 @@ def every(export):
         return runtime.deserialize_cuda_engine(build_plan(trt, define, precision, BATCH))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nmt_engines, "CHUNK", 3)
+        patch.setattr(plain, "CHUNK", 3)
         return {
             form: {precision: [build(name, precision, form) for name in nmt.NETWORKS] for precision in ("fp32", "fp16")}
             for form in nmt.RECURRENT
@@ -84,9 +84,9 @@ def translations(network, sentences):
     return cache(lambda width: from_tensorflow(network, sentences, width))
 
 
-@pytest.mark.parametrize(("width", "lanes"), [(1, 1), (2, 1), (BEAM, 1), (BEAM, 2), (BEAM, 3)])
-def test_translations_are_tensorflows(engines, sentences, translations, width, lanes):
-    translator = nmt.Translator(trt, *engines["fp32"], BATCH, lanes=lanes)
+@pytest.mark.parametrize(("width", "batch"), [(1, BATCH), (2, BATCH), (BEAM, BATCH), (BEAM, 2), (BEAM, 1)])
+def test_translations_are_tensorflows(engines, sentences, translations, width, batch):
+    translator = nmt.Translator(trt, *engines["fp32"], batch)
     assert translator.translate(sentences, width) == translations(width)
 
 
@@ -115,8 +115,8 @@ def test_half_precision_is_near(engines, sentences):
 
 
 def test_layers_of_both_engines_are_timed_and_translations_stay(engines, sentences):
-    translator = nmt.Translator(trt, *engines["fp32"], 1, lanes=2)
-    short = sentences[1:4:2]  # one a lane, of few words: a run that is timed makes a session of its own
+    translator = nmt.Translator(trt, *engines["fp32"], 2)
+    short = sentences[1:4:2]  # of few words: a run that is timed makes a session of its own
     wanted = translator.translate(short, BEAM)
     apart, together = [layer_recorder(trt) for _ in range(2)], layer_recorder(trt)
     translator.profile(*apart)
@@ -140,18 +140,24 @@ def test_both_forms_give_the_same_step_by_step(every, sentences):
         np.testing.assert_array_equal(*(translator.begin(batch) for translator in both))
         words, parents = (np.full((BATCH, BEAM), value, np.int32) for value in (1, 0))
         for _ in range(3):
-            for name in nmt_engines.FROM_ENCODER:
-                first, second = (input_of(translator, name) for translator in both)
-                np.testing.assert_allclose(second, first, rtol=1e-5, atol=1e-6, err_msg=name)
+            first, second = (states_of(translator) for translator in both)
+            for name, wanted in first.items():
+                np.testing.assert_allclose(second[name], wanted, rtol=1e-5, atol=1e-6, err_msg=name)
             (ours, found), (theirs, wanted) = (translator.step(words, parents) for translator in both)
             np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-6)
             np.testing.assert_array_equal(wanted, found)
             words, parents = found[:, :, 1], rng.integers(BEAM, size=(BATCH, BEAM)).astype(np.int32)
 
 
+def states_of(translator):
+    """Return what the generator goes on from: memory and keys of the words that fit, and states of hypotheses."""
+    found = {name: input_of(translator, name)[:, :LENGTH] for name in (bindings.MEMORY_IN, bindings.KEYS_IN)}
+    return found | {name: input_of(translator, name) for name in bindings.FEEDBACK.values()}
+
+
 def input_of(translator, name):
     """Return what an input of the generator holds."""
-    loop = translator.lanes[0].generator
+    loop = translator.generator
     loop._download(loop._memory[name], name)
     return loop._memory[name].values(loop._shapes[name], loop._dtypes[name])
 
@@ -159,14 +165,14 @@ def input_of(translator, name):
 def test_memory_is_zero_behind_a_sentence(engines, sentences):
     translator = nmt.Translator(trt, *engines["fp32"], BATCH)
     lengths = translator.begin(sentences[:BATCH])
-    for name in (nmt_engines.MEMORY_IN, nmt_engines.KEYS_IN):
+    for name in (bindings.MEMORY_IN, bindings.KEYS_IN):
         rows = np.abs(input_of(translator, name)).max(axis=2)
-        np.testing.assert_array_equal(rows > 0, np.arange(LENGTH) < lengths[:, None])
+        np.testing.assert_array_equal(rows > 0, np.arange(rows.shape[1]) < lengths[:, None])
 
 
 def test_only_as_many_runs_as_the_longest_sentence_needs(every, sentences, monkeypatch):
     translator = nmt.Translator(trt, *every["layers"]["fp32"], BATCH)
-    loop, runs = translator.lanes[0].encoder.loop, []
+    loop, runs = translator.encoder.loop, []
     step = loop.step
     monkeypatch.setattr(loop, "step", lambda: runs.append(step()))
     for batch, wanted in ((sentences[3:5], 2), (sentences[3:4], 1), (sentences[2:3], 3)):
@@ -175,17 +181,17 @@ def test_only_as_many_runs_as_the_longest_sentence_needs(every, sentences, monke
         assert len(runs) == wanted
 
 
-@pytest.mark.parametrize("lanes", [1, 2])
-def test_recorded_steps_translate_the_same(every, sentences, monkeypatch, lanes):
+def test_recorded_steps_translate_the_same(every, sentences, monkeypatch):
     expected = nmt.Translator(trt, *every["layers"]["fp32"], BATCH).translate(sentences, BEAM)
     device = Recorder()
     monkeypatch.setattr("trtflow.runtime.loop.device_of", lambda module: device)
     engines = [device.engine(engine) for engine in every["layers"]["fp32"]]
-    translator = nmt.Translator(trt, *engines, BATCH, lanes=lanes)
+    translator = nmt.Translator(trt, *engines, BATCH)
     for _ in range(3):
         assert translator.translate(sentences, BEAM) == expected
-    # states have two places each: two graphs of the generator, and two of the encoder for each of its three runs
-    assert 2 * lanes < device.recorded <= (2 + 2 * 3) * lanes
+    # of the generator one for every four of at most 14 words; states have two places each: of the encoder two for each
+    # of its three runs
+    assert 2 < device.recorded <= 4 + 2 * 3
     assert device.launched > device.recorded
     words, _ = translator.attention(sentences[1])
     assert words == expected[1]
@@ -214,19 +220,9 @@ def test_attention_adds_up_to_one_over_the_words_that_are_there(engines, sentenc
     np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_steps_of_lanes_are_those_of_one(engines, sentences):
-    one, two = (nmt.Translator(trt, *engines["fp32"], BATCH, lanes=lanes) for lanes in (1, 2))
-    for translator in (one, two):
-        translator.begin(sentences[:BATCH])
-    for words, parents in (((1, 4, 5), (0, 0, 0)), ((3, 5, 7), (2, 0, 1))):
-        given = [np.array([row] * BATCH, np.int32) for row in (words, parents)]
-        for ours, theirs in zip(one.step(*given), two.step(*given), strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-5)
-
-
 def test_a_given_number_of_steps(engines, sentences):
-    translator = nmt.Translator(trt, *engines["fp32"], BATCH, lanes=2)
-    assert [found.steps for found in translator.search(sentences[:BATCH], BEAM, steps=9)] == [9, 9]
+    translator = nmt.Translator(trt, *engines["fp32"], BATCH)
+    assert translator.search(sentences[:BATCH], BEAM, steps=9).steps == 9
 
 
 def test_longest_translation(engines, sentences):
@@ -235,14 +231,14 @@ def test_longest_translation(engines, sentences):
 
 
 def test_loops_refuse_to_exchange_what_does_not_fit(engines):
-    (lane,) = nmt.Translator(trt, *engines["fp32"], BATCH).lanes
+    translator = nmt.Translator(trt, *engines["fp32"], BATCH)
     with pytest.raises(UserError, match="'attention_keys' cannot become input 'input_hidden'"):
-        lane.generator.take("input_hidden", lane.encoder.loop, "attention_keys")
+        translator.generator.take("input_hidden", translator.encoder.loop, "attention_keys")
 
 
-def test_memory_is_given_back_where_there_is_not_enough_for_all(engines, monkeypatch):
-    """The second lane does not fit any more."""
-    made, most = [], 40
+def test_memory_is_given_back_where_there_is_not_enough_for_both(engines, monkeypatch):
+    """The encoder's does not fit any more."""
+    made, most = [], 100
 
     class Counted(HostBuffer):
         def __init__(self, nbytes):
@@ -256,14 +252,44 @@ def test_memory_is_given_back_where_there_is_not_enough_for_all(engines, monkeyp
             self.freed = True
 
     monkeypatch.setattr(HostDevice, "allocate", Counted)
-    one = nmt.Translator(trt, *engines["fp32"], BATCH)
-    count = len(made)
-    one.close()
-    most, made[:] = count + 3, []
+    nmt.Translator(trt, *engines["fp32"], BATCH).close()
+    most, made[:] = len(made) - 1, []
     with pytest.raises(UserError, match="out of device memory"):
-        nmt.Translator(trt, *engines["fp32"], 2 * BATCH, lanes=2)
+        nmt.Translator(trt, *engines["fp32"], BATCH)
     assert len(made) == most
     assert all(buffer.freed for buffer in made)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("width", [1, 2, BEAM])
+def test_the_engines_own_search_has_the_scores_of_the_hosts(every, sentences, precision, width):
+    """Sums of the same likelihoods, in float64 on the host. Equal ones of float16 may come in another order."""
+    translator = nmt.Translator(trt, *every["layers"][precision], BATCH)
+    found = translator.search(sentences[:BATCH], width, steps=9)
+    scores = translator.generator.read(bindings.SCORES_OUT)[:, :width, 0]
+    translator.begin(sentences[:BATCH])
+    host = search(translator.step, np.full(BATCH, 9), BEAM, width, 1, steps=9)
+    np.testing.assert_allclose(scores, host._scores, rtol=1e-6, atol=1e-5)
+    if precision == "fp32":
+        assert [found.best(place) for place in range(BATCH)] == [host.best(place) for place in range(BATCH)]
+
+
+def test_a_probability_that_is_no_number_is_told_whoever_searches(engines, sentences, monkeypatch):
+    translator = nmt.Translator(trt, *engines["fp32"], BATCH)
+    begin = translator.begin
+
+    def spoil(given):
+        lengths = begin(given)
+        keys = input_of(translator, bindings.KEYS_IN)
+        keys[1, 0] = np.nan
+        translator.generator.write(bindings.KEYS_IN, keys)
+        return lengths
+
+    monkeypatch.setattr(translator, "begin", spoil)
+    with pytest.raises(UserError, match="probabilities of the next word are no numbers.* weights of the decoder"):
+        translator.translate(sentences[:BATCH], BEAM)
+    monkeypatch.undo()
+    assert translator.translate(sentences, BEAM) == nmt.Translator(trt, *engines["fp32"], 1).translate(sentences, BEAM)
 
 
 def test_vocabulary_that_disagrees_with_the_weights(export, tmp_path):

@@ -29,7 +29,7 @@ def bench(name, out, *more):
         ("char_rnn", "characters_per_s", ["--recurrent", "layers", "--together", "7"]),
         ("char_rnn", "characters_per_s", ["--recurrent", "layers", "--precision", "fp16"]),
         ("nmt", "sentences_per_s", []),
-        ("nmt", "sentences_per_s", ["--recurrent", "layers", "--lanes", "2", "--length", "13"]),
+        ("nmt", "sentences_per_s", ["--recurrent", "layers", "--length", "13"]),
     ],
 )
 def test_both_sides_are_the_same_network_and_timed(name, unit, more, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +11,39 @@ from trtflow.formats import UserError
 
 END = 2  # the number of </s>
 Step = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class Hypotheses:
+    """What a beam search found: the hypotheses behind each of its steps, best first.
+
+    Args:
+        words: int32 [batch, beam] of each step, the words that hypotheses were extended by.
+        parents: int32 [batch, beam] of each step, which hypothesis of the step before each goes on from.
+        limits: most words of each translation, int [batch]; what came behind them does not count.
+    """
+
+    def __init__(self, words: Sequence[np.ndarray], parents: Sequence[np.ndarray], limits: np.ndarray) -> None:
+        self.steps = len(words)
+        self._words, self._parents, self._limits = words, parents, limits
+
+    @cached_property
+    def _traced(self) -> tuple[np.ndarray, np.ndarray]:
+        """The words of the best hypotheses and which each came from, int [steps, batch], found from the last back."""
+        rows = np.arange(len(self._limits))
+        place, words, places = np.zeros_like(rows), [], []
+        for step in reversed(range(self.steps)):
+            place = np.where(step < self._limits - 1, place, 0)
+            words.append(self._words[step][rows, place])
+            place = self._parents[step][rows, place]
+            places.append(place)
+        shape = self.steps, len(rows)
+        return np.array(words[::-1]).reshape(shape), np.array(places[::-1]).reshape(shape)
+
+    def best(self, sentence: int) -> tuple[list[int], list[int]]:
+        """Return the words of a sentence's best translation, without </s>, and which hypothesis each came from."""
+        words, places = (values[: self._limits[sentence], sentence].tolist() for values in self._traced)
+        end = words.index(END) if END in words else len(words)
+        return words[:end], places[:end]
 
 
 class BeamSearch:
@@ -41,7 +74,7 @@ class BeamSearch:
         self._stays = np.where(np.arange(width) == 0, 0.0, -np.inf)  # the steps of a hypothesis that ended
         self._first = width * np.arange(batch)[:, np.newaxis]  # the place of each sentence's first hypothesis
         self._history: list[tuple[np.ndarray, np.ndarray]] = []
-        self._traced: tuple[np.ndarray, np.ndarray] | None = None
+        self._found: Hypotheses | None = None
 
     @property
     def steps(self) -> int:
@@ -82,73 +115,36 @@ class BeamSearch:
         self._scores = scores.take(places)
         self._ended = self._ended.take(parents + self._first) | (extended == END)
         self._history.append((parents, extended))
-        self._traced = None
+        self._found = None
         self.parents[:, :width], self.words[:, :width] = parents, extended
         if self.steps >= self._shortest:
             self._ended |= (self.steps >= self._limits)[:, np.newaxis]
 
+    @property
+    def found(self) -> Hypotheses:
+        """The hypotheses behind each step so far."""
+        if self._found is None:
+            parents, words = zip(*self._history, strict=True) if self._history else ((), ())
+            self._found = Hypotheses(words, parents, self._limits)
+        return self._found
+
     def best(self, sentence: int) -> tuple[list[int], list[int]]:
-        """Return the words of a sentence's best translation, without </s>, and which hypothesis each came from."""
-        if self._traced is None:
-            self._traced = self._trace()
-        words, places = (values[: self._limits[sentence], sentence].tolist() for values in self._traced)
-        end = words.index(END) if END in words else len(words)
-        return words[:end], places[:end]
-
-    def _trace(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the words of the best hypotheses and which each came from, int [steps, batch], from the last back."""
-        rows = np.arange(len(self._limits))
-        place, words, places = np.zeros_like(rows), [], []
-        for parents, followers in reversed(self._history):
-            words.append(followers[rows, place])
-            place = parents[rows, place]
-            places.append(place)
-        shape = (self.steps, len(rows))
-        return np.array(words[::-1]).reshape(shape), np.array(places[::-1]).reshape(shape)
+        """Return what `Hypotheses.best` does."""
+        return self.found.best(sentence)
 
 
-def search(step: Step, limits: np.ndarray, beam: int, width: int, start: int) -> BeamSearch:
+def search(step: Step, limits: np.ndarray, beam: int, width: int, start: int, steps: int | None = None) -> BeamSearch:
     """Run a network until the best hypothesis of every sentence has ended.
 
     Args:
         step: takes words and parents, int32 [batch, beam]; returns what `BeamSearch.advance` takes.
         limits, beam, width, start: of `BeamSearch`.
+        steps: how often to run it, whether all have ended or not.
     """
     found = BeamSearch(limits, beam, width, start)
-    while not found.done:
+    while not found.done if steps is None else found.steps < steps:
         found.advance(*step(found.words, found.parents))
     return found
-
-
-class Stepper(Protocol):
-    """A network that computes while the host does something else."""
-
-    def start(self, words: np.ndarray, parents: np.ndarray) -> None:
-        """Begin a step with words and parents, int32 [batch, beam]."""
-        ...
-
-    def finish(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return what `BeamSearch.advance` takes when the step is done."""
-        ...
-
-
-def search_together(pairs: Sequence[tuple[Stepper, BeamSearch]], steps: int | None = None) -> None:
-    """Run networks in turns: while one computes, the host extends the hypotheses of another.
-
-    Args:
-        pairs: the networks, each with its own sentences.
-        steps: how often each is run; None until the best hypothesis of every sentence has ended.
-    """
-    for stepper, found in pairs:
-        stepper.start(found.words, found.parents)
-    running = list(pairs)
-    while running:
-        for stepper, found in list(running):
-            found.advance(*stepper.finish())
-            if found.done if steps is None else found.steps >= steps:
-                running.remove((stepper, found))
-            else:
-                stepper.start(found.words, found.parents)
 
 
 def output_limits(lengths: np.ndarray, most: int) -> np.ndarray:

@@ -8,7 +8,7 @@ same code runs on TensorRT and on the reference.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +25,7 @@ WARM_UP_S = 0.2
 LEAST_WARM_UP = 5  # steps: buffers that change places make two steps of one, and each is recorded the second time
 ALIGNMENT = 256  # bytes: TensorRT's least of a binding's address
 MOST_ROWS = 32  # of a table whose rows are worth a CUDA graph each
+TOGETHER = 8  # steps of a CUDA graph, where nothing is asked for between them
 KEPT = 256  # outputs that are kept on the device before they are read
 
 
@@ -231,17 +232,24 @@ class StepLoop:
         def enqueue() -> None:
             for name in given:
                 self._upload(name)
-            if not self.context.execute_async(self.batch_size, self._bindings, self._stream.handle):
-                raise UserError(because("the engine could not run"))
+            self._execute()
             for name in outputs:
                 self._download(self._memory[name], name)
 
-        if self._record:
-            self._graphs.run((tuple(self._bindings), given, tuple(outputs)), enqueue)
-        else:
-            enqueue()
+        self._give((tuple(self._bindings), given, tuple(outputs)), enqueue)
         self._awaited = [(self._memory[name], name) for name in outputs]
         self._feed_back()
+
+    def _execute(self) -> None:
+        if not self.context.execute_async(self.batch_size, self._bindings, self._stream.handle):
+            raise UserError(because("the engine could not run"))
+
+    def _give(self, key: Hashable, enqueue: Callable[[], None]) -> None:
+        """Give work to the stream; work of a key that was given before as a CUDA graph, where there can be one."""
+        if self._record:
+            self._graphs.run(key, enqueue)
+        else:
+            enqueue()
 
     def finish(self) -> tuple[np.ndarray, ...]:
         """Return the outputs, each [batch, …], that the last `start` asked for, when they are there."""
@@ -268,24 +276,61 @@ class StepLoop:
         self._synchronize()
         return buffer.values(self._shapes[name], self._dtypes[name])
 
-    def keep(self, name: str) -> None:
-        """Keep an output of the last step on the device until `kept` reads it; the host waits once in `KEPT` times."""
-        nbytes = _nbytes(self._shapes[name], self._dtypes[name])
+    def run(self, count: int, kept: Sequence[str] = ()) -> None:
+        """Run several times, each time on what was fed back the time before. On a GPU this returns before all is done.
+
+        Args:
+            count: how often. `TOGETHER` steps become one CUDA graph, where the engine allows it.
+            kept: outputs of each step to keep on the device until `kept` reads them; the host waits once in `KEPT`
+                steps.
+
+        Raises:
+            UserError: the engine could not run.
+        """
+        while count:
+            together = min(count, TOGETHER, *map(self._room, kept))
+            self._run_together(together, kept)
+            count -= together
+
+    def _run_together(self, count: int, kept: Sequence[str]) -> None:
+        def enqueue() -> None:
+            for step in range(count):
+                self._execute()
+                for name in kept:
+                    self._copy_to_kept(name, step)
+                self._feed_back()
+            if count % 2:  # inputs and outputs change places again, for a launch leaves them alone
+                self._feed_back()
+
+        places = tuple(self._kept[name].count for name in kept)
+        self._give((tuple(self._bindings), count, tuple(kept), places), enqueue)
+        if count % 2:
+            self._feed_back()
+        for name in kept:
+            self._kept[name].count += count
+
+    def _room(self, name: str) -> int:
+        """Return how many more outputs of one name can be kept, at least one."""
         if name not in self._kept:
-            self._kept[name] = _Kept(self._device.allocate(KEPT * nbytes))
-        kept = self._kept[name]
-        if kept.count == KEPT:
+            self._kept[name] = _Kept(self._device.allocate(KEPT * _nbytes(self._shapes[name], self._dtypes[name])))
+        if self._kept[name].count == KEPT:
             self._read_kept(name)
-        kept.buffer.copy_rows(self._last(name), 1, nbytes, (nbytes, nbytes), kept.count * nbytes, self._stream)
-        kept.count += 1
+        return KEPT - self._kept[name].count
+
+    def _copy_to_kept(self, name: str, step: int) -> None:
+        kept, nbytes = self._kept[name], _nbytes(self._shapes[name], self._dtypes[name])
+        place = (kept.count + step) * nbytes
+        kept.buffer.copy_rows(self._memory[name], 1, nbytes, (nbytes, nbytes), place, self._stream)
 
     def kept(self, name: str) -> np.ndarray:
         """Return what was kept of an output since the last call, [steps, batch, …], and keep it no longer."""
-        if name not in self._kept:
-            return np.zeros((0, *self._shapes[name]), self._dtypes[name])
-        self._read_kept(name)
-        values = np.concatenate(self._kept[name].values)
-        self._kept[name].values.clear()
+        nothing = np.zeros((0, *self._shapes[name]), self._dtypes[name])
+        if (kept := self._kept.get(name)) is None:
+            return nothing
+        if kept.count:
+            self._read_kept(name)
+        values = np.concatenate([nothing, *kept.values])
+        kept.values.clear()
         return values
 
     def _read_kept(self, name: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from trtflow.formats import UserError
 from trtflow.runtime.devices import Device
 
-MOST = 64  # graphs of one cache: each has memory of its own
+MOST = 128  # graphs of one cache: each has memory of its own
 
 logger = logging.getLogger(__name__)
 

@@ -175,9 +175,7 @@ def write_on(loop: StepLoop, length: int) -> list[int]:
     """
     characters: list[int] = []
     if CHARACTER in loop:
-        for _ in range(length):
-            loop.step()
-            loop.keep(OUTPUT)
+        loop.run(length, [OUTPUT])
         return [int(char) for char in loop.kept(OUTPUT).ravel()]
     for _ in range(length):
         (pred,) = loop.step(outputs=[OUTPUT])

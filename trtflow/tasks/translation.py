@@ -27,7 +27,7 @@ from trtflow.runtime.timing import DURATION_S, is_brief
 from trtflow.samples import load as load_sample
 from trtflow.tasks.files import by_precision
 
-BATCH, LANES, UNLIMITED = 128, 1, -1  # where the sample sets nothing: those of the guide's §11.3
+BATCH, UNLIMITED = 128, -1  # where the sample sets nothing: those of the guide's §11.3
 
 
 def batch_of(job: Job) -> int:
@@ -44,11 +44,8 @@ def read_model(job: Job) -> tuple[Any, Any]:
 def load_translator(job: Job, encoder: Path, plan: Path) -> tuple[ModuleType, Any]:
     """Return the backend's module and the translator of two engines."""
     most = job.setting("inference.max_output_sequence_length", UNLIMITED)
-    lanes = job.setting("inference.lanes", LANES)
     backend = read_backend(job.input("backend"))
-    found: tuple[ModuleType, Any] = load_sample(job.sample).load_translator(
-        encoder, plan, backend, batch_of(job), most, lanes
-    )
+    found: tuple[ModuleType, Any] = load_sample(job.sample).load_translator(encoder, plan, backend, batch_of(job), most)
     return found
 
 

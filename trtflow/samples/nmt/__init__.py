@@ -13,6 +13,7 @@ from trtflow.samples.nmt.model import read_model, read_source
 from trtflow.samples.nmt.translator import Translator, load_translator, profile_translation
 
 __all__ = [
+    "HALF_WEIGHTS",
     "NETWORKS",
     "RECURRENT",
     "Translator",
@@ -23,4 +24,5 @@ __all__ = [
     "read_source",
 ]
 
+HALF_WEIGHTS = True  # in the form of layers states and memory are float16 too
 NETWORKS = {"encoder": define_encoder, "generator": define_network}

@@ -12,6 +12,13 @@ from trtflow.runtime.lstm import Cell, add_stack
 from trtflow.runtime.tensors import add_constant, add_elementwise, add_joined, add_product, add_reshape
 
 
+def mark(network: Any, outputs: dict[str, Any]) -> None:
+    """Name tensors and mark them as outputs."""
+    for name, tensor in outputs.items():
+        tensor.name = name
+        network.mark_output(tensor)
+
+
 def add_embedder(network: Any, words: Any, embedding: np.ndarray) -> Any:
     """slp_embedder: Gather from a Constant. Words int32 [N] become [N, E]."""
     return network.add_gather(add_constant(network, embedding), words, 0).get_output(0)

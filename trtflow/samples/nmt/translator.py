@@ -1,4 +1,8 @@
-"""From sentences to translations: the encoder once, the generator step after step."""
+"""From sentences to translations: the encoder once, the generator step after step.
+
+The guide's form has the host extend the hypotheses behind every step. The generator of layers does that by itself
+(trtflow/samples/nmt/search.py): its steps follow each other, and the host asks now and then whether all have ended.
+"""
 
 from __future__ import annotations
 
@@ -11,52 +15,15 @@ import numpy as np
 
 from trtflow.datasets.translation import END, START
 from trtflow.formats import UserError
-from trtflow.runtime.beam_search import BeamSearch, output_limits, search, search_together
+from trtflow.runtime.beam_search import Hypotheses, output_limits, search
 from trtflow.runtime.loop import StepLoop
 from trtflow.runtime.profile import layer_recorder, mean_times
 from trtflow.runtime.session import load_engine
-from trtflow.samples.nmt import engines as e
+from trtflow.samples.nmt import bindings as b
 from trtflow.samples.nmt.encoders import ChunkEncoder, WholeEncoder, is_of_layers
+from trtflow.samples.nmt.search import first_scores, outside_of
 
-
-class Lane:
-    """Both engines on a stream of their own, for a part of the sentences.
-
-    Args:
-        trt: NVIDIA's tensorrt or trtflow.reference.
-        encoder, generator: the engines.
-        batch_size: sentences of a run.
-    """
-
-    def __init__(self, trt: ModuleType, encoder: Any, generator: Any, batch_size: int) -> None:
-        layers = is_of_layers(encoder)  # and so is the generator
-        self.generator = StepLoop(trt, generator, e.FEEDBACK, batch_size=batch_size, record=layers)
-        try:
-            self.encoder = (ChunkEncoder if layers else WholeEncoder)(trt, encoder, self.generator)
-        except UserError:  # no memory for both
-            self.generator.close()
-            raise
-        self._beam = self.generator.shape(e.BEAM_WORDS)[1]
-
-    def close(self) -> None:
-        """Give the memory back; harmless when that was done."""
-        self.encoder.loop.close()
-        self.generator.close()
-
-    def begin(self, sentences: Sequence[np.ndarray], lengths: np.ndarray) -> None:
-        """Encode sentences int32 [words], as many as the batch has, and hand states and memory over."""
-        self.encoder.encode(sentences, lengths)
-        self.generator.clear(e.ATTENTION_IN)
-        self.generator.write(e.BEAM_LENGTHS, np.repeat(lengths, self._beam))
-
-    def start(self, words: np.ndarray, parents: np.ndarray) -> None:
-        """Begin a step with words and parents, int32 [batch, beam]."""
-        self.generator.start({e.BEAM_WORDS: words, e.PARENTS: parents}, (e.LIKELIHOODS, e.CANDIDATES))
-
-    def finish(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return likelihoods float32 and numbers int32 of the likeliest words, [batch, beam, beam]."""
-        likelihoods, candidates = self.generator.finish()
-        return likelihoods, candidates
+UNASKED = 4  # steps of a generator that searches by itself before the host asks whether all have ended
 
 
 class Translator:
@@ -67,55 +34,54 @@ class Translator:
         encoder, generator: the engines.
         batch_size: sentences of a batch, at most that of the engines; a smaller batch is filled up.
         most: most words of a translation; negative is no limit, see `output_limits`.
-        lanes: parts of a batch that take turns, so that the GPU is busy with one while the host extends the hypotheses
-            of another.
+
+    Attributes:
+        searches: whether the generator extends the hypotheses by itself.
     """
 
-    def __init__(
-        self, trt: ModuleType, encoder: Any, generator: Any, batch_size: int, most: int = -1, lanes: int = 1
-    ) -> None:
-        self._part = -(-batch_size // lanes)
-        self.lanes: list[Lane] = []
+    def __init__(self, trt: ModuleType, encoder: Any, generator: Any, batch_size: int, most: int = -1) -> None:
+        self.batch_size, self._most = batch_size, most
+        self.searches = layers = is_of_layers(encoder)  # and so is the generator
+        fed_back = b.PLAIN_FEEDBACK if layers else b.FEEDBACK
+        self.generator = StepLoop(trt, generator, fed_back, batch_size=batch_size, record=layers)
         try:
-            for _ in range(lanes):
-                self.lanes.append(Lane(trt, encoder, generator, self._part))
-        except UserError:
-            self.close()
+            self.encoder = (ChunkEncoder if layers else WholeEncoder)(trt, encoder, self.generator)
+        except UserError:  # no memory for both
+            self.generator.close()
             raise
-        self.batch_size, self._most = self._part * lanes, most
-        self.beam = self.lanes[0].generator.shape(e.BEAM_WORDS)[1]
+        self.beam = self.generator.shape(b.BEAM_WORDS)[1]
 
     def close(self) -> None:
         """Give the memory back; harmless when that was done."""
-        for lane in self.lanes:
-            lane.close()
+        self.encoder.loop.close()
+        self.generator.close()
 
     def profile(self, encoder: Any, generator: Any) -> None:
         """Report the layers' times of both engines to TensorRT profilers from now on, which may be the same one."""
-        for lane in self.lanes:
-            lane.encoder.loop.profile(encoder)
-            lane.generator.profile(generator)
-
-    def _parts(self, values: Any) -> list[Any]:
-        """Return what belongs to each lane of a value for each sentence."""
-        return [values[first : first + self._part] for first in range(0, self.batch_size, self._part)]
+        self.encoder.loop.profile(encoder)
+        self.generator.profile(generator)
 
     def begin(self, sentences: Sequence[np.ndarray]) -> np.ndarray:
         """Encode sentences int32 [words] and hand states and memory over; return their lengths, int32 [batch]."""
         filled = [*sentences, *[np.array([END], np.int32)] * (self.batch_size - len(sentences))]
         lengths = np.array([len(sentence) for sentence in filled], np.int32)
-        for lane, part, of_part in zip(self.lanes, self._parts(filled), self._parts(lengths), strict=True):
-            lane.begin(part, of_part)
+        self.encoder.encode(filled, lengths)
+        self.generator.clear(b.ATTENTION_IN)
+        self.generator.write(b.BEAM_LENGTHS, np.repeat(lengths, self.beam))
         return lengths
 
     def step(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return likelihoods float32 and numbers int32 of the likeliest words, [batch, beam, beam]."""
-        for lane, *given in zip(self.lanes, self._parts(words), self._parts(parents), strict=True):
-            lane.start(*given)
-        likelihoods, candidates = zip(*(lane.finish() for lane in self.lanes), strict=True)
-        return np.concatenate(likelihoods), np.concatenate(candidates)
+        """Return likelihoods float32 and numbers int32 of the likeliest words, [batch, beam, beam].
 
-    def search(self, sentences: Sequence[np.ndarray], width: int, steps: int | None = None) -> list[BeamSearch]:
+        Args:
+            words: what each hypothesis ends with, int32 [batch, beam].
+            parents: which hypothesis of the step before it goes on from, int32 [batch, beam].
+        """
+        given = {b.BEAM_WORDS: words, b.PARENTS: parents}
+        likelihoods, candidates = self.generator.step(given, (b.LIKELIHOODS, b.CANDIDATES))
+        return likelihoods, candidates
+
+    def search(self, sentences: Sequence[np.ndarray], width: int, steps: int | None = None) -> Hypotheses:
         """Translate at most a batch of sentences, keeping `width` hypotheses of each.
 
         Args:
@@ -123,24 +89,65 @@ class Translator:
             width: hypotheses of each.
             steps: words of each translation, whether it ends before or not; None until all have ended.
 
-        Returns:
-            for each lane the hypotheses of its sentences.
+        Raises:
+            UserError: a probability is no number.
         """
         lengths = self.begin(sentences)
         limits = output_limits(lengths, self._most) if steps is None else np.full(self.batch_size, steps)
         limits = np.where(np.arange(self.batch_size) < len(sentences), limits, 1)
-        found = [BeamSearch(part, self.beam, width, START) for part in self._parts(limits)]
-        search_together(list(zip(self.lanes, found, strict=True)), steps)
-        return found
+        if self.searches:
+            return self._search_there(limits, width, steps)
+        return search(self.step, limits, self.beam, width, START, steps).found
+
+    def _search_there(self, limits: np.ndarray, width: int, steps: int | None) -> Hypotheses:
+        """Let the generator search by itself, as often as asked or until all have ended."""
+        self._begin_search(width)
+        done = UNASKED if steps is None else steps
+        self.extend(done)
+        while steps is None and not (self._best_ended() | (done >= limits)).all():
+            self.extend(UNASKED)
+            done += UNASKED
+        return self._hypotheses(limits)
+
+    def _begin_search(self, width: int) -> None:
+        """Begin with hypotheses that are all the same, of which `width` are to be kept; forget those from before."""
+        generator, batch = self.generator, self.batch_size
+        generator.write(b.BEAM_WORDS, np.full((batch, self.beam), START, np.int32))
+        generator.write(b.SCORES_IN, first_scores(batch, self.beam))
+        generator.write(b.OUTSIDE, outside_of(width, batch, self.beam))
+        for name in (b.PARENTS, b.ENDED_IN, b.SEEN_IN):
+            generator.clear(name)
+        for name in (b.WORDS_OUT, b.PARENTS_OUT):
+            generator.kept(name)
+
+    def extend(self, words: int) -> None:
+        """Let the generator extend its hypotheses by some words. On a GPU this returns before that is done."""
+        self.generator.run(words, [b.WORDS_OUT, b.PARENTS_OUT])
+
+    def _best_ended(self) -> np.ndarray:
+        """Return whether the best hypothesis of each sentence has ended, bool [batch]."""
+        ended: np.ndarray = self.generator.read(b.ENDED_OUT)[:, 0, 0] > 0
+        return ended
+
+    def _hypotheses(self, limits: np.ndarray) -> Hypotheses:
+        """Return what the generator found; `limits` are the most words of each translation."""
+        words, parents = (list(self.generator.kept(name)) for name in (b.WORDS_OUT, b.PARENTS_OUT))
+        seen = self.generator.read(b.SEEN_OUT)
+        if spoilt := int(seen.size - np.isfinite(seen).sum()):
+            raise UserError(
+                f"probabilities of the next word are no numbers behind {spoilt} of {seen.size} hypotheses. Look at the "
+                "weights of the decoder and its precision."
+            )
+        return Hypotheses(words, parents, limits)
 
     def translate(self, sentences: Sequence[np.ndarray], width: int) -> list[list[int]]:
         """Return the translation of each sentence, of any number of them."""
-        found: list[list[int]] = []
+        translations: list[list[int]] = []
         for first in range(0, len(sentences), self.batch_size):
             batch = sentences[first : first + self.batch_size]
-            lanes = self.search(batch, width)
-            found += [lanes[place // self._part].best(place % self._part)[0] for place in range(len(batch))]
-        return found
+            found = self.search(batch, width)
+            translations += [found.best(place)[0] for place in range(len(batch))]
+        return translations
 
     def attention(self, sentence: np.ndarray) -> tuple[list[int], np.ndarray]:
         """Return a sentence's translation, and how far each word looked at each: float32 [words, source words]."""
@@ -148,7 +155,7 @@ class Translator:
 
         def step(words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             found = self.step(words, parents)
-            maps.append(self.lanes[0].generator.read(e.ALIGNMENT)[0])
+            maps.append(self.generator.read(b.ALIGNMENT)[0])
             return found
 
         limits = np.minimum(output_limits(lengths, self._most), np.where(np.arange(self.batch_size) == 0, 1 << 30, 1))
@@ -158,12 +165,12 @@ class Translator:
 
 
 def load_translator(
-    encoder: Path, generator: Path, backend: dict[str, Any], batch_size: int, most: int = -1, lanes: int = 1
+    encoder: Path, generator: Path, backend: dict[str, Any], batch_size: int, most: int = -1
 ) -> tuple[ModuleType, Translator]:
     """Return the implementation of TensorRT's API and a translator of two plans; see `load_engine` and `Translator`."""
     trt, generating = load_engine(generator, backend)
     _, encoding = load_engine(encoder, backend)
-    return trt, Translator(trt, encoding, generating, batch_size, most, lanes)
+    return trt, Translator(trt, encoding, generating, batch_size, most)
 
 
 def profile_translation(
