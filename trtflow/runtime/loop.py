@@ -7,6 +7,7 @@ same code runs on TensorRT and on the reference.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import ModuleType
@@ -30,7 +31,7 @@ KEPT = 256  # outputs that are kept on the device before they are read
 
 
 def _nbytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    return int(np.prod(shape)) * dtype.itemsize
+    return math.prod(shape) * dtype.itemsize
 
 
 class StepLoop:
@@ -115,7 +116,7 @@ class StepLoop:
 
     def _rows(self, name: str, rows: np.ndarray) -> np.ndarray:
         """Return rows of a table in their input's type; refuse those of another size."""
-        if rows.shape[1:] != (int(np.prod(self._shapes[name])),):
+        if rows.shape[1:] != (math.prod(self._shapes[name]),):
             raise UserError(f"input {name!r} has shape {self._shapes[name]}, but rows of a table {rows.shape}.")
         return rows.astype(self._dtypes[name], copy=False)
 
@@ -186,7 +187,7 @@ class StepLoop:
             UserError: their shapes or types differ.
         """
         ours, theirs = self._shapes[name], other._shapes[output]
-        count = int(np.prod(theirs[1:])) // int(np.prod(ours[2:]))
+        count = math.prod(theirs[1:]) // math.prod(ours[2:])
         fits = theirs in ((ours[0], count, *ours[2:]), (ours[0], *ours[2:]))
         if not fits or self._dtypes[name] != other._dtypes[output] or self._stream is not other._stream:
             raise UserError(f"output {output!r} of shape {theirs} cannot become a part of input {name!r}, {ours}.")
