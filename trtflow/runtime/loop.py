@@ -77,7 +77,6 @@ class StepLoop:
         self._memory, self._kept = dict[str, Buffer](), dict[str, _Kept]()
         self._graphs = StepGraphs(self._device, self._stream)
         self._record = record and all(len(rows) <= MOST_ROWS for rows in padded.values())
-        self._awaited: list[tuple[Buffer, str]] = []
         self._uploading: set[Buffer] = set()  # what the stream may still read of the host's memory
         self._bindings = [0] * engine.num_bindings
         try:
@@ -221,11 +220,6 @@ class StepLoop:
         Raises:
             UserError: the engine could not run.
         """
-        self.start(inputs, outputs)
-        return self.finish() if outputs else ()
-
-    def start(self, inputs: Mapping[str, np.ndarray] | None = None, outputs: Sequence[str] = ()) -> None:
-        """Do what `step` does, but leave it to `finish` to wait for the outputs."""
         given = tuple(inputs or ())
         for name, values in (inputs or {}).items():
             self._stage(name, values)
@@ -238,8 +232,11 @@ class StepLoop:
                 self._download(self._memory[name], name)
 
         self._give((tuple(self._bindings), given, tuple(outputs)), enqueue)
-        self._awaited = [(self._memory[name], name) for name in outputs]
+        awaited = [(self._memory[name], name) for name in outputs]
         self._feed_back()
+        if awaited:
+            self._synchronize()
+        return tuple(buffer.values(self._shapes[name], self._dtypes[name]) for buffer, name in awaited)
 
     def _execute(self) -> None:
         if not self.context.execute_async(self.batch_size, self._bindings, self._stream.handle):
@@ -251,11 +248,6 @@ class StepLoop:
             self._graphs.run(key, enqueue)
         else:
             enqueue()
-
-    def finish(self) -> tuple[np.ndarray, ...]:
-        """Return the outputs, each [batch, …], that the last `start` asked for, when they are there."""
-        self._synchronize()
-        return tuple(buffer.values(self._shapes[name], self._dtypes[name]) for buffer, name in self._awaited)
 
     def _feed_back(self) -> None:
         for output, name in self._feedback.items():
