@@ -23,6 +23,7 @@ import layer_probes  # noqa: E402, F401 - adds to PROBES
 from answer_parts import code_of  # noqa: E402
 from answer_probes import PROBES  # noqa: E402
 
+from trtflow.formats.files import write_text  # noqa: E402
 from trtflow.runtime.backend import load  # noqa: E402
 from trtflow.runtime.entry import create_builder  # noqa: E402
 
@@ -56,12 +57,12 @@ def main() -> None:
         if name in answers:
             continue
         answers[name] = {"ended": "the process ended here"}
-        options.out.write_text(json.dumps(answers, indent=1))
+        write_text(options.out, json.dumps(answers, indent=1))
         try:
             answers[name] = parser_answer(trt, probe) if isinstance(probe, Path) else probe(trt)
         except Exception as error:  # the answer of one leaves the others
             answers[name] = {"failed": f"{type(error).__name__}: {error}"}
-        options.out.write_text(json.dumps(answers, indent=1))
+        write_text(options.out, json.dumps(answers, indent=1))
         print(f"{name}: {json.dumps(answers[name])[:300]}", flush=True)
 
 

@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from trtflow.formats import UserError  # noqa: E402
+from trtflow.formats.files import write_text  # noqa: E402
 from trtflow.runtime.backend import load  # noqa: E402
 from trtflow.runtime.build import Settings, build_plan  # noqa: E402
 from trtflow.runtime.entry import create_builder, engine_of  # noqa: E402
@@ -164,13 +165,13 @@ def main() -> int:
     for path in sorted(options.folder.glob("*.onnx")):
         if path.stem not in verdicts:
             verdicts[path.stem] = dict(ENDED)
-            options.out.write_text(json.dumps(verdicts, indent=1))
+            write_text(options.out, json.dumps(verdicts, indent=1))
             verdicts[path.stem] = verdict(trt, path)
         told = verdicts[path.stem]
         right = told["passed"] if expected.get(path.stem, True) else not told["parsed"]
         wrong += [] if right else [path.stem]
         print(f"{path.stem}: {'as expected' if right else 'NOT AS EXPECTED'} {json.dumps(told)[:400]}", flush=True)
-        options.out.write_text(json.dumps(verdicts, indent=1))
+        write_text(options.out, json.dumps(verdicts, indent=1))
     print(f"{len(verdicts) - len(wrong)} of {len(verdicts)} as expected{': not ' if wrong else ''}{', '.join(wrong)}")
     return int(bool(wrong))
 

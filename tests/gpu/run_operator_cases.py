@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent), str(ROOT / "tests/referen
 import numpy as np  # noqa: E402
 from answer_parts import Parts, code_of, plain  # noqa: E402
 
+from trtflow.formats.files import write_text  # noqa: E402
 from trtflow.runtime.backend import load  # noqa: E402
 from trtflow.runtime.session import Session  # noqa: E402
 
@@ -104,9 +105,9 @@ def ask(trt: ModuleType, cases: dict[str, dict[str, np.ndarray]], out: Path) -> 
         except Exception as error:  # the answer of one leaves the others
             answers[name] = {"failed": f"{type(error).__name__}: {error}"[:400]}
         if time.monotonic() - written > EVERY:
-            out.write_text(json.dumps(answers))
+            write_text(out, json.dumps(answers))
             written = time.monotonic()
-    out.write_text(json.dumps(answers))
+    write_text(out, json.dumps(answers))
     under_way.unlink(missing_ok=True)
 
 

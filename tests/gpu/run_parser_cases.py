@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from trtflow.formats import UserError
+from trtflow.formats.files import write_text
 from trtflow.runtime.backend import load
 from trtflow.runtime.build import Settings, build_plan
 from trtflow.runtime.entry import engine_of
@@ -57,7 +58,7 @@ def main() -> None:
         except UserError as error:
             verdicts[case.stem] = str(error)
         print(f"{case.stem}: {verdicts[case.stem]}", flush=True)
-    options.out.write_text(json.dumps(verdicts, indent=1))
+    write_text(options.out, json.dumps(verdicts, indent=1))
     wrong = [name for name, verdict in verdicts.items() if isinstance(verdict, str) or not verdict <= LIMIT]
     print(f"{len(verdicts) - len(wrong)} of {len(verdicts)} within {LIMIT:g}")
     sys.exit(bool(wrong))
