@@ -77,7 +77,8 @@ def test_the_hook_sees_a_framework_that_is_loaded(tmp_path: Path) -> None:
 
 
 def test_scripts_that_only_read_and_write_text_load_no_numpy() -> None:
-    light = ("write_tables", "write_report", "compare", "score", "train", "export", "draw")
+    pages = ("write_page", "write_index", "write_comparison")
+    light = ("write_tables", "write_report", "compare", "score", "train", "export", "draw", *pages)
     assert refused([ROOT / f"scripts/{name}.py" for name in light], [], ("numpy", "matplotlib")) == {}
 
 

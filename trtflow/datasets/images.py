@@ -9,7 +9,8 @@ import numpy as np
 
 from trtflow.formats import FormatError
 from trtflow.formats.damage import refuse_damage
-from trtflow.formats.netpbm import check_pixels, read_picture
+from trtflow.formats.netpbm import read_picture
+from trtflow.formats.pixels import check_pixels
 
 BGR_MEANS = np.array([104, 117, 123], np.float32)  # of VGG's training set; guide §16.2
 FASTER_RCNN_MEANS = np.array([102.9801, 115.9465, 122.7717], np.float32)  # the same, as its authors have them; §12.2

@@ -24,7 +24,7 @@ from trtflow.datasets.voc import Annotation, image_path, list_split, parse_annot
 from trtflow.formats import FormatError, UserError
 from trtflow.formats.damage import refuse_damage
 from trtflow.formats.files import atomic_path
-from trtflow.formats.netpbm import check_pixels
+from trtflow.formats.pixels import check_pixels
 from trtflow.job import Job
 from trtflow.progress import track
 from trtflow.steps import required

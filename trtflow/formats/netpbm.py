@@ -14,20 +14,12 @@ import numpy as np
 
 from trtflow.formats.errors import FormatError
 from trtflow.formats.files import write_bytes
+from trtflow.formats.pixels import check_pixels
 
 CHANNELS = {b"P2": 1, b"P3": 3, b"P5": 1, b"P6": 3}
 ASCII = (b"P2", b"P3")
 LARGEST = 255  # of values of one byte
 DIGITS = 9  # of a number in the header that count: longer ones are too large in any case
-MOST_PIXELS = 1 << 26  # of a picture that is read: 8192x8192
-
-
-def check_pixels(path: Path, width: int, height: int) -> None:
-    """Refuse a picture, of any format, that has more than `MOST_PIXELS`."""
-    if width * height > MOST_PIXELS:
-        raise FormatError(
-            path, f"the picture is {width}x{height}, more than {MOST_PIXELS} pixels", "Scale it down first."
-        )
 
 
 def read_ppm(path: Path) -> np.ndarray:

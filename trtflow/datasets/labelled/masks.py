@@ -14,7 +14,7 @@ from trtflow.datasets.labelled.lists import PictureSet, pictures_of
 from trtflow.datasets.labelled.pictures import label_file, size_of
 from trtflow.formats import FormatError
 from trtflow.formats.damage import refuse_damage
-from trtflow.formats.netpbm import check_pixels
+from trtflow.formats.pixels import check_pixels
 
 VOID = -1  # of pixels that do not count
 BORDER = 255  # the number of such pixels in a mask, as in Pascal VOC and Cityscapes

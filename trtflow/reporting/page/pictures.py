@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from trtflow.formats.damage import refuse_damage
-from trtflow.formats.netpbm import check_pixels
+from trtflow.formats.pixels import check_pixels
 
 FULL, THUMBNAIL = 1600, 480  # pixels: the widest picture of a sample's page, and of a list
 PLOT_COLOURS = 4096  # a picture of fewer is a plot, which lossy compression would blur

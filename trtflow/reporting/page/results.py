@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from trtflow.formats import FormatError
-from trtflow.formats.calibration_table import read_table
 from trtflow.formats.damage import read_text
 from trtflow.formats.dynamic_ranges import read_ranges
 from trtflow.formats.files import read_json
@@ -72,6 +71,8 @@ def read_result(path: Path) -> Result:
 def _ranges(folder: Path, sample: str) -> Ranges | None:
     table, ranges = folder / f"CalibrationTable{sample}", folder / "ranges.txt"
     if table.exists():
+        from trtflow.formats.calibration_table import read_table  # noqa: PLC0415 - NumPy, of which no other page has use
+
         found = read_table(table)
         values = {tensor: float(scale) * INT8_LEVELS for tensor, scale in found.scales.items()}
         return Ranges(values, f"TRT-{found.version}-{found.algorithm}")
