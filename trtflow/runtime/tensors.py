@@ -42,6 +42,13 @@ def add_joined(network: Any, values: Sequence[Any], axis: int) -> Any:
     return layer.get_output(0)
 
 
+def add_conversion(network: Any, value: Any, dtype: Any) -> Any:
+    """Return a tensor in another type: Identity."""
+    layer = network.add_identity(value)
+    layer.set_output_type(0, dtype)
+    return layer.get_output(0)
+
+
 def add_part(network: Any, value: Any, start: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     """Return a part of a tensor: Slice with strides of 1."""
     return network.add_slice(value, start, shape, (1,) * len(shape)).get_output(0)

@@ -33,4 +33,5 @@ SEARCH_FEEDBACK = {
     ENDED_OUT: ENDED_IN,
     SEEN_OUT: SEEN_IN,
 }
+CHOSEN = (WORDS_OUT, PARENTS_OUT)  # of every step, which the host reads at the end
 PLAIN_FEEDBACK = {**FEEDBACK, **SEARCH_FEEDBACK}

@@ -14,12 +14,11 @@ from trtflow.runtime.tensors import add_constant, add_joined, add_product, add_r
 from trtflow.samples.nmt import bindings as b
 from trtflow.samples.nmt import plain
 from trtflow.samples.nmt.layers import (
-    add_alignment,
-    add_attention,
-    add_context,
+    add_attending,
     add_embedder,
     add_likelihood,
     add_lstm,
+    add_states,
     mark,
 )
 from trtflow.samples.nmt.model import read_model
@@ -56,24 +55,19 @@ def define_network(trt: ModuleType, network: Any, export: Path, half: Any = None
     if recurrent == LAYERS:
         plain.define_generator(trt, network, model, half)
         return
-    beam, length, units, layers = model.beam, model.max_length, model.decoder.units, model.decoder.layers
+    beam, length, units = model.beam, model.max_length, model.decoder.units
     words, parents = (network.add_input(name, trt.int32, (beam,)) for name in (b.BEAM_WORDS, b.PARENTS))
     lengths = network.add_input(b.BEAM_LENGTHS, trt.int32, (beam, 1))
     memory, keys = (network.add_input(name, trt.float32, (length, units)) for name in (b.MEMORY_IN, b.KEYS_IN))
-    size = model.matrices["decatt"].shape[1]
-    shapes = {b.HIDDEN_IN: (beam, layers, units), b.CELL_IN: (beam, layers, units), b.ATTENTION_IN: (beam, size)}
-    before = {name: network.add_input(name, trt.float32, shape) for name, shape in shapes.items()}
-    taken = {name: network.add_gather(tensor, parents, 0).get_output(0) for name, tensor in before.items()}
+    *states, looked = add_states(trt, network, model, parents)
 
     embedded = add_embedder(network, words, model.matrices["decembed"])
-    data = add_joined(network, [embedded, taken[b.ATTENTION_IN]], 1)
+    data = add_joined(network, [embedded, looked], 1)
     step = add_reshape(network, data, (beam, 1, model.decoder.inputs))
     rnn = add_lstm(trt, network, step, model.decoder, 1)
-    rnn.hidden_state, rnn.cell_state = taken[b.HIDDEN_IN], taken[b.CELL_IN]
+    rnn.hidden_state, rnn.cell_state = states
     query = add_reshape(network, rnn.get_output(0), (beam, units))
-    scores = add_alignment(trt, network, query, keys)
-    context, alignment = add_context(trt, network, scores, memory, lengths)
-    attention = add_attention(trt, network, query, context, model.matrices["decatt"])
+    attention, alignment = add_attending(trt, network, query, (memory, keys), lengths, model.matrices["decatt"])
     logits = add_product(trt, network, attention, add_constant(network, model.matrices["decproj"]))
     best = add_likelihood(trt, network, logits, beam)
     mark(network, {b.HIDDEN_OUT: rnn.get_output(1), b.CELL_OUT: rnn.get_output(2), b.ATTENTION_OUT: attention})

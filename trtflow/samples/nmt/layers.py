@@ -9,7 +9,16 @@ import numpy as np
 
 from trtflow.formats.nmt_weights import GATES, Recurrent
 from trtflow.runtime.lstm import Cell, add_stack
-from trtflow.runtime.tensors import add_constant, add_elementwise, add_joined, add_product, add_reshape
+from trtflow.runtime.tensors import (
+    add_constant,
+    add_conversion,
+    add_elementwise,
+    add_joined,
+    add_product,
+    add_reshape,
+)
+from trtflow.samples.nmt.bindings import ATTENTION_IN, CELL_IN, HIDDEN_IN
+from trtflow.samples.nmt.model import Model
 
 
 def mark(network: Any, outputs: dict[str, Any]) -> None:
@@ -78,11 +87,8 @@ def add_softmax_of_lengths(trt: ModuleType, network: Any, scores: Any, lengths: 
     exactly 2 dimensions", although it has), so the scores behind the end are pushed down by 500 at least instead.
     """
     places = np.arange(scores.shape[1], dtype=np.float32)[None] + np.float32(0.5)
-    as_float = network.add_identity(lengths)
-    as_float.set_output_type(0, trt.float32)
-    inside = add_elementwise(
-        network, as_float.get_output(0), add_constant(network, places), trt.ElementWiseOperation.SUB
-    )
+    as_float = add_conversion(network, lengths, trt.float32)
+    inside = add_elementwise(network, as_float, add_constant(network, places), trt.ElementWiseOperation.SUB)
     steep, zero = (add_constant(network, np.full((1, 1), value, np.float32)) for value in (1000, 0))
     pushed = add_elementwise(network, inside, steep, trt.ElementWiseOperation.PROD)
     mask = add_elementwise(network, pushed, zero, trt.ElementWiseOperation.MIN)
@@ -96,6 +102,28 @@ def add_attention(trt: ModuleType, network: Any, query: Any, context: Any, kerne
     both = add_joined(network, [query, context], 1)
     product = add_product(trt, network, both, add_constant(network, kernel))
     return network.add_activation(product, trt.ActivationType.TANH).get_output(0)
+
+
+def add_states(trt: ModuleType, network: Any, model: Model, parents: Any) -> list[Any]:
+    """Add the inputs that the generator feeds back: hidden and cell states [beam, layers, H], attention [beam, A].
+
+    Returns:
+        those of the hypotheses that others go on from, which `parents` int32 [beam] tells.
+    """
+    states = (model.beam, model.decoder.layers, model.decoder.units)
+    shapes = {HIDDEN_IN: states, CELL_IN: states, ATTENTION_IN: (model.beam, model.matrices["decatt"].shape[1])}
+    before = [network.add_input(name, trt.float32, shape) for name, shape in shapes.items()]
+    return [network.add_gather(tensor, parents, 0).get_output(0) for tensor in before]
+
+
+def add_attending(
+    trt: ModuleType, network: Any, query: Any, source: tuple[Any, Any], lengths: Any, kernel: np.ndarray
+) -> tuple[Any, Any]:
+    """Return the attention [beam, A] of decoder outputs [beam, H] to memory and keys [T, H], and weights [beam, T]."""
+    memory, keys = source
+    scores = add_alignment(trt, network, query, keys)
+    context, alignment = add_context(trt, network, scores, memory, lengths)
+    return add_attention(trt, network, query, context, kernel), alignment
 
 
 def add_likelihood(trt: ModuleType, network: Any, logits: Any, beam: int) -> Any:

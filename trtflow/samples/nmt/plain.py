@@ -18,17 +18,16 @@ from trtflow.runtime.lstm import add_cell_over
 from trtflow.runtime.tensors import add_constant, add_elementwise, add_joined, add_part, add_product
 from trtflow.samples.nmt import bindings as b
 from trtflow.samples.nmt.layers import (
-    add_alignment,
-    add_attention,
-    add_context,
+    add_attending,
     add_embedder,
     add_likelihood,
     add_lstm_step,
+    add_states,
     cells,
     mark,
 )
 from trtflow.samples.nmt.model import Model
-from trtflow.samples.nmt.search import Hypotheses, add_search
+from trtflow.samples.nmt.search import SearchState, add_search
 
 CHUNK = 10  # words that the encoder reads in a run
 ROUND_LENGTH, ROUND_WORDS = 32, 64  # multiples of which are words of a sentence in memory and keys, and a vocabulary
@@ -86,29 +85,23 @@ def define_generator(trt: ModuleType, network: Any, model: Model, half: Any = No
 
     Arguments as of `define_encoder`.
     """
-    beam, units, layers = model.beam, model.decoder.units, model.decoder.layers
-    size, length = model.matrices["decatt"].shape[1], rounded(model.max_length, ROUND_LENGTH)
+    beam, units, length = model.beam, model.decoder.units, rounded(model.max_length, ROUND_LENGTH)
     words, parents = (network.add_input(name, trt.int32, (beam,)) for name in (b.BEAM_WORDS, b.PARENTS))
     lengths = network.add_input(b.BEAM_LENGTHS, trt.int32, (beam, 1))
     memory, keys = (network.add_input(name, trt.float32, (length, units)) for name in (b.MEMORY_IN, b.KEYS_IN))
-    shapes = {b.HIDDEN_IN: (beam, layers, units), b.CELL_IN: (beam, layers, units), b.ATTENTION_IN: (beam, size)}
-    before = {name: network.add_input(name, trt.float32, shape) for name, shape in shapes.items()}
-    taken = {name: network.add_gather(tensor, parents, 0).get_output(0) for name, tensor in before.items()}
+    *states, looked = add_states(trt, network, model, parents)
 
     embedding = model.matrices["decembed"] if half is None else model.matrices["decembed"].astype(np.float16)
-    data = add_joined(network, [add_embedder(network, words, embedding), taken[b.ATTENTION_IN]], 1)
-    states = taken[b.HIDDEN_IN], taken[b.CELL_IN]
-    query, hidden, state = add_lstm_step(trt, network, data, model.decoder, states)
-    scores = add_alignment(trt, network, query, keys)
-    context, alignment = add_context(trt, network, scores, memory, lengths)
-    attention = add_attention(trt, network, query, context, model.matrices["decatt"])
+    data = add_joined(network, [add_embedder(network, words, embedding), looked], 1)
+    query, hidden, state = add_lstm_step(trt, network, data, model.decoder, (states[0], states[1]))
+    attention, alignment = add_attending(trt, network, query, (memory, keys), lengths, model.matrices["decatt"])
     best = add_likelihood(trt, network, _add_logits(trt, network, attention, model.matrices["decproj"]), beam)
     mark(network, {b.HIDDEN_OUT: hidden, b.CELL_OUT: state, b.ATTENTION_OUT: attention, b.ALIGNMENT: alignment})
 
     likelihoods, candidates = (best.get_output(place) for place in range(2))
     hypotheses = (network.add_input(name, trt.float32, (beam, 1)) for name in (b.SCORES_IN, b.ENDED_IN, b.SEEN_IN))
     outside = network.add_input(b.OUTSIDE, trt.float32, (beam, beam))
-    *chosen, after = add_search(trt, network, likelihoods, candidates, Hypotheses(*hypotheses), outside)
+    *chosen, after = add_search(trt, network, likelihoods, candidates, SearchState(*hypotheses), outside)
     mark(network, dict(zip(b.SEARCH_FEEDBACK, (*chosen, *after), strict=True)))
     mark(network, {b.LIKELIHOODS: likelihoods, b.CANDIDATES: candidates})
     for tensor in (candidates, *chosen):
@@ -121,15 +114,18 @@ def _add_logits(trt: ModuleType, network: Any, attention: Any, kernel: np.ndarra
 
     Rows of another size TensorRT makes by a kernel for round ones and copies, 46 of 424 us a step on an H200.
     """
-    more = -kernel.shape[1] % ROUND_WORDS
+    words = kernel.shape[1]
+    more = rounded(words, ROUND_WORDS) - words
     logits = add_product(trt, network, attention, add_constant(network, np.pad(kernel, ((0, 0), (0, more)))))
-    bias = np.repeat(np.array([0, UNLIKELY], np.float32), (kernel.shape[1], more))
+    bias = np.repeat(np.array([0, UNLIKELY], np.float32), (words, more))
     return add_elementwise(network, logits, add_constant(network, bias[np.newaxis]), trt.ElementWiseOperation.SUM)
 
 
 def _bind_as(trt: ModuleType, network: Any, half: Any, names: Collection[str]) -> None:
     """Give inputs and outputs a type; None leaves float32."""
+    if half is None:
+        return
     sides = ((network.get_input, network.num_inputs), (network.get_output, network.num_outputs))
     for tensor in (get(index) for get, count in sides for index in range(count)):
-        if half is not None and tensor.name in names:
+        if tensor.name in names:
             tensor.dtype, tensor.allowed_formats = half, 1 << int(trt.TensorFormat.LINEAR)

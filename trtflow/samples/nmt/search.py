@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from trtflow.datasets.translation import END
-from trtflow.runtime.tensors import add_constant, add_elementwise, add_part, add_reshape
+from trtflow.runtime.tensors import add_constant, add_conversion, add_elementwise, add_part, add_reshape
 
 NEVER = -1e9  # a score that none has: of words that are not to be taken, and in place of the logarithm of 0
 
 
-class Hypotheses(NamedTuple):
-    """Tensors of a sentence's hypotheses, best first.
+class SearchState(NamedTuple):
+    """Tensors of what a search knows of a sentence's hypotheses, best first.
 
     Attributes:
         scores: float32 [beam, 1], sums of logarithms of likelihoods.
@@ -32,9 +32,14 @@ class Hypotheses(NamedTuple):
     seen: Any
 
 
+def _one_alone(beam: int) -> np.ndarray:
+    """Return scores [beam] of which the first counts."""
+    return np.where(np.arange(beam) == 0, 0, NEVER)
+
+
 def first_scores(batch: int, beam: int) -> np.ndarray:
     """Return the scores [batch, beam, 1] of the beginning, where all hypotheses are the same, so that one counts."""
-    return np.repeat(np.where(np.arange(beam) == 0, 0, NEVER)[np.newaxis, :, np.newaxis], batch, axis=0)
+    return np.repeat(_one_alone(beam)[np.newaxis, :, np.newaxis], batch, axis=0)
 
 
 def outside_of(width: int, batch: int, beam: int) -> np.ndarray:
@@ -44,8 +49,8 @@ def outside_of(width: int, batch: int, beam: int) -> np.ndarray:
 
 
 def add_search(
-    trt: ModuleType, network: Any, likelihoods: Any, candidates: Any, before: Hypotheses, outside: Any
-) -> tuple[Any, Any, Hypotheses]:
+    trt: ModuleType, network: Any, likelihoods: Any, candidates: Any, before: SearchState, outside: Any
+) -> tuple[Any, Any, SearchState]:
     """Add what `BeamSearch.advance` does, for a sentence.
 
     Args:
@@ -72,11 +77,11 @@ def add_search(
         chosen = add_elementwise(network, yes, where, operation.PROD)
         return add_elementwise(network, chosen, add_elementwise(network, no, elsewhere, operation.PROD), operation.SUM)
 
-    chances = _as_type(network, likelihoods, trt.float32)
+    chances = add_conversion(network, likelihoods, trt.float32)
     logs = network.add_unary(chances, trt.UnaryOperation.LOG).get_output(0)
-    stays = add_constant(network, np.where(np.arange(beam) == 0, 0, NEVER)[np.newaxis].astype(np.float32))
+    stays = add_constant(network, _one_alone(beam)[np.newaxis].astype(np.float32))
     steps = either(before.ended, stays, add_elementwise(network, logs, number(NEVER), operation.MAX))
-    followers = either(before.ended, number(END), _as_type(network, candidates, trt.float32))
+    followers = either(before.ended, number(END), add_conversion(network, candidates, trt.float32))
 
     totals = add_elementwise(network, steps, before.scores, operation.SUM)
     within = add_elementwise(network, totals, outside, operation.SUM)
@@ -91,16 +96,10 @@ def add_search(
     near = add_elementwise(network, number(1), away.get_output(0), operation.SUB)
     ended = add_elementwise(network, near, number(0), operation.MAX)  # what had ended is followed by </s> too
     seen = add_elementwise(network, before.seen, add_part(network, chances, (0, 0), (beam, 1)), operation.SUM)
-    words = _as_type(network, add_reshape(network, chosen, (beam,)), trt.int32)
+    words = add_conversion(network, add_reshape(network, chosen, (beam,)), trt.int32)
     scores = add_reshape(network, best.get_output(0), (beam, 1))
     _keep_exact(trt, network, first)
-    return words, parents, Hypotheses(scores, ended, seen)
-
-
-def _as_type(network: Any, tensor: Any, dtype: Any) -> Any:
-    layer = network.add_identity(tensor)
-    layer.set_output_type(0, dtype)
-    return layer.get_output(0)
+    return words, parents, SearchState(scores, ended, seen)
 
 
 def _keep_exact(trt: ModuleType, network: Any, first: int) -> None:

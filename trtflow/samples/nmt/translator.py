@@ -117,12 +117,12 @@ class Translator:
         generator.write(b.OUTSIDE, outside_of(width, batch, self.beam))
         for name in (b.PARENTS, b.ENDED_IN, b.SEEN_IN):
             generator.clear(name)
-        for name in (b.WORDS_OUT, b.PARENTS_OUT):
+        for name in b.CHOSEN:
             generator.kept(name)
 
     def extend(self, words: int) -> None:
         """Let the generator extend its hypotheses by some words. On a GPU this returns before that is done."""
-        self.generator.run(words, [b.WORDS_OUT, b.PARENTS_OUT])
+        self.generator.run(words, b.CHOSEN)
 
     def _best_ended(self) -> np.ndarray:
         """Return whether the best hypothesis of each sentence has ended, bool [batch]."""
@@ -131,7 +131,7 @@ class Translator:
 
     def _hypotheses(self, limits: np.ndarray) -> Hypotheses:
         """Return what the generator found; `limits` are the most words of each translation."""
-        words, parents = (list(self.generator.kept(name)) for name in (b.WORDS_OUT, b.PARENTS_OUT))
+        words, parents = (list(self.generator.kept(name)) for name in b.CHOSEN)
         seen = self.generator.read(b.SEEN_OUT)
         if spoilt := int(seen.size - np.isfinite(seen).sum()):
             raise UserError(
